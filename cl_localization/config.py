@@ -1,0 +1,199 @@
+"""Every option once: its name, default, unit, range and help.
+
+Command-line flags, ROS parameters (with their descriptors) and `config/*.yaml` are all made from these dataclasses; a default
+is changed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Iterator
+
+from cl_localization.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is said of one option besides its name, type and default.
+
+    Attributes:
+        help: one sentence, with the unit where there is one.
+        minimum, maximum: closed range of a number; None where there is no bound.
+        choices: the values that a text may have; empty for any.
+        live: whether a node takes a new value while it runs.
+    """
+
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+
+def option(default: Any, help: str, minimum: float | None = None, maximum: float | None = None,
+           choices: tuple[str, ...] = (), live: bool = False) -> Any:
+    """Return a dataclass field with an `Option` in its metadata."""
+    return field(default=default, metadata={"option": Option(help, minimum, maximum, choices, live)})
+
+
+def section(config_class: type) -> Any:
+    """Return a dataclass field that holds a nested section with its own defaults."""
+    return field(default_factory=config_class)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Base of all sections: checks every value against its type and range when made."""
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            if "option" in spec.metadata:
+                checked(spec.name, getattr(self, spec.name), spec.default, spec.metadata["option"])
+
+
+def checked(name: str, value: Any, default: Any, spec: Option) -> Any:
+    """Return `value` if it has the default's type and lies in the option's range.
+
+    Raises:
+        ConfigError: otherwise, naming the option, the rule and the value.
+    """
+    kind = type(default)
+    right_type = isinstance(value, kind) or (kind is float and isinstance(value, int))
+    if not right_type or (kind in (int, float) and isinstance(value, bool)):
+        raise ConfigError(f"option {name}", f"must be a {kind.__name__}", repr(value))
+    if kind in (int, float):
+        low = -math.inf if spec.minimum is None else spec.minimum
+        high = math.inf if spec.maximum is None else spec.maximum
+        if not low <= value <= high:
+            raise ConfigError(f"option {name}", f"must lie in [{low:g}, {high:g}]", value)
+    if spec.choices and value not in spec.choices:
+        raise ConfigError(f"option {name}", f"must be one of {', '.join(spec.choices)}", repr(value))
+    return value
+
+
+def flatten(config: Config, prefix: str = "") -> Iterator[tuple[str, Any, Option]]:
+    """Yield (dotted name, value, option) of every leaf option of a config, nested sections included."""
+    for spec in fields(config):
+        value = getattr(config, spec.name)
+        if is_dataclass(value):
+            yield from flatten(value, f"{prefix}{spec.name}.")
+        else:
+            yield prefix + spec.name, value, spec.metadata["option"]
+
+
+def with_values(config: Config, values: dict[str, Any]) -> Config:
+    """Return a copy of `config` with leaf options replaced by dotted name.
+
+    Raises:
+        ConfigError: an unknown name (the nearest known one is suggested) or a value outside its range.
+    """
+    known = {name for name, _, _ in flatten(config)}
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(f"option {name}", "is unknown", remedy=f"did you mean {near[0]}?" if near else
+                              f"known are {', '.join(sorted(known))}")
+    changes = {}
+    for spec in fields(config):
+        value = getattr(config, spec.name)
+        if is_dataclass(value):
+            inner = {name.split(".", 1)[1]: new for name, new in values.items() if name.startswith(spec.name + ".")}
+            changes[spec.name] = with_values(value, inner) if inner else value
+        else:
+            changes[spec.name] = values.get(spec.name, value)
+    return type(config)(**changes)
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Config):
+    """Which network turns images into features."""
+
+    name: str = option("xfeat", "Encoder: a module of cl_localization/features.", choices=("xfeat", "dinov2"))
+    weights: str = option("", "Weights file (safetensors); empty takes those that come with the encoder.")
+    dinov2_size: str = option("small", "Size of the dinov2 network.", choices=("small", "base", "large"))
+    device: str = option("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
+    max_keypoints: int = option(2000, "Keypoints kept in an image, the strongest first.", 50, 20000)
+    max_image_side_px: int = option(1280, "Larger images are scaled down to this before encoding.", 64, 8192)
+
+
+@dataclass(frozen=True)
+class KeyframeConfig(Config):
+    """Which frames are kept for mapping."""
+
+    min_translation_m: float = option(0.10, "A frame this far from every kept keyframe that looks its way is a keyframe [m].", 0, 100)
+    min_rotation_deg: float = option(8.0, "A frame turned this much from every keyframe near it is a keyframe [deg].", 0, 180)
+
+
+@dataclass(frozen=True)
+class MapCodeConfig(Config):
+    """The growing set of codes."""
+
+    cell_size_m: float = option(0.02, "Edge of the voxel cells in which codes merge [m].", 1e-4, 10)
+    modes_per_cell: int = option(3, "Descriptors kept in a cell: other viewpoints, other light.", 1, 16)
+    budget_mb: float = option(64.0, "Memory bound of codes and keyframes [MB]; the least useful codes go first.", 0.01, 100000)
+
+
+@dataclass(frozen=True)
+class DepthConfig(Config):
+    """Points from measured depth."""
+
+    max_depth_m: float = option(6.0, "Depth readings beyond this are not used [m].", 0.1, 1000)
+    merge_similarity: float = option(0.80, "Cosine similarity above which a sighting joins a code near it.", 0, 1)
+    merge_distance_m: float = option(0.03, "Distance within which a sighting can join a code [m].", 1e-4, 10)
+
+
+@dataclass(frozen=True)
+class TriangulationConfig(Config):
+    """Points from posed keyframes when there is no depth."""
+
+    neighbours: int = option(6, "Earlier keyframes with which a new one is matched.", 1, 50)
+    min_parallax_deg: float = option(1.5, "Smallest angle between two rays of a point [deg].", 0.05, 45)
+    max_reprojection_error_px: float = option(2.0, "Largest reprojection error of a point in any of its views [px of a 640 px "
+                                              "wide image].", 0.1, 50)
+    min_views: int = option(2, "Views in which a point must have been seen.", 2, 50)
+    max_views: int = option(400, "Newest keyframes whose features are remembered for matching.", 2, 100000)
+    pose_rotation_sigma_deg: float = option(0.5, "How exact the given orientations are; they are adjusted within this [deg].",
+                                            0.0001, 45)
+    pose_position_sigma_share: float = option(0.01, "How exact the given positions are, as a share of the median distance of "
+                                              "points; they are adjusted within this.", 1e-6, 1)
+
+
+@dataclass(frozen=True)
+class MapperConfig(Config):
+    """Everything the mapper can be told."""
+
+    scene: str = option("default", "Name of the scene that new codes belong to.")
+    encoder: EncoderConfig = section(EncoderConfig)
+    keyframes: KeyframeConfig = section(KeyframeConfig)
+    map_code: MapCodeConfig = section(MapCodeConfig)
+    depth: DepthConfig = section(DepthConfig)
+    triangulation: TriangulationConfig = section(TriangulationConfig)
+
+
+@dataclass(frozen=True)
+class PoseConfig(Config):
+    """From matches to a pose, and whether to trust it."""
+
+    max_keypoints: int = option(1500, "Keypoints searched in the map, the strongest first.", 50, 20000)
+    max_ambiguity: float = option(0.9, "A match is kept when its descriptor distance is below this share of the next best place's.",
+                                  0.1, 1.0)
+    inlier_threshold_px: float = option(12.0, "Largest reprojection error of an inlier [px of a 640 px wide image].", 0.5, 100)
+    max_iterations: int = option(1000, "Most RANSAC hypotheses.", 10, 100000)
+    min_similarity: float = option(0.75, "Least cosine similarity of matches that are searched again near the first pose.", 0, 1)
+    keypoint_sigma_px: float = option(2.0, "How exactly matched keypoints are known [px of a 640 px wide image].", 0.05, 50)
+    min_inliers: int = option(30, "Fewer inliers than this and the pose is not trusted.", 4, 10000, live=True)
+    min_inlier_ratio: float = option(0.15, "A smaller share of inliers among the matches and the pose is not trusted.", 0, 1,
+                                     live=True)
+    max_position_sigma_m: float = option(0.10, "A pose less certain than this is not trusted [m].", 1e-4, 100, live=True)
+    seed: int = option(0, "Seed of the robust estimator.", 0, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class LocalizerConfig(Config):
+    """Everything the localizer can be told."""
+
+    regressor: str = option("nearest", "How features get their scene coordinates.", choices=("nearest",))
+    encoder: EncoderConfig = section(EncoderConfig)
+    pose: PoseConfig = section(PoseConfig)

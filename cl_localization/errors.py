@@ -1,0 +1,48 @@
+"""The one exception family of the package.
+
+Every error names the thing that is wrong, states the rule it broke, shows the value found and says what to do, so that a
+user who reads one line can mend it. The command line prints that line and ends with exit code 1; nodes log it.
+"""
+
+from __future__ import annotations
+
+
+class LocalizationError(Exception):
+    """Base of every error that the package raises on purpose.
+
+    Args:
+        thing: what is wrong: a file, topic, parameter, flag or argument, by its name.
+        rule: what holds for it: "must be ...", "is missing", ...
+        value: what was found instead; left out of the text when None.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, thing: object, rule: str, value: object = None, remedy: str = "") -> None:
+        found = "" if value is None else f", found {value}"
+        advice = f"; {remedy}" if remedy else ""
+        super().__init__(f"{thing} {rule}{found}{advice}")
+        self.thing, self.rule, self.value, self.remedy = thing, rule, value, remedy
+
+
+class ConfigError(LocalizationError):
+    """An option, ROS parameter or flag with an unknown name or a value outside its range."""
+
+
+class DataError(LocalizationError):
+    """A sequence, image, depth image, pose or calibration that cannot be read or makes no sense."""
+
+
+class GeometryError(LocalizationError):
+    """Numbers that are no rotation, camera or pose."""
+
+
+class MapError(LocalizationError):
+    """A map that cannot be read, written, or used with this encoder or version."""
+
+
+class EncoderError(LocalizationError):
+    """An encoder that cannot be loaded or was given an image it cannot use."""
+
+
+class RosError(LocalizationError):
+    """A message, tf frame or ROS environment that cannot be used."""

@@ -1,0 +1,131 @@
+"""Bundle adjustment: camera poses and points together, with what was known of the poses before.
+
+Poses from odometry, SLAM or a calibration rig are never exact to the pixel; a rotation off by half a degree moves a point by five
+pixels and spoils its triangulated depth. Sparse Gauss-Newton with the Schur complement (Triggs et al., 2000).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial.transform import Rotation
+
+from cl_localization.geometry import se3
+from cl_localization.geometry.triangulation import MIN_DEPTH, Observations
+
+DAMPING = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class PosePrior:
+    """What was known of the poses before.
+
+    Attributes:
+        cam_T_world: (K, 4, 4).
+        position_sigma_m, rotation_sigma_rad: how well; the same for all.
+        fixed: (K,) bool, poses that must not move.
+    """
+
+    cam_T_world: np.ndarray
+    position_sigma_m: float
+    rotation_sigma_rad: float
+    fixed: np.ndarray
+
+
+def adjusted(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, view: np.ndarray, prior: PosePrior,
+             sigma_px: float, iterations: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Return poses (K, 4, 4) and points (P, 3) of least robust reprojection error and deviation from the prior.
+
+    Args:
+        cam_T_world: (K, 4, 4) where to begin.
+        points_m: (P, 3) where to begin.
+        seen: the sightings; their poses are taken from `cam_T_world` by `view`.
+        view: (O,) int64 the pose each sighting belongs to.
+        sigma_px: scale of the Cauchy weights.
+    """
+    for _ in range(iterations):
+        current = replace(seen, cam_T_world=cam_T_world[view])
+        pose_step, point_step = _step(cam_T_world, points_m, current, view, prior, sigma_px)
+        cam_T_world = _motions(pose_step) @ cam_T_world
+        points_m = points_m + point_step
+    return cam_T_world, points_m
+
+
+def _motions(steps: np.ndarray) -> np.ndarray:
+    motions = np.tile(np.eye(4), (len(steps), 1, 1))
+    motions[:, :3, :3] = Rotation.from_rotvec(steps[:, 3:]).as_matrix()
+    motions[:, :3, 3] = steps[:, :3]
+    return motions
+
+
+def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, view: np.ndarray, prior: PosePrior,
+          sigma_px: float) -> tuple[np.ndarray, np.ndarray]:
+    residuals, of_pose, of_point = _linearized(points_m, seen, sigma_px)
+    views, points = len(cam_T_world), len(points_m)
+    prior_weight, prior_gradient = _prior_terms(cam_T_world, prior)
+    pose_gradient = prior_gradient + _scattered(np.einsum("oki,ok->oi", of_pose, residuals), view, views)
+    pose_hessian = np.zeros((views, 6, 6))
+    np.add.at(pose_hessian, view, np.einsum("oki,okj->oij", of_pose, of_pose))
+    pose_hessian += np.eye(6) * prior_weight[:, None, :]
+    point_hessian = seen.sums(np.einsum("oki,okj->oij", of_point, of_point), points)
+    point_hessian += (DAMPING * np.trace(point_hessian, axis1=1, axis2=2) + 1e-12)[:, None, None] * np.eye(3)
+    point_gradient = seen.sums(np.einsum("oki,ok->oi", of_point, residuals), points)
+    inverse = np.linalg.inv(point_hessian)
+    coupling = np.einsum("oki,okj->oij", of_pose, of_point)
+    coupling[prior.fixed[view]] = 0
+    pose_gradient[prior.fixed] = 0
+    mixed = _block_matrix(coupling, view, seen.point, views, points)
+    reduced = _block_matrix(coupling @ inverse[seen.point], view, seen.point, views, points)
+    schur = sparse.block_diag(list(pose_hessian)).toarray() - (reduced @ mixed.T).toarray()
+    right = pose_gradient.reshape(-1) - reduced @ point_gradient.reshape(-1)
+    pose_step = -np.linalg.solve(schur, right)
+    back = point_gradient.reshape(-1) + mixed.T @ pose_step
+    return pose_step.reshape(-1, 6), -np.einsum("pij,pj->pi", inverse, back.reshape(-1, 3))
+
+
+def _linearized(points_m: np.ndarray, seen: Observations, sigma_px: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weighted residuals (O, 2) and their Jacobians by the pose (O, 2, 6) and by the point (O, 2, 3)."""
+    rotation = seen.cam_T_world[:, :3, :3]
+    points_cam = np.einsum("oij,oj->oi", rotation, points_m[seen.point]) + seen.cam_T_world[:, :3, 3]
+    depth = np.maximum(points_cam[:, 2], MIN_DEPTH)
+    normalized = points_cam[:, :2] / depth[:, None]
+    scale = seen.focal_px / sigma_px
+    residuals = (normalized - seen.rays_cam) * scale[:, None]
+    weight = 1.0 / np.sqrt(1.0 + (residuals**2).sum(axis=1))
+    weight[points_cam[:, 2] < MIN_DEPTH] = 0
+    by_point_cam = np.zeros((len(depth), 2, 3))
+    by_point_cam[:, [0, 1], [0, 1]] = (scale / depth)[:, None]
+    by_point_cam[:, :, 2] = -(scale / depth)[:, None] * normalized
+    by_point_cam *= weight[:, None, None]
+    of_pose = np.concatenate([by_point_cam, by_point_cam @ -se3.skew(points_cam)], axis=2)
+    return residuals * weight[:, None], of_pose, by_point_cam @ rotation
+
+
+def _prior_terms(cam_T_world: np.ndarray, prior: PosePrior) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights (K, 6) and gradient (K, 6) of the deviation from the prior for a left step (translation, rotation).
+
+    A left rotation turns about the camera's centre, so translation and rotation of the step are those of the camera itself.
+    """
+    turned = cam_T_world[:, :3, :3] @ np.swapaxes(prior.cam_T_world[:, :3, :3], 1, 2)
+    moved_m = se3.inverse(prior.cam_T_world)[:, :3, 3] - se3.inverse(cam_T_world)[:, :3, 3]
+    moved_cam_m = np.einsum("kij,kj->ki", cam_T_world[:, :3, :3], moved_m)
+    steps = np.concatenate([moved_cam_m, Rotation.from_matrix(turned).as_rotvec()], axis=1)
+    sigma = np.r_[np.full(3, prior.position_sigma_m), np.full(3, prior.rotation_sigma_rad)]
+    weight = np.tile(sigma**-2.0, (len(steps), 1))
+    weight[prior.fixed] = 1e12
+    return weight, np.where(prior.fixed[:, None], 0, weight * steps)
+
+
+def _scattered(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    total = np.zeros((groups, *values.shape[1:]))
+    np.add.at(total, group, values)
+    return total
+
+
+def _block_matrix(blocks: np.ndarray, row: np.ndarray, column: np.ndarray, rows: int, columns: int) -> sparse.csr_matrix:
+    """Return the sparse matrix of (6, 3) blocks (O, 6, 3) at block positions."""
+    i = (6 * row[:, None, None] + np.arange(6)[:, None]) + np.zeros(3, np.int64)
+    j = (3 * column[:, None, None] + np.arange(3)) + np.zeros((6, 1), np.int64)
+    return sparse.csr_matrix((blocks.ravel(), (i.ravel(), j.ravel())), shape=(6 * rows, 3 * columns))

@@ -1,0 +1,125 @@
+"""Camera pose from 2D-3D matches: robust estimate (PoseLib), weighted refinement, covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import poselib
+
+from cl_localization.geometry import se3
+from cl_localization.geometry.camera import Camera
+
+MIN_DEPTH_M = 1e-6
+CONVERGED = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class PnPResult:
+    """A robust pose: cam_T_world (4, 4) and which matches (N,) agree with it."""
+
+    cam_T_world: np.ndarray
+    inliers: np.ndarray
+
+
+def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, threshold_px: float, max_iterations: int,
+                seed: int) -> PnPResult | None:
+    """Return the pose that most matches agree with, or None when there is none (LO-RANSAC of PoseLib).
+
+    Args:
+        camera: a pinhole camera; keypoints must be undistorted.
+        keypoints_px, points_m: matches (N, 2) and (N, 3).
+        threshold_px: largest reprojection error of an inlier.
+    """
+    if len(keypoints_px) < 4:
+        return None
+    model = {"model": "PINHOLE", "width": camera.width_px, "height": camera.height_px,
+             "params": [camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px]}
+    ransac = {"max_reproj_error": threshold_px, "max_iterations": max_iterations, "min_iterations": min(100, max_iterations),
+              "seed": seed}
+    pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64), model, ransac, {})
+    inliers = np.asarray(info["inliers"], bool)
+    if inliers.sum() < 4:
+        return None
+    cam_T_world = np.eye(4)
+    cam_T_world[:3, :3], cam_T_world[:3, 3] = pose.R, pose.t
+    return PnPResult(cam_T_world, inliers)
+
+
+def project(camera: Camera, cam_T_world: np.ndarray, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixels (N, 2) and depths (N,) of world points (N, 3) in a pinhole camera; behind it the depth is negative."""
+    points_cam = se3.transform(cam_T_world, points_m)
+    depth_m = points_cam[:, 2]
+    safe = np.where(np.abs(depth_m) < MIN_DEPTH_M, MIN_DEPTH_M, depth_m)[:, None]
+    return points_cam[:, :2] / safe * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px], depth_m
+
+
+def reprojection_errors_px(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+    """Return the pixel distances (N,) between keypoints and projected points; infinite for points behind the camera."""
+    projected_px, depth_m = project(camera, cam_T_world, points_m)
+    return np.where(depth_m > MIN_DEPTH_M, np.linalg.norm(projected_px - keypoints_px, axis=1), np.inf)
+
+
+def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray, sigmas_px: np.ndarray,
+                 iterations: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pose of least robust, weighted reprojection error, and its covariance.
+
+    Gauss-Newton on a left perturbation of cam_T_world with Cauchy weights at the scale of each match's sigma.
+
+    Args:
+        camera: a pinhole camera.
+        keypoints_px, points_m, sigmas_px: matches (N, 2), (N, 3), and their expected reprojection errors (N,).
+
+    Returns:
+        cam_T_world (4, 4), and the covariance (6, 6) of the camera's position [m] and rotation [rad] in world axes, scaled by the
+        residuals found: matches noisier than their sigmas make the pose less certain.
+    """
+    for _ in range(iterations):
+        hessian, gradient, _ = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px)
+        step = -np.linalg.lstsq(hessian, gradient, rcond=None)[0]
+        cam_T_world = _exponential(step) @ cam_T_world
+        if np.abs(step).max() < CONVERGED:
+            break
+    hessian, _, scale = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px)
+    cov_cam = np.linalg.pinv(hessian, hermitian=True) * max(scale, 1.0)
+    return cam_T_world, _covariance_in_world(cam_T_world, cov_cam)
+
+
+def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
+                      sigmas_px: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return Hessian (6, 6), gradient (6,) and the mean weighted squared residual a degree of freedom."""
+    points_cam = se3.transform(cam_T_world, points_m)
+    depth_m = np.maximum(points_cam[:, 2], MIN_DEPTH_M)
+    focal = np.array([camera.fx_px, camera.fy_px])
+    normalized = points_cam[:, :2] / depth_m[:, None]
+    residuals = (normalized * focal + [camera.cx_px, camera.cy_px] - keypoints_px) / sigmas_px[:, None]
+    jacobian = np.zeros((len(points_m), 2, 6))
+    jacobian[:, [0, 1], [0, 1]] = focal / depth_m[:, None]
+    jacobian[:, :, 2] = -focal * normalized / depth_m[:, None]
+    jacobian[:, :, 3:] = jacobian[:, :, :3] @ -se3.skew(points_cam)
+    jacobian /= sigmas_px[:, None, None]
+    weights = 1.0 / (1.0 + (residuals**2).sum(axis=1))
+    weighted = (jacobian * weights[:, None, None]).reshape(-1, 6)
+    hessian = weighted.T @ jacobian.reshape(-1, 6)
+    scale = float((weights[:, None] * residuals**2).sum() / max(2 * weights.sum(), 1e-9))
+    return hessian, weighted.T @ residuals.reshape(-1), scale
+
+
+def _exponential(step: np.ndarray) -> np.ndarray:
+    """Return the motion (4, 4) of a small step (6,): translation, then rotation vector (first order in their coupling)."""
+    motion = np.eye(4)
+    motion[:3, :3] = se3.rotation_from_vector(step[3:])
+    motion[:3, 3] = step[:3]
+    return motion
+
+
+def _covariance_in_world(cam_T_world: np.ndarray, cov_cam: np.ndarray) -> np.ndarray:
+    """Return the covariance of position and rotation of world_T_cam in world axes from that of a left step on cam_T_world.
+
+    With cam_T_world' = exp(t, r) cam_T_world, the camera's position moves by -R^T (t) to first order, R^T r turns the other way.
+    """
+    world_R_cam = cam_T_world[:3, :3].T
+    to_world = np.zeros((6, 6))
+    to_world[:3, :3] = -world_R_cam
+    to_world[3:, 3:] = -world_R_cam
+    return to_world @ cov_cam @ to_world.T

@@ -1,0 +1,102 @@
+"""Rigid motions as 4x4 matrices, named `a_T_b`: takes points of frame b to frame a.
+
+All functions take and return float64 NumPy arrays. Tangent vectors are (translation, rotation), in metres and radians, the
+order of `geometry_msgs/PoseWithCovariance`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from cl_localization.errors import GeometryError
+
+ROTATION_TOLERANCE = 1e-3
+"""How far R^T R may be from the identity before a matrix read from outside is refused; text files carry 6 to 7 digits."""
+
+
+def from_quaternion(position_m: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
+    """Return the 4x4 matrix of a position (3,) and a quaternion (4,) in x y z w order, which is normalised.
+
+    Raises:
+        GeometryError: a value is not finite or the quaternion has no length.
+    """
+    position_m, quat_xyzw = np.asarray(position_m, float), np.asarray(quat_xyzw, float)
+    if not (np.isfinite(position_m).all() and np.isfinite(quat_xyzw).all()):
+        raise GeometryError("pose", "must be finite", f"{position_m} {quat_xyzw}")
+    norm = np.linalg.norm(quat_xyzw)
+    if norm < 1e-6:
+        raise GeometryError("quaternion", "must not be zero", quat_xyzw, "send x y z w of length one")
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_quat(quat_xyzw / norm).as_matrix()
+    matrix[:3, 3] = position_m
+    return matrix
+
+
+def to_quaternion(a_T_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return position (3,) in metres and quaternion (4,), x y z w with w >= 0, of a 4x4 matrix."""
+    quat_xyzw = Rotation.from_matrix(a_T_b[:3, :3]).as_quat(canonical=True)
+    return a_T_b[:3, 3].copy(), quat_xyzw
+
+
+def inverse(a_T_b: np.ndarray) -> np.ndarray:
+    """Return b_T_a. Works on any leading batch dimensions (..., 4, 4)."""
+    rotation_t = np.swapaxes(a_T_b[..., :3, :3], -1, -2)
+    b_T_a = np.zeros_like(a_T_b)
+    b_T_a[..., :3, :3] = rotation_t
+    b_T_a[..., :3, 3] = -(rotation_t @ a_T_b[..., :3, 3:])[..., 0]
+    b_T_a[..., 3, 3] = 1.0
+    return b_T_a
+
+
+def transform(a_T_b: np.ndarray, points_b: np.ndarray) -> np.ndarray:
+    """Return points (N, 3) of frame b in frame a."""
+    return points_b @ a_T_b[:3, :3].T + a_T_b[:3, 3]
+
+
+def validated(matrix: np.ndarray, thing: object) -> np.ndarray:
+    """Return a 4x4 matrix read from outside with its rotation made exactly orthonormal.
+
+    Raises:
+        GeometryError: wrong shape, not finite, last row not (0 0 0 1), or no rotation (scaled, mirrored, singular).
+    """
+    matrix = np.asarray(matrix, float)
+    if matrix.shape != (4, 4):
+        raise GeometryError(thing, "must be a 4x4 matrix", f"shape {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise GeometryError(thing, "must be finite", "NaN or infinity", "leave the frame out or give its pose")
+    if not np.allclose(matrix[3], [0, 0, 0, 1], atol=1e-6):
+        raise GeometryError(thing, "must end in the row 0 0 0 1", matrix[3])
+    rotation = matrix[:3, :3]
+    error = np.abs(rotation.T @ rotation - np.eye(3)).max()
+    if error > ROTATION_TOLERANCE or np.linalg.det(rotation) < 0:
+        raise GeometryError(thing, "must hold a rotation", f"|R^T R - I| = {error:.2g}, det {np.linalg.det(rotation):.2g}",
+                            "remove scale or mirroring")
+    u, _, vt = np.linalg.svd(rotation)
+    orthonormal = matrix.copy()
+    orthonormal[:3, :3] = u @ vt
+    return orthonormal
+
+
+def rotation_angle_deg(rotation: np.ndarray) -> np.ndarray:
+    """Return the angle in degrees of rotation matrices (..., 3, 3); exact for small angles too."""
+    batch = rotation.reshape(-1, 3, 3)
+    return np.rad2deg(Rotation.from_matrix(batch).magnitude()).reshape(rotation.shape[:-2])
+
+
+def pose_error(world_T_a: np.ndarray, world_T_b: np.ndarray) -> tuple[float, float]:
+    """Return the distance in metres and the angle in degrees between two poses."""
+    distance_m = float(np.linalg.norm(world_T_a[:3, 3] - world_T_b[:3, 3]))
+    return distance_m, float(rotation_angle_deg(world_T_a[:3, :3].T @ world_T_b[:3, :3]))
+
+
+def skew(vectors: np.ndarray) -> np.ndarray:
+    """Return the cross-product matrices (..., 3, 3) of vectors (..., 3)."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*vectors.shape[:-1], 3, 3)
+
+
+def rotation_from_vector(rotation_vector: np.ndarray) -> np.ndarray:
+    """Return the 3x3 matrix of a rotation vector (3,) in radians."""
+    return Rotation.from_rotvec(rotation_vector).as_matrix()

@@ -1,0 +1,130 @@
+"""3D points from posed views: two-ray triangulation, and refinement over any number of views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.geometry import se3
+
+MIN_DEPTH = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Sightings of points, sorted by point.
+
+    Attributes:
+        point: (O,) int64 index of the point seen, ascending.
+        rays_cam: (O, 2) normalized image coordinates x/z, y/z.
+        cam_T_world: (O, 4, 4) pose of the camera that saw it.
+        focal_px: (O,) focal length, to speak of errors in pixels.
+    """
+
+    point: np.ndarray
+    rays_cam: np.ndarray
+    cam_T_world: np.ndarray
+    focal_px: np.ndarray
+
+    @property
+    def centres_m(self) -> np.ndarray:
+        """Camera centres (O, 3)."""
+        return se3.inverse(self.cam_T_world)[:, :3, 3]
+
+    def sums(self, values: np.ndarray, points: int) -> np.ndarray:
+        """Return the sum (points, ...) of per-sighting values (O, ...) over the sightings of each point."""
+        total = np.zeros((points, *values.shape[1:]))
+        if len(self.point):
+            starts = np.flatnonzero(np.r_[True, np.diff(self.point) != 0])
+            total[self.point[starts]] = np.add.reduceat(values, starts, axis=0)
+        return total
+
+
+def ray_midpoints(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray, rays_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points (N, 3) nearest to both rays of each pair, and the parallax (N,) in degrees.
+
+    Args:
+        world_T_a, world_T_b: (4, 4) camera poses.
+        rays_a, rays_b: (N, 2) normalized image coordinates. Parallel rays give points far away with parallax 0.
+    """
+    direction_a, direction_b = _directions(world_T_a, rays_a), _directions(world_T_b, rays_b)
+    origin_a, origin_b = world_T_a[:3, 3], world_T_b[:3, 3]
+    cosine = np.clip((direction_a * direction_b).sum(axis=1), -1, 1)
+    baseline = origin_b - origin_a
+    along_a, along_b = direction_a @ baseline, direction_b @ baseline
+    sine2 = np.maximum(1 - cosine**2, 1e-12)
+    range_a, range_b = (along_a - cosine * along_b) / sine2, (cosine * along_a - along_b) / sine2
+    points = 0.5 * (origin_a + range_a[:, None] * direction_a + origin_b + range_b[:, None] * direction_b)
+    return points, np.rad2deg(np.arccos(cosine))
+
+
+def _directions(world_T_cam: np.ndarray, rays_cam: np.ndarray) -> np.ndarray:
+    directions = np.column_stack([rays_cam, np.ones(len(rays_cam))]) @ world_T_cam[:3, :3].T
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def epipolar_distances(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray, rays_b: np.ndarray) -> np.ndarray:
+    """Return the distance (A, B), in normalized image b, of each ray of b from the epipolar line of each ray of a."""
+    b_T_a = se3.inverse(world_T_b) @ world_T_a
+    essential = se3.skew(b_T_a[:3, 3]) @ b_T_a[:3, :3]
+    lines = np.column_stack([rays_a, np.ones(len(rays_a))]) @ essential.T
+    lines /= np.maximum(np.linalg.norm(lines[:, :2], axis=1, keepdims=True), 1e-12)
+    return np.abs(lines @ np.column_stack([rays_b, np.ones(len(rays_b))]).T)
+
+
+def reprojection_errors(points_m: np.ndarray, seen: Observations) -> np.ndarray:
+    """Return the errors (O,) in pixels of points (P, 3) in the views that saw them; infinite behind a camera."""
+    points_cam = _in_camera(points_m, seen)
+    depth = points_cam[:, 2]
+    errors = np.linalg.norm(points_cam[:, :2] / np.maximum(depth, MIN_DEPTH)[:, None] - seen.rays_cam, axis=1) * seen.focal_px
+    return np.where(depth > MIN_DEPTH, errors, np.inf)
+
+
+def refined_points(points_m: np.ndarray, seen: Observations, sigma_px: float, iterations: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (P, 3) of least robust reprojection error over all their views, and their sigmas (P,) in metres.
+
+    Gauss-Newton for all points at once, Cauchy weights at the scale `sigma_px`, damped so that points seen under little parallax
+    stay where they are along the ray.
+    """
+    points_m = points_m.astype(np.float64).copy()
+    for _ in range(iterations):
+        hessian, gradient = _normal_equations(points_m, seen, sigma_px)
+        points_m -= np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+    hessian, _ = _normal_equations(points_m, seen, sigma_px)
+    variance = np.trace(np.linalg.inv(hessian), axis1=1, axis2=2) / 3
+    return points_m, np.sqrt(variance)
+
+
+def _in_camera(points_m: np.ndarray, seen: Observations) -> np.ndarray:
+    return np.einsum("oij,oj->oi", seen.cam_T_world[:, :3, :3], points_m[seen.point]) + seen.cam_T_world[:, :3, 3]
+
+
+def _normal_equations(points_m: np.ndarray, seen: Observations, sigma_px: float) -> tuple[np.ndarray, np.ndarray]:
+    points_cam = _in_camera(points_m, seen)
+    depth = np.maximum(points_cam[:, 2], MIN_DEPTH)
+    normalized = points_cam[:, :2] / depth[:, None]
+    scale = seen.focal_px / sigma_px
+    residuals = (normalized - seen.rays_cam) * scale[:, None]
+    jacobian = np.zeros((len(depth), 2, 3))
+    jacobian[:, [0, 1], [0, 1]] = (scale / depth)[:, None]
+    jacobian[:, :, 2] = -(scale / depth)[:, None] * normalized
+    jacobian = jacobian @ seen.cam_T_world[:, :3, :3]
+    weights = 1.0 / (1.0 + (residuals**2).sum(axis=1))
+    hessian = seen.sums(np.einsum("o,oki,okj->oij", weights, jacobian, jacobian), len(points_m))
+    gradient = seen.sums(np.einsum("o,oki,ok->oi", weights, jacobian, residuals), len(points_m))
+    damping = 1e-6 * np.trace(hessian, axis1=1, axis2=2) + 1e-12
+    return hessian + damping[:, None, None] * np.eye(3), gradient
+
+
+def parallax_deg(points_m: np.ndarray, seen: Observations) -> np.ndarray:
+    """Return for each point (P,) the largest angle between the ray of its first sighting and any other, in degrees."""
+    rays = points_m[seen.point] - seen.centres_m
+    rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-12)
+    largest = np.zeros(len(points_m))
+    if len(seen.point):
+        starts = np.flatnonzero(np.r_[True, np.diff(seen.point) != 0])
+        first = np.repeat(starts, np.diff(np.r_[starts, len(seen.point)]))
+        angle = np.rad2deg(np.arccos(np.clip((rays * rays[first]).sum(axis=1), -1, 1)))
+        largest[seen.point[starts]] = np.maximum.reduceat(angle, starts)
+    return largest
