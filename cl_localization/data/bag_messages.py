@@ -1,0 +1,148 @@
+"""Messages of a bag, as `rosbags` makes them without ROS, to arrays: images, depth, cameras, poses."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cl_localization.data.images import clean_depth, decode_depth, decode_rgb, to_rgb
+from cl_localization.data.limits import MAX_IMAGE_PIXELS
+from cl_localization.data.stamps import NS_PER_S
+from cl_localization.errors import DataError
+from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.se3 import from_quaternion
+
+DEPTH_TYPES = {"16UC1": np.uint16, "mono16": np.uint16, "32FC1": np.float32}
+MILLIMETRE_M = np.float32(0.001)
+COMPRESSED_DEPTH_HEADER_BYTES = 12
+
+RGB_LAYOUTS: dict[str, tuple[type, int, int | None]] = {
+    "rgb8": (np.uint8, 3, cv2.COLOR_RGB2BGR), "bgr8": (np.uint8, 3, None), "8UC3": (np.uint8, 3, None),
+    "rgba8": (np.uint8, 4, cv2.COLOR_RGBA2BGR), "bgra8": (np.uint8, 4, cv2.COLOR_BGRA2BGR),
+    "8UC4": (np.uint8, 4, cv2.COLOR_BGRA2BGR),
+    "mono8": (np.uint8, 1, None), "8UC1": (np.uint8, 1, None), "mono16": (np.uint16, 1, None),
+    "bayer_rggb8": (np.uint8, 1, cv2.COLOR_BayerBG2BGR), "bayer_bggr8": (np.uint8, 1, cv2.COLOR_BayerRG2BGR),
+    "bayer_gbrg8": (np.uint8, 1, cv2.COLOR_BayerGR2BGR), "bayer_grbg8": (np.uint8, 1, cv2.COLOR_BayerGB2BGR),
+    "yuv422": (np.uint8, 2, cv2.COLOR_YUV2BGR_UYVY), "uyvy": (np.uint8, 2, cv2.COLOR_YUV2BGR_UYVY),
+    "yuv422_yuy2": (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2), "yuyv": (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2),
+}
+"""Encodings of `sensor_msgs/Image` with number type, channels and OpenCV's conversion to BGR."""
+
+
+def header_stamp_ns(cdr: bytes) -> int:
+    """Return the stamp of a serialized message that begins with a Header. Raises DataError if it is too short."""
+    if len(cdr) < 12:
+        raise DataError("message of the bag", "must begin with a header", f"{len(cdr)} bytes", "record it again")
+    seconds, nanoseconds = struct.unpack_from("<iI" if cdr[1] & 1 else ">iI", cdr, 4)
+    return seconds * NS_PER_S + nanoseconds
+
+
+def stamp_ns(header: Any) -> int:
+    """Return the stamp of a Header in nanoseconds."""
+    return int(header.stamp.sec) * NS_PER_S + int(header.stamp.nanosec)
+
+
+def frame_id(header: Any) -> str:
+    """Return a Header's frame without the leading slash of old tf."""
+    return str(header.frame_id).lstrip("/")
+
+
+def is_depth(message: Any) -> bool:
+    """Return whether an Image or CompressedImage holds depth."""
+    encoding = getattr(message, "encoding", None)
+    if encoding is not None:
+        return encoding in ("16UC1", "32FC1")
+    return str(message.format).startswith(("16UC1", "32FC1"))
+
+
+def image_of(message: Any, thing: str) -> np.ndarray:
+    """Return an Image or CompressedImage as (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: an unknown encoding, sizes that do not fit the data, or data that cannot be decoded.
+    """
+    if not hasattr(message, "encoding"):
+        return decode_rgb(message.data.tobytes(), thing)
+    if message.encoding not in RGB_LAYOUTS:
+        raise DataError(f"encoding of {thing}", f"must be one of {', '.join(RGB_LAYOUTS)}", repr(message.encoding),
+                        "convert the images")
+    kind, channels, conversion = RGB_LAYOUTS[message.encoding]
+    pixels = _pixels(message, kind, channels, thing)
+    try:
+        return to_rgb(pixels if conversion is None else cv2.cvtColor(pixels, conversion), thing)
+    except cv2.error:
+        raise DataError(thing, f"has a size that {message.encoding} cannot have",
+                        f"{message.width}x{message.height}") from None
+
+
+def depth_of(message: Any, thing: str) -> np.ndarray:
+    """Return depth as (H, W) float32 metres, 0 where unknown: 16UC1 is millimetres, 32FC1 metres, compressedDepth PNG.
+
+    Raises:
+        DataError: as `image_of`.
+    """
+    if not hasattr(message, "encoding"):
+        if not str(message.format).startswith("16UC1"):
+            raise DataError(f"format of {thing}", "must be 16UC1 when compressed", repr(message.format),
+                            "record raw depth")
+        data = message.data.tobytes()
+        skip = COMPRESSED_DEPTH_HEADER_BYTES if "compressedDepth" in message.format else 0
+        return decode_depth(data[skip:], float(MILLIMETRE_M), thing)
+    if message.encoding not in DEPTH_TYPES:
+        raise DataError(f"encoding of {thing}", f"must be one of {', '.join(DEPTH_TYPES)}", repr(message.encoding))
+    pixels = _pixels(message, DEPTH_TYPES[message.encoding], 1, thing)
+    if pixels.dtype == np.float32:
+        return clean_depth(pixels)
+    return np.where(pixels == np.iinfo(np.uint16).max, np.float32(0), pixels * MILLIMETRE_M)
+
+
+def _pixels(message: Any, kind: type, channels: int, thing: str) -> np.ndarray:
+    """Return the data of an Image as (H, W) or (H, W, channels), padding removed and in this machine's byte order."""
+    item = np.dtype(kind).newbyteorder(">" if message.is_bigendian else "<")
+    height, width, step = int(message.height), int(message.width), int(message.step)
+    row_bytes = width * channels * item.itemsize
+    if width * height > MAX_IMAGE_PIXELS or min(width, height) < 1:
+        raise DataError(thing, f"must have 1 to {MAX_IMAGE_PIXELS} pixels", f"{width}x{height}")
+    if step < row_bytes or len(message.data) != step * height:
+        raise DataError(thing, f"must have rows of at least {row_bytes} bytes, {height} of them",
+                        f"step {step}, {len(message.data)} bytes", "it is damaged: record it again")
+    rows = np.asarray(message.data, np.uint8).reshape(height, step)[:, :row_bytes]
+    pixels = np.ascontiguousarray(rows).view(item).astype(kind, copy=False)
+    return pixels.reshape(height, width) if channels == 1 else pixels.reshape(height, width, channels)
+
+
+def camera_of(message: Any, thing: str, rectified: bool = False) -> Camera:
+    """Return the camera of a CameraInfo.
+
+    Args:
+        rectified: whether the images are already rectified: then P holds and there is no distortion.
+
+    Raises:
+        DataError: a region of interest or binning, which would shift or scale K.
+        GeometryError: a K of zeros (not calibrated), or an unknown distortion model.
+    """
+    roi = message.roi
+    cropped = (roi.width, roi.height) not in ((0, 0), (message.width, message.height)) or roi.x_offset or roi.y_offset
+    if cropped or max(message.binning_x, message.binning_y) > 1:
+        raise DataError(thing, "must be of the full image", "a region of interest or binning", "record the full image")
+    if rectified:
+        return Camera.from_opencv(message.width, message.height, np.reshape(message.p, (3, 4))[:, :3])
+    return Camera.from_opencv(message.width, message.height, np.reshape(message.k, (3, 3)), message.distortion_model,
+                              tuple(message.d))
+
+
+def pose_of(pose: Any) -> np.ndarray:
+    """Return the 4x4 matrix of a geometry_msgs Pose. Raises GeometryError when it is none."""
+    position, rotation = pose.position, pose.orientation
+    return from_quaternion(np.array([position.x, position.y, position.z]),
+                           np.array([rotation.x, rotation.y, rotation.z, rotation.w]))
+
+
+def transform_of(transform: Any) -> np.ndarray:
+    """Return the 4x4 matrix of a geometry_msgs Transform. Raises GeometryError when it is none."""
+    shift, rotation = transform.translation, transform.rotation
+    return from_quaternion(np.array([shift.x, shift.y, shift.z]),
+                           np.array([rotation.x, rotation.y, rotation.z, rotation.w]))

@@ -1,0 +1,106 @@
+"""Text, JSON, YAML and number files, read with a bound on their size and errors that name them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from cl_localization.data.limits import MAX_TEXT_BYTES
+from cl_localization.errors import DataError
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path from an untrusted file names a file; names that the system cannot have do not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Return the content of a file of at most `limit` bytes.
+
+    Raises:
+        DataError: missing, unreadable, empty or larger.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except FileNotFoundError:
+        raise DataError(f"file {path}", "is missing", remedy="check the path") from None
+    except OSError as error:
+        raise DataError(f"file {path}", "cannot be read", error.strerror, "check its type and permissions") from None
+    if not content:
+        raise DataError(f"file {path}", "must not be empty", "0 bytes", "copy it again")
+    if len(content) > limit:
+        raise DataError(f"file {path}", f"must not be larger than {limit} bytes", remedy="is it the right file?")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Return a UTF-8 text file. Raises DataError as `read_bytes`, or when it is no text."""
+    try:
+        return read_bytes(path, MAX_TEXT_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"file {path}", "must be UTF-8 text", error.reason, "is it the right file?") from None
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file. Raises DataError when it is no JSON or holds something else."""
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"file {path}", "must be JSON", error, "copy or write it again") from None
+    if not isinstance(content, dict):
+        raise DataError(f"file {path}", "must hold a JSON object", type(content).__name__)
+    return content
+
+
+def read_yaml_mapping(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file. Raises DataError when it is no YAML or holds something else."""
+    text = read_text(path)
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise DataError(f"file {path}", "must be YAML", " ".join(str(error).split()),
+                        "mend or write it again") from None
+    if not isinstance(content, dict):
+        raise DataError(f"file {path}", "must hold a YAML mapping", type(content).__name__)
+    return content
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """Return the words of each line that is neither empty nor a comment (#); commas separate words too."""
+    lines = (line.strip() for line in read_text(path).splitlines())
+    return [line.replace(",", " ").split() for line in lines if line and not line.startswith("#")]
+
+
+def to_float(word: str, thing: object) -> float:
+    """Return the number that a word spells; "inf", "nan" and the "-1.#IND" of old Windows tools are not finite.
+
+    Raises:
+        DataError: the word is no number.
+    """
+    if "#" in word:
+        return float("nan")
+    try:
+        return float(word)
+    except ValueError:
+        raise DataError(thing, "must hold numbers", repr(word[:40]), "is it the right file?") from None
+
+
+def read_matrix(path: Path) -> np.ndarray:
+    """Return the 4x4 matrix in a text file of 16 numbers, float64; numbers may be infinite or NaN.
+
+    Raises:
+        DataError: not 16 numbers.
+    """
+    words = [word for row in read_rows(path) for word in row]
+    if len(words) != 16:
+        raise DataError(f"pose file {path}", "must hold 16 numbers", len(words), "copy it again")
+    return np.array([to_float(word, f"pose file {path}") for word in words]).reshape(4, 4)

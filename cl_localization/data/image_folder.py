@@ -1,0 +1,89 @@
+"""A folder of images with `camera.yaml` (ROS's camera_calibration format) and optionally `poses.txt` (TUM's format).
+
+Images lie in the folder itself or in its `images/`. Stamps and poses:
+
+1. When every file name is a stamp (decimal seconds, or nanoseconds of 16 to 19 digits), poses are looked up by stamp
+   and interpolated, as for TUM RGB-D.
+2. Otherwise images are taken in the order of their names (`r_2` before `r_10`). If there is a `poses.txt`, its line i
+   belongs to image i, the numbers of both must be equal, and the images get the stamps of the lines. Without, images
+   are 0.1 s apart.
+
+A pose is camera to world, axes x right, y down, z forward; a line with NaN leaves its image without a pose.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cl_localization.data.camera_yaml import CAMERA_YAML, read_camera_yaml
+from cl_localization.data.images import IMAGE_SUFFIXES
+from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.stamps import natural_key, stamp_of_name
+from cl_localization.data.trajectory import read_pose_lines, read_trajectory
+from cl_localization.data.tum import pose_at
+from cl_localization.errors import DataError
+
+POSES = "poses.txt"
+FRAME_PERIOD_NS = 100_000_000
+MAX_HOLD_S = 0.02
+"""A pose this near in time is an image's own where there is none on both sides."""
+
+
+def is_image_folder(path: Path) -> bool:
+    """Return whether a folder has `camera.yaml` and images."""
+    return path.is_dir() and (path / CAMERA_YAML).is_file() and bool(_images(path))
+
+
+def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: str = "",
+                      max_gap_s: float = 0.1) -> ImageFileSequence:
+    """Open a folder of images.
+
+    Args:
+        camera: a calibration elsewhere; empty for the folder's `camera.yaml`.
+        poses: a TUM file elsewhere; empty for the folder's `poses.txt`, if any.
+        max_gap_s: poses are interpolated between neighbours up to this far apart.
+
+    Raises:
+        DataError: no images or calibration, poses that do not fit the images, two images with one stamp.
+        GeometryError: numbers that are no camera or pose.
+    """
+    images = _images(path)
+    calibration = read_camera_yaml(Path(camera) if camera else path / CAMERA_YAML)
+    poses_path = Path(poses) if poses else path / POSES
+    has_poses = bool(poses) or poses_path.is_file()
+    stamps_ns = [stamp_of_name(image.stem) for image in images]
+    if images and all(stamp is not None for stamp in stamps_ns):
+        trajectory = read_trajectory(poses_path) if has_poses else None
+        stamped = [(stamp, pose_at(trajectory, stamp, max_gap_s, MAX_HOLD_S)) for stamp in stamps_ns]
+    elif has_poses:
+        stamped = _by_line(poses_path, images, path)
+    else:
+        stamped = [(index * FRAME_PERIOD_NS, None) for index in range(len(images))]
+    files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
+             for image, (stamp_ns, pose) in zip(images, stamped)]
+    files.sort(key=lambda file: file.stamp_ns)
+    for before, after in zip(files, files[1:]):
+        if before.stamp_ns == after.stamp_ns:
+            raise DataError(f"stamp of image {after.image_path}", "must be its own",
+                            f"that of {before.image_path.name}")
+    return ImageFileSequence(name or str(path), files)
+
+
+def _images(path: Path) -> list[Path]:
+    """Return the images in the folder, or in its `images/` if it has none, in order of their names."""
+    for folder in (path, path / "images"):
+        images = [file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES] if folder.is_dir() else []
+        if images:
+            return sorted(images, key=lambda file: natural_key(file.stem))
+    return []
+
+
+def _by_line(poses_path: Path, images: list[Path], folder: Path) -> list[tuple[int, np.ndarray | None]]:
+    lines = read_pose_lines(poses_path)
+    if len(lines) != len(images):
+        raise DataError(f"poses {poses_path}", f"must have a line for each of the {len(images)} images of {folder}",
+                        len(lines),
+                        "or name the images by their stamps")
+    return lines

@@ -1,0 +1,161 @@
+"""Sequences that are lists of files: what the file-based readers have in common, and how to choose frames."""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.images import read_depth, read_rgb
+from cl_localization.data.limits import MAX_FRAMES
+from cl_localization.data.registration import DepthRegistration
+from cl_localization.errors import DataError
+from cl_localization.geometry.camera import Camera
+
+FORWARD_BASE_T_CAM = np.array([[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0],
+                               [0.0, 0.0, 0.0, 1.0]])
+"""A camera at the origin of the base that looks forward: optical axes to those of REP 103."""
+
+
+class IndexedSequence(ABC):
+    """A `Sequence` whose frames have names that are known without decoding them.
+
+    Attributes:
+        name: what the user called it.
+        names: the frames' names, in order.
+        skipped: names of listed frames that were left out: missing, or with a pose that is no pose.
+        notes: what the reader had to guess, one sentence each.
+        base_T_cam: (4, 4) camera on the robot that carried it, or None where there is no robot.
+
+    Raises:
+        DataError: no frames, or too many.
+    """
+
+    base_T_cam: np.ndarray | None = None
+
+    def __init__(self, name: str, names: list[str], skipped: Iterable[str] = (), notes: Iterable[str] = ()) -> None:
+        self.name, self.names, self.skipped, self.notes = name, names, list(skipped), list(notes)
+        if not names:
+            left_out = f"0 frames, {len(self.skipped)} left out" if self.skipped else "0 frames"
+            raise DataError(f"sequence {name}", "must have at least one usable frame", left_out,
+                            "check the path and its files")
+        if len(names) > MAX_FRAMES:
+            raise DataError(f"sequence {name}", f"must not have more than {MAX_FRAMES} frames", len(names), "split it")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self._frame(index) for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Frame:
+        return self._frame(self._checked(index))
+
+    def pose(self, index: int) -> np.ndarray | None:
+        """Return world_T_cam (4, 4) of frame `index` without decoding its image; None if unknown."""
+        return self._pose(self._checked(index))
+
+    def _checked(self, index: int) -> int:
+        index = operator.index(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"frame {index} of sequence {self.name}, which has {len(self)}")
+        return index % len(self)
+
+    @abstractmethod
+    def _frame(self, index: int) -> Frame:
+        """Return frame `index`, which lies in [0, len)."""
+
+    @abstractmethod
+    def _pose(self, index: int) -> np.ndarray | None:
+        """Return world_T_cam of frame `index`, which lies in [0, len)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """Where one frame's image and depth are, and what is known without reading them.
+
+    Attributes:
+        camera: of the image.
+        depth_path, depth_unit_m: 16-bit depth image and metres of one step of it.
+        registration: brings the depth into the image's camera; None where it is already.
+    """
+
+    name: str
+    stamp_ns: int
+    image_path: Path
+    camera: Camera
+    world_T_cam: np.ndarray | None = None
+    depth_path: Path | None = None
+    depth_unit_m: float = 0.001
+    registration: DepthRegistration | None = None
+
+    def read(self) -> Frame:
+        """Return the decoded frame. Raises DataError naming the file that is wrong."""
+        depth_m = None
+        if self.depth_path is not None:
+            depth_m = read_depth(self.depth_path, self.depth_unit_m)
+            if self.registration is not None:
+                depth_m = self.registration.register(depth_m, f"depth image {self.depth_path}")
+        return Frame(self.stamp_ns, read_rgb(self.image_path), self.camera, depth_m, self.world_T_cam, name=self.name)
+
+
+class ImageFileSequence(IndexedSequence):
+    """Frames that are image files, given in order of time."""
+
+    def __init__(self, name: str, files: list[ImageFile], skipped: Iterable[str] = (),
+                 notes: Iterable[str] = ()) -> None:
+        super().__init__(name, [file.name for file in files], skipped, notes)
+        self.files = files
+
+    def _frame(self, index: int) -> Frame:
+        return self.files[index].read()
+
+    def _pose(self, index: int) -> np.ndarray | None:
+        return self.files[index].world_T_cam
+
+
+class SubSequence(IndexedSequence):
+    """Some frames of another sequence, in the order of `indices`, each in [0, len(sequence))."""
+
+    def __init__(self, sequence: Sequence, indices: Iterable[int], name: str = "") -> None:
+        self.sequence, self.indices = sequence, [operator.index(index) for index in indices]
+        for index in self.indices:
+            if not 0 <= index < len(sequence):
+                raise DataError(f"frame index of {sequence.name}", f"must lie in [0, {len(sequence) - 1}]", index)
+        self.base_T_cam = getattr(sequence, "base_T_cam", None)
+        all_names = frame_names(sequence)
+        super().__init__(name or f"{sequence.name} (part)", [all_names[index] for index in self.indices],
+                         sequence.skipped, getattr(sequence, "notes", ()))
+
+    def _frame(self, index: int) -> Frame:
+        return self.sequence[self.indices[index]]
+
+    def _pose(self, index: int) -> np.ndarray | None:
+        return self.sequence.pose(self.indices[index])
+
+
+def frame_names(sequence: Sequence) -> list[str]:
+    """Return the names of all frames, without decoding them; a sequence that has no `names` counts them."""
+    return list(getattr(sequence, "names", None) or (f"{index:06d}" for index in range(len(sequence))))
+
+
+def base_T_cam_of(sequence: Sequence) -> np.ndarray:
+    """Return where the camera is on its robot (4, 4): looking forward from its origin if the sequence does not say."""
+    base_T_cam = getattr(sequence, "base_T_cam", None)
+    return FORWARD_BASE_T_CAM if base_T_cam is None else np.asarray(base_T_cam, float)
+
+
+def select(sequence: Sequence, indices: Iterable[int], name: str = "") -> SubSequence:
+    """Return the frames at `indices`, in that order. Raises DataError for an index outside, or none at all."""
+    return SubSequence(sequence, indices, name)
+
+
+def select_where(sequence: Sequence, keep: Callable[[int, str], bool], name: str = "") -> SubSequence:
+    """Return the frames for which keep(index, name) holds, in order. Raises DataError if there is none."""
+    names = frame_names(sequence)
+    return SubSequence(sequence, [index for index, frame in enumerate(names) if keep(index, frame)], name)

@@ -1,0 +1,107 @@
+"""12-Scenes: Structure sensor and iPad. A scene is a folder with `info.txt`, `data/` and `split.txt`.
+
+`data/` holds `frame-NNNNNN.color.jpg`, `.depth.png` (16 bits, mm) and `.pose.txt` (camera to world). Depth has another
+size than colour; it is registered with the intrinsics that `info.txt` gives for both.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from cl_localization.data.files import read_matrix, read_text, to_float
+from cl_localization.data.registration import DepthRegistration
+from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.seven_scenes import COLOUR_FILE, FRAME_PERIOD_NS
+from cl_localization.errors import DataError
+from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.se3 import validated
+
+INFO, SPLIT = "info.txt", "split.txt"
+SPLIT_LINE = re.compile(r"(\w+)\s*\[frames=(\d+)\]\s*\[start=(\d+)\s*;\s*end=(\d+)\]")
+EXTRINSIC_TOLERANCE = 1e-6
+
+
+def is_12scenes(path: Path) -> bool:
+    """Return whether a folder looks like a scene of 12-Scenes."""
+    return path.is_dir() and (path / INFO).is_file() and (path / "data").is_dir()
+
+
+def open_12scenes(path: Path, name: str = "", *, split: str = "all", depth: bool = True) -> ImageFileSequence:
+    """Open a scene; frames are named `sequence0/frame-000000` where `split.txt` tells sequences apart.
+
+    Frames whose pose holds infinity or NaN are skipped and counted; missing depth or pose files leave the frame without
+    them.
+
+    Args:
+        split: "test" is the first sequence of `split.txt`, "train" all others, as the benchmark has it.
+        depth: whether to read and register depth.
+
+    Raises:
+        DataError: missing or malformed info.txt or split.txt, no frames, extrinsics other than the identity.
+        GeometryError: numbers that are no camera or pose.
+    """
+    info = _info(path / INFO)
+    colour_camera, depth_camera = _camera(info, "Color", path), _camera(info, "Depth", path)
+    unit_m = 1.0 / _numbers(info, "m_depthShift", 1, path)[0]
+    registration = DepthRegistration(depth_camera, colour_camera, np.eye(4)) if depth else None
+    split_ranges = _ranges(path / SPLIT, split)
+    files, skipped = [], []
+    colour = sorted((int(match[1]), file)
+                    for file in (path / "data").glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
+    for number, image_path in colour:
+        group = next((label for label, start, end in split_ranges if start <= number <= end), None)
+        if group is None:
+            continue
+        stem = image_path.name.split(".")[0]
+        pose_path, depth_path = path / "data" / f"{stem}.pose.txt", path / "data" / f"{stem}.depth.png"
+        matrix = read_matrix(pose_path) if pose_path.is_file() else None
+        if matrix is not None and not np.isfinite(matrix).all():
+            skipped.append(group + stem)
+            continue
+        files.append(ImageFile(
+            group + stem, number * FRAME_PERIOD_NS, image_path, colour_camera,
+            None if matrix is None else validated(matrix, f"pose {pose_path}"),
+            depth_path if depth and depth_path.is_file() else None, unit_m, registration))
+    return ImageFileSequence(name or str(path), files, skipped)
+
+
+def _info(path: Path) -> dict[str, str]:
+    pairs = (line.partition("=") for line in read_text(path).splitlines())
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
+def _numbers(info: dict[str, str], key: str, count: int, path: Path) -> list[float]:
+    words = info.get(key, "").split()
+    if len(words) != count:
+        raise DataError(f"{key} of {path / INFO}", f"must be {count} numbers", len(words), "copy the scene again")
+    values = [to_float(word, f"{key} of {path / INFO}") for word in words]
+    if not np.isfinite(values).all() or (count == 1 and values[0] <= 0):
+        raise DataError(f"{key} of {path / INFO}", "must be finite, a size or scale positive", values)
+    return values
+
+
+def _camera(info: dict[str, str], which: str, path: Path) -> Camera:
+    """Return the colour or depth camera; its matrix counts pixels from the centre of the first one, as OpenCV does."""
+    extrinsic = np.reshape(_numbers(info, f"m_calibration{which}Extrinsic", 16, path), (4, 4)) \
+        if f"m_calibration{which}Extrinsic" in info else np.eye(4)
+    if not np.allclose(extrinsic, np.eye(4), atol=EXTRINSIC_TOLERANCE):
+        raise DataError(f"m_calibration{which}Extrinsic of {path / INFO}", "must be the identity", extrinsic[:3, 3],
+                        "register the depth first, or open with ?depth=false and an identity")
+    width_px, height_px = (int(_numbers(info, f"m_{which.lower()}{side}", 1, path)[0]) for side in ("Width", "Height"))
+    matrix = np.reshape(_numbers(info, f"m_calibration{which}Intrinsic", 16, path), (4, 4))[:3, :3]
+    return Camera.from_opencv(width_px, height_px, matrix)
+
+
+def _ranges(path: Path, split: str) -> list[tuple[str, int, int]]:
+    """Return (name prefix, first, last frame number) of the wanted sequences."""
+    if split not in ("all", "train", "test"):
+        raise DataError("option split", "must be all, train or test", repr(split))
+    if not path.is_file() and split == "all":
+        return [("", 0, 10**12)]
+    ranges = [(f"{match[1]}/", int(match[3]), int(match[4])) for match in SPLIT_LINE.finditer(read_text(path))]
+    if not ranges:
+        raise DataError(f"split {path}", "must have lines like: sequence0 [frames=10] [start=0 ; end=9]", "none")
+    return {"all": ranges, "test": ranges[:1], "train": ranges[1:]}[split]

@@ -1,0 +1,80 @@
+"""Recognising sequences by what lies in a folder."""
+
+import sys
+import types
+
+import pytest
+from data.makers import MadeSequence, write_7scenes
+
+from cl_localization.data import open_sequence
+from cl_localization.errors import DataError
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match="sequence .*absent is missing; give a file or folder, or sim:SEED"):
+        open_sequence(tmp_path / "absent")
+
+
+def test_an_unknown_layout_says_what_was_found_and_what_is_recognised(tmp_path):
+    for number in range(12):
+        (tmp_path / f"file-{number:02d}.xyz").touch()
+    message = "found file-00.xyz, .* and 4 more; recognised are 7scenes: .*; tum: .*; bag: .*; images: "
+    with pytest.raises(DataError, match=message):
+        open_sequence(tmp_path)
+
+
+def test_an_empty_folder_is_called_so(tmp_path):
+    with pytest.raises(DataError, match="has no layout that is recognised, found an empty folder"):
+        open_sequence(tmp_path)
+
+
+def test_an_unknown_file_is_named(tmp_path):
+    (tmp_path / "film.mp4").touch()
+    with pytest.raises(DataError, match="found film.mp4"):
+        open_sequence(tmp_path / "film.mp4")
+
+
+def test_a_format_may_be_forced(tmp_path):
+    write_7scenes(tmp_path / "seq-01")
+    assert len(open_sequence(tmp_path / "seq-01", format="7scenes")) == 3
+    with pytest.raises(DataError, match="rgb.txt is missing"):
+        open_sequence(tmp_path / "seq-01", format="tum")
+
+
+def test_an_unknown_format_lists_the_known(tmp_path):
+    known = "auto, sim, 7scenes, 12scenes, transforms, tum, bag, images"
+    with pytest.raises(DataError, match=f"format must be one of {known}, found 'video'"):
+        open_sequence(tmp_path, format="video")
+
+
+def test_an_unknown_option_lists_the_known(tmp_path):
+    write_7scenes(tmp_path)
+    with pytest.raises(DataError, match="option speed of the sequence must be one of calibrated, split"):
+        open_sequence(f"{tmp_path}?speed=3")
+
+
+def test_options_of_the_wrong_type_are_named(tmp_path):
+    write_7scenes(tmp_path)
+    with pytest.raises(DataError, match="option calibrated of the sequence must be true or false, found 'maybe'"):
+        open_sequence(f"{tmp_path}?calibrated=maybe")
+    with pytest.raises(DataError, match="option max_gap_s of the sequence must be a float, found 'wide'"):
+        open_sequence(f"{tmp_path}?max_gap_s=wide", format="tum")
+
+
+def test_a_selection_is_applied_and_the_name_is_the_whole_spec(tmp_path):
+    write_7scenes(tmp_path / "seq-01")
+    spec = f"{tmp_path}/seq-01[1:]"
+    sequence = open_sequence(spec)
+    assert (sequence.names, sequence.name) == (["frame-000002", "frame-000004"], spec)
+
+
+@pytest.mark.parametrize(("spec", "format", "asked"), [("sim:7?frames=9[0:2]", "auto", "sim:7?frames=9&size=9x9"),
+                                                       ("7", "sim", "sim:7?size=9x9")])
+def test_the_simulated_house_gets_its_own_options(monkeypatch, spec, format, asked):
+    calls = []
+    house = types.ModuleType("cl_localization.data.simulation")
+    house.open_simulation = lambda text: calls.append(text) or MadeSequence(4)
+    monkeypatch.setitem(sys.modules, "cl_localization.data.simulation", house)
+    sequence = open_sequence(spec, format, size="9x9")
+    assert calls == [asked]
+    assert len(sequence) == (2 if "[" in spec else 4)
