@@ -1,0 +1,108 @@
+"""Localizing: an image and a map in, a pose and whether to trust it out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cl_localization.config import LocalizerConfig
+from cl_localization.data.frame import Frame
+from cl_localization.errors import MapError
+from cl_localization.features import Encoder, Features, make_encoder
+from cl_localization.geometry import se3
+from cl_localization.scene_coordinates.acceptance import PoseEvidence, reason_to_reject
+from cl_localization.scene_coordinates.map_code import MapCode
+from cl_localization.scene_coordinates.pose_estimation import CameraPose, PoseEstimator
+from cl_localization.scene_coordinates.regressor import NearestRegressor
+
+
+@dataclass(eq=False)
+class Localization:
+    """Where an image was taken, and on what evidence.
+
+    Attributes:
+        stamp_ns: of the image.
+        accepted: whether the pose may be used; `reason` says "ok" or why not.
+        world_T_cam: (4, 4) the estimate, also when it was not accepted; None when there is none.
+        covariance: (6, 6) of x y z [m] and rotation about x y z [rad], in world axes; None without a pose.
+        keypoints, matches, inliers: how many features were found, matched to the map, and agree with the pose.
+        inlier_ratio: share of the matches that agreed with the pose before it guided the matching.
+        reprojection_error_px: median over the inliers.
+        inlier_keypoints_px, inlier_points_m: the inliers, (I, 2) in the image as it came and (I, 3).
+        scene: the scene most inliers belong to.
+        timings_s: seconds by step.
+    """
+
+    stamp_ns: int
+    accepted: bool = False
+    reason: str = "the map is empty"
+    world_T_cam: np.ndarray | None = None
+    covariance: np.ndarray | None = None
+    keypoints: int = 0
+    matches: int = 0
+    inliers: int = 0
+    inlier_ratio: float = 0.0
+    reprojection_error_px: float = float("nan")
+    inlier_keypoints_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    inlier_points_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    scene: str = ""
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+
+class Localizer:
+    """Finds the pose of images in a map, each by itself, without an initial guess."""
+
+    def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(), encoder: Encoder | None = None) -> None:
+        """Make a localizer for a map.
+
+        Raises:
+            MapError: the map was made by another encoder.
+        """
+        self.config = config
+        self.encoder = encoder or make_encoder(config.encoder)
+        self.set_map(map_code)
+
+    def set_map(self, map_code: MapCode) -> None:
+        """Localize in another map from now on. Changes within a map are followed without this.
+
+        Raises:
+            MapError: the map was made by another encoder.
+        """
+        if (map_code.encoder, map_code.dim) != (self.encoder.name, self.encoder.dim):
+            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder, "map again")
+        self.map_code = map_code
+        self._estimator = PoseEstimator(map_code, NearestRegressor(map_code), self.config.pose)
+
+    def localize(self, frame: Frame) -> Localization:
+        """Return the pose of a frame, and whether to trust it.
+
+        Raises:
+            EncoderError: the image cannot be encoded.
+        """
+        if len(self.map_code) == 0:
+            return Localization(frame.stamp_ns)
+        started = time.perf_counter()
+        features = self.encoder.encode(frame.image)
+        encoded = time.perf_counter()
+        pose = self._estimator.estimate(features, frame.camera)
+        localization = self._judged(frame, features, pose)
+        localization.timings_s = {"encode": encoded - started, **pose.timings_s}
+        return localization
+
+    def _judged(self, frame: Frame, features: Features, pose: CameraPose) -> Localization:
+        if pose.cam_T_world is None:
+            return Localization(frame.stamp_ns, reason="no pose agrees with the matches", keypoints=len(features),
+                                matches=pose.matches)
+        evidence = PoseEvidence(pose.inliers, pose.first_inlier_ratio, pose.covariance, pose.points_m)
+        reason = reason_to_reject(evidence, self.config.pose)
+        return Localization(
+            frame.stamp_ns, reason is None, reason or "ok", se3.inverse(pose.cam_T_world), pose.covariance, len(features),
+            pose.matches, pose.inliers, pose.first_inlier_ratio, pose.reprojection_error_px,
+            features.keypoints_px[pose.features], pose.points_m, self._scene_of(pose.rows))
+
+    def _scene_of(self, rows: np.ndarray) -> str:
+        if len(rows) == 0:
+            return ""
+        return self.map_code.scene_names[int(np.bincount(self.map_code.codes["scenes"][rows]).argmax())]

@@ -1,0 +1,92 @@
+"""Mapping: posed images in, codes into the map, online and within a budget."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.config import MapperConfig
+from cl_localization.continual.keyframes import KeyframePolicy
+from cl_localization.data.frame import Frame
+from cl_localization.errors import DataError, MapError
+from cl_localization.features import Encoder, make_encoder
+from cl_localization.geometry import se3
+from cl_localization.scene_coordinates.depth_mapper import DepthMapper
+from cl_localization.scene_coordinates.map_code import MapCode
+from cl_localization.scene_coordinates.triangulating_mapper import TriangulatingMapper
+from cl_localization.scene_coordinates.views import View
+
+
+@dataclass(frozen=True)
+class MappingResult:
+    """What the mapper did with a frame.
+
+    Attributes:
+        is_keyframe: whether it was learned; `reason` says why or why not.
+        inserted, merged, evicted: codes that are new, were seen again, and had to go for the budget.
+        keyframe_id: its number in the map, or None.
+        version: of the map now.
+        duration_s: what it took.
+    """
+
+    is_keyframe: bool
+    reason: str
+    inserted: int
+    merged: int
+    evicted: int
+    keyframe_id: int | None
+    version: int
+    duration_s: float
+
+
+class Mapper:
+    """Builds a map, or goes on building one, from frames with poses; with depth where frames have it, else by triangulation."""
+
+    def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None, map_code: MapCode | None = None) -> None:
+        """Make a mapper of an empty map or of `map_code`, which it changes.
+
+        Raises:
+            MapError: `map_code` was made by another encoder.
+        """
+        self.config = config
+        self.encoder = encoder or make_encoder(config.encoder)
+        self.map_code = map_code or MapCode(config.map_code, self.encoder.name, self.encoder.dim)
+        if self.map_code.encoder != self.encoder.name:
+            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder, "map again")
+        self._policy = KeyframePolicy(config.keyframes)
+        self._scene = self.map_code.scene_number(config.scene)
+        self._with_depth = DepthMapper(self.map_code, config.depth)
+        self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
+
+    def add(self, frame: Frame) -> MappingResult:
+        """Learn from a frame if it shows something new.
+
+        Raises:
+            DataError: the frame has no pose.
+            EncoderError: its image cannot be encoded.
+        """
+        started = time.perf_counter()
+        if frame.world_T_cam is None:
+            raise DataError(f"frame {frame.name or frame.stamp_ns}", "must have a pose to be mapped", remedy="localize it instead")
+        world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
+        if not self._policy.is_new_view(world_T_cam, self.map_code.keyframe_world_T_cam):
+            return self._result("seen from here before", started)
+        features = self.encoder.encode(frame.image)
+        keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene)
+        view = View.of(keyframe, world_T_cam, frame.camera, features)
+        if frame.depth_m is not None and np.any(frame.depth_m > 0):
+            inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m)
+        else:
+            inserted, merged = self._without_depth.add(view)
+        return self._result("new view", started, inserted, merged, self.map_code.evict_to_budget(), keyframe)
+
+    def finish(self) -> None:
+        """End a sequence: refine what was triangulated over all views at once."""
+        self._without_depth.finish()
+
+    def _result(self, reason: str, started: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
+                keyframe: int | None = None) -> MappingResult:
+        return MappingResult(keyframe is not None, reason, inserted, merged, evicted, keyframe, self.map_code.version,
+                             time.perf_counter() - started)

@@ -1,0 +1,260 @@
+"""The map: a growing set of codes, each a descriptor key with a 3D position.
+
+After ACE-G (Bruns et al., ICCV 2025), which splits a scene coordinate regressor into shared weights and a scene-specific map
+code. There the code is a fixed set of learned vectors; here it grows while the robot drives, one token a place and look.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.config import MapCodeConfig
+from cl_localization.continual.coverage import least_covering
+from cl_localization.errors import MapError
+from cl_localization.geometry import se3
+from cl_localization.scene_coordinates.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
+from cl_localization.scene_coordinates.table import Table
+
+KEY_CLIP_SIGMAS = 4.0
+"""Components of unit descriptors of D dimensions are about 1/sqrt(D) large; int8 keys span four times that (XFeat: 99.99 %)."""
+
+COVERAGE_REGION_CELLS = 16
+"""Edge of a region of the coverage score, in cells: about 0.3 m."""
+
+MAX_COUNT = np.iinfo(np.uint16).max
+MAX_CODES = 50_000_000
+"""Largest code number accepted from files and topics."""
+
+
+@dataclass(frozen=True, eq=False)
+class NewCodes:
+    """Codes to insert: descriptors (N, D) unit length, positions (N, 3), sigmas (N,) in metres."""
+
+    descriptors: np.ndarray
+    positions_m: np.ndarray
+    sigmas_m: np.ndarray
+
+    def select(self, rows: np.ndarray) -> NewCodes:
+        """Return some of the codes, by mask or index."""
+        return NewCodes(self.descriptors[rows], self.positions_m[rows], self.sigmas_m[rows])
+
+
+class MapCode:
+    """Codes and keyframes of one map, with a version that grows with every change.
+
+    Attributes:
+        map_id: identity; a map that was loaded or received keeps it.
+        version: grows by one with every call that changes the map.
+        encoder, dim: which descriptors the keys are.
+        codes, keyframes: the tables behind; read them through the properties below.
+    """
+
+    def __init__(self, config: MapCodeConfig, encoder: str, dim: int, map_id: str | None = None) -> None:
+        self.config = config
+        self.encoder, self.dim = encoder, dim
+        self.map_id = map_id or uuid.uuid4().hex
+        self.frame_id = "map"
+        self.version = 0
+        self.cell_size_m = config.cell_size_m
+        self.scene_names: list[str] = []
+        self.codes = Table({name: (kind, dim if width < 0 else width) for name, (kind, width) in ROW_TYPES.items()})
+        self.keyframes = Table(KEYFRAME_TYPES)
+        self._oldest_delta = 0
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def size_bytes(self) -> int:
+        """What codes and keyframes take, in memory as in the file."""
+        return len(self.codes) * self.codes.row_bytes + len(self.keyframes) * self.keyframes.row_bytes
+
+    @property
+    def positions_m(self) -> np.ndarray:
+        """Positions (M, 3) float32 of the live codes, in the order of `codes.rows()`."""
+        return self.codes["positions_m"][self.codes.rows()]
+
+    @property
+    def keyframe_world_T_cam(self) -> np.ndarray:
+        """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`."""
+        poses = self.keyframes["keyframe_poses"][self.keyframes.rows()]
+        return np.array([se3.from_quaternion(pose[:3], pose[3:]) for pose in poses]).reshape(-1, 4, 4)
+
+    def descriptors(self, rows: np.ndarray) -> np.ndarray:
+        """Return the keys of codes as unit descriptors (N, D) float32."""
+        keys = self.codes["keys"][rows].astype(np.float32)
+        return keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), 1e-6)
+
+    def scene_number(self, name: str) -> int:
+        """Return the number of a scene, a new one for a new name."""
+        if name not in self.scene_names:
+            self.scene_names.append(name)
+        return self.scene_names.index(name)
+
+    def set_cell_size(self, cell_size_m: float) -> None:
+        """Set the edge of the voxel cells of a map that is still empty.
+
+        Raises:
+            MapError: the map has codes already.
+        """
+        if len(self):
+            raise MapError("cell size", "can only be set while the map is empty", f"{len(self)} codes")
+        self.cell_size_m = float(cell_size_m)
+
+    def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int) -> int:
+        """Add a keyframe and return its number."""
+        self.version += 1
+        row = self.keyframes.allocate(1)
+        pose = np.concatenate(se3.to_quaternion(world_T_cam))
+        self.keyframes.put(row, self.version, keyframe_poses=pose, keyframe_stamps_ns=stamp_ns, keyframe_scenes=scene)
+        return int(row[0])
+
+    def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
+        """Set the pose of a keyframe."""
+        self.version += 1
+        self.keyframes.put(np.array([keyframe]), self.version, keyframe_poses=np.concatenate(se3.to_quaternion(world_T_cam)))
+
+    def insert(self, new: NewCodes, keyframe: int) -> np.ndarray:
+        """Insert codes seen from a keyframe where their cell has room for another mode.
+
+        Returns:
+            (N,) int64 the row of each new code, -1 for those that found their cell full.
+        """
+        self.version += 1
+        rows = np.full(len(new.positions_m), -1, np.int64)
+        fits = self._room_in_cells(new.positions_m)
+        rows[fits] = self.codes.allocate(int(fits.sum()))
+        self.codes.put(rows[fits], self.version, keys=quantized(new.descriptors[fits]), positions_m=new.positions_m[fits],
+                       sigmas_m=new.sigmas_m[fits], seen=1, matched=0, stamps_s=self._stamp_s(keyframe),
+                       scenes=self.keyframes["keyframe_scenes"][keyframe], anchors=keyframe)
+        return rows
+
+    def _stamp_s(self, keyframe: int) -> int:
+        return int(np.clip(self.keyframes["keyframe_stamps_ns"][keyframe] // 10**9, 0, 2**32 - 1))
+
+    def cells(self, positions_m: np.ndarray) -> np.ndarray:
+        """Return the cell label (N,) int64 of positions (N, 3)."""
+        return cell_labels(positions_m, self.cell_size_m)
+
+    def _room_in_cells(self, positions_m: np.ndarray) -> np.ndarray:
+        """Return which of the new positions, in order, still find fewer modes in their cell than it may hold."""
+        existing = np.sort(self.cells(self.positions_m))
+        cells = self.cells(positions_m)
+        taken = np.searchsorted(existing, cells, "right") - np.searchsorted(existing, cells, "left")
+        order = np.argsort(cells, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(cells[order]) != 0]) if len(cells) else np.zeros(0, np.int64)
+        rank = np.empty(len(cells), np.int64)
+        rank[order] = np.arange(len(cells)) - np.repeat(starts, np.diff(np.r_[starts, len(cells)]))
+        return taken + rank < self.config.modes_per_cell
+
+    def merge(self, rows: np.ndarray, seen: NewCodes, keyframe: int) -> None:
+        """Merge new sightings (N,) into existing codes, each row at most once: positions by inverse variance, keys by count."""
+        if len(rows) == 0:
+            return
+        self.version += 1
+        count = self.codes["seen"][rows].astype(np.float32)
+        weight = np.minimum(count, 20.0)[:, None]
+        keys = self.descriptors(rows) * weight + seen.descriptors
+        old, new = self.codes["sigmas_m"][rows] ** -2.0, seen.sigmas_m**-2.0
+        share = (new / (old + new))[:, None]
+        positions = self.codes["positions_m"][rows]
+        self.codes.put(rows, self.version, keys=quantized(keys / np.linalg.norm(keys, axis=1, keepdims=True)),
+                       positions_m=positions + share * (seen.positions_m - positions), sigmas_m=(old + new) ** -0.5,
+                       seen=np.minimum(count + 1, MAX_COUNT), stamps_s=self._stamp_s(keyframe))
+
+    def move(self, rows: np.ndarray, positions_m: np.ndarray, sigmas_m: np.ndarray) -> None:
+        """Set the positions (N, 3) and sigmas (N,) of codes."""
+        self.version += 1
+        self.codes.put(rows, self.version, positions_m=positions_m, sigmas_m=sigmas_m)
+
+    def remove(self, rows: np.ndarray) -> None:
+        """Remove codes."""
+        self.version += 1
+        self.codes.remove(rows, self.version)
+
+    def evict_to_budget(self) -> int:
+        """Remove the codes that cover least until the map fits its budget, and keyframes that anchor none any more.
+
+        Returns:
+            How many codes went.
+        """
+        excess = self.size_bytes - int(self.config.budget_mb * 1e6)
+        if excess <= 0:
+            return 0
+        rows = self.codes.rows()
+        count = min(len(rows), -(-excess // self.codes.row_bytes))
+        utility = self.codes["seen"][rows].astype(np.float64) + self.codes["matched"][rows]
+        regions = cell_labels(self.codes["positions_m"][rows], self.cell_size_m * COVERAGE_REGION_CELLS)
+        self.remove(rows[least_covering(regions, utility, count)])
+        orphans = np.setdiff1d(self.keyframes.rows(), self.codes["anchors"][self.codes.rows()])
+        self.keyframes.remove(orphans, self.version)
+        return count
+
+    def delta_since(self, version: int) -> MapDelta:
+        """Return what changed after `version`; everything when that is 0 or older than this copy's history."""
+        base = version if self._oldest_delta <= version <= self.version else 0
+        changed, removed = self.codes.changed_since(base) if base else (self.codes.rows(), np.zeros(0, np.int64))
+        frames, removed_frames = (self.keyframes.changed_since(base) if base else
+                                  (self.keyframes.rows(), np.zeros(0, np.int64)))
+        return MapDelta(
+            self.map_id, self.encoder, self.dim, self.frame_id, self.cell_size_m, base, self.version, list(self.scene_names),
+            ids=changed.astype(np.uint32), removed_ids=removed.astype(np.uint32), keyframe_ids=frames.astype(np.uint32),
+            removed_keyframe_ids=removed_frames.astype(np.uint32),
+            **{name: self.codes[name][changed] for name in ROW_TYPES},
+            **{name: self.keyframes[name][frames] for name in KEYFRAME_TYPES})
+
+    def apply(self, delta: MapDelta) -> None:
+        """Bring this copy to the version of a delta.
+
+        Raises:
+            MapError: the delta belongs to another map, begins after this copy's version, or is damaged. The copy is unchanged;
+                a snapshot helps.
+        """
+        if delta.map_id != self.map_id or delta.encoder != self.encoder or delta.dim != self.dim:
+            raise MapError("map code delta", f"must belong to map {self.map_id} of {self.encoder}",
+                           f"{delta.map_id} of {delta.encoder}", "take a snapshot of the new map")
+        if delta.base_version > self.version:
+            raise MapError("map code delta", f"must begin at version {self.version} or before", delta.base_version,
+                           "a message was lost: take a snapshot")
+        delta.validate(MAX_CODES)
+        known = delta.keyframe_ids if delta.base_version == 0 else np.union1d(self.keyframes.rows(), delta.keyframe_ids)
+        if not np.isin(delta.anchors, known).all():
+            raise MapError("map code anchors", "must be keyframes of the map", "an unknown one", "the message or file is damaged")
+        if delta.base_version == 0:
+            self.codes.remove(self.codes.rows(), delta.version)
+            self.keyframes.remove(self.keyframes.rows(), delta.version)
+            self._oldest_delta = delta.version
+        self.scene_names, self.cell_size_m, self.version = list(delta.scene_names), delta.cell_size_m, delta.version
+        self.codes.remove(delta.removed_ids, self.version)
+        self.keyframes.remove(delta.removed_keyframe_ids, self.version)
+        self.codes.put(delta.ids, self.version, **{name: getattr(delta, name) for name in ROW_TYPES})
+        self.keyframes.put(delta.keyframe_ids, self.version, **{name: getattr(delta, name) for name in KEYFRAME_TYPES})
+
+    @classmethod
+    def from_snapshot(cls, delta: MapDelta, config: MapCodeConfig) -> MapCode:
+        """Return the map that a snapshot holds.
+
+        Raises:
+            MapError: the delta is no snapshot or is damaged.
+        """
+        if delta.base_version != 0:
+            raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
+        map_code = cls(config, delta.encoder, delta.dim, delta.map_id)
+        map_code.frame_id = delta.frame_id
+        map_code.apply(delta)
+        return map_code
+
+
+def quantized(descriptors: np.ndarray) -> np.ndarray:
+    """Return unit descriptors (N, D) as int8 keys."""
+    scale = 127.0 * np.sqrt(descriptors.shape[1]) / KEY_CLIP_SIGMAS
+    return np.clip(np.rint(descriptors * scale), -127, 127).astype(np.int8)
+
+
+def cell_labels(positions_m: np.ndarray, cell_size_m: float) -> np.ndarray:
+    """Return one int64 label a voxel cell for positions (N, 3): 21 bits an axis, so cells repeat only after 2 million."""
+    cells = np.floor(positions_m.astype(np.float64) / cell_size_m).astype(np.int64) & 0x1FFFFF
+    return (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]

@@ -1,0 +1,70 @@
+"""Regressors: features to scene coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from cl_localization.features.encoder import Features
+from cl_localization.scene_coordinates.code_index import CodeIndex
+from cl_localization.scene_coordinates.map_code import MapCode
+
+CANDIDATES = 4
+SAME_PLACE_CELLS = 5
+"""Two codes this many cells apart are taken for one place: its other modes must not count as rivals."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneCoordinates:
+    """Predicted world points of some features.
+
+    Attributes:
+        features: (N,) int64 index of the feature each is for.
+        points_m: (N, 3) float32 in the map frame.
+        sigmas_m: (N,) float32 standard deviation.
+        ambiguity: (N,) distance of the best over that of the next best place, 0 is certain, 1 a toss-up.
+        rows: (N,) int64 the code each came from.
+    """
+
+    features: np.ndarray
+    points_m: np.ndarray
+    sigmas_m: np.ndarray
+    ambiguity: np.ndarray
+    rows: np.ndarray
+
+    def select(self, mask: np.ndarray) -> SceneCoordinates:
+        """Return the coordinates of some features, by mask or index."""
+        return SceneCoordinates(self.features[mask], self.points_m[mask], self.sigmas_m[mask], self.ambiguity[mask],
+                                self.rows[mask])
+
+
+class Regressor(Protocol):
+    """Gives features their scene coordinates from a map."""
+
+    def regress(self, features: Features) -> SceneCoordinates:
+        """Return coordinates for the features that have any."""
+        ...
+
+
+class NearestRegressor:
+    """A feature lies where its nearest code does. Needs no training: usable after one keyframe."""
+
+    def __init__(self, map_code: MapCode) -> None:
+        self._map = map_code
+        self._index = CodeIndex(map_code)
+
+    def regress(self, features: Features) -> SceneCoordinates:
+        """Return the position of the nearest code of every feature, and how much nearer it is than the next best place."""
+        similarity, rows = self._index.search(features.descriptors, CANDIDATES)
+        found = np.flatnonzero(rows[:, 0] >= 0)
+        similarity, rows = similarity[found], rows[found]
+        positions_m = self._map.codes["positions_m"][rows]
+        distance = np.sqrt(np.maximum(2.0 - 2.0 * similarity, 1e-6))
+        apart_m = np.linalg.norm(positions_m - positions_m[:, :1], axis=2)
+        rival = (apart_m > SAME_PLACE_CELLS * self._map.cell_size_m) & (rows >= 0)
+        rival_distance = np.where(rival, distance, np.inf).min(axis=1, initial=np.inf)
+        next_distance = np.where(np.isfinite(rival_distance), rival_distance, distance.max(axis=1, initial=0))
+        return SceneCoordinates(found, positions_m[:, 0], self._map.codes["sigmas_m"][rows[:, 0]],
+                                distance[:, 0] / next_distance, rows[:, 0])
