@@ -1,0 +1,36 @@
+"""`config`: a file with every option, to edit and give back with `--config`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cl_localization.cli.flags import argument, range_text
+from cl_localization.cli.option_file import option_file_text
+from cl_localization.cli.outputs import require_writable, write_text
+from cl_localization.cli.tables import output_console
+from cl_localization.config import LocalizerConfig, MapperConfig
+
+KINDS = {"mapper": MapperConfig, "localizer": LocalizerConfig}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Write a YAML file with every option of the mapper or the localizer: its default, help and range.
+
+    Edit it and give it to `map`, `localize` or `evaluate` with --config FILE; flags win over the file.
+    """
+
+    kind: Literal["mapper", "localizer"] = argument("Whose options.", positional=True)
+    out: Path | None = argument("File to write; without it the text is printed.", None, metavar="FILE")
+
+
+def run(arguments: Arguments) -> int:
+    """Print or write the file; return the exit code."""
+    text = option_file_text(KINDS[arguments.kind](), range_text)
+    if arguments.out is None:
+        output_console().print(text, end="", markup=False, soft_wrap=True)
+        return 0
+    write_text(require_writable(arguments.out), text)
+    return 0

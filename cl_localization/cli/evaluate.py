@@ -1,0 +1,85 @@
+"""`evaluate`: a sequence's poses in a map, compared with the truth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cl_localization.cli.flags import argument, settings
+from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
+from cl_localization.cli.outputs import require_writable, write_json
+from cl_localization.cli.tables import print_rows
+from cl_localization.config import LocalizerConfig
+
+if TYPE_CHECKING:
+    from cl_localization.data.frame import Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Localize every frame of a sequence in a map, each without any hint, and compare the poses with the true ones.
+
+    Shares are of all frames that have a true pose; a refused frame is within no bound. Medians are over the localized
+    frames. Latency is from the image file to the pose. For sequences whose unit is not the metre look at the error in
+    percent of the cameras' extent.
+
+    Example: cl_localization evaluate house.map 'sim:7?path=tracking' --perturb gamma=0.4 --json result.json
+    """
+
+    map: Path = argument("Map file.", metavar="MAP", positional=True)
+    sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
+    json: Path | None = argument(
+        "JSON file to write: the table, the options, and one record a frame.", None, metavar="FILE"
+    )
+    perturb: tuple[str, ...] = argument(
+        "Change the images first: gamma=0.4, gain=0.5, blur_px=9, occlusion=0.4, noise=20.",
+        (),
+        metavar="KIND=VALUE [KIND=VALUE ...]",
+    )
+    format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
+    options: LocalizerConfig = settings(LocalizerConfig)
+
+
+def run(arguments: Arguments) -> int:
+    """Evaluate the sequence, print the table and write the JSON; return the exit code."""
+    if arguments.json is not None:
+        require_writable(arguments.json)
+
+    from cl_localization.cli.frames import require_poses
+    from cl_localization.cli.localizing import open_localizer, try_sequence
+    from cl_localization.data import open_sequence
+    from cl_localization.evaluation.summary import summarize
+
+    sequence = open_sequence(arguments.sequence, arguments.format)
+    require_poses(sequence)
+    queries = perturbed_by(sequence, arguments.perturb)
+    localizer, map_code = open_localizer(arguments.map, arguments.options)
+    trial = try_sequence(localizer, queries, f"evaluating {sequence.name}")
+    summary = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)
+    print_rows(f"{sequence.name} in {arguments.map}", summary.rows())
+    if arguments.json is not None:
+        details = run_details(arguments)
+        write_json(
+            arguments.json,
+            {**summary.to_json(), **details, "per_frame": [record.to_json() for record in trial.records]},
+        )
+    return 0
+
+
+def perturbed_by(sequence: Sequence, perturbations: tuple[str, ...]) -> Sequence:
+    """Return the sequence with its images changed; the sequence itself without perturbations."""
+    if not perturbations:
+        return sequence
+    from cl_localization.data.perturb import perturbed
+    from cl_localization.evaluation.image_only import image_only
+
+    return perturbed(image_only(sequence), perturbations)
+
+
+def run_details(arguments: Arguments) -> dict[str, Any]:
+    """Return what is needed to make the same numbers again."""
+    from cl_localization.evaluation.provenance import provenance
+
+    return {"map": str(arguments.map), "sequence": arguments.sequence, "perturb": list(arguments.perturb),
+            "seed": arguments.options.pose.seed, "config": asdict(arguments.options), **provenance()}

@@ -1,0 +1,189 @@
+"""The one bridge from dataclasses to flags: every option of a config is a flag, with its help, unit, range and default.
+
+A command states its own arguments as fields made by `argument` and takes whole configs as fields made by `settings`.
+Values are taken from the defaults, over them a YAML file given with `--config`, over that the flags.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import sys
+from dataclasses import MISSING, field, fields, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+import tyro
+
+from cl_localization.cli.option_file import read_option_file
+from cl_localization.config import Config, Option, flatten, with_values
+from cl_localization.errors import ConfigError
+
+Parsed = TypeVar("Parsed")
+
+_PARSER_MARKERS = (tyro.conf.FlagCreatePairsOff,)
+
+
+def argument(help: str, default: Any = MISSING, metavar: str | None = None, positional: bool = False) -> Any:
+    """Return a dataclass field that is a flag, or a positional word, of a command.
+
+    Args:
+        help: one sentence.
+        default: its value when it is not given; without one it is required.
+        metavar: what stands for its value in the help.
+        positional: whether it is a word without a flag.
+    """
+    return field(default=default, metadata={"argument": (help, metavar, positional)})
+
+
+def settings(config_class: type[Config], prefix: str = "") -> Any:
+    """Return a dataclass field whose leaf options are all flags: `--prefix.section.option-name`."""
+    return field(default_factory=config_class, metadata={"settings": prefix})
+
+
+def parse(arguments_class: type[Parsed], argv: list[str], program: str) -> Parsed | None:
+    """Return a command's arguments as the flags say, or None when only help was asked for, which is printed.
+
+    Args:
+        arguments_class: dataclass of `argument` and `settings` fields; its docstring is the command's help.
+        argv: the words after the command.
+        program: how the command is called, for the help.
+
+    Raises:
+        ConfigError: an unknown flag or key, a missing word, or a value of the wrong type or outside its range.
+    """
+    defaults = {spec.name: spec.default_factory() for spec in fields(arguments_class) if "settings" in spec.metadata}
+    prefixes = {spec.name: spec.metadata["settings"] for spec in fields(arguments_class) if spec.name in defaults}
+    if defaults and not {"-h", "--help"} & set(argv):
+        defaults = _with_file(defaults, prefixes, argv)
+    flags = _run_parser(_flag_class(arguments_class, defaults, prefixes), argv, program)
+    if flags is None:
+        return None
+    values = {spec.name: getattr(flags, spec.name) for spec in fields(arguments_class)}
+    for name, config in defaults.items():
+        values[name] = with_values(config, _leaves(config, values[name]))
+    return arguments_class(**values)
+
+
+def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list[str]) -> dict[str, Config]:
+    """Return the configs with the values of the file that `--config` names, if it does."""
+    path = _file_flag(argv)
+    if path is None:
+        return defaults
+    known = {prefixes[name] + ("." if prefixes[name] else "") + leaf: (name, leaf)
+             for name, config in defaults.items() for leaf, _, _ in flatten(config)}
+    values: dict[str, dict[str, Any]] = {name: {} for name in defaults}
+    for key, value in read_option_file(path, known).items():
+        name, leaf = known[key]
+        values[name][leaf] = value
+    return {name: with_values(config, values[name]) for name, config in defaults.items()}
+
+
+def _file_flag(argv: list[str]) -> Path | None:
+    """Return the file after `--config` or in `--config=FILE`; the parser itself checks that the flag is well formed."""
+    for word, following in zip(argv, [*argv[1:], ""]):
+        if word == "--config" and following:
+            return Path(following)
+        if word.startswith("--config="):
+            return Path(word.partition("=")[2])
+    return None
+
+
+def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: dict[str, str]) -> type:
+    """Return the dataclass that tyro makes the parser of a command from."""
+    hints, specs = get_type_hints(arguments_class), []
+    for spec in fields(arguments_class):
+        if spec.name in defaults:
+            inner = _config_flags(defaults[spec.name])
+            kind = Annotated[inner, tyro.conf.arg(name=prefixes[spec.name], prefix_name=True)]
+            specs.append((spec.name, kind, field(default_factory=inner)))
+        else:
+            help_text, metavar, positional = spec.metadata["argument"]
+            kind = Annotated[hints[spec.name], tyro.conf.arg(help=help_text, metavar=metavar)]
+            specs.append((spec.name, tyro.conf.Positional[kind] if positional else kind, field(default=spec.default)))
+    if defaults:
+        help_text = "YAML file of options: they win over the defaults, flags win over them (`config` writes one)."
+        kind = Annotated[Path | None, tyro.conf.arg(help=help_text, metavar="FILE")]
+        specs.append(("config", kind, field(default=None)))
+    made = make_dataclass(arguments_class.__name__, specs, kw_only=True)
+    made.__doc__ = arguments_class.__doc__
+    return made
+
+
+def _config_flags(config: Config) -> type:
+    """Return a dataclass with the leaf options of a config as tyro arguments, its values as defaults."""
+    specs = []
+    for spec in fields(config):
+        value = getattr(config, spec.name)
+        if isinstance(value, Config):
+            inner = _config_flags(value)
+            specs.append((spec.name, inner, field(default_factory=inner)))
+            continue
+        given: Option = spec.metadata["option"]
+        kind = Literal[given.choices] if given.choices else type(value)
+        help_text = given.help + range_text(given)
+        specs.append((spec.name, Annotated[kind, tyro.conf.arg(help=help_text)], field(default=value)))
+    made = make_dataclass(type(config).__name__, specs, kw_only=True)
+    made.__doc__ = type(config).__doc__
+    return made
+
+
+def range_text(given: Option) -> str:
+    """Return an option's range as words for its help, with a leading space, or nothing."""
+    if given.minimum is not None and given.maximum is not None:
+        return f" From {given.minimum:g} to {given.maximum:g}."
+    if given.minimum is not None:
+        return f" At least {given.minimum:g}."
+    return "" if given.maximum is None else f" At most {given.maximum:g}."
+
+
+def _leaves(config: Config, flags: Any) -> dict[str, Any]:
+    """Return the values of the parsed flags by the dotted names of the config's leaf options."""
+    values = {}
+    for name, _, _ in flatten(config):
+        value = flags
+        for part in name.split("."):
+            value = getattr(value, part)
+        values[name] = value
+    return values
+
+
+def _run_parser(flag_class: type, argv: list[str], program: str) -> Any:
+    """Return an instance of `flag_class` from words, or None after the help was printed."""
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            return tyro.cli(flag_class, args=argv, prog=program, config=_PARSER_MARKERS)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            return None
+    sys.stderr.flush()
+    rule = _first_words(errors.getvalue())
+    raise ConfigError(program, rule, remedy=f"see `{program} --help`")
+
+
+def _first_words(report: str) -> str:
+    """Return the facts of tyro's boxed error report as a few words on one line: message and suggestion.
+
+    A report is a title, then sections between rules, drawn with box characters where those can be shown.
+    """
+    sections: list[list[str]] = [[]]
+    for line in report.splitlines():
+        words = line.strip("│╭╮╰╯─ \t")
+        if line.startswith("╭") or not words.strip("-"):
+            sections.append([])
+        if words.strip("-"):
+            sections[-1].append(re.sub(r"\s+", " ", words))
+        if line.startswith("╭"):
+            sections.append([])
+    facts = [section for section in sections if section][1:]
+    kept = [section for section in facts if not section[0].startswith(("Argument helptext", "For full"))]
+    return "cannot be run: " + "; ".join(" ".join(_gist(section)) for section in kept)
+
+
+def _gist(section: list[str]) -> list[str]:
+    """Return the lines of one section of a report without the help text of the flags that it names."""
+    if section[0].startswith("Missing from"):
+        return ["Missing", *(line for line in section[1:] if line.startswith("--") or line.isupper())]
+    return section[:2] if section[0].startswith("Perhaps") else section

@@ -1,0 +1,57 @@
+"""Frames for the commands: read one ahead in a thread, with unreadable ones counted instead of ending the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from cl_localization.data.frame import Frame, Sequence
+from cl_localization.errors import DataError
+
+
+def prefetched(sequence: Sequence, indices: Iterable[int], unreadable: list[str]) -> Iterator[Frame]:
+    """Yield frames in order while a thread already decodes the next one.
+
+    Args:
+        sequence: read with `sequence[index]`, by one thread at a time.
+        indices: which frames.
+        unreadable: the messages of frames that could not be read are added here; the run goes on.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        pending: Future[Frame] | None = None
+        for index in indices:
+            following = pool.submit(sequence.__getitem__, index)
+            if pending is not None:
+                yield from _result(pending, unreadable)
+            pending = following
+        if pending is not None:
+            yield from _result(pending, unreadable)
+
+
+def _result(pending: Future[Frame], unreadable: list[str]) -> Iterator[Frame]:
+    """Yield the frame of a read once it is there, or nothing after noting why there is none."""
+    try:
+        frame = pending.result()
+    except DataError as error:
+        unreadable.append(str(error))
+        return
+    yield frame
+
+
+def require_poses(sequence: Sequence) -> list[int]:
+    """Return the indices of frames with a pose.
+
+    Raises:
+        DataError: there is none.
+    """
+    posed = [index for index in range(len(sequence)) if sequence.pose(index) is not None]
+    if not posed:
+        raise DataError(f"sequence {sequence.name}", "must have frames with poses", f"{len(sequence)} frames without",
+                        "give poses.txt or a sequence with ground truth")
+    return posed
+
+
+def require_readable(frames: int, unreadable: list[str], sequence_name: str) -> None:
+    """Raise the DataError of the first unreadable frame if not a single frame could be read."""
+    if frames == 0 and unreadable:
+        raise DataError(f"sequence {sequence_name}", "has no readable frame", unreadable[0])

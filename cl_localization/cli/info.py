@@ -1,0 +1,69 @@
+"""`info`: what is in a map."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cl_localization.cli.flags import argument
+from cl_localization.cli.tables import output_console, print_rows
+
+if TYPE_CHECKING:
+    from cl_localization.evaluation.map_contents import MapContents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Show what is in a map: metadata, counts, and size and extent of each scene."""
+
+    map: Path = argument("Map file.", metavar="MAP", positional=True)
+    json: bool = argument("Print JSON instead of tables.", False)
+
+
+def run(arguments: Arguments) -> int:
+    """Print the contents; return the exit code."""
+    from cl_localization.evaluation.map_contents import map_contents
+    from cl_localization.scene_coordinates.map_file import load_map, read_map_info
+
+    metadata = read_map_info(arguments.map)
+    contents = map_contents(load_map(arguments.map))
+    file_bytes = arguments.map.stat().st_size
+    if arguments.json:
+        everything = {"file_bytes": file_bytes, **contents.to_json(), "metadata": metadata}
+        output_console().print(json.dumps(everything, indent=1, default=str), markup=False, soft_wrap=True)
+        return 0
+    print_rows(f"map {arguments.map}", map_rows(contents, file_bytes))
+    print_rows(
+        "scenes", scene_rows(contents), ("scene", "codes", "keyframes", "bytes", "from [m]", "to [m]", "sigma [cm]")
+    )
+    print_rows("metadata", metadata_rows(metadata), ("key", "content"))
+    return 0
+
+
+def map_rows(contents: MapContents, file_bytes: int) -> list[tuple[str, str, str]]:
+    """Return the numbers of the whole map as (metric, value, unit)."""
+    return [("codes", f"{contents.codes:,}", ""), ("keyframes", f"{contents.keyframes:,}", ""),
+            ("memory", f"{contents.size_bytes:,}", "bytes"), ("file", f"{file_bytes:,}", "bytes"),
+            ("cell size", f"{contents.cell_size_m:g}", "m"), ("encoder", f"{contents.encoder}, {contents.dim}-D", ""),
+            ("frame", contents.frame_id, ""), ("id", contents.map_id, ""), ("version", str(contents.version), "")]
+
+
+def scene_rows(contents: MapContents) -> list[tuple[str, ...]]:
+    """Return one row of text for each scene."""
+    return [(scene.name, f"{scene.codes:,}", f"{scene.keyframes:,}", f"{scene.size_bytes:,}", _corner(scene.low_m),
+             _corner(scene.high_m), "-" if scene.mean_sigma_m is None else f"{100 * scene.mean_sigma_m:.2f}")
+            for scene in contents.scenes]
+
+
+def metadata_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the metadata of the file with nested values on one line each."""
+    return [
+        (key, value if isinstance(value, str) else json.dumps(value, default=str)) for key, value in metadata.items()
+    ]
+
+
+def _corner(point_m: tuple[float, ...] | None) -> str:
+    """Write a corner of a box."""
+    return "-" if point_m is None else " ".join(f"{value:.2f}" for value in point_m)

@@ -1,0 +1,72 @@
+"""`localize`: the trajectory of a sequence in a map."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cl_localization.cli.flags import argument, settings
+from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
+from cl_localization.cli.outputs import require_writable, write_text
+from cl_localization.cli.tables import print_rows
+from cl_localization.config import LocalizerConfig
+
+if TYPE_CHECKING:
+    from cl_localization.evaluation.records import FrameRecord
+
+STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_ms")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Localize every frame of a sequence in a map, each without any hint, and write the trusted poses.
+
+    Example: cl_localization localize house.map 'sim:7?path=tracking' --out poses.txt
+    """
+
+    map: Path = argument("Map file.", metavar="MAP", positional=True)
+    sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
+    out: Path = argument("Trajectory to write: TUM format, stamp_s x y z qx qy qz qw a line, world_T_cam in metres.",
+                         metavar="POSES")
+    status: Path | None = argument(
+        "CSV file to write with one line for every frame, refused ones too.", None, metavar="CSV"
+    )
+    format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
+    options: LocalizerConfig = settings(LocalizerConfig)
+
+
+def run(arguments: Arguments) -> int:
+    """Localize the sequence, write its trajectory and print how many frames were localized; return the exit code."""
+    for path in filter(None, (arguments.out, arguments.status)):
+        require_writable(path)
+
+    from cl_localization.cli.localizing import open_localizer, try_sequence
+    from cl_localization.data import open_sequence
+    from cl_localization.data.trajectory import write_trajectory
+
+    sequence = open_sequence(arguments.sequence, arguments.format)
+    localizer, _ = open_localizer(arguments.map, arguments.options)
+    trial = try_sequence(localizer, sequence, f"localizing {sequence.name}")
+    accepted = [record for record in trial.records if record.accepted]
+    write_trajectory(arguments.out, ((record.stamp_ns, record.world_T_cam) for record in accepted), "world_T_cam")
+    if arguments.status is not None:
+        write_text(arguments.status, status_table(trial.records))
+    rows = [("frames", str(len(trial.records)), ""), ("localized", str(len(accepted)), ""),
+            ("frames skipped", str(trial.skipped), "")]
+    print_rows(f"trajectory {arguments.out}", rows)
+    return 0
+
+
+def status_table(records: Iterable[FrameRecord]) -> str:
+    """Return one CSV line for every record, under a header."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(STATUS_COLUMNS)
+    for record in records:
+        writer.writerow([record.name, record.stamp_ns, int(record.accepted), record.reason, record.inliers,
+                         f"{1e3 * record.latency_s:.2f}"])
+    return stream.getvalue()

@@ -1,0 +1,61 @@
+"""What `localize`, `evaluate` and `bench` share: a localizer from a map file, tried on a sequence with progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cl_localization.cli.progress import tracked
+from cl_localization.cli.tables import warn_unreadable
+from cl_localization.config import LocalizerConfig
+
+if TYPE_CHECKING:
+    from cl_localization.data.frame import Sequence
+    from cl_localization.evaluation.records import FrameRecord
+    from cl_localization.localizer import Localizer
+    from cl_localization.scene_coordinates.map_code import MapCode
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The records of a sequence and how many of its frames could not be read."""
+
+    records: list[FrameRecord]
+    skipped: int
+
+
+def open_localizer(map_path: Path, options: LocalizerConfig) -> tuple[Localizer, MapCode]:
+    """Return a localizer for a map file, and the map.
+
+    Raises:
+        MapError: the map cannot be read, or was made with another encoder than the options name.
+    """
+    from cl_localization.localizer import Localizer
+    from cl_localization.scene_coordinates.map_file import load_map
+
+    map_code = load_map(map_path, encoder=options.encoder.name)
+    return Localizer(map_code, options), map_code
+
+
+def try_sequence(localizer: Localizer, sequence: Sequence, label: str, indices: Sized[int] | None = None) -> Trial:
+    """Localize frames of a sequence, each on its own, with progress; depth files are not read.
+
+    Args:
+        label: what is being done.
+        indices: which frames; None for all.
+
+    Raises:
+        DataError: not one frame could be read.
+    """
+    from cl_localization.cli.frames import require_readable
+    from cl_localization.evaluation.image_only import image_only
+    from cl_localization.evaluation.run import localize_frames
+
+    indices = range(len(sequence)) if indices is None else indices
+    unreadable: list[str] = []
+    records = localize_frames(localizer, image_only(sequence), tracked(indices, len(indices), label), unreadable)
+    require_readable(len(records), unreadable, sequence.name)
+    warn_unreadable(unreadable, sequence.skipped)
+    return Trial(records, len(unreadable) + len(sequence.skipped))

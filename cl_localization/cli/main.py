@@ -1,0 +1,132 @@
+"""The command `cl_localization`: finds the module of a command, runs it, and turns errors into one line.
+
+Commands are imported only when they are asked for, and import what is heavy only when they run: help is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+
+from cl_localization import __version__
+from cl_localization.cli.flags import parse
+from cl_localization.errors import ConfigError, LocalizationError
+
+COMMANDS = {
+    "demo": "map online, be kidnapped, find the pose again: real nodes, a table, a plot",
+    "map": "build or grow a map from posed sequences",
+    "localize": "write the trajectory of a sequence in a map (TUM format)",
+    "evaluate": "compare a sequence's poses with the truth: table and JSON",
+    "info": "what is in a map",
+    "view": "look at a map in the browser",
+    "plot": "figures of maps, trajectories and evaluations",
+    "bag": "sequence to rosbag2, and back",
+    "bench": "make the README's benchmark tables again on this machine",
+    "config": "write a file with every option, its default and its help",
+}
+"""Every command with its one-line help; `cl_localization.cli.<command>` holds its `Arguments` and `run`."""
+
+PROGRAM = "cl_localization"
+EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, 1 after an error, 130 after Ctrl-C.
+
+    Args:
+        argv: the words after the program's name; None takes them from the process.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    debug = "--debug" in argv
+    argv = [word for word in argv if word != "--debug"]
+    show_log(debug)
+    try:
+        return dispatch(argv)
+    except KeyboardInterrupt:
+        error_console().print("[red]interrupted[/red]")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; Python would complain of that once more at exit
+        return EXIT_ERROR
+    except Exception as error:  # the last one to see it: users get a line, developers the traceback with --debug
+        return report(error, debug)
+
+
+def dispatch(argv: list[str]) -> int:
+    """Run the command that `argv` begins with.
+
+    Raises:
+        ConfigError: there is no such command; the nearest one is suggested.
+    """
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        Console().print(overview(), highlight=False, soft_wrap=True)
+        return 0 if argv else EXIT_ERROR
+    if argv[0] == "--version":
+        Console().print(f"{PROGRAM} {__version__}", highlight=False)
+        return 0
+    name, words = argv[0], argv[1:]
+    if name not in COMMANDS:
+        raise ConfigError(f"command {name!r}", "is unknown", remedy=suggestion(name))
+    module = importlib.import_module(f"cl_localization.cli.{name}")
+    arguments = parse(module.Arguments, words, f"{PROGRAM} {name}")
+    return 0 if arguments is None else module.run(arguments)
+
+
+def suggestion(name: str) -> str:
+    """Return what to do about an unknown command."""
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(COMMANDS)}"
+
+
+def overview() -> str:
+    """Return the help of the program as rich markup."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  [bold]{name:<{width}}[/bold]  {text}" for name, text in COMMANDS.items())
+    return (
+        f"usage: {PROGRAM} COMMAND ...\n\n"
+        "Continual visual localization: maps that learn online, poses without a guess.\n\n"
+        f"{commands}\n\n"
+        f"  {PROGRAM} COMMAND --help   the options of a command, with their defaults and units\n"
+        f"  {PROGRAM} --version\n"
+        "  --debug                          with any command: log everything, show the traceback of an error\n\n"
+        "examples:\n"
+        f"  {PROGRAM} map sim:7 --out house.map\n"
+        f"  {PROGRAM} evaluate house.map 'sim:7?path=tracking' --json result.json"
+    )
+
+
+def report(error: BaseException, debug: bool) -> int:
+    """Print an error as one red line on stderr, or with its traceback, and return the exit code."""
+    console = error_console()
+    if debug:
+        console.print_exception()
+    console.print(f"[bold red]error:[/bold red] [red]{escape(one_line(error))}[/red]", soft_wrap=True)
+    return EXIT_ERROR
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's text on one line; one that is none of our own is named by its kind."""
+    text = " ".join(str(error).split())
+    if isinstance(error, LocalizationError):
+        return text
+    return f"unexpected {type(error).__name__}: {text}; run again with --debug for the traceback"
+
+
+def error_console() -> Console:
+    """Return a console on the present stderr."""
+    return Console(stderr=True, highlight=False)
+
+
+def show_log(debug: bool) -> None:
+    """Send the package's log to stderr: warnings and worse, or everything."""
+    logger = logging.getLogger("cl_localization")
+    logger.handlers = [RichHandler(console=error_console(), show_path=debug, show_time=debug, markup=False)]
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+    logger.propagate = False

@@ -1,0 +1,50 @@
+"""Tables on stdout: metric, value, unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+WIDE_COLUMNS = 200
+
+
+def output_console() -> Console:
+    """Return a console on stdout; where that is no terminal it is wide, so that no cell is cut."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDE_COLUMNS)
+
+
+def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str] = ("metric", "value", "unit")) -> None:
+    """Print a title and under it a table whose columns, but the first and the units, are aligned to the right."""
+    table = Table()
+    for position, header in enumerate(headers):
+        table.add_column(escape(header), justify="right" if 0 < position and header != "unit" else "left")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    console = output_console()
+    console.print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
+    console.print(table)
+
+
+def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as GitHub markdown."""
+    lines = ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
+    """Say on stderr how many frames were left out, with the first reasons."""
+    console = Console(stderr=True, highlight=False)
+    if skipped:
+        names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+        console.print(
+            f"[yellow]{len(skipped)} listed frames are missing or unusable: {escape(names)}[/yellow]", soft_wrap=True
+        )
+    for message in unreadable[:3]:
+        console.print(f"[yellow]left out: {escape(message)}[/yellow]", soft_wrap=True)
+    if len(unreadable) > 3:
+        console.print(f"[yellow]... and {len(unreadable) - 3} more unreadable frames[/yellow]")

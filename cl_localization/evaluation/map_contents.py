@@ -1,0 +1,89 @@
+"""What is in a map, counted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cl_localization.scene_coordinates.map_code import MapCode
+
+
+@dataclass(frozen=True)
+class SceneContents:
+    """One scene of a map.
+
+    Attributes:
+        name: of the scene.
+        codes, keyframes: how many.
+        size_bytes: its share of the map's memory, by codes.
+        low_m, high_m: opposite corners of the box around its codes, in the map frame; None without codes.
+        mean_sigma_m: mean position uncertainty of its codes; None without codes.
+    """
+
+    name: str
+    codes: int
+    keyframes: int
+    size_bytes: int
+    low_m: tuple[float, ...] | None
+    high_m: tuple[float, ...] | None
+    mean_sigma_m: float | None
+
+
+@dataclass(frozen=True)
+class MapContents:
+    """The whole map and each of its scenes; see the fields of the same names in `MapCode`."""
+
+    map_id: str
+    version: int
+    encoder: str
+    dim: int
+    frame_id: str
+    cell_size_m: float
+    codes: int
+    keyframes: int
+    size_bytes: int
+    scenes: tuple[SceneContents, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the contents as JSON values."""
+        return asdict(self)
+
+
+def map_contents(map_code: MapCode) -> MapContents:
+    """Count what is in a map."""
+    snapshot = map_code.delta_since(0)
+    scenes = tuple(_scene_contents(map_code, snapshot, index) for index in range(len(snapshot.scene_names)))
+    return MapContents(
+        map_code.map_id,
+        map_code.version,
+        snapshot.encoder,
+        snapshot.dim,
+        snapshot.frame_id,
+        float(snapshot.cell_size_m),
+        len(map_code),
+        len(snapshot.keyframe_ids),
+        int(map_code.size_bytes),
+        scenes,
+    )
+
+
+def _scene_contents(map_code: MapCode, snapshot: Any, index: int) -> SceneContents:
+    """Count one scene of a map's snapshot."""
+    inside = np.asarray(snapshot.scenes) == index
+    codes, keyframes = int(inside.sum()), int((np.asarray(snapshot.keyframe_scenes) == index).sum())
+    size_bytes = round(map_code.size_bytes * codes / max(len(inside), 1))
+    if codes == 0:
+        return SceneContents(snapshot.scene_names[index], 0, keyframes, size_bytes, None, None, None)
+    positions_m = snapshot.positions_m[inside]
+    return SceneContents(
+        snapshot.scene_names[index],
+        codes,
+        keyframes,
+        size_bytes,
+        tuple(positions_m.min(axis=0).tolist()),
+        tuple(positions_m.max(axis=0).tolist()),
+        float(np.mean(snapshot.sigmas_m[inside], dtype=float)),
+    )

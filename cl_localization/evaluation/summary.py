@@ -1,0 +1,116 @@
+"""Records of frames in, one row of numbers out: medians, shares within bounds, latency.
+
+`frames` counts the frames that have a true pose, `localized` those of them whose pose was accepted. Medians are over
+localized frames. Shares are of `frames`: a frame that was refused is not within any bound. Bounds are closed (<=). Latency
+percentiles are over all frames that were tried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+import numpy as np
+
+from cl_localization.errors import DataError
+from cl_localization.evaluation.records import FrameRecord
+
+BOUNDS = ((0.05, 5.0), (0.10, 5.0), (0.20, 10.0))
+"""The bounds (metres, degrees) within which shares are counted."""
+
+WRONG_BEYOND = (0.50, 20.0)
+"""An accepted pose further off than this in metres or in degrees is wrong: it would send a robot astray."""
+
+
+@dataclass(frozen=True)
+class EvaluationSummary:
+    """The numbers of one evaluation; names carry the units, None stands for "no frame to say it of".
+
+    `median_translation_extent_percent` is the median error as a share of `camera_extent_m`, the diagonal of the box
+    around the true camera positions: the number to look at when the sequence's unit of length is not the metre.
+    """
+
+    frames: int
+    localized: int
+    median_translation_cm: float | None
+    median_rotation_deg: float | None
+    within_5cm_5deg_percent: float
+    within_10cm_5deg_percent: float
+    within_20cm_10deg_percent: float
+    latency_ms_p50: float
+    latency_ms_p95: float
+    map_bytes: int
+    codes: int
+    wrong_accepted: int
+    skipped: int
+    without_pose: int
+    camera_extent_m: float
+    median_translation_extent_percent: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers by name, as JSON values."""
+        return dict(vars(self))
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return (metric, value, unit) of every number, the same that `to_json` holds, as text."""
+        return [(metric, _text(number), unit) for name, number in vars(self).items()
+                for metric, unit in [_metric_and_unit(name)]]
+
+
+def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skipped: int = 0) -> EvaluationSummary:
+    """Return the summary of an evaluation.
+
+    Args:
+        records: one for each frame that was tried.
+        map_bytes, codes: size of the map.
+        skipped: frames that could not be read.
+
+    Raises:
+        DataError: no frame has a true pose.
+    """
+    posed = [record for record in records if record.true_world_T_cam is not None]
+    if not posed:
+        raise DataError("evaluation", "needs frames with a true pose", f"{len(records)} frames, none with a pose",
+                        "use `localize` for sequences without poses")
+    localized = [record for record in posed if record.accepted]
+    errors = np.array([(record.translation_error_m, record.rotation_error_deg) for record in localized]).reshape(-1, 2)
+    median_m, median_deg = np.median(errors, axis=0).tolist() if len(errors) else (None, None)
+    extent_m = camera_extent_m(np.array([record.true_world_T_cam[:3, 3] for record in posed]))
+    latencies_ms = 1e3 * np.array([record.latency_s for record in records])
+    within = [percent_within(errors, bound, len(posed)) for bound in BOUNDS]
+    wrong = int(((errors[:, 0] > WRONG_BEYOND[0]) | (errors[:, 1] > WRONG_BEYOND[1])).sum())
+    return EvaluationSummary(
+        len(posed), len(localized), None if median_m is None else 100 * median_m, median_deg, *within,
+        float(np.percentile(latencies_ms, 50)), float(np.percentile(latencies_ms, 95)), map_bytes, codes, wrong,
+        skipped, len(records) - len(posed), extent_m,
+        None if median_m is None or extent_m == 0 else 100 * median_m / extent_m)
+
+
+def percent_within(errors: np.ndarray, bound: tuple[float, float], frames: int) -> float:
+    """Return which share of `frames` has errors (N, 2) in metres and degrees within a closed bound, in percent."""
+    return 100.0 * float((errors <= bound).all(axis=1).sum()) / frames
+
+
+def camera_extent_m(positions_m: np.ndarray) -> float:
+    """Return the diagonal of the box around camera positions (N, 3)."""
+    return float(np.linalg.norm(np.ptp(positions_m, axis=0)))
+
+
+_UNITS = {"cm": "cm", "deg": "deg", "percent": "%", "bytes": "bytes", "m": "m"}
+
+
+def _metric_and_unit(name: str) -> tuple[str, str]:
+    """Split `latency_ms_p50` into ("latency p50", "ms") and `median_rotation_deg` into ("median rotation", "deg")."""
+    if name.startswith("latency_ms"):
+        return name.replace("_ms_", " "), "ms"
+    if name.startswith("within_"):
+        return name.removesuffix("_percent").replace("_", " "), "%"
+    stem, _, last = name.rpartition("_")
+    return (stem.replace("_", " "), _UNITS[last]) if last in _UNITS else (name.replace("_", " "), "")
+
+
+def _text(number: float | int | None) -> str:
+    """Write a number for a table: three significant digits for a float, a dash for None."""
+    if number is None:
+        return "-"
+    return f"{number:,}" if isinstance(number, int) else f"{number:.4g}" if abs(number) < 1000 else f"{number:.0f}"

@@ -1,0 +1,316 @@
+"""The commands on a small sequence with a core that is a fake; test_end_to_end.py runs them with the real one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+
+from cl_localization.cli.main import main
+
+CONTRACT = {
+    "frames",
+    "localized",
+    "median_translation_cm",
+    "median_rotation_deg",
+    "within_5cm_5deg_percent",
+    "within_10cm_5deg_percent",
+    "within_20cm_10deg_percent",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "map_bytes",
+    "codes",
+}
+
+
+def run(*words: object) -> int:
+    """Run the command line."""
+    return main([str(word) for word in words])
+
+
+def row(table: str, metric: str) -> str:
+    """Return the value beside a metric in a printed table."""
+    cells = [[cell.strip() for cell in line.split("│")] for line in table.splitlines()]
+    return next(line[2] for line in cells if len(line) > 2 and line[1] == metric)
+
+
+def poses_in(path: Path) -> dict[str, list]:
+    """Return the poses that a map of the fake core was built from."""
+    return json.loads(path.read_text())["poses"]
+
+
+@pytest.fixture
+def small_map(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> Path:
+    """A map of the small sequence."""
+    assert run("map", small_sequence, "--out", tmp_path / "small.map") == 0
+    capsys.readouterr()
+    return tmp_path / "small.map"
+
+
+def test_map_writes_a_map_and_says_what_is_in_it(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> None:
+    assert run("map", small_sequence, "--out", tmp_path / "a.map", "--scene", "hall") == 0
+    text = capsys.readouterr().out
+    assert row(text, "frames") == "10" and row(text, "codes") == "100"
+    assert len(poses_in(tmp_path / "a.map")) == 10
+    assert fake_core.mappers[0].config.scene == "hall" and fake_core.mappers[0].finished
+
+
+def test_map_takes_several_sequences_and_selections(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> None:
+    assert run("map", f"{small_sequence}[:3]", f"{small_sequence}[5:7]", "--out", tmp_path / "a.map") == 0
+    assert len(poses_in(tmp_path / "a.map")) == 5
+
+
+def test_map_grows_a_map_without_touching_it(small_map: Path, small_sequence: Path, tmp_path: Path, capsys) -> None:
+    run("map", f"{small_sequence}[:1]", "--out", tmp_path / "one.map")
+    before = (tmp_path / "one.map").read_bytes()
+    assert run("map", f"{small_sequence}[1:3]", "--update", tmp_path / "one.map", "--out", tmp_path / "two.map") == 0
+    assert len(poses_in(tmp_path / "two.map")) == 3
+    assert (tmp_path / "one.map").read_bytes() == before
+    extra = json.loads((tmp_path / "two.map").read_text())["extra"]
+    assert (
+        extra["sequences"] == [f"{small_sequence}[:1]", f"{small_sequence}[1:3]"]
+        and extra["config"]["scene"] == "default"
+    )
+
+
+def test_map_without_depth_gives_the_mapper_none(fake_core, small_sequence: Path, tmp_path: Path) -> None:
+    run("map", small_sequence, "--out", tmp_path / "a.map")
+    run("map", small_sequence, "--out", tmp_path / "a.map", "--no-depth")
+    assert all(depth_m is not None for depth_m in fake_core.mappers[0].depths)
+    assert all(depth_m is None for depth_m in fake_core.mappers[1].depths)
+
+
+def test_map_leaves_out_frames_without_pose_and_unreadable_ones(
+    fake_core, small_sequence: Path, tmp_path: Path, capsys
+) -> None:
+    folder = shutil.copytree(small_sequence, tmp_path / "lines")
+    (folder / "frame-000003.pose.txt").unlink()
+    (folder / "frame-000004.color.png").write_bytes(b"no image")
+    assert run("map", folder, "--out", tmp_path / "a.map") == 0
+    streams = capsys.readouterr()
+    assert row(streams.out, "frames") == "8" and row(streams.out, "frames without pose") == "1"
+    assert row(streams.out, "frames skipped") == "1" and "frame-000004.color.png" in streams.err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["map"], "map cannot be run: Missing --out MAP"),
+        (["map", "--out", "{tmp}/a.map"], "map needs at least one sequence"),
+        (["map", "{tmp}/none", "--out", "{tmp}/a.map"], "none is missing; give a file or folder"),
+        (["map", "{seq}", "--out", "{tmp}"], "must be a file, found a folder"),
+        (["map", "{seq}", "--out", "{seq}/camera.yaml/a.map"], "cannot be written"),
+        (["map", "{seq}", "--out", "{tmp}/a.map", "--format", "kitti"], "format must be one of auto, sim, 7scenes"),
+        (["map", "{seq}", "--out", "{tmp}/a.map", "--update", "{tmp}/none.map"], "none.map is missing"),
+        (["map", "{seq}[99:]", "--out", "{tmp}/a.map"], "99"),
+        (["localize", "{tmp}/none.map", "{seq}", "--out", "{tmp}/poses.txt"], "none.map is missing"),
+        (["evaluate", "{tmp}/none.map", "{seq}"], "none.map is missing"),
+        (["evaluate", "{tmp}/none.map", "{seq}", "--json", "{tmp}"], "must be a file"),
+        (["info", "{tmp}/none.map"], "No such file|is missing"),
+        (["plot", "--out", "{tmp}/a.png"], "plot needs something to draw; give a map, --trajectories or --evaluations"),
+        (["plot", "--evaluations", "{tmp}/none.json", "--out", "{tmp}/a.png"], "none.json must be readable"),
+        (["bag", "{seq}", "--out", "{seq}"], "must not be there yet; choose another name, remove it, or use --force"),
+        (
+            ["bench", "--tables", "photos", "--out", "{tmp}/out"],
+            "table photos needs a sequence; give it with --photos SEQ",
+        ),
+        (
+            ["bench", "--tables", "kitchen", "--data", "{tmp}", "--out", "{tmp}/out"],
+            "seq-01 is missing; give --data FOLDER",
+        ),
+        (["config", "robot"], "config cannot be run"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_1(
+    words: list[str], message: str, fake_core, small_sequence: Path, tmp_path: Path, capsys
+) -> None:
+    assert run(*[word.format(tmp=tmp_path, seq=small_sequence) for word in words]) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("error: ") and text.count("\n") == 1 and "Traceback" not in text
+    assert re.search(message, text), text
+
+
+def test_a_sequence_without_poses_cannot_be_mapped_or_evaluated(
+    small_map: Path, small_sequence: Path, tmp_path: Path, capsys
+) -> None:
+    folder = shutil.copytree(small_sequence, tmp_path / "lines")
+    for path in folder.glob("*.pose.txt"):
+        path.unlink()
+    for words in (["map", folder, "--out", tmp_path / "b.map"], ["evaluate", small_map, folder]):
+        assert run(*words) == 1
+        assert "must have frames with poses" in capsys.readouterr().err
+    assert not (tmp_path / "b.map").exists()
+    assert run("localize", small_map, folder, "--out", tmp_path / "poses.txt") == 0
+
+
+def test_localize_writes_the_accepted_poses_and_the_status_of_all(
+    small_map: Path, small_sequence: Path, tmp_path: Path
+) -> None:
+    assert (
+        run("localize", small_map, small_sequence, "--out", tmp_path / "poses.txt", "--status", tmp_path / "status.csv")
+        == 0
+    )
+    poses = np.loadtxt(tmp_path / "poses.txt")
+    assert poses.shape == (9, 8)
+    assert poses[:, 1] == pytest.approx(0.1 * np.arange(9) + 0.01)
+    rows = list(csv.DictReader((tmp_path / "status.csv").open()))
+    assert [row["accepted"] for row in rows] == ["1"] * 9 + ["0"] and rows[-1]["reason"] == "too few inliers"
+
+
+def test_evaluate_prints_a_table_and_writes_the_same_as_json(
+    small_map: Path, small_sequence: Path, tmp_path: Path, capsys
+) -> None:
+    assert run("evaluate", small_map, small_sequence, "--json", tmp_path / "a.json", "--regressor", "nearest") == 0
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert CONTRACT <= set(result)
+    assert (result["frames"], result["localized"], result["codes"], result["map_bytes"]) == (10, 9, 100, 4000)
+    assert result["median_translation_cm"] == pytest.approx(1.0, abs=1e-6)
+    assert result["within_5cm_5deg_percent"] == 90.0
+    assert len(result["per_frame"]) == 10 and result["config"]["regressor"] == "nearest" and result["seed"] == 0
+    text = capsys.readouterr().out
+    assert "median translation" in text and "90" in text
+
+
+def test_info_shows_counts_scenes_and_metadata(small_map: Path, capsys) -> None:
+    assert run("info", small_map) == 0
+    text = capsys.readouterr().out
+    assert (
+        "xfeat, 64-D" in text and "default" in text and "format_version" in text and '"camera": {"width_px": 32' in text
+    )
+    assert run("info", small_map, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["scenes"][0]["codes"] == 100
+
+
+def test_plot_draws_map_trajectory_and_curves(small_map: Path, small_sequence: Path, tmp_path: Path) -> None:
+    run("localize", small_map, small_sequence, "--out", tmp_path / "poses.txt")
+    run("evaluate", small_map, small_sequence, "--json", tmp_path / "a.json")
+    for words in (
+        [small_map],
+        ["--trajectories", tmp_path / "poses.txt"],
+        ["--evaluations", tmp_path / "a.json"],
+        [
+            small_map,
+            "--trajectories",
+            tmp_path / "poses.txt",
+            "--evaluations",
+            tmp_path / "a.json",
+            tmp_path / "a.json",
+        ],
+    ):
+        assert run("plot", *words, "--out", tmp_path / "figure.png") == 0
+        assert (tmp_path / "figure.png").read_bytes()[:4] == b"\x89PNG"
+        (tmp_path / "figure.png").unlink()
+
+
+def test_bag_writes_a_bag_and_a_bag_gives_the_frames_back(small_sequence: Path, tmp_path: Path, capsys) -> None:
+    assert run("bag", small_sequence, "--out", tmp_path / "bag") == 0
+    assert "/camera/camera_info" in capsys.readouterr().out and (tmp_path / "bag" / "metadata.yaml").is_file()
+    assert run("bag", tmp_path / "bag", "--out", tmp_path / "frames") == 0
+    assert len(list((tmp_path / "frames").glob("*.color.png"))) == 10
+    assert run("bag", f"{small_sequence}[:2]", "--out", tmp_path / "part", "--to", "7scenes") == 0
+    assert run("bag", f"{small_sequence}[:3]", "--out", tmp_path / "part", "--to", "7scenes", "--force") == 0
+    assert len(list((tmp_path / "part").glob("*.color.png"))) == 3
+
+
+def test_config_prints_or_writes_a_file_that_the_commands_take(
+    fake_core, small_sequence: Path, tmp_path: Path, capsys
+) -> None:
+    assert run("config", "localizer") == 0
+    assert yaml.safe_load(capsys.readouterr().out)["pose"]["min_inliers"] == 30
+    assert run("config", "mapper", "--out", tmp_path / "mapper.yaml") == 0
+    assert (
+        run(
+            "map",
+            small_sequence,
+            "--out",
+            tmp_path / "a.map",
+            "--config",
+            tmp_path / "mapper.yaml",
+            "--depth.max-depth-m",
+            "2",
+        )
+        == 0
+    )
+    assert fake_core.mappers[0].config.depth.max_depth_m == 2.0
+
+
+def test_view_needs_viser_and_says_how_to_get_it(small_map: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "viser", None)
+    assert run("view", small_map) == 1
+    assert "view needs the package viser" in (text := capsys.readouterr().err) and "; pip install viser" in text
+
+
+def test_view_serves_the_map_until_interrupted(small_map: Path, monkeypatch, capsys) -> None:
+    from cl_localization.cli import view
+
+    events: list[object] = []
+
+    class Server:
+        """Stands for viser's server."""
+
+        def __init__(self, host: str, port: int) -> None:
+            events.append((host, port))
+            self.scene = SimpleNamespace(
+                set_up_direction=events.append,
+                add_point_cloud=lambda name, **_: events.append(name),
+                add_camera_frustum=lambda name, **_: None,
+            )
+
+        def stop(self) -> None:
+            events.append("stopped")
+
+    class Interrupted:
+        """An event that is interrupted while it is waited for."""
+
+        def wait(self) -> None:
+            raise KeyboardInterrupt
+
+    module = ModuleType("viser")
+    module.ViserServer = Server
+    monkeypatch.setitem(sys.modules, "viser", module)
+    monkeypatch.setattr(view.threading, "Event", Interrupted)
+    assert run("view", small_map, "--port", "9000") == 0
+    assert events == [("127.0.0.1", 9000), "-y", "/codes", "stopped"]
+
+
+def test_bench_makes_its_tables_from_a_photo_set(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> None:
+    assert run("bench", "--tables", "photos", "--photos", small_sequence, "--out", tmp_path / "out") == 0
+    result = json.loads((tmp_path / "out" / "bench.json").read_text())["experiments"][0]
+    assert (result["mapped"], result["summary"]["frames"]) == (8, 2)
+    text = (tmp_path / "out" / "bench.md").read_text()
+    assert "| photos lines | 8 | 2 |" in text
+    assert "photos lines" in capsys.readouterr().out
+
+
+def test_bench_splits_the_kitchen_by_frame_number(fake_core, small_sequence: Path, tmp_path: Path, monkeypatch) -> None:
+    kitchen = tmp_path / "data" / "redkitchen" / "seq-01"
+    kitchen.mkdir(parents=True)
+    for path in small_sequence.iterdir():
+        name = (
+            path.name.replace("00000", "00015")
+            if path.name.endswith(("0.color.png", "0.depth.png", "0.pose.txt"))
+            else path.name
+        )
+        name = name.replace("00009", "00410").replace("000009", "000410")
+        shutil.copy(path, kitchen / name)
+    (kitchen / "stamps.txt").unlink()
+    monkeypatch.setenv("CL_LOCALIZATION_DATA", str(tmp_path / "data"))
+    assert run("bench", "--tables", "kitchen", "--out", tmp_path / "out") == 0
+    experiments = json.loads((tmp_path / "out" / "bench.json").read_text())["experiments"]
+    assert [experiment["name"] for experiment in experiments] == [
+        "kitchen near, depth",
+        "kitchen far, depth",
+        "kitchen near, no depth",
+        "kitchen far, no depth",
+        "kitchen, all frames, depth",
+    ]
+    assert [experiment["mapped"] for experiment in experiments] == [9, 9, 9, 9, 10]
+    assert experiments[-1]["summary"] is None

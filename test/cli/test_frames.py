@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from evaluation_fakes import FakeSequence
+
+from cl_localization.cli.frames import prefetched, require_poses, require_readable
+from cl_localization.errors import DataError
+
+
+def test_frames_come_in_order_and_one_is_read_ahead() -> None:
+    sequence = FakeSequence(4)
+    frames = prefetched(sequence, range(4), [])
+    assert next(frames).stamp_ns == 0
+    assert [frame.stamp_ns for frame in frames] == [1, 2, 3]
+    assert sequence.read == [0, 1, 2, 3]
+
+
+def test_unreadable_frames_are_left_out_and_named() -> None:
+    unreadable: list[str] = []
+    frames = list(prefetched(FakeSequence(4, broken=(0, 3)), range(4), unreadable))
+    assert [frame.stamp_ns for frame in frames] == [1, 2]
+    assert unreadable == ["image 0 is truncated", "image 3 is truncated"]
+
+
+def test_a_bug_in_a_reader_is_not_swallowed() -> None:
+    class Broken(FakeSequence):
+        def _frame(self, index: int) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(prefetched(Broken(2), range(2), []))
+
+
+def test_stopping_early_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    frames = prefetched(FakeSequence(9), range(9), [])
+    next(frames)
+    frames.close()
+    assert threading.active_count() == before
+
+
+def test_frames_with_poses_are_found_without_reading_images() -> None:
+    sequence = FakeSequence(4, unposed=(1,))
+    assert require_poses(sequence) == [0, 2, 3]
+    assert sequence.read == []
+
+
+def test_a_sequence_without_poses_is_an_error() -> None:
+    with pytest.raises(DataError, match="sequence fake must have frames with poses, found 2 frames without"):
+        require_poses(FakeSequence(2, unposed=(0, 1)))
+
+
+def test_a_sequence_without_a_readable_frame_shows_the_first_reason() -> None:
+    require_readable(1, ["image 0 is truncated"], "fake")
+    with pytest.raises(DataError, match="sequence fake has no readable frame, found image 0 is truncated"):
+        require_readable(0, ["image 0 is truncated"], "fake")

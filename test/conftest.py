@@ -1,0 +1,45 @@
+"""What all tests share: the data folder, fixed seeds, quick hypothesis runs."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DATA_VARIABLE = "CL_LOCALIZATION_DATA"
+
+settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True,
+                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.load_profile("quick")
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Every test starts from the same global random state, though none of our code should draw from it."""
+    random.seed(0)
+    np.random.seed(0)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of development data; tests that need it are skipped with a reason when it is not there."""
+    candidates = [Path(os.environ[DATA_VARIABLE])] if DATA_VARIABLE in os.environ else []
+    candidates.append(REPOSITORY.parent / "shared" / "data")
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    pytest.skip(f"no development data: set {DATA_VARIABLE} to its folder")
+
+
+@pytest.fixture(scope="session")
+def kitchen_folder(data_folder: Path) -> Path:
+    """The RedKitchen sequence of the development data."""
+    folder = data_folder / "redkitchen" / "seq-01"
+    if not folder.is_dir():
+        pytest.skip(f"no RedKitchen in {data_folder.name}: redkitchen/seq-01 is missing")
+    return folder

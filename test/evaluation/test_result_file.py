@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cl_localization.errors import DataError
+from cl_localization.evaluation import result_file
+from cl_localization.evaluation.result_file import read_errors
+
+POSE = [0, 0, 0, 0, 0, 0, 1]
+
+
+def write(path: Path, records: list[dict]) -> Path:
+    path.write_text(json.dumps({"per_frame": records}))
+    return path
+
+
+def test_errors_come_back_frame_by_frame(tmp_path: Path) -> None:
+    records = [{"accepted": True, "true_world_T_cam": POSE, "translation_error_m": 0.02, "rotation_error_deg": 1.0},
+               {"accepted": False, "true_world_T_cam": POSE, "translation_error_m": None, "rotation_error_deg": None},
+               {"accepted": True, "true_world_T_cam": None, "translation_error_m": None, "rotation_error_deg": None}]
+    series = read_errors(write(tmp_path / "kitchen.json", records))
+    assert series.name == "kitchen"
+    assert series.accepted.tolist() == [True, False]
+    assert series.translation_errors_cm[0] == pytest.approx(2.0) and np.isnan(series.translation_errors_cm[1])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"frames": 3}', '{"per_frame": [{"accepted": true}]}'])
+def test_a_file_without_records_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(DataError, match="must hold the records of an evaluation"):
+        read_errors(tmp_path / "bad.json")
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="must be readable, found No such file"):
+        read_errors(tmp_path / "none.json")
+
+
+def test_records_without_true_poses_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="must hold frames with true poses"):
+        read_errors(write(tmp_path / "a.json", []))
+
+
+def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(result_file, "MAX_BYTES", 3)
+    with pytest.raises(DataError, match="must be smaller than 3 bytes"):
+        read_errors(write(tmp_path / "a.json", []))

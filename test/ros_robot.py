@@ -1,0 +1,60 @@
+"""A robot for node tests: shows frames of the simulated house as a driver would, and a map of what it shows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ros_world import WAIT_S, RosWorld
+
+SPEC = "sim:3?rooms=1&frames=40"
+SHOW_PERIOD_S = 0.08
+
+
+class Robot:
+    """Publishes frames with the stamps of now, on the topics of the sequence player."""
+
+    def __init__(self, ros: RosWorld, sequence: Any, **parameters: Any) -> None:
+        from rclpy.parameter import Parameter
+
+        from cl_localization.ros.managed_node import ManagedNode
+        from cl_localization.ros.node_config import SequencePlayerConfig
+        from cl_localization.ros.sequence_outputs import SequenceOutputs
+
+        overrides = [Parameter(key, value=value) for key, value in parameters.items()]
+        self.node = ros.add(ManagedNode("robot", SequencePlayerConfig(), context=ros.context, parameter_overrides=overrides))
+        self.outputs = SequenceOutputs(self.node, self.node.config, sequence.base_T_cam)
+        self.shown: dict[int, Any] = {}
+
+    def show(self, frame: Any) -> int:
+        """Publish a frame and return its stamp in nanoseconds."""
+        stamp_ns = time.time_ns()
+        self.shown[stamp_ns] = frame
+        self.outputs.publish(frame, stamp_ns)
+        return stamp_ns
+
+    def show_until(self, frames: list[Any], condition: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
+        """Show frames over and over until a condition holds; return it. The first ones may be lost before all have met."""
+        pause, deadline_s, number = threading.Event(), time.monotonic() + timeout_s, 0
+        while not (value := condition()):
+            assert time.monotonic() < deadline_s, "deadline passed"
+            self.show(frames[number % len(frames)])
+            number += 1
+            pause.wait(SHOW_PERIOD_S)
+        return value
+
+
+def save_map_of(frames: list[Any], path: Path) -> Path:
+    """Map frames and write the map to a file."""
+    from cl_localization.mapper import Mapper
+    from cl_localization.scene_coordinates.map_file import save_map
+
+    mapper = Mapper()
+    for frame in frames:
+        mapper.add(frame)
+    mapper.finish()
+    save_map(mapper.map_code, path)
+    return path

@@ -1,0 +1,154 @@
+"""The files that make a package of this folder agree with each other."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import cl_localization
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+UNDERLAY = sorted(path.parent for path in (REPOSITORY / "underlay").glob("*/package.xml"))
+PROGRAMS = sorted((REPOSITORY / "nodes").iterdir())
+SCRIPTS = [REPOSITORY / "scripts" / name for name in ("demo", "run", "setup", "test")] + [REPOSITORY / ".ci" / "run"]
+CMAKE = (REPOSITORY / "CMakeLists.txt").read_text()
+INTERFACES = sorted(path.relative_to(REPOSITORY).as_posix() for kind in ("msg", "srv") for path in (REPOSITORY / kind).iterdir())
+NORMALIZED = re.compile(r"[-_.]+")
+
+
+def manifest(folder: Path) -> ElementTree.Element:
+    """The package.xml of a folder."""
+    return ElementTree.parse(folder / "package.xml").getroot()
+
+
+def dependencies(folder: Path) -> set[str]:
+    """All packages that a package.xml names."""
+    return {element.text for element in manifest(folder) if element.tag.endswith("depend")}
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    """The parsed setup.cfg."""
+    parser = configparser.ConfigParser()
+    parser.read(REPOSITORY / "setup.cfg")
+    return parser
+
+
+def requirement_names(text: str) -> set[str]:
+    """The names, normalized as pip does, in lines of requirements."""
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return {NORMALIZED.sub("-", re.match(r"[\w.-]+", line)[0]).lower() for line in lines if line}
+
+
+def pinned() -> dict[str, str]:
+    """The version of each package in constraints.txt."""
+    lines = (REPOSITORY / "requirements" / "constraints.txt").read_text().splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {NORMALIZED.sub("-", name).lower(): version for name, version in pairs}
+
+
+def imported_packages(folder: Path) -> set[str]:
+    """The top-level packages that the Python files of a folder import."""
+    names = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(node.module.split(".")[0])
+    return names
+
+
+def test_all_name_the_same_package_and_version():
+    root = manifest(REPOSITORY)
+    assert root.findtext("name") == setup_cfg()["metadata"]["name"] == "cl_localization"
+    assert f"project({root.findtext('name')})" in CMAKE
+    assert root.findtext("version") == cl_localization.__version__
+    assert root.findtext("license") == setup_cfg()["metadata"]["license"]
+    assert root.findtext("description") == setup_cfg()["metadata"]["description"]
+
+
+@pytest.mark.parametrize("folder", UNDERLAY, ids=lambda folder: folder.name)
+def test_an_underlay_package_has_the_name_of_its_folder(folder):
+    assert manifest(folder).findtext("name") == folder.name
+    assert f"project({folder.name})" in (folder / "CMakeLists.txt").read_text()
+
+
+@pytest.mark.parametrize("folder", [REPOSITORY, *UNDERLAY], ids=lambda folder: folder.name)
+def test_what_cmake_finds_is_declared(folder):
+    found = re.findall(r"find_package\((\w+)", (folder / "CMakeLists.txt").read_text())
+    assert found and set(found) <= dependencies(folder)
+
+
+def test_every_message_and_service_is_generated():
+    assert re.findall(r"^  ((?:msg|srv)/\w+\.(?:msg|srv))$", CMAKE, re.MULTILINE) == INTERFACES
+
+
+def test_every_ros_package_that_the_nodes_import_is_declared():
+    known = {"ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch", "launch_ros",
+             "lifecycle_msgs", "message_filters", "nav_msgs", "rcl_interfaces", "rclpy", "rosgraph_msgs", "sensor_msgs", "std_msgs",
+             "std_srvs", "tf2_msgs", "tf2_ros", "tf_transformations", "visualization_msgs"}
+    used = imported_packages(REPOSITORY / "cl_localization" / "ros") | imported_packages(REPOSITORY / "launch")
+    assert used & known <= dependencies(REPOSITORY)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
+def test_every_node_is_a_program_that_cmake_installs(program):
+    assert os.access(program, os.X_OK) and program.read_text().startswith("#!/usr/bin/env python3\n")
+    assert f"nodes/{program.name}" in CMAKE
+    module = re.search(r"from (cl_localization\.ros\.\w+) import main", program.read_text())[1]
+    assert (REPOSITORY / (module.replace(".", "/") + ".py")).is_file()
+
+
+def test_the_command_line_of_setup_cfg_is_there():
+    module, function = re.search(r"= *(cl_localization[\w.]+):(\w+)",
+                                 setup_cfg()["options.entry_points"]["console_scripts"]).groups()
+    tree = ast.parse((REPOSITORY / (module.replace(".", "/") + ".py")).read_text())
+    assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_package_that_is_asked_for_has_a_version():
+    options = setup_cfg()
+    asked = requirement_names(options["options"]["install_requires"])
+    asked |= {name for extra in options["options.extras_require"].values() for name in requirement_names(extra)}
+    for path in (REPOSITORY / "requirements").glob("*.txt"):
+        if path.name != "constraints.txt":
+            asked |= requirement_names(path.read_text())
+    assert asked <= pinned().keys()
+
+
+def test_versions_that_others_depend_on_are_as_they_must_be():
+    versions = pinned()
+    assert versions["torch"] == "2.13.0" and versions["pytest"] == "8.3.5"
+    assert int(versions["opencv-python-headless"].split(".")[0]) < 5
+    assert int(versions["empy"].split(".")[0]) < 4
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "requirements").iterdir()), ids=lambda path: path.name)
+def test_requirements_name_no_host(path):
+    assert "://" not in path.read_text()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_is_executable_and_valid_bash(script):
+    assert os.access(script, os.X_OK) and script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert subprocess.run(["bash", "-n", script], capture_output=True, check=False).stderr == b""
+
+
+def test_run_without_a_command_says_how_to_use_it():
+    done = subprocess.run([REPOSITORY / "scripts" / "run"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "usage: scripts/run COMMAND" in done.stderr
+
+
+def test_the_shared_memory_of_the_dds_profile_holds_several_images():
+    root = ElementTree.parse(REPOSITORY / "config" / "fastdds.xml").getroot()
+    spaced = {"dds": "http://www.eprosima.com"}
+    segment = int(root.findtext(".//dds:segment_size", namespaces=spaced))
+    message = int(root.findtext(".//dds:maxMessageSize", namespaces=spaced))
+    assert segment >= 8 * 1920 * 1080 and message >= 3 * 1920 * 1080

@@ -1,0 +1,100 @@
+"""What the README tells people to type exists and parses; the quick ones run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pytest
+from source_files import REPOSITORY
+
+from cl_localization.cli.flags import parse
+from cl_localization.cli.main import COMMANDS, main
+from cl_localization.config import flatten
+
+README = REPOSITORY / "README.md"
+RUNNERS = (["scripts/run", "cl_localization"], ["cl_localization"], ["python3", "-m", "cl_localization"],
+           ["scripts/run", "python3", "-m", "cl_localization"])
+QUICK = ("config", "--help", "--version")
+OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-args", "--symlink-install", "--cmake-args",
+                        "--packages-select", "--packages-up-to", "--clock", "--remap", "--params-file", "--recursive",
+                        "--from-paths", "--ignore-src", "--once", "--loop"}
+
+pytestmark = pytest.mark.skipif(not README.is_file(), reason="there is no README.md yet")
+
+
+def code_lines() -> Iterator[str]:
+    """Yield the lines of the README's code blocks, those that end in a backslash joined with the next."""
+    text = README.read_text(encoding="utf-8") if README.is_file() else ""
+    for block in re.findall(r"^ *```(?:bash|sh|console|shell)?\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
+        yield from (line.strip().removeprefix("$ ") for line in block.replace("\\\n", " ").splitlines())
+
+
+def our_commands() -> list[list[str]]:
+    """Return the words after the program's name of every line that calls it."""
+    found = []
+    for line in code_lines():
+        if not line.startswith(("scripts/run ", "cl_localization ", "python3 -m cl_localization ")):
+            continue
+        words = shlex.split(line, comments=True)
+        found += [words[len(runner):] for runner in RUNNERS if words[:len(runner)] == runner]
+    return found
+
+
+def flag_names() -> set[str]:
+    """Return every flag of every command."""
+    names = set()
+    for command in COMMANDS:
+        for spec in fields(importlib.import_module(f"cl_localization.cli.{command}").Arguments):
+            if "settings" in spec.metadata:
+                prefix = spec.metadata["settings"]
+                leaves = [leaf for leaf, _, _ in flatten(spec.default_factory())]
+                names |= {"--" + f"{prefix}.{leaf}".lstrip(".").replace("_", "-") for leaf in leaves}
+            else:
+                names.add("--" + spec.name.replace("_", "-"))
+    return names
+
+
+def shown_words(words: list[str] | object) -> str | None:
+    """Return a command for the name of a test; pytest asks also when there is none."""
+    return " ".join(words) if isinstance(words, list) else None
+
+
+def test_the_readme_shows_our_commands() -> None:
+    assert {"map", "evaluate"} <= {words[0] for words in our_commands()}
+
+
+@pytest.mark.parametrize("words", our_commands(), ids=shown_words)
+def test_every_command_in_the_readme_parses(words: list[str], capsys) -> None:
+    if words[0] not in ("--help", "--version"):
+        assert words[0] in COMMANDS
+        parse(importlib.import_module(f"cl_localization.cli.{words[0]}").Arguments, words[1:], words[0])
+
+
+@pytest.mark.parametrize(
+    "words", [words for words in our_commands() if words[0] in QUICK or "--help" in words], ids=shown_words
+)
+def test_quick_commands_in_the_readme_run(words: list[str], tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 0
+
+
+def test_every_flag_that_the_readme_mentions_exists() -> None:
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*\w", README.read_text(encoding="utf-8")))
+    assert mentioned - OTHER_PROGRAMS_FLAGS <= flag_names()
+
+
+def test_every_script_that_the_readme_calls_is_there_and_can_be_run() -> None:
+    scripts = set(re.findall(r"(?<![\w/.])scripts/\w+", README.read_text(encoding="utf-8")))
+    assert scripts
+    for script in scripts:
+        assert os.access(REPOSITORY / script, os.X_OK), script
+
+
+def test_every_file_that_the_readme_links_to_is_there() -> None:
+    links = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", README.read_text(encoding="utf-8"))
+    assert [link for link in links if not (REPOSITORY / link).exists()] == []
