@@ -1,0 +1,76 @@
+"""What the mapper says: the stream of its map, status, and the points and keyframes for RViz."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseArray
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import PointCloud2
+
+from cl_localization.mapper import MappingResult
+from cl_localization.msg import MapCode as MapCodeMessage
+from cl_localization.msg import MappingStatus
+from cl_localization.ros import conversions
+from cl_localization.ros.image_source import ImageBundle
+from cl_localization.ros.managed_node import ManagedNode
+from cl_localization.ros.map_messages import BYTES_PER_MB, map_message
+from cl_localization.ros.map_stream import MapStream
+from cl_localization.ros.map_subscription import MAP_QOS
+from cl_localization.ros.status_messages import Counts, diagnostics, mapping_status
+from cl_localization.scene_coordinates.map_code import MapCode
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class MapperOutputs:
+    """The publishers of the mapper."""
+
+    def __init__(self, node: ManagedNode) -> None:
+        """Make the publishers of `node`, which lives longer than this."""
+        self._node = node
+        self._map_code = node.publisher(MapCodeMessage, "map_code", MAP_QOS)
+        self._status = node.publisher(MappingStatus, "~/status")
+        self._codes = node.publisher(PointCloud2, "~/codes", LATCHED)
+        self._keyframes = node.publisher(PoseArray, "~/keyframes", LATCHED)
+        self._diagnostics = node.publisher(DiagnosticArray, "/diagnostics")
+        self._shown = ("", 0, False)
+
+    @property
+    def _config(self) -> Any:
+        return self._node.config
+
+    def publish_changes(self, stream: MapStream) -> None:
+        """Send what has changed in the map. Stamped by the wall clock: followers order snapshots by it, also under sim time."""
+        for delta in stream.changes():
+            delta.frame_id = self._config.frames.map
+            self._map_code.publish(map_message(delta, time.time_ns()))
+
+    def publish_status(self, bundle: ImageBundle, result: MappingResult | None, reason: str, learning: bool,
+                       map_code: MapCode, counts: Counts) -> None:
+        """Say what the mapper made of an image; result None: it was not learned from, with the reason."""
+        status = mapping_status(result, reason, learning, map_code, self._config.map_code.budget_mb * BYTES_PER_MB, counts)
+        status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
+        self._status.publish(status)
+
+    def show(self, map_code: MapCode) -> None:
+        """Send the points and keyframes if somebody looks and has not seen this version."""
+        watched = bool(self._codes.get_subscription_count() or self._keyframes.get_subscription_count())
+        shown = (map_code.map_id, map_code.version, watched)
+        if not watched or shown == self._shown:
+            self._shown = shown if watched else ("", 0, False)
+            return
+        self._shown = shown
+        cloud = conversions.cloud_message(map_code.positions_m)
+        poses = PoseArray(poses=[conversions.pose_message(pose) for pose in map_code.keyframe_world_T_cam])
+        for message, publisher in ((cloud, self._codes), (poses, self._keyframes)):
+            message.header.frame_id = self._config.frames.map
+            message.header.stamp = self._node.get_clock().now().to_msg()
+            publisher.publish(message)
+
+    def publish_diagnostics(self, problem: str, values: dict[str, object]) -> None:
+        """Say how the node is."""
+        now_ns = self._node.get_clock().now().nanoseconds
+        self._diagnostics.publish(diagnostics(self._node.get_fully_qualified_name(), problem, values, now_ns))

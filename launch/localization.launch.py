@@ -1,0 +1,19 @@
+"""Localize a camera: `ros2 launch cl_localization localization.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info`.
+
+The map comes live from a mapper on `map_code`, or from `map_file:=FILE`. All arguments: `--show-args`.
+"""
+
+from launch import LaunchDescription
+
+from cl_localization.ros.launching import COMMON, Argument, description
+
+ARGUMENTS = COMMON | {
+    "publish_tf": Argument("Send trusted poses to tf: true or false.", parameter="publish_tf"),
+    "publish_initial_pose": Argument("Send the first trusted pose to /initialpose, for AMCL.", parameter="publish_initial_pose"),
+    "min_inliers": Argument("Fewer inliers than this and the pose is not trusted.", parameter="pose.min_inliers"),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the localizer, and RViz if wanted."""
+    return description("localizer", ARGUMENTS)

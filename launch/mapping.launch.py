@@ -1,0 +1,24 @@
+"""Learn a map: `ros2 launch cl_localization mapping.launch.py image:=... camera_info:=... depth:=... map_file:=kitchen.safetensors`.
+
+Poses come from tf (map to camera, from a SLAM), or with `pose_source:=odometry` or `pose` from a topic. All arguments: `--show-args`.
+"""
+
+from launch import LaunchDescription
+
+from cl_localization.ros.launching import COMMON, Argument, description, topic
+
+ARGUMENTS = COMMON | {
+    "depth": topic("depth", "Topic of the depth images, registered to colour; used while somebody publishes it."),
+    "use_depth": Argument("auto, on or off.", parameter="depth_images"),
+    "pose_source": Argument("tf, odometry or pose.", parameter="poses.source"),
+    "odom": topic("odom", "Topic of the odometry, for pose_source odometry."),
+    "pose": topic("pose", "Topic of the poses, for pose_source pose."),
+    "scene": Argument("Name of the scene that is learned.", parameter="scene"),
+    "budget_mb": Argument("Memory bound of the map [MB].", parameter="map_code.budget_mb"),
+    "save_on_shutdown": Argument("Save the map to map_file at the end: true or false.", parameter="save_on_shutdown"),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the mapper, and RViz if wanted."""
+    return description("mapper", ARGUMENTS)

@@ -1,0 +1,47 @@
+"""A world of nodes for every ROS test, alone in its domain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ros_robot import SPEC, save_map_of
+from ros_world import RosWorld
+
+
+@pytest.fixture(scope="session")
+def domain() -> int:
+    """A ROS domain that no other test run on this machine is likely to use."""
+    return 1 + os.getpid() % 100
+
+
+@pytest.fixture
+def ros(domain: int) -> Iterator[RosWorld]:
+    """A world of nodes; skipped where ROS 2 or the built messages are missing."""
+    pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+    world = RosWorld(domain)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def room() -> Any:
+    """A simulated room seen on the way through it."""
+    from cl_localization.data import open_sequence
+
+    return open_sequence(SPEC)
+
+
+@pytest.fixture(scope="session")
+def frames(room: Any) -> list[Any]:
+    """Every other frame of the way, with depth, true poses and odometry."""
+    return [room[index] for index in range(0, len(room), 2)]
+
+
+@pytest.fixture(scope="session")
+def room_map(frames: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map file of the room."""
+    return save_map_of(frames, tmp_path_factory.mktemp("map") / "room.safetensors")

@@ -1,0 +1,124 @@
+"""The nodes as processes: they end when told, and say in one line why they cannot start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from map_makers import empty_map, grow
+from rcl_interfaces.srv import GetParameters
+from ros_world import RosWorld, wait_until
+from std_msgs.msg import Bool
+
+from cl_localization.ros.map_stream import HISTORY
+from cl_localization.scene_coordinates.map_file import load_map, save_map
+
+MODULES = {"localizer": "localizer_node", "mapper": "mapper_node", "sequence_player": "sequence_player_node"}
+START_S, END_S = 40.0, 2.0
+
+
+class Processes:
+    """Starts our nodes as processes and ends them after the test."""
+
+    def __init__(self, domain: int) -> None:
+        self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain)}
+        self.started: list[subprocess.Popen] = []
+
+    def start(self, node: str, *arguments: str) -> subprocess.Popen:
+        """Start a node with --ros-args arguments."""
+        command = [sys.executable, "-m", f"cl_localization.ros.{MODULES[node]}", "--ros-args", *arguments]
+        self.started.append(subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return self.started[-1]
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def processes(domain: int) -> Iterator[Processes]:
+    """Node processes in the domain of the tests."""
+    group = Processes(domain)
+    yield group
+    group.close()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=lambda ending: ending.name)
+def test_nodes_end_within_two_seconds_of_a_signal_and_the_map_file_stays_whole(ros: RosWorld, processes, tmp_path, ending) -> None:
+    path = tmp_path / "map.safetensors"
+    map_code = empty_map(dim=64)
+    grow(map_code)
+    save_map(map_code, path)
+    arrays, done = ros.heard(DiagnosticArray, "/diagnostics"), ros.heard(Bool, "/sequence_player/done")
+    started = {
+        "/mapper": processes.start("mapper", "-p", f"map_file:={path}", "-p", "save_on_shutdown:=true", "-p", "autosave_period_s:=0.1"),
+        "/localizer": processes.start("localizer")}
+    player = processes.start("sequence_player", "-p", "sequence:=sim:3?rooms=1&frames=2", "-p", "loop:=true", "-p", "rate:=0.001")
+    wait_until(lambda: {array.status[0].name for array in arrays} >= set(started), START_S)
+    wait_until(lambda: "/sequence_player" in {f"{space}{name}".replace("//", "/") for name, space in
+                                              ros.node.get_node_names_and_namespaces()}, START_S)
+    for process in (*started.values(), player):
+        begun_s = time.monotonic()
+        process.send_signal(ending)
+        output, _ = process.communicate(timeout=10)
+        assert process.returncode == 0 and "Traceback" not in output, output
+        assert time.monotonic() - begun_s < END_S
+    assert done == [] and len(load_map(path)) == len(map_code)
+
+
+@pytest.mark.parametrize("node, arguments, match", [
+    ("mapper", ["-p", "map_code.budget_mb:=-1.0"], "option budget_mb must lie in"),
+    ("sequence_player", ["-p", "sequenc:=sim:3"], "option sequenc is unknown; did you mean sequence?"),
+    ("sequence_player", ["-p", "sequence:=nowhere"], "nowhere")])
+def test_a_node_that_cannot_start_ends_with_code_1_and_one_line_that_says_why(processes, node, arguments, match) -> None:
+    process = processes.start(node, *arguments)
+    output, _ = process.communicate(timeout=START_S)
+    assert process.returncode == 1
+    assert match in output and "Traceback" not in output
+
+
+def test_a_parameter_file_with_an_unknown_name_is_an_error(processes, tmp_path: Path) -> None:
+    path = tmp_path / "player.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    rat: 2.0\n")
+    output, _ = processes.start("sequence_player", "--params-file", str(path)).communicate(timeout=START_S)
+    assert "option rat is unknown; did you mean rate?" in output
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_default(processes, ros: RosWorld, tmp_path: Path) -> None:
+    path = tmp_path / "player.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    rate: 3.0\n    start: 77\n    autostart: false\n")
+    processes.start("sequence_player", "--params-file", str(path), "-p", "start:=88")
+    client = ros.node.create_client(GetParameters, "/sequence_player/get_parameters")
+    wait_until(client.service_is_ready, START_S)
+    values = ros.call(GetParameters, "/sequence_player/get_parameters", GetParameters.Request(names=["rate", "start", "stop"])).values
+    assert (values[0].double_value, values[1].integer_value, values[2].integer_value) == (3.0, 88, 0)
+
+
+def test_a_localizer_process_started_late_gets_the_whole_map_of_a_mapper_process(ros: RosWorld, processes, tmp_path) -> None:
+    path = tmp_path / "map.safetensors"
+    map_code = empty_map(dim=64)
+    for _ in range(HISTORY):
+        grow(map_code)
+    save_map(map_code, path)
+    arrays = ros.heard(DiagnosticArray, "/diagnostics")
+    processes.start("mapper", "-p", f"map_file:={path}")
+    wait_until(lambda: any(array.status[0].name == "/mapper" for array in arrays), START_S)
+    processes.start("localizer")
+
+    def codes() -> str:
+        found = [array.status[0] for array in arrays if array.status[0].name == "/localizer"]
+        return {value.key: value.value for value in found[-1].values}["codes"] if found else ""
+
+    wait_until(lambda: codes() == str(len(map_code)), START_S)
