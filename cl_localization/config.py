@@ -122,8 +122,8 @@ class EncoderConfig(Config):
 class KeyframeConfig(Config):
     """Which frames are kept for mapping."""
 
-    min_translation_m: float = option(0.10, "A frame this far from every kept keyframe that looks its way is a keyframe [m].", 0, 100)
-    min_rotation_deg: float = option(8.0, "A frame turned this much from every keyframe near it is a keyframe [deg].", 0, 180)
+    min_translation_m: float = option(0.03, "A frame this far from every kept keyframe that looks its way is a keyframe [m].", 0, 100)
+    min_rotation_deg: float = option(3.0, "A frame turned this much from every keyframe near it is a keyframe [deg].", 0, 180)
 
 
 @dataclass(frozen=True)
@@ -142,12 +142,15 @@ class DepthConfig(Config):
     max_depth_m: float = option(6.0, "Depth readings beyond this are not used [m].", 0.1, 1000)
     merge_similarity: float = option(0.80, "Cosine similarity above which a sighting joins a code near it.", 0, 1)
     merge_distance_m: float = option(0.03, "Distance within which a sighting can join a code [m].", 1e-4, 10)
+    max_misses: int = option(3, "A code seen once goes after this many views that should have shown it and did not.", 1, 255)
 
 
 @dataclass(frozen=True)
 class TriangulationConfig(Config):
     """Points from posed keyframes when there is no depth."""
 
+    min_translation_m: float = option(0.10, "Without depth, as keyframes.min_translation_m: points need parallax [m].", 0, 100)
+    min_rotation_deg: float = option(8.0, "Without depth, as keyframes.min_rotation_deg [deg].", 0, 180)
     neighbours: int = option(6, "Earlier keyframes with which a new one is matched.", 1, 50)
     min_parallax_deg: float = option(1.5, "Smallest angle between two rays of a point [deg].", 0.05, 45)
     max_reprojection_error_px: float = option(2.0, "Largest reprojection error of a point in any of its views [px of a 640 px "
@@ -177,15 +180,15 @@ class PoseConfig(Config):
     """From matches to a pose, and whether to trust it."""
 
     max_keypoints: int = option(1500, "Keypoints searched in the map, the strongest first.", 50, 20000)
-    max_ambiguity: float = option(0.9, "A match is kept when its descriptor distance is below this share of the next best place's.",
+    max_ambiguity: float = option(0.88, "A match is kept when its descriptor distance is below this share of the next best place's.",
                                   0.1, 1.0)
     inlier_threshold_px: float = option(12.0, "Largest reprojection error of an inlier [px of a 640 px wide image].", 0.5, 100)
     max_iterations: int = option(1000, "Most RANSAC hypotheses.", 10, 100000)
     min_similarity: float = option(0.75, "Least cosine similarity of matches that are searched again near the first pose.", 0, 1)
-    keypoint_sigma_px: float = option(2.0, "How exactly matched keypoints are known [px of a 640 px wide image].", 0.05, 50)
+    keypoint_sigma_px: float = option(0.5, "How exactly matched keypoints are known at best [px of a 640 px wide image].", 0.05, 50)
     min_inliers: int = option(30, "Fewer inliers than this and the pose is not trusted.", 4, 10000, live=True)
-    min_inlier_ratio: float = option(0.15, "A smaller share of inliers among the matches and the pose is not trusted.", 0, 1,
-                                     live=True)
+    min_support: float = option(25.0, "Inliers among the unguided matches times their share: less and the pose is not trusted.",
+                                0, 10000, live=True)
     max_position_sigma_m: float = option(0.10, "A pose less certain than this is not trusted [m].", 1e-4, 100, live=True)
     seed: int = option(0, "Seed of the robust estimator.", 0, 2**31 - 1)
 

@@ -95,7 +95,7 @@ class Localizer:
         if pose.cam_T_world is None:
             return Localization(frame.stamp_ns, reason="no pose agrees with the matches", keypoints=len(features),
                                 matches=pose.matches)
-        evidence = PoseEvidence(pose.inliers, pose.first_inlier_ratio, pose.covariance, pose.points_m)
+        evidence = PoseEvidence(pose.inliers, pose.support, pose.covariance)
         reason = reason_to_reject(evidence, self.config.pose)
         return Localization(
             frame.stamp_ns, reason is None, reason or "ok", se3.inverse(pose.cam_T_world), pose.covariance, len(features),

@@ -55,7 +55,8 @@ class Mapper:
         self.map_code = map_code or MapCode(config.map_code, self.encoder.name, self.encoder.dim)
         if self.map_code.encoder != self.encoder.name:
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder, "map again")
-        self._policy = KeyframePolicy(config.keyframes)
+        self._policy = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
+        self._policy_without_depth = KeyframePolicy(config.triangulation.min_translation_m, config.triangulation.min_rotation_deg)
         self._scene = self.map_code.scene_number(config.scene)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
@@ -71,12 +72,14 @@ class Mapper:
         if frame.world_T_cam is None:
             raise DataError(f"frame {frame.name or frame.stamp_ns}", "must have a pose to be mapped", remedy="localize it instead")
         world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
-        if not self._policy.is_new_view(world_T_cam, self.map_code.keyframe_world_T_cam):
+        has_depth = frame.depth_m is not None and bool(np.any(frame.depth_m > 0))
+        policy = self._policy if has_depth else self._policy_without_depth
+        if not policy.is_new_view(world_T_cam, self.map_code.keyframe_world_T_cam):
             return self._result("seen from here before", started)
         features = self.encoder.encode(frame.image)
         keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene)
         view = View.of(keyframe, world_T_cam, frame.camera, features)
-        if frame.depth_m is not None and np.any(frame.depth_m > 0):
+        if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m)
         else:
             inserted, merged = self._without_depth.add(view)

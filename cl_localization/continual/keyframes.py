@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_localization.config import KeyframeConfig
 from cl_localization.geometry.se3 import rotation_angle_deg
 
 
@@ -14,16 +13,16 @@ class KeyframePolicy:
     Invariant: of any two kept frames, the later is `min_translation_m` away from the earlier or turned by `min_rotation_deg`.
     """
 
-    def __init__(self, config: KeyframeConfig) -> None:
-        self._config = config
+    def __init__(self, min_translation_m: float, min_rotation_deg: float) -> None:
+        self._min_translation_m, self._min_rotation_deg = min_translation_m, min_rotation_deg
 
     def is_new_view(self, world_T_cam: np.ndarray, kept_world_T_cam: np.ndarray) -> bool:
         """Return whether a pose (4, 4) differs enough from every kept one (K, 4, 4)."""
         if len(kept_world_T_cam) == 0:
             return True
         distance_m = np.linalg.norm(kept_world_T_cam[:, :3, 3] - world_T_cam[:3, 3], axis=1)
-        near = kept_world_T_cam[distance_m < self._config.min_translation_m]
+        near = kept_world_T_cam[distance_m < self._min_translation_m]
         if len(near) == 0:
             return True
         turned_deg = rotation_angle_deg(np.swapaxes(near[:, :3, :3], 1, 2) @ world_T_cam[:3, :3])
-        return bool(turned_deg.min() >= self._config.min_rotation_deg)
+        return bool(turned_deg.min() >= self._min_rotation_deg)

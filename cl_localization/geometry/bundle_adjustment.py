@@ -16,6 +16,8 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.triangulation import MIN_DEPTH, Observations
 
 DAMPING = 1e-4
+CONVERGED = 1e-4
+"""Pose steps below this, in radians and units of length, end the iterations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,8 @@ def adjusted(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, 
         pose_step, point_step = _step(cam_T_world, points_m, current, view, prior, sigma_px)
         cam_T_world = _motions(pose_step) @ cam_T_world
         points_m = points_m + point_step
+        if np.abs(pose_step).max() < CONVERGED:
+            break
     return cam_T_world, points_m
 
 
@@ -66,9 +70,7 @@ def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, vie
     views, points = len(cam_T_world), len(points_m)
     prior_weight, prior_gradient = _prior_terms(cam_T_world, prior)
     pose_gradient = prior_gradient + _scattered(np.einsum("oki,ok->oi", of_pose, residuals), view, views)
-    pose_hessian = np.zeros((views, 6, 6))
-    np.add.at(pose_hessian, view, np.einsum("oki,okj->oij", of_pose, of_pose))
-    pose_hessian += np.eye(6) * prior_weight[:, None, :]
+    pose_hessian = _scattered(np.einsum("oki,okj->oij", of_pose, of_pose), view, views) + np.eye(6) * prior_weight[:, None, :]
     point_hessian = seen.sums(np.einsum("oki,okj->oij", of_point, of_point), points)
     point_hessian += (DAMPING * np.trace(point_hessian, axis1=1, axis2=2) + 1e-12)[:, None, None] * np.eye(3)
     point_gradient = seen.sums(np.einsum("oki,ok->oi", of_point, residuals), points)
@@ -119,9 +121,9 @@ def _prior_terms(cam_T_world: np.ndarray, prior: PosePrior) -> tuple[np.ndarray,
 
 
 def _scattered(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    total = np.zeros((groups, *values.shape[1:]))
-    np.add.at(total, group, values)
-    return total
+    """Return the sum (groups, ...) of values (O, ...) of each group."""
+    members = sparse.csr_matrix((np.ones(len(group)), (group, np.arange(len(group)))), shape=(groups, len(group)))
+    return (members @ values.reshape(len(group), -1)).reshape(groups, *values.shape[1:])
 
 
 def _block_matrix(blocks: np.ndarray, row: np.ndarray, column: np.ndarray, rows: int, columns: int) -> sparse.csr_matrix:

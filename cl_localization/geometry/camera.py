@@ -18,6 +18,9 @@ DISTORTION_COEFFICIENTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomi
 
 PIXEL_CENTRE = 0.5
 
+UNDISTORTION_CRITERIA = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 50, 1e-8)
+"""OpenCV's default of 5 iterations leaves half a pixel at the corners of common lenses."""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -109,8 +112,10 @@ class Camera:
         keypoints_px = np.asarray(keypoints_px, float).reshape(-1, 2)
         if self.distortion_model == "none" or len(keypoints_px) == 0:
             return (keypoints_px - [self.cx_px, self.cy_px]) / [self.fx_px, self.fy_px]
-        undistort_points = cv2.fisheye.undistortPoints if self.distortion_model == "equidistant" else cv2.undistortPoints
-        return undistort_points(keypoints_px[:, None], self.matrix, np.array(self.distortion))[:, 0]
+        keypoints_px, coefficients = keypoints_px[:, None], np.array(self.distortion)
+        if self.distortion_model == "equidistant":
+            return cv2.fisheye.undistortPoints(keypoints_px, self.matrix, coefficients)[:, 0]
+        return cv2.undistortPointsIter(keypoints_px, self.matrix, coefficients, None, None, UNDISTORTION_CRITERIA)[:, 0]
 
     def project(self, points_cam: np.ndarray) -> np.ndarray:
         """Return the pixels (N, 2) where points (N, 3) of the camera frame appear, distortion applied.

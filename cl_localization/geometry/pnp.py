@@ -11,7 +11,7 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 
 MIN_DEPTH_M = 1e-6
-CONVERGED = 1e-7
+CONVERGED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)

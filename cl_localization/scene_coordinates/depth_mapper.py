@@ -6,8 +6,9 @@ import numpy as np
 
 from cl_localization.config import DepthConfig
 from cl_localization.geometry import se3
+from cl_localization.geometry.pnp import project
 from cl_localization.scene_coordinates.depth_points import depth_sigmas, keypoint_depths
-from cl_localization.scene_coordinates.guided import guided_matches
+from cl_localization.scene_coordinates.guided import guided_matches, visible_codes
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
 from cl_localization.scene_coordinates.pose_estimation import REFERENCE_WIDTH_PX
 from cl_localization.scene_coordinates.views import View
@@ -16,10 +17,11 @@ MERGE_RADIUS_PX = 8.0
 
 
 class DepthMapper:
-    """Adds codes from views with registered depth."""
+    """Adds codes from views with registered depth, and drops those that nothing but one view ever saw."""
 
     def __init__(self, map_code: MapCode, config: DepthConfig) -> None:
         self._map, self._config = map_code, config
+        self._missed = np.zeros(0, np.uint8)
 
     def add(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray) -> tuple[int, int]:
         """Learn from a view; returns how many codes were inserted and how many were merged.
@@ -34,13 +36,14 @@ class DepthMapper:
         points_cam = np.column_stack([view.rays[known] * depths_m[:, None], depths_m])
         new = NewCodes(view.features.descriptors[known], se3.transform(view.world_T_cam, points_cam).astype(np.float32),
                        depth_sigmas(depths_m))
-        merged = self._merge(view, known, new)
-        fresh = ~merged
-        inserted = self._map.insert(new.select(fresh), view.keyframe)
-        return int((inserted >= 0).sum()), int(merged.sum())
+        merged, rows = self._merge(view, known, new)
+        self._drop_missed(view, rows, depth_m)
+        inserted = self._map.insert(new.select(~merged), view.keyframe)
+        self._remember(inserted[inserted >= 0])
+        return int((inserted >= 0).sum()), len(rows)
 
-    def _merge(self, view: View, known: np.ndarray, new: NewCodes) -> np.ndarray:
-        """Merge the sightings of codes the map has; returns which of the new ones (N,) those were."""
+    def _merge(self, view: View, known: np.ndarray, new: NewCodes) -> tuple[np.ndarray, np.ndarray]:
+        """Merge the sightings of codes the map has; returns which of the new ones (N,) those were, and the codes."""
         radius_px = MERGE_RADIUS_PX * max(view.camera.width_px, view.camera.height_px) / REFERENCE_WIDTH_PX
         found = guided_matches(self._map, view.features.select(known), view.features.keypoints_px[known], view.camera,
                                se3.inverse(view.world_T_cam), radius_px, self._config.merge_similarity)
@@ -50,4 +53,23 @@ class DepthMapper:
         self._map.merge(rows, new.select(features), view.keyframe)
         merged = np.zeros(len(known), bool)
         merged[features] = True
-        return merged
+        return merged, rows
+
+    def _drop_missed(self, view: View, seen_again: np.ndarray, depth_m: np.ndarray) -> None:
+        """Count the codes that this view should have shown and did not; remove those of one sighting that it happens to often."""
+        cam_T_world = se3.inverse(view.world_T_cam)
+        rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0)
+        once = self._map.codes["seen"][rows] == 1
+        rows, pixels = rows[once], pixels[once].astype(np.int64)
+        expected_m = project(view.camera, cam_T_world, self._map.codes["positions_m"][rows])[1]
+        measured_m = depth_m[pixels[:, 1].clip(0, depth_m.shape[0] - 1), pixels[:, 0].clip(0, depth_m.shape[1] - 1)]
+        unoccluded = np.abs(measured_m - expected_m) < self._config.merge_distance_m + 2 * depth_sigmas(expected_m)
+        missed = np.setdiff1d(rows[unoccluded], seen_again)
+        self._missed[missed] += 1
+        self._map.remove(missed[self._missed[missed] >= self._config.max_misses])
+
+    def _remember(self, inserted: np.ndarray) -> None:
+        """Begin to count for new codes, whose rows may have been others' before."""
+        extra = len(self._map.codes.live) - len(self._missed)
+        self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])
+        self._missed[inserted] = 0

@@ -13,7 +13,7 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import project
 from cl_localization.scene_coordinates.map_code import MapCode
 
-KEYPOINTS_PER_CODE = 3
+KEYPOINTS_PER_CODE = 2
 MIN_DEPTH_M = 0.05
 MAX_VIEW_ANGLE_DEG = 75.0
 """Codes first seen from further round than this are taken to lie on a surface that faces away."""
@@ -66,15 +66,14 @@ def guided_matches(map_code: MapCode, features: Features, keypoints_px: np.ndarr
     similarity = np.einsum("nd,nd->n", keys[compact], features.descriptors[feature])
     similar = similarity > min_similarity
     code, feature, similarity = code[similar], feature[similar], similarity[similar]
-    mutual = _is_best(code, similarity) & _is_best(feature, similarity)
+    order = np.argsort(-similarity)
+    code, feature, similarity = code[order], feature[order], similarity[order]
+    mutual = _is_first(code) & _is_first(feature)
     return GuidedMatches(feature[mutual], rows[code[mutual]], similarity[mutual])
 
 
-def _is_best(group: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Return which entries (N,) have the highest score of their group."""
-    order = np.lexsort((-score, group))
-    first_of_group = np.ones(len(group), bool)
-    first_of_group[1:] = np.diff(group[order]) != 0
-    best = np.zeros(len(group), bool)
-    best[order[first_of_group]] = True
-    return best
+def _is_first(labels: np.ndarray) -> np.ndarray:
+    """Return which entries (N,) are the first of their label."""
+    first = np.zeros(len(labels), bool)
+    first[np.unique(labels, return_index=True)[1]] = True
+    return first

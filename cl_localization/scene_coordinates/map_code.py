@@ -210,8 +210,8 @@ class MapCode:
         """Bring this copy to the version of a delta.
 
         Raises:
-            MapError: the delta belongs to another map, begins after this copy's version, or is damaged. The copy is unchanged;
-                a snapshot helps.
+            MapError: the delta belongs to another map, begins after this copy's version or ends before it, or is damaged. The
+                copy is unchanged; a snapshot helps.
         """
         if delta.map_id != self.map_id or delta.encoder != self.encoder or delta.dim != self.dim:
             raise MapError("map code delta", f"must belong to map {self.map_id} of {self.encoder}",
@@ -219,6 +219,9 @@ class MapCode:
         if delta.base_version > self.version:
             raise MapError("map code delta", f"must begin at version {self.version} or before", delta.base_version,
                            "a message was lost: take a snapshot")
+        if delta.version < self.version:
+            raise MapError("map code delta", f"must not end before version {self.version}", delta.version,
+                           "it is old news; make another map of a snapshot to go back")
         delta.validate(MAX_CODES)
         known = delta.keyframe_ids if delta.base_version == 0 else np.union1d(self.keyframes.rows(), delta.keyframe_ids)
         if not np.isin(delta.anchors, known).all():
@@ -242,6 +245,7 @@ class MapCode:
         """
         if delta.base_version != 0:
             raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
+        delta.validate(MAX_CODES)
         map_code = cls(config, delta.encoder, delta.dim, delta.map_id)
         map_code.frame_id = delta.frame_id
         map_code.apply(delta)

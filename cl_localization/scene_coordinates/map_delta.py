@@ -19,6 +19,13 @@ KEYFRAME_TYPES: dict[str, tuple[type, int]] = {
 }
 """Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam."""
 
+ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
+
+SCALAR_TYPES: dict[str, tuple[type, ...]] = {
+    "map_id": (str,), "encoder": (str,), "dim": (int,), "frame_id": (str,), "cell_size_m": (float, int), "base_version": (int,),
+    "version": (int,), "scene_names": (list,),
+}
+
 
 @dataclass(eq=False)
 class MapDelta:
@@ -72,14 +79,17 @@ class MapDelta:
             max_id: the largest id accepted; bounds the memory that untrusted input can claim.
 
         Raises:
-            MapError: columns of unequal length, wrong shapes, values that are not finite, sigmas that are not positive,
-                quaternions without unit length, scenes without a name, ids too large, versions out of order.
+            MapError: scalars of another type, columns of unequal length, wrong shapes, values that are not finite, sigmas that
+                are not positive, quaternions without unit length, scenes without a name, ids too large, versions out of order.
         """
+        self._check_scalars()
+        for name in ID_COLUMNS:
+            _check_column(name, getattr(self, name), np.uint32, (np.size(getattr(self, name)),))
         for ids, columns in (("ids", ROW_TYPES), ("keyframe_ids", KEYFRAME_TYPES)):
             count = len(getattr(self, ids))
             for name, (kind, width) in columns.items():
                 _check_column(name, getattr(self, name), kind, (count,) if width == 0 else (count, self.dim if width < 0 else width))
-        for name in ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids"):
+        for name in ID_COLUMNS:
             values = getattr(self, name)
             if len(values) and values.max() > max_id:
                 raise MapError(f"map code {name}", f"must not exceed {max_id}", int(values.max()), "the message or file is damaged")
@@ -95,6 +105,15 @@ class MapDelta:
             raise MapError("map code version", f"must be above its base {self.base_version}", self.version)
         if not (np.isfinite(self.cell_size_m) and self.cell_size_m > 0):
             raise MapError("map code cell_size_m", "must be positive", self.cell_size_m)
+
+    def _check_scalars(self) -> None:
+        for name, kinds in SCALAR_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or (kinds == (int,) and not 0 <= value < 2**63):
+                raise MapError(f"map code {name}", f"must be a {kinds[0].__name__}, whole numbers from 0", repr(value)[:80],
+                               "the message or file is damaged")
+        if not all(isinstance(name, str) for name in self.scene_names):
+            raise MapError("map code scene_names", "must be texts", repr(self.scene_names)[:80], "the message or file is damaged")
 
 
 def _check_column(name: str, values: np.ndarray, kind: type, shape: tuple[int, ...]) -> None:

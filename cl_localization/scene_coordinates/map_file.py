@@ -53,9 +53,12 @@ def read_map_info(path: str | Path) -> dict[str, Any]:
         MapError: see `load_map`.
     """
     with _opened(path) as (file, metadata):
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}
-    return {**metadata, "codes": shapes.get("ids", [0])[0], "keyframes": shapes.get("keyframe_ids", [0])[0],
-            "file_bytes": Path(path).stat().st_size}
+        try:
+            codes, keyframes = (file.get_slice(name).get_shape()[0] for name in ("ids", "keyframe_ids"))
+            scalars = {name: metadata[name] for name in SCALARS}
+        except (KeyError, IndexError, SafetensorError) as error:
+            raise MapError(f"map {path}", "must hold all its columns", str(error), "the file is damaged") from error
+    return {**metadata, **scalars, "codes": codes, "keyframes": keyframes, "file_bytes": Path(path).stat().st_size}
 
 
 def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig | None = None) -> MapCode:

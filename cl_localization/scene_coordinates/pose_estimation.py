@@ -20,6 +20,9 @@ REFERENCE_WIDTH_PX = 640.0
 
 MIN_MATCHES = 6
 
+ERROR_TO_SIGMA = 0.85
+"""Standard deviation of a coordinate over the median distance, for errors that are normal in both coordinates."""
+
 
 @dataclass(frozen=True, eq=False)
 class CameraPose:
@@ -45,6 +48,11 @@ class CameraPose:
     def inliers(self) -> int:
         """How many matches agree with the pose."""
         return len(self.rows)
+
+    @property
+    def support(self) -> float:
+        """Inliers among the unguided matches times their share."""
+        return self.matches * self.first_inlier_ratio**2
 
 
 class PoseEstimator:
@@ -85,20 +93,22 @@ class PoseEstimator:
         if len(found.rows) < MIN_MATCHES:
             return {}
         matched_px, points_m = keypoints_px[found.features], self._map.codes["positions_m"][found.rows].astype(np.float64)
-        cam_T_world, covariance = refined_pose(pinhole, first.cam_T_world, matched_px, points_m,
-                                               self._sigmas_px(pinhole, first.cam_T_world, found.rows))
+        errors_px = reprojection_errors_px(pinhole, first.cam_T_world, matched_px, points_m)
+        sigmas_px = self._sigmas_px(pinhole, first.cam_T_world, found.rows, errors_px)
+        cam_T_world, covariance = refined_pose(pinhole, first.cam_T_world, matched_px, points_m, sigmas_px)
         errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
         inliers = errors_px < threshold_px
         return {"cam_T_world": cam_T_world, "covariance": covariance, "features": found.features[inliers],
                 "rows": found.rows[inliers], "points_m": points_m[inliers],
                 "reprojection_error_px": float(np.median(errors_px[inliers])) if inliers.any() else float("nan")}
 
-    def _sigmas_px(self, pinhole: Camera, cam_T_world: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the expected reprojection error of codes: that of the keypoint and that of the code's position."""
+    def _sigmas_px(self, pinhole: Camera, cam_T_world: np.ndarray, rows: np.ndarray, errors_px: np.ndarray) -> np.ndarray:
+        """Return the expected reprojection error of codes: that of the keypoint, as found, and that of the code's position."""
+        keypoint_px = max(self._pixels(pinhole, self._config.keypoint_sigma_px), ERROR_TO_SIGMA * float(np.median(errors_px)))
         camera_m = -cam_T_world[:3, :3].T @ cam_T_world[:3, 3]
         distance_m = np.linalg.norm(self._map.codes["positions_m"][rows] - camera_m, axis=1)
         position_px = pinhole.focal_px * self._map.codes["sigmas_m"][rows] / np.maximum(distance_m, 1e-6)
-        return np.hypot(self._pixels(pinhole, self._config.keypoint_sigma_px), position_px)
+        return np.hypot(keypoint_px, position_px)
 
     @staticmethod
     def _pixels(camera: Camera, at_reference_px: float) -> float:

@@ -8,7 +8,9 @@ from cl_localization.config import TriangulationConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.bundle_adjustment import PosePrior, adjusted
 from cl_localization.geometry.pnp import project
-from cl_localization.geometry.triangulation import (parallax_deg, ray_midpoints, refined_points, reprojection_errors)
+from cl_localization.geometry.triangulation import (
+    Observations, parallax_deg, ray_midpoints, refined_points, reprojection_errors,
+)
 from cl_localization.scene_coordinates.guided import guided_matches
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
 from cl_localization.scene_coordinates.pair_matching import matched_features
@@ -106,7 +108,7 @@ class TriangulatingMapper:
         self._map.remove(codes[~good])
         self._store.unlink(codes[~good])
 
-    def _well_seen(self, points_m: np.ndarray, seen, max_error_px: float) -> np.ndarray:
+    def _well_seen(self, points_m: np.ndarray, seen: Observations, max_error_px: float) -> np.ndarray:
         """Return which points (P,) most of their views agree on, under enough parallax."""
         fits = reprojection_errors(points_m, seen) < max_error_px
         agreeing = seen.sums(fits.astype(float), len(points_m))

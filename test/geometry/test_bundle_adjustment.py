@@ -1,0 +1,115 @@
+"""Poses and points adjusted together: they come back to the truth, and priors hold them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from core_makers import PointScene, look_at, motion
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cl_localization.geometry import se3
+from cl_localization.geometry.bundle_adjustment import PosePrior, adjusted
+from cl_localization.geometry.triangulation import Observations, reprojection_errors
+
+FOCAL_PX = 500.0
+VIEWS = np.array([look_at((x, y, 0.0), (0.0, 0.0, 4.0)) for x, y in [(-1.2, 0.1), (-0.5, -0.4), (0.1, 0.4), (0.6, -0.2), (1.2, 0.2)]])
+CAM_T_WORLD = se3.inverse(VIEWS)
+POINTS_M = PointScene.room(60, seed=3).points_m
+
+
+def sightings(noise_px: float = 0.0, wrong: int = 0) -> tuple[Observations, np.ndarray]:
+    """Every point in every view, some of them grossly wrong, and the views they were made in."""
+    random = np.random.default_rng(0)
+    point = np.repeat(np.arange(len(POINTS_M)), len(VIEWS))
+    view = np.tile(np.arange(len(VIEWS)), len(POINTS_M))
+    points_cam = np.einsum("oij,oj->oi", CAM_T_WORLD[view, :3, :3], POINTS_M[point]) + CAM_T_WORLD[view, :3, 3]
+    rays = points_cam[:, :2] / points_cam[:, 2:] + random.normal(scale=noise_px / FOCAL_PX, size=(len(point), 2))
+    rays[random.permutation(len(point))[:wrong]] += 0.2
+    return Observations(point, rays, CAM_T_WORLD[view], np.full(len(point), FOCAL_PX)), view
+
+
+def disturbed(seed: int, position_m: float, rotation_deg: float) -> np.ndarray:
+    """Return poses cam_T_world that are off by so much, but for the first two."""
+    random = np.random.default_rng(seed)
+    poses = CAM_T_WORLD.copy()
+    for index in range(2, len(poses)):
+        poses[index] = motion(np.deg2rad(random.normal(scale=rotation_deg, size=3)), random.normal(scale=position_m, size=3)) @ poses[index]
+    return poses
+
+
+def prior(poses: np.ndarray, position_sigma_m: float = 0.05, rotation_sigma_deg: float = 1.0, fixed: int = 2) -> PosePrior:
+    return PosePrior(poses, position_sigma_m, np.deg2rad(rotation_sigma_deg), np.arange(len(poses)) < fixed)
+
+
+def worst_error(poses: np.ndarray) -> tuple[float, float]:
+    errors = [se3.pose_error(se3.inverse(found), truth) for found, truth in zip(poses, VIEWS)]
+    return max(one for one, _ in errors), max(one for _, one in errors)
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 1000))
+def test_poses_and_points_come_back_to_the_truth(seed):
+    seen, view = sightings()
+    start = disturbed(seed, 0.02, 0.5)
+    points_m = POINTS_M + np.random.default_rng(seed).normal(scale=0.03, size=POINTS_M.shape)
+    poses, found_m = adjusted(start, points_m, seen, view, prior(start, 1.0, 30.0), sigma_px=1.0, iterations=15)
+    distance_m, angle_deg = worst_error(poses)
+    assert distance_m < 1e-3
+    assert angle_deg < 0.02
+    assert np.abs(found_m - POINTS_M).max() < 5e-3
+
+
+def test_adjusting_improves_poses_from_noisy_sightings_with_some_wrong():
+    seen, view = sightings(noise_px=0.5, wrong=15)
+    start = disturbed(1, 0.02, 0.5)
+    poses, found_m = adjusted(start, POINTS_M + 0.01, seen, view, prior(start), sigma_px=1.0)
+    assert worst_error(poses)[0] < 0.3 * worst_error(start)[0]
+    assert worst_error(poses)[1] < 0.3 * worst_error(start)[1]
+    errors_px = reprojection_errors(found_m, replace(seen, cam_T_world=poses[view]))
+    assert np.median(errors_px) < 0.7
+
+
+def test_fixed_poses_do_not_move():
+    seen, view = sightings(noise_px=1.0)
+    start = disturbed(2, 0.02, 0.5)
+    poses, _ = adjusted(start, POINTS_M, seen, view, prior(start, fixed=4), sigma_px=1.0)
+    np.testing.assert_allclose(poses[:4], start[:4], atol=1e-9)
+    assert np.abs(poses[4] - start[4]).max() > 1e-4
+
+
+def test_a_certain_prior_holds_its_poses():
+    seen, view = sightings(noise_px=1.0)
+    start = disturbed(2, 0.02, 0.5)
+    poses, _ = adjusted(start, POINTS_M, seen, view, prior(start, 1e-6, 1e-5, fixed=0), sigma_px=1.0)
+    np.testing.assert_allclose(poses, start, atol=1e-4)
+
+
+def test_the_truth_stays_where_it_is():
+    seen, view = sightings()
+    poses, found_m = adjusted(CAM_T_WORLD, POINTS_M, seen, view, prior(CAM_T_WORLD, fixed=0), sigma_px=1.0)
+    np.testing.assert_allclose(poses, CAM_T_WORLD, atol=1e-9)
+    np.testing.assert_allclose(found_m, POINTS_M, atol=1e-9)
+
+
+def test_the_arguments_are_left_alone():
+    seen, view = sightings(noise_px=1.0)
+    start, points_m = disturbed(2, 0.02, 0.5), POINTS_M + 0.01
+    before = start.copy(), points_m.copy()
+    adjusted(start, points_m, seen, view, prior(start), sigma_px=1.0)
+    np.testing.assert_array_equal(start, before[0])
+    np.testing.assert_array_equal(points_m, before[1])
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.2])
+def test_a_view_without_sightings_goes_back_to_its_prior(sigma):
+    seen, view = sightings()
+    kept = view != 4
+    few = Observations(seen.point[kept], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
+    start = CAM_T_WORLD.copy()
+    start[4] = motion(np.array([0.01, 0.0, -0.01]), np.array([0.02, 0.0, 0.01])) @ start[4]
+    held = PosePrior(CAM_T_WORLD, sigma, sigma, np.zeros(len(VIEWS), bool))
+    poses, _ = adjusted(start, POINTS_M, few, view[kept], held, sigma_px=1.0)
+    np.testing.assert_allclose(poses[4], CAM_T_WORLD[4], atol=1e-3)

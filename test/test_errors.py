@@ -1,0 +1,35 @@
+"""One exception family, whose texts a user can act on."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from cl_localization import errors
+from cl_localization.errors import LocalizationError
+
+FAMILY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_every_error_is_of_the_family_and_documented(kind):
+    assert issubclass(kind, LocalizationError)
+    assert kind.__doc__
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_an_error_says_thing_rule_value_and_remedy(kind):
+    error = kind("flag --hz", "must be positive", -3, "leave it out")
+    assert str(error) == "flag --hz must be positive, found -3; leave it out"
+    assert (error.thing, error.rule, error.value, error.remedy) == ("flag --hz", "must be positive", -3, "leave it out")
+
+
+def test_what_is_not_known_is_left_out():
+    assert str(LocalizationError("file a.yaml", "is missing")) == "file a.yaml is missing"
+    assert str(LocalizationError("file a.yaml", "is empty", remedy="write it")) == "file a.yaml is empty; write it"
+
+
+def test_a_value_that_is_false_is_still_shown():
+    assert str(LocalizationError("count", "must be positive", 0)) == "count must be positive, found 0"
+    assert str(LocalizationError("name", "must not be empty", "")).endswith(", found ")
