@@ -52,8 +52,8 @@ class Mapper:
         """
         self.config = config
         self.encoder = encoder or make_encoder(config.encoder)
-        self.map_code = map_code or MapCode(config.map_code, self.encoder.name, self.encoder.dim)
-        if self.map_code.encoder != self.encoder.name:
+        self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
+        if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder, "map again")
         self._policy = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
         self._policy_without_depth = KeyframePolicy(config.triangulation.min_translation_m, config.triangulation.min_rotation_deg)
@@ -83,7 +83,9 @@ class Mapper:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m)
         else:
             inserted, merged = self._without_depth.add(view)
-        return self._result("new view", started, inserted, merged, self.map_code.evict_to_budget(), keyframe)
+        evicted = self.map_code.evict_to_budget()
+        self._without_depth.forget_removed()
+        return self._result("new view", started, inserted, merged, evicted, keyframe)
 
     def finish(self) -> None:
         """End a sequence: refine what was triangulated over all views at once."""

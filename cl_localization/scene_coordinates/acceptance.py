@@ -31,7 +31,8 @@ def reason_to_reject(evidence: PoseEvidence, config: PoseConfig) -> str | None:
         return f"{evidence.inliers} inliers, {config.min_inliers} needed"
     if evidence.support < config.min_support:
         return f"support {evidence.support:.1f}, {config.min_support:.1f} needed"
-    sigma_m = float(np.sqrt(np.linalg.eigvalsh(evidence.covariance[:3, :3])[-1]))
+    of_position = evidence.covariance[:3, :3]
+    sigma_m = float(np.sqrt(np.linalg.eigvalsh(of_position)[-1])) if np.isfinite(of_position).all() else np.inf
     if not sigma_m <= config.max_position_sigma_m:
         return f"position sigma {sigma_m:.3f} m, at most {config.max_position_sigma_m:.3f} m allowed"
     return None

@@ -71,6 +71,7 @@ class CodeIndex:
         clusters = int(2 * np.sqrt(len(rows)))
         index = faiss.IndexIVFFlat(faiss.IndexFlatIP(self._map.dim), self._map.dim, clusters, faiss.METRIC_INNER_PRODUCT)
         index.cp.niter, index.cp.max_points_per_centroid = KMEANS_ITERATIONS, POINTS_PER_CLUSTER
+        index.cp.min_points_per_centroid = 1  # with fewer than this, faiss warns on stderr
         index.train(descriptors)
         index.add(descriptors)
         index.nprobe = PROBES

@@ -57,6 +57,7 @@ class DepthMapper:
 
     def _drop_missed(self, view: View, seen_again: np.ndarray, depth_m: np.ndarray) -> None:
         """Count the codes that this view should have shown and did not; remove those of one sighting that it happens to often."""
+        self._grow()
         cam_T_world = se3.inverse(view.world_T_cam)
         rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0)
         once = self._map.codes["seen"][rows] == 1
@@ -70,6 +71,10 @@ class DepthMapper:
 
     def _remember(self, inserted: np.ndarray) -> None:
         """Begin to count for new codes, whose rows may have been others' before."""
+        self._grow()
+        self._missed[inserted] = 0
+
+    def _grow(self) -> None:
+        """Have a count for every row of the map, also for those that came from a file."""
         extra = len(self._map.codes.live) - len(self._missed)
         self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])
-        self._missed[inserted] = 0

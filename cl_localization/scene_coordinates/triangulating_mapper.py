@@ -37,6 +37,7 @@ class TriangulatingMapper:
 
     def add(self, view: View) -> tuple[int, int]:
         """Learn from a view; returns how many codes were inserted and how many were seen again."""
+        self.forget_removed()
         neighbours = self._store.neighbours(view, self._config.neighbours)
         self._store.add(view)
         seen_again = self._link_to_map(view, LOOSE)
@@ -51,10 +52,19 @@ class TriangulatingMapper:
 
     def finish(self) -> None:
         """Look for every code in every view once more, and adjust everything."""
+        self.forget_removed()
         for _ in range(FINAL_ROUNDS):
             for view in self._store.views:
                 self._link_to_map(view, 1.0)
             self._refine(_codes_of(self._store.views), moving=self._store.views)
+
+    def forget_removed(self) -> None:
+        """Forget the sightings of codes that the map gave up, and keyframes it gave up: their numbers will be used again."""
+        for view in self._store.views:
+            shown = np.flatnonzero(view.code >= 0)
+            view.code[shown[~self._map.codes.live[view.code[shown]]]] = -1
+            if view.keyframe >= 0 and not self._map.keyframes.live[view.keyframe]:
+                view.keyframe = -1
 
     def _max_error_px(self, view: View) -> float:
         return self._config.max_reprojection_error_px * max(view.camera.width_px, view.camera.height_px) / REFERENCE_WIDTH_PX
@@ -96,7 +106,7 @@ class TriangulatingMapper:
 
     def _refine(self, codes: np.ndarray, moving: list[View]) -> None:
         """Adjust codes and the poses of moving views to all their sightings, and remove the codes that fit badly."""
-        codes = codes[self._map.codes.live[codes]]
+        codes = self._own(codes)
         if len(codes) == 0:
             return
         self._adjust(codes, moving)
@@ -107,6 +117,11 @@ class TriangulatingMapper:
         self._map.move(codes[good], points_m[good], np.maximum(sigmas_m[good], 1e-6))
         self._map.remove(codes[~good])
         self._store.unlink(codes[~good])
+
+    def _own(self, codes: np.ndarray) -> np.ndarray:
+        """Return those codes whose sightings are all remembered; others came from depth, a file or forgotten views, and stay."""
+        codes = codes[self._map.codes.live[codes]]
+        return codes[np.isin(self._map.codes["anchors"][codes], [view.keyframe for view in self._store.views])]
 
     def _well_seen(self, points_m: np.ndarray, seen: Observations, max_error_px: float) -> np.ndarray:
         """Return which points (P,) most of their views agree on, under enough parallax."""
@@ -131,7 +146,8 @@ class TriangulatingMapper:
         for view, pose in zip(views, se3.inverse(cam_T_world)):
             if any(view is other for other in moving):
                 view.world_T_cam = pose
-                self._map.move_keyframe(view.keyframe, pose)
+                if view.keyframe >= 0:
+                    self._map.move_keyframe(view.keyframe, pose)
 
 
 def _codes_of(views: list[View]) -> np.ndarray:

@@ -20,7 +20,7 @@ class View:
     """A keyframe's features.
 
     Attributes:
-        keyframe: its number in the map.
+        keyframe: its number in the map, -1 once the map gave it up.
         world_T_cam: (4, 4) as it is believed now.
         given_world_T_cam: (4, 4) as it came with the image.
         camera: the pinhole camera of `features.keypoints_px`, which are undistorted.
