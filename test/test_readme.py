@@ -22,7 +22,7 @@ RUNNERS = (["scripts/run", "cl_localization"], ["cl_localization"], ["python3", 
 QUICK = ("config", "--help", "--version")
 OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-args", "--symlink-install", "--cmake-args",
                         "--packages-select", "--packages-up-to", "--clock", "--remap", "--params-file", "--recursive",
-                        "--from-paths", "--ignore-src", "--once", "--loop"}
+                        "--from-paths", "--ignore-src", "--once", "--loop", "--show-args"}
 
 pytestmark = pytest.mark.skipif(not README.is_file(), reason="there is no README.md yet")
 

@@ -63,10 +63,10 @@ def test_what_looks_different_is_not_matched():
     assert len(matched(map_of(SCENE), strangers).rows) == 0
 
 
-def test_of_two_alike_the_more_similar_is_matched():
+def test_of_two_alike_the_more_similar_is_matched_though_it_is_not_the_nearer():
     features = SCENE.features(HERE)
     random = np.random.default_rng(0)
-    twice = Features(np.concatenate([features.keypoints_px + 1, features.keypoints_px]),
+    twice = Features(np.concatenate([features.keypoints_px, features.keypoints_px + 1]),
                      np.concatenate([noisy(random, features.descriptors, 0.85), features.descriptors]), np.ones(2 * len(features)))
     found = matched(map_of(SCENE), twice)
     assert (found.features >= len(features)).mean() > 0.97
