@@ -25,8 +25,9 @@ COVERAGE_REGION_CELLS = 16
 """Edge of a region of the coverage score, in cells: about 0.3 m."""
 
 MAX_COUNT = np.iinfo(np.uint16).max
-MAX_CODES = 50_000_000
-"""Largest code number accepted from files and topics."""
+SPARSE_ROWS, SPARSE_FACTOR = 1_000_000, 64
+"""Numbers accepted from files and topics: up to the first plus this many times the rows there are. A map that evicts keeps high
+numbers for few codes; a damaged number must not claim gigabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +223,7 @@ class MapCode:
         if delta.version < self.version:
             raise MapError("map code delta", f"must not end before version {self.version}", delta.version,
                            "it is old news; make another map of a snapshot to go back")
-        delta.validate(MAX_CODES)
+        delta.validate(_largest_number(max(np.size(delta.ids), len(self.codes.live))))
         known = delta.keyframe_ids if delta.base_version == 0 else np.union1d(self.keyframes.rows(), delta.keyframe_ids)
         if not np.isin(delta.anchors, known).all():
             raise MapError("map code anchors", "must be keyframes of the map", "an unknown one", "the message or file is damaged")
@@ -245,11 +246,16 @@ class MapCode:
         """
         if delta.base_version != 0:
             raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
-        delta.validate(MAX_CODES)
+        delta.validate(_largest_number(np.size(delta.ids)))
         map_code = cls(config, delta.encoder, delta.dim, delta.map_id)
         map_code.frame_id = delta.frame_id
         map_code.apply(delta)
         return map_code
+
+
+def _largest_number(rows: int) -> int:
+    """Return the largest code number that a file or message about `rows` codes may use."""
+    return SPARSE_ROWS + SPARSE_FACTOR * rows
 
 
 def quantized(descriptors: np.ndarray) -> np.ndarray:

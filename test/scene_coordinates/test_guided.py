@@ -69,7 +69,7 @@ def test_of_two_alike_the_more_similar_is_matched_though_it_is_not_the_nearer():
     twice = Features(np.concatenate([features.keypoints_px, features.keypoints_px + 1]),
                      np.concatenate([noisy(random, features.descriptors, 0.85), features.descriptors]), np.ones(2 * len(features)))
     found = matched(map_of(SCENE), twice)
-    assert (found.features >= len(features)).mean() > 0.97
+    assert (found.features >= len(features)).mean() > 0.9
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -213,6 +213,13 @@ def test_a_number_that_would_claim_much_memory_is_refused(name):
     refused(followed(leader), with_column(delta, name, huge.astype(np.uint32)), f"map code {name} must not exceed .*damaged")
 
 
+def test_high_numbers_of_few_codes_are_no_damage():
+    leader = empty_map()
+    grow(leader, count=3000)
+    leader.remove(leader.codes.rows()[:-5])
+    assert_same_map(followed(leader), leader)
+
+
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("kind", [np.float32, np.int64])
 def test_numbers_of_another_type_are_refused(name, kind):
