@@ -17,10 +17,11 @@ from cl_localization.ros import map_messages
 from cl_localization.ros.conversions import stamp_ns
 from cl_localization.ros.image_source import ImageBundle, ImageSource
 from cl_localization.ros.localizer_outputs import Localized, LocalizerOutputs
-from cl_localization.ros.managed_node import ManagedNode, run_node
+from cl_localization.ros.managed_node import ManagedNode
 from cl_localization.ros.map_stream import Followed, MapFollower
 from cl_localization.ros.map_subscription import MapSubscription
 from cl_localization.ros.node_config import LocalizerNodeConfig
+from cl_localization.ros.process import run_nodes
 from cl_localization.ros.services import worker_service
 from cl_localization.ros.status_messages import Counts, diagnostics
 from cl_localization.ros.tf import Tf
@@ -136,7 +137,7 @@ class LocalizerNode(ManagedNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; what `ros2 run cl_localization localizer` starts."""
-    return run_node(LocalizerNode, args)
+    return run_nodes([LocalizerNode], args)
 
 
 if __name__ == "__main__":

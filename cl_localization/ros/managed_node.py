@@ -6,9 +6,7 @@ import traceback
 from contextlib import ExitStack
 from typing import Any, Callable
 
-import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -28,6 +26,7 @@ class ManagedNode(LifecycleNode):
 
     Attributes:
         config: the parameters in force.
+        end_process: asks the process to end; set by who runs the node.
     """
 
     def __init__(self, name: str, config: Config, **kwargs: Any) -> None:
@@ -41,6 +40,7 @@ class ManagedNode(LifecycleNode):
         self._services_group = MutuallyExclusiveCallbackGroup()
         self._live = LiveConfig(self, declare(self, config), self._changed)
         self.config: Any = self._live.config
+        self.end_process: Callable[[], None] = lambda: None
 
     def set_up(self) -> None:
         """Make what the node needs before it works: models, publishers, services."""
@@ -124,26 +124,3 @@ class ManagedNode(LifecycleNode):
         self.config = config
         self.reconfigured()
 
-
-def run_node(make: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
-    """Run a node until SIGINT, SIGTERM or its own end, and return the process's exit code: 1 when it could not start."""
-    node = None
-    try:
-        rclpy.init(args=args)
-        node = make()
-        if not node.bring_up():
-            return 1
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
-    except LocalizationError as error:
-        rclpy.logging.get_logger("cl_localization").fatal(str(error))
-        return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        if node is not None:
-            node.close()
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0

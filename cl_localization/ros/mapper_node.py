@@ -13,11 +13,12 @@ from cl_localization.errors import LocalizationError, MapError
 from cl_localization.features import make_encoder
 from cl_localization.mapper import Mapper
 from cl_localization.ros.image_source import ImageBundle, ImageSource
-from cl_localization.ros.managed_node import ManagedNode, run_node
+from cl_localization.ros.managed_node import ManagedNode
 from cl_localization.ros.map_stream import MapStream
 from cl_localization.ros.mapper_outputs import MapperOutputs
 from cl_localization.ros.node_config import MapperNodeConfig
 from cl_localization.ros.pose_source import make_pose_source
+from cl_localization.ros.process import run_nodes
 from cl_localization.ros.services import worker_service
 from cl_localization.ros.status_messages import Counts
 from cl_localization.ros.tf import Tf
@@ -45,8 +46,8 @@ class MapperNode(ManagedNode):
         self._tf = Tf(self, self.config.frames)
         self.configured.callback(self._tf.close)
         self._outputs = MapperOutputs(self)
-        resumed = self.config.map_file if self.config.resume and Path(self.config.map_file).is_file() else ""
-        self._use(load_map(resumed, self._encoder.name) if resumed else None)
+        resumes = self.config.resume and Path(self.config.map_file).is_file()
+        self._use(load_map(self.config.map_file, self._encoder.name) if resumes else None)
         self._saved_version = self._mapper.map_code.version
 
     def start(self) -> None:
@@ -62,14 +63,11 @@ class MapperNode(ManagedNode):
         for kind, name, work in ((SaveMap, "save_map", self._on_save_map), (LoadMap, "load_map", self._on_load_map),
                                  (Trigger, "reset", self._on_reset), (SetBool, "set_learning", self._on_set_learning)):
             self.service(kind, f"~/{name}", worker_service(self, self._worker, work))
-        self.every(max(config.map_code_period_s, 0.01), self._on_map_code_due)
+        self.every(max(config.map_code_period_s, 0.01), lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
         self.every(SHOW_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
         self.every(config.diagnostics_period_s, self._on_diagnostics)
         if config.autosave_period_s and config.map_file:
             self.every(config.autosave_period_s, lambda: self._worker.run(self._autosave))
-
-    def _on_map_code_due(self) -> None:
-        self._worker.run(lambda: self._outputs.publish_changes(self._stream))
 
     def _on_save_map(self, request: SaveMap.Request, response: SaveMap.Response) -> None:
         response.path = self._save(request.path or self.config.map_file)
@@ -108,8 +106,8 @@ class MapperNode(ManagedNode):
             self._outputs.publish_status(bundle, result, reason, self._learning, self._mapper.map_code, counts)
 
     def _posed(self, bundle: ImageBundle) -> Any:
-        world_T_cam = self._poses.map_T_cam(bundle.camera_frame, bundle.image.header.stamp)
-        return replace(bundle.frame(self.config.images.max_pixels), world_T_cam=world_T_cam)
+        frame = bundle.frame(self.config.images.max_pixels)
+        return replace(frame, world_T_cam=self._poses.map_T_cam(bundle.camera_frame, bundle.image.header.stamp))
 
     def _use(self, map_code: MapCode | None) -> None:
         """Worker or set-up: learn into a map from now on, a new one for None, and tell followers of all of it."""
@@ -143,7 +141,7 @@ class MapperNode(ManagedNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; what `ros2 run cl_localization mapper` starts."""
-    return run_node(MapperNode, args)
+    return run_nodes([MapperNode], args)
 
 
 if __name__ == "__main__":

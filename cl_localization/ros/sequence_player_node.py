@@ -10,9 +10,10 @@ from cl_localization.data import open_sequence, select
 from cl_localization.data.frame import Sequence
 from cl_localization.data.sequence import base_T_cam_of
 from cl_localization.errors import ConfigError, DataError
-from cl_localization.ros.managed_node import ManagedNode, run_node
+from cl_localization.ros.managed_node import ManagedNode
 from cl_localization.ros.node_config import SequencePlayerConfig
 from cl_localization.ros.playback import Playback
+from cl_localization.ros.process import run_nodes
 from cl_localization.ros.sequence_outputs import SequenceOutputs
 
 POLL_S = 0.02
@@ -66,12 +67,12 @@ class SequencePlayerNode(ManagedNode):
         if self.context.ok():
             self._outputs.done(LAST_FRAME_WAIT_S)
         if self.config.exit_when_done:
-            self.context.try_shutdown()
+            self.end_process()
 
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; what `ros2 run cl_localization sequence_player` starts."""
-    return run_node(SequencePlayerNode, args)
+    return run_nodes([SequencePlayerNode], args)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ros_processes import Processes
 from ros_robot import SPEC, save_map_of
 from ros_world import RosWorld
 
@@ -25,6 +26,14 @@ def ros(domain: int) -> Iterator[RosWorld]:
     world = RosWorld(domain)
     yield world
     world.close()
+
+
+@pytest.fixture
+def processes(domain: int) -> Iterator[Processes]:
+    """Node processes in the domain of the tests."""
+    group = Processes(domain)
+    yield group
+    group.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
+import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,36 +20,7 @@ from std_msgs.msg import Bool
 from cl_localization.ros.map_stream import HISTORY
 from cl_localization.scene_coordinates.map_file import load_map, save_map
 
-MODULES = {"localizer": "localizer_node", "mapper": "mapper_node", "sequence_player": "sequence_player_node"}
 START_S, END_S = 40.0, 2.0
-
-
-class Processes:
-    """Starts our nodes as processes and ends them after the test."""
-
-    def __init__(self, domain: int) -> None:
-        self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain)}
-        self.started: list[subprocess.Popen] = []
-
-    def start(self, node: str, *arguments: str) -> subprocess.Popen:
-        """Start a node with --ros-args arguments."""
-        command = [sys.executable, "-m", f"cl_localization.ros.{MODULES[node]}", "--ros-args", *arguments]
-        self.started.append(subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-        return self.started[-1]
-
-    def close(self) -> None:
-        """Kill what still runs."""
-        for process in self.started:
-            process.kill()
-            process.communicate()
-
-
-@pytest.fixture
-def processes(domain: int) -> Iterator[Processes]:
-    """Node processes in the domain of the tests."""
-    group = Processes(domain)
-    yield group
-    group.close()
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=lambda ending: ending.name)
@@ -76,6 +44,16 @@ def test_nodes_end_within_two_seconds_of_a_signal_and_the_map_file_stays_whole(r
         assert process.returncode == 0 and "Traceback" not in output, output
         assert time.monotonic() - begun_s < END_S
     assert done == [] and len(load_map(path)) == len(map_code)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.003, 0.01, 0.03, 0.1])
+def test_a_node_that_is_told_to_end_while_it_starts_ends_cleanly(processes, delay_s) -> None:
+    process = processes.start("sequence_player", "-p", "sequence:=sim:3?rooms=1&frames=2", "-p", "loop:=true", "-p", "rate:=0.001")
+    assert "2 frames" in process.stdout.readline()
+    threading.Event().wait(delay_s)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0 and output == ""
 
 
 @pytest.mark.parametrize("node, arguments, match", [
