@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -25,3 +27,22 @@ def least_covering(regions: np.ndarray, utility: np.ndarray, count: int) -> np.n
     rank_in_region[order] = np.arange(len(regions)) - np.repeat(starts, populations)
     most_expendable = np.lexsort((utility, -rank_in_region))
     return most_expendable[:count]
+
+
+def most_redundant(regions: Sequence[np.ndarray]) -> int:
+    """Return the index of the item whose removal uncovers the fewest regions; of several, the one whose regions most others see.
+
+    Args:
+        regions: of each item the distinct numbers of the regions it sees; at least one item.
+    """
+    sizes = [len(seen) for seen in regions]
+    _, labels, populations = np.unique(np.concatenate(regions), return_inverse=True, return_counts=True)
+    owners = np.repeat(np.arange(len(regions)), sizes)
+    only_here = np.bincount(owners, populations[labels] == 1, len(regions))
+    share = np.bincount(owners, 1.0 / populations[labels], len(regions))
+    return int(np.lexsort((share, only_here))[0])
+
+
+def coverage(regions: Sequence[np.ndarray]) -> int:
+    """Return how many distinct regions some item sees (the coverage score of CL_HSCNet, not divided by the number of regions)."""
+    return len(np.unique(np.concatenate(regions))) if regions else 0

@@ -1,0 +1,88 @@
+"""Which items of a replay buffer are replayed next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from cl_localization.errors import DataError
+
+
+class Sampling(Protocol):
+    """Draws slots from the losses that a buffer keeps."""
+
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+        """Return `count` slots (count,), without repeats while there are enough.
+
+        Args:
+            losses: (N,) last known loss of each stored item, N at least 1.
+            prior: (N,) weights that come from elsewhere, such as nearness to the image's centre.
+        """
+        ...
+
+
+class UniformSampling:
+    """Every item with the same probability."""
+
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+        """See `Sampling`."""
+        return _drawn(np.ones(len(losses)), count, rng)
+
+
+class HighestLossSampling:
+    """The items of largest loss, always (NeRF-CL's sample mode topk)."""
+
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+        """See `Sampling`."""
+        order = np.argsort(-losses, kind="stable")
+        return np.resize(order, count)
+
+
+@dataclass(frozen=True)
+class LossWeightedSampling:
+    """Probability proportional to the last loss, mixed with a prior, and a share drawn evenly from the rest (NeRF-CL C5).
+
+    Attributes:
+        exploration_share: part of the draw that is taken uniformly from the items not chosen by weight, 0 to 1.
+        prior_share: weight of the prior against the losses, both normalised, 0 to 1; NeRF-CL's imgcentre_ratio.
+    """
+
+    exploration_share: float = 0.2
+    prior_share: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("exploration_share", "prior_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise DataError(f"sampling {name}", "must lie in [0, 1]", getattr(self, name))
+
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+        """See `Sampling`."""
+        explored = int(self.exploration_share * count)
+        weights = _normalised(losses)
+        if prior is not None:
+            weights = self.prior_share * _normalised(prior) + (1.0 - self.prior_share) * weights
+        by_weight = _drawn(weights, count - explored, rng)
+        rest = np.ones(len(losses))
+        rest[by_weight] = 0.0
+        return np.r_[by_weight, _drawn(rest, explored, rng)]
+
+
+def _normalised(weights: np.ndarray) -> np.ndarray:
+    """Return weights of sum 1; even ones where nothing is known yet."""
+    weights = np.where(np.isfinite(weights) & (weights > 0), weights, 0.0).astype(np.float64)
+    return weights / weights.sum() if weights.sum() > 0 else np.full(len(weights), 1.0 / len(weights))
+
+
+def _drawn(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `count` rows drawn by weight without repeats; with repeats where too few have any weight."""
+    weights = _normalised(weights)
+    enough = np.count_nonzero(weights) >= count
+    if not enough:
+        return rng.choice(len(weights), count, replace=True, p=weights)
+    # Exponential clocks of rate w: the first `count` to ring are a weighted draw without replacement (Efraimidis and Spirakis).
+    rings = np.full(len(weights), np.inf)
+    some = weights > 0
+    rings[some] = rng.exponential(size=some.sum()) / weights[some]
+    return np.argpartition(rings, count - 1)[:count] if count else np.zeros(0, dtype=np.int64)
