@@ -63,16 +63,19 @@ class ReplayBuffer:
             DataError: columns of different lengths or other than before, or an item larger than the buffer.
         """
         count = self.columns.checked(items)
-        offered = Traits.of(class_id, np.zeros(count) if losses is None else losses, [NO_REGIONS] * count if regions is None else regions)
+        offered = Traits.of(class_id, np.zeros(count) if losses is None else losses,
+                            [NO_REGIONS] * count if regions is None else regions)
         if not len(offered.losses) == len(offered.regions) == count:
             raise DataError("replay buffer", f"must get {count} losses and regions with {count} items",
                             (len(offered.losses), len(offered.regions)))
         if self._fits_by_count(items):
             return self._take(items, offered, self._capacity_in_rows(items))
-        return np.concatenate([self._take_by_bytes({name: column[row:row + 1] for name, column in items.items()}, offered.rows(slice(row, row + 1)))
-                               for row in range(count)] or [np.zeros(0, np.int64)])
+        one = [slice(row, row + 1) for row in range(count)]
+        slots = [self._take_by_bytes({name: column[row] for name, column in items.items()}, offered.rows(row)) for row in one]
+        return np.concatenate(slots or [np.zeros(0, np.int64)])
 
-    def sample(self, count: int, sampling: Sampling = UniformSampling(), prior: np.ndarray | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def sample(self, count: int, sampling: Sampling = UniformSampling(),
+               prior: np.ndarray | None = None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Draw items and return their slots (count,) and columns.
 
         Raises:
