@@ -1,0 +1,59 @@
+"""Dense scene coordinates to a camera pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cl_localization.data.frame import Frame
+from cl_localization.geometry import se3
+from cl_localization.geometry.pnp import robust_pose
+from cl_localization.scene_coordinates.hscnet.network import CELL_PX, SUB_REGIONS, Prediction
+from cl_localization.scene_coordinates.hscnet.samples import cell_centres_px, image_tensor, prepared
+
+THRESHOLD_PX = 10.0
+REFERENCE_WIDTH_PX = 640.0
+"""The threshold is given for images of this width and scales with it."""
+MAX_ITERATIONS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class DensePose:
+    """A pose from dense coordinates: world_T_cam (4, 4), None when no pose agrees with enough cells, and how many cells agree."""
+
+    world_T_cam: np.ndarray | None
+    inliers: int
+
+
+def scene_coordinates_m(prediction: Prediction, leaf_centres_m: Tensor | None = None) -> Tensor:
+    """Return scene coordinates (B, 3, h, w) of a prediction.
+
+    Args:
+        leaf_centres_m: (R * 25, 3) centres of all leaves of HSCNet's scenes; None for SCRNet.
+    """
+    if leaf_centres_m is None:
+        return prediction.coordinates_m
+    regions, sub_regions = prediction.labels()
+    return prediction.coordinates_m + leaf_centres_m[regions * SUB_REGIONS + sub_regions].permute(0, 3, 1, 2)
+
+
+def predict(network: torch.nn.Module, frame: Frame, width_px: int, leaf_centres_m: Tensor | None) -> tuple[Frame, np.ndarray]:
+    """Return the frame as the network saw it and the scene coordinates (h, w, 3) of its cells."""
+    small = prepared(frame, width_px)
+    network.eval()
+    with torch.inference_mode():
+        device = next(network.parameters()).device
+        coordinates_m = scene_coordinates_m(network(image_tensor(small.image).to(device)), leaf_centres_m)
+    return small, coordinates_m[0].permute(1, 2, 0).cpu().numpy()
+
+
+def dense_pose(frame: Frame, coordinates_m: np.ndarray, seed: int = 0) -> DensePose:
+    """Return the pose that most cells (h, w, 3) of a prepared frame agree with."""
+    camera = frame.camera
+    cells_px = cell_centres_px(coordinates_m.shape[1] * CELL_PX, coordinates_m.shape[0] * CELL_PX).reshape(-1, 2)
+    threshold_px = THRESHOLD_PX * camera.width_px / REFERENCE_WIDTH_PX
+    found = robust_pose(camera.pinhole(), camera.undistort(cells_px), coordinates_m.reshape(-1, 3), threshold_px, MAX_ITERATIONS, seed)
+    return DensePose(None, 0) if found is None else DensePose(se3.inverse(found.cam_T_world), int(found.inliers.sum()))
