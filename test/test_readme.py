@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shlex
@@ -13,7 +12,8 @@ import pytest
 from source_files import REPOSITORY
 
 from cl_localization.cli.flags import parse
-from cl_localization.cli.main import COMMANDS, main
+from cl_localization.cli.main import COMMANDS, GROUPS, find_command, main
+from cl_localization.cli.original_names import TEST_NAMES, TRAIN_NAMES
 from cl_localization.config import flatten
 
 README = REPOSITORY / "README.md"
@@ -48,15 +48,17 @@ def our_commands() -> list[list[str]]:
 def flag_names() -> set[str]:
     """Return every flag of every command."""
     names = set()
-    for command in COMMANDS:
-        for spec in fields(importlib.import_module(f"cl_localization.cli.{command}").Arguments):
+    commands = [[command] for command in COMMANDS if command not in GROUPS]
+    commands += [[command, method] for command, methods in GROUPS.items() for method in methods]
+    for words in commands:
+        for spec in fields(find_command(words)[0].Arguments):
             if "settings" in spec.metadata:
                 prefix = spec.metadata["settings"]
                 leaves = [leaf for leaf, _, _ in flatten(spec.default_factory())]
                 names |= {"--" + f"{prefix}.{leaf}".lstrip(".").replace("_", "-") for leaf in leaves}
             else:
                 names.add("--" + spec.name.replace("_", "-"))
-    return names
+    return names | set(TRAIN_NAMES) | set(TEST_NAMES)
 
 
 def shown_words(words: list[str] | object) -> str | None:
@@ -71,8 +73,8 @@ def test_the_readme_shows_our_commands() -> None:
 @pytest.mark.parametrize("words", our_commands(), ids=shown_words)
 def test_every_command_in_the_readme_parses(words: list[str], capsys) -> None:
     if words[0] not in ("--help", "--version"):
-        assert words[0] in COMMANDS
-        parse(importlib.import_module(f"cl_localization.cli.{words[0]}").Arguments, words[1:], words[0])
+        module, rest, program = find_command(words)
+        parse(module.Arguments, rest, program)
 
 
 @pytest.mark.parametrize(

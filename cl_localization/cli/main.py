@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+from collections.abc import Iterable
+from types import ModuleType
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -26,10 +28,18 @@ COMMANDS = {
     "view": "look at a map in the browser",
     "plot": "figures of maps, trajectories and evaluations",
     "bag": "sequence to rosbag2, and back",
+    "train": "train a network: seqmatchnet",
+    "test": "test a trained network: seqmatchnet",
     "bench": "make the README's benchmark tables again on this machine",
     "config": "write a file with every option, its default and its help",
 }
 """Every command with its one-line help; `cl_localization.cli.<command>` holds its `Arguments` and `run`."""
+
+GROUPS = {
+    "train": {"seqmatchnet": "descriptors for matching sequences of images, from two traverses of the same places"},
+    "test": {"seqmatchnet": "recall of places by sequences of images"},
+}
+"""Commands that are followed by a method; `cl_localization.cli.<command>_<method>` holds its `Arguments` and `run`."""
 
 PROGRAM = "cl_localization"
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -61,7 +71,7 @@ def dispatch(argv: list[str]) -> int:
     """Run the command that `argv` begins with.
 
     Raises:
-        ConfigError: there is no such command; the nearest one is suggested.
+        ConfigError: there is no such command or method; the nearest one is suggested.
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
         Console().print(overview(), highlight=False, soft_wrap=True)
@@ -69,20 +79,46 @@ def dispatch(argv: list[str]) -> int:
     if argv[0] == "--version":
         Console().print(f"{PROGRAM} {__version__}", highlight=False)
         return 0
-    name, words = argv[0], argv[1:]
-    if name not in COMMANDS:
-        raise ConfigError(f"command {name!r}", "is unknown", remedy=suggestion(name))
-    module = importlib.import_module(f"cl_localization.cli.{name}")
-    arguments = parse(module.Arguments, words, f"{PROGRAM} {name}")
+    if argv[0] in GROUPS and (len(argv) < 2 or argv[1] in ("-h", "--help")):
+        Console().print(group_overview(argv[0]), highlight=False, soft_wrap=True)
+        return 0 if len(argv) > 1 else EXIT_ERROR
+    module, words, program = find_command(argv)
+    arguments = parse(module.Arguments, words, program)
     return 0 if arguments is None else module.run(arguments)
 
 
-def suggestion(name: str) -> str:
-    """Return what to do about an unknown command."""
+def find_command(argv: list[str]) -> tuple[ModuleType, list[str], str]:
+    """Return the module of the command that `argv` begins with, the words that are left for it, and how it is called.
+
+    Raises:
+        ConfigError: there is no such command or method.
+    """
+    name, words = argv[0], argv[1:]
+    if name not in COMMANDS:
+        raise ConfigError(f"command {name!r}", "is unknown", remedy=suggestion(name, COMMANDS))
+    parts = [name]
+    if name in GROUPS:
+        method, words = (words[0], words[1:]) if words else ("", [])
+        if method not in GROUPS[name]:
+            raise ConfigError(f"method {method!r} of {name}", "is unknown", remedy=suggestion(method, GROUPS[name]))
+        parts.append(method)
+    module = importlib.import_module(f"cl_localization.cli.{'_'.join(parts)}")
+    understood = getattr(module, "understood", list)  # some commands know other names for their options
+    return module, understood(words), " ".join([PROGRAM, *parts])
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return what to do about an unknown command or method."""
     import difflib
 
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(COMMANDS)}"
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def group_overview(name: str) -> str:
+    """Return the help of a command that is followed by a method, as rich markup."""
+    methods = "\n".join(f"  [bold]{method}[/bold]  {text}" for method, text in GROUPS[name].items())
+    return f"usage: {PROGRAM} {name} METHOD ...\n\n{methods}\n\n  {PROGRAM} {name} METHOD --help   its options"
 
 
 def overview() -> str:

@@ -1,0 +1,38 @@
+"""One table of `bench`: printed, written as Markdown, and kept as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cl_localization.cli.tables import markdown, output_console, print_rows
+
+
+@dataclass(frozen=True)
+class BenchTable:
+    """A table with what is said under it.
+
+    Attributes:
+        title: what it shows.
+        headers, rows: cells as text; a table without rows is not shown.
+        sentence: said under the table; empty for nothing.
+        results: the same for bench.json, by top-level key.
+    """
+
+    title: str
+    headers: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    sentence: str = ""
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def show(self) -> None:
+        """Print the table."""
+        if self.rows:
+            print_rows(self.title, self.rows, self.headers)
+        if self.sentence:
+            output_console().print(self.sentence, soft_wrap=True)
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        parts = [f"{self.title}\n\n{markdown(self.headers, self.rows)}"] if self.rows else []
+        return "\n".join([*parts, *([f"{self.sentence}\n"] if self.sentence else [])])
