@@ -14,6 +14,10 @@ from typing import Any, Iterator
 from cl_localization.errors import ConfigError
 
 
+MAX_SCENE_NAME = 1000
+"""Characters in the name of a scene."""
+
+
 @dataclass(frozen=True)
 class Option:
     """What is said of one option besides its name, type and default.
@@ -167,12 +171,17 @@ class TriangulationConfig(Config):
 class MapperConfig(Config):
     """Everything the mapper can be told."""
 
-    scene: str = option("default", "Name of the scene that new codes belong to.")
+    scene: str = option("default", "Name of the scene that new codes belong to, 1 to 1000 characters.", live=True)
     encoder: EncoderConfig = section(EncoderConfig)
     keyframes: KeyframeConfig = section(KeyframeConfig)
     map_code: MapCodeConfig = section(MapCodeConfig)
     depth: DepthConfig = section(DepthConfig)
     triangulation: TriangulationConfig = section(TriangulationConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= len(self.scene) <= MAX_SCENE_NAME:
+            raise ConfigError("option scene", f"must have 1 to {MAX_SCENE_NAME} characters", len(self.scene))
 
 
 @dataclass(frozen=True)
@@ -189,7 +198,7 @@ class PoseConfig(Config):
     min_inliers: int = option(30, "Fewer inliers than this and the pose is not trusted.", 4, 10000, live=True)
     min_support: float = option(25.0, "Inliers among the unguided matches times their share: less and the pose is not trusted.",
                                 0, 10000, live=True)
-    max_position_sigma_m: float = option(0.10, "A pose less certain than this is not trusted [m].", 1e-4, 100, live=True)
+    max_position_sigma_m: float = option(0.30, "A pose less certain than this is not trusted [m].", 1e-4, 100, live=True)
     seed: int = option(0, "Seed of the robust estimator.", 0, 2**31 - 1)
 
 
@@ -200,3 +209,33 @@ class LocalizerConfig(Config):
     regressor: str = option("nearest", "How features get their scene coordinates.", choices=("nearest",))
     encoder: EncoderConfig = section(EncoderConfig)
     pose: PoseConfig = section(PoseConfig)
+
+
+@dataclass(frozen=True)
+class TrackerConfig(Config):
+    """From poses of single images to a pose that is trusted over time."""
+
+    confirm_frames: int = option(2, "Poses that must agree with each other before one is trusted after LOST, or against the track.",
+                                 1, 20, live=True)
+    overwhelming_support: float = option(100.0, "A pose of this support is trusted at once after LOST; see pose.min_support.",
+                                         0, 100000, live=True)
+    agreement_window_s: float = option(2.0, "Poses further apart in time than this do not confirm each other [s].", 0.01, 600, live=True)
+    lost_after_s: float = option(1.0, "LOST after this time without a trusted pose, or without images [s].", 0.01, 3600, live=True)
+    gate_sigmas: float = option(4.0, "Standard deviations by which poses that agree may differ.", 0, 100, live=True)
+    gate_floor_m: float = option(0.10, "Distance by which poses that agree may always differ [m].", 0, 100, live=True)
+    gate_floor_deg: float = option(3.0, "Angle by which poses that agree may always differ [deg].", 0, 180, live=True)
+    drift_share: float = option(0.05, "Error of the odometry, as a share of the way and of the turns.", 0, 1, live=True)
+    drift_deg_per_m: float = option(1.0, "Error of the odometry's heading [deg per m of the way].", 0, 180, live=True)
+    max_speed_m_s: float = option(3.0, "Largest speed of the camera; bounds its motion without odometry, and tells jumps of the "
+                                  "odometry [m/s].", 0.001, 1000, live=True)
+    max_turn_deg_s: float = option(240.0, "Largest rate of turn of the camera, as max_speed_m_s [deg/s].", 0.1, 100000, live=True)
+    doubt_frames: int = option(5, "Poses in a row that agree with each other but not with the odometry until it is doubted.",
+                               2, 100, live=True)
+
+
+@dataclass(frozen=True)
+class SmoothingConfig(Config):
+    """How quickly map -> odom follows the poses while TRACKING."""
+
+    max_speed_m_s: float = option(0.5, "Largest speed at which corrections move the robot in the map [m/s].", 0.001, 1000, live=True)
+    max_turn_deg_s: float = option(30.0, "Largest rate at which corrections turn the robot in the map [deg/s].", 0.01, 100000, live=True)

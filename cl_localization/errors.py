@@ -6,6 +6,9 @@ user who reads one line can mend it. The command line prints that line and ends 
 
 from __future__ import annotations
 
+MAX_TEXT = 1000
+"""Characters of a value that an error shows."""
+
 
 class LocalizationError(Exception):
     """Base of every error that the package raises on purpose.
@@ -18,10 +21,16 @@ class LocalizationError(Exception):
     """
 
     def __init__(self, thing: object, rule: str, value: object = None, remedy: str = "") -> None:
-        found = "" if value is None else f", found {value}"
+        found = "" if value is None else f", found {_short(value)}"
         advice = f"; {remedy}" if remedy else ""
-        super().__init__(f"{thing} {rule}{found}{advice}")
+        super().__init__(f"{_short(thing)} {rule}{found}{advice}")
         self.thing, self.rule, self.value, self.remedy = thing, rule, value, remedy
+
+
+def _short(value: object) -> str:
+    """Return a value as text that fits a log, whatever a message or file has put into it."""
+    text = str(value)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}... ({len(text)} characters)"
 
 
 class ConfigError(LocalizationError):
@@ -38,6 +47,10 @@ class GeometryError(LocalizationError):
 
 class MapError(LocalizationError):
     """A map that cannot be read, written, or used with this encoder or version."""
+
+
+class DamagedMapError(MapError):
+    """A map file that is cut short or holds other than what was written."""
 
 
 class EncoderError(LocalizationError):

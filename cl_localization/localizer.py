@@ -50,6 +50,11 @@ class Localization:
     scene: str = ""
     timings_s: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def support(self) -> float:
+        """Inliers among the unguided matches times their share."""
+        return self.matches * self.inlier_ratio**2
+
 
 class Localizer:
     """Finds the pose of images in a map, each by itself, without an initial guess."""

@@ -15,8 +15,13 @@ from cl_localization.features import Encoder, make_encoder
 from cl_localization.geometry import se3
 from cl_localization.scene_coordinates.depth_mapper import DepthMapper
 from cl_localization.scene_coordinates.map_code import MapCode
+from cl_localization.scene_coordinates.pose_correction import corrected_keyframes
 from cl_localization.scene_coordinates.triangulating_mapper import TriangulatingMapper
+from cl_localization.scene_coordinates.variance_factor import APART_DEG, variance_factor
 from cl_localization.scene_coordinates.views import View
+
+MAX_POSITION_M = 1e5
+"""Codes keep their position in single precision: at this distance it is good to 8 mm."""
 
 
 @dataclass(frozen=True)
@@ -57,28 +62,40 @@ class Mapper:
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder, "map again")
         self._policy = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
         self._policy_without_depth = KeyframePolicy(config.triangulation.min_translation_m, config.triangulation.min_rotation_deg)
-        self._scene = self.map_code.scene_number(config.scene)
+        self.use_scene(config.scene)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
+
+    def use_scene(self, name: str) -> None:
+        """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
+
+        Raises:
+            MapError: see `MapCode.scene_number`.
+        """
+        self._scene = self.map_code.scene_number(name)
 
     def add(self, frame: Frame) -> MappingResult:
         """Learn from a frame if it shows something new.
 
         Raises:
-            DataError: the frame has no pose.
+            DataError: the frame has no pose, or one too far from the origin.
             EncoderError: its image cannot be encoded.
         """
         started = time.perf_counter()
         if frame.world_T_cam is None:
             raise DataError(f"frame {frame.name or frame.stamp_ns}", "must have a pose to be mapped", remedy="localize it instead")
         world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
+        if np.abs(world_T_cam[:3, 3]).max() > MAX_POSITION_M:
+            raise DataError(f"pose of frame {frame.name or frame.stamp_ns}", f"must lie within {MAX_POSITION_M:g} m of the origin",
+                            world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
         has_depth = frame.depth_m is not None and bool(np.any(frame.depth_m > 0))
         policy = self._policy if has_depth else self._policy_without_depth
-        if not policy.is_new_view(world_T_cam, self.map_code.keyframe_world_T_cam):
+        if not policy.is_new_view(world_T_cam, self.map_code.keyframe_poses_of(self._scene)):
             return self._result("seen from here before", started)
         features = self.encoder.encode(frame.image)
-        keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene)
-        view = View.of(keyframe, world_T_cam, frame.camera, features)
+        view = View.of(-1, world_T_cam, frame.camera, features, self._scene)
+        factor = variance_factor(self.map_code, view, APART_DEG if has_depth else 0.0)
+        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor)
         if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m)
         else:
@@ -86,6 +103,20 @@ class Mapper:
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         return self._result("new view", started, inserted, merged, evicted, keyframe)
+
+    def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
+        """Take over poses (P, 4, 4) that a SLAM has corrected, of images with stamps (P,); return how many keyframes moved by it.
+
+        The codes anchored to a keyframe move with it. The same poses once more change nothing.
+        """
+        keyframes = self.map_code.keyframes.rows()
+        given = self._without_depth.given_poses(keyframes)
+        which, now_given = corrected_keyframes(self.map_code.keyframes["keyframe_stamps_ns"][keyframes], given, stamps_ns, world_T_cam)
+        if len(which):
+            moved = now_given @ se3.inverse(given[which]) @ self.map_code.keyframe_world_T_cam[which]
+            self.map_code.move_keyframes(keyframes[which], moved)
+            self._without_depth.keyframes_moved(keyframes[which], now_given)
+        return len(which)
 
     def finish(self) -> None:
         """End a sequence: refine what was triangulated over all views at once."""

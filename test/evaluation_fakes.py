@@ -61,5 +61,6 @@ class FakeLocalizer:
     def localize(self, frame: Frame) -> SimpleNamespace:
         accepted = frame.stamp_ns not in self.refused
         return SimpleNamespace(
-            accepted=accepted, reason="ok" if accepted else "few inliers", inliers=40, world_T_cam=frame.world_T_cam
+            accepted=accepted, reason="ok" if accepted else "few inliers", inliers=40, world_T_cam=frame.world_T_cam,
+            covariance=1e-4 * np.eye(6)
         )

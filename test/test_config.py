@@ -153,3 +153,9 @@ def test_ends_of_a_range_belong_to_it():
     assert PoseConfig(max_ambiguity=1.0).max_ambiguity == 1.0
     assert PoseConfig(seed=0).seed == 0
     assert KeyframeConfig(min_rotation_deg=180).min_rotation_deg == 180
+
+
+@pytest.mark.parametrize("scene", ["", "x" * 1001])
+def test_a_scene_has_a_name_of_1_to_1000_characters(scene: str) -> None:
+    with pytest.raises(ConfigError, match="option scene must have 1 to 1000 characters"):
+        MapperConfig(scene=scene)

@@ -33,3 +33,8 @@ def test_what_is_not_known_is_left_out():
 def test_a_value_that_is_false_is_still_shown():
     assert str(LocalizationError("count", "must be positive", 0)) == "count must be positive, found 0"
     assert str(LocalizationError("name", "must not be empty", "")).endswith(", found ")
+
+
+def test_an_endless_value_is_cut():
+    assert str(LocalizationError("x" * 5000, "must be short", "y" * 5000)) == (
+        f"{'x' * 1000}... (5000 characters) must be short, found {'y' * 1000}... (5000 characters)")

@@ -11,7 +11,8 @@ import pytest
 from source_files import PACKAGE, REPOSITORY, python_files, shown, tree_of
 
 LEVELS = {"errors": 0, "config": 1, "geometry": 2, "data": 3, "features": 4, "continual": 4, "scene_coordinates": 5,
-          "place_recognition": 5, "nerf": 5, "localizer": 6, "mapper": 6, "evaluation": 7, "viz": 7, "cli": 8, "ros": 8}
+          "place_recognition": 5, "nerf": 5, "localizer": 6, "mapper": 6, "agreement": 6, "tracker": 7, "evaluation": 8, "viz": 8,
+          "cli": 9, "ros": 9}
 """A room imports from lower levels only, never from another room of its own level."""
 
 ALLOWED = {
@@ -21,8 +22,9 @@ ALLOWED = {
         for file in ("cli/demo.py", "cli/demo_report.py")
         for name in ("demo", "demo_config", "demo_result")
     ),
+    *(("cli/bench_nodes.py", f"cl_localization.ros.{name}") for name in ("load_bench", "soak_bench")),
 }
-"""The demo command shows what the nodes do."""
+"""The demo command shows what the nodes do; two benchmark tables measure them."""
 
 ROS_ROOTS = {
     "rclpy",
@@ -36,7 +38,6 @@ ROS_ROOTS = {
     "tf2_msgs",
     "tf2_py",
     "tf2_geometry_msgs",
-    "message_filters",
     "cv_bridge",
     "image_transport",
     "tf_transformations",

@@ -257,3 +257,73 @@ def test_the_same_frames_make_the_same_map():
         maps.append(mapper.map_code.delta_since(0).arrays())
     for name, values in maps[0].items():
         np.testing.assert_array_equal(values, maps[1][name], err_msg=name)
+
+
+def test_a_view_that_anchors_no_code_is_not_new_again_after_codes_had_to_go(room):
+    mapper = Mapper(with_budget(0.012), room)
+    for pose in POSES:
+        mapper.add(room.frame(pose))
+    assert len(mapper.map_code) * mapper.map_code.codes.row_bytes > 8000
+    assert not mapper.add(room.frame(POSES[0])).is_keyframe
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_a_place_is_new_again_in_another_scene_and_its_codes_are_others(depth):
+    encoder = SceneEncoder(WALL if depth else ROOM, noise_px=0.3, similarity=0.95)
+    mapper = Mapper(CONFIG, encoder)
+    counts = []
+    for scene in ("ground floor", "first floor"):
+        mapper.use_scene(scene)
+        for pose in POSES:
+            assert mapper.add(wall_frame(encoder, pose) if depth else encoder.frame(pose)).is_keyframe
+        counts.append(len(mapper.map_code.rows_of(mapper.map_code.scene_number(scene))))
+    assert counts[1] == pytest.approx(counts[0], rel=0.15)
+    mapper.use_scene("ground floor")
+    assert not mapper.add(encoder.frame(POSES[0])).is_keyframe
+    anchors, of = mapper.map_code.codes["anchors"], mapper.map_code.codes["scenes"]
+    rows = mapper.map_code.codes.rows()
+    np.testing.assert_array_equal(mapper.map_code.keyframes["keyframe_scenes"][anchors[rows]], of[rows])
+
+
+SHIFT = look_at((0.4, 0.1, -0.2), (0.6, 0.1, 2.0))
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_poses_that_a_slam_corrects_move_the_map_and_a_follower_with_it(depth):
+    encoder = SceneEncoder(WALL if depth else ROOM, noise_px=0.3, similarity=0.95)
+    mapper = Mapper(CONFIG, encoder)
+    frames = [wall_frame(encoder, pose) if depth else encoder.frame(pose) for pose in POSES]
+    for frame in frames:
+        mapper.add(frame)
+    follower = MapCode.from_snapshot(mapper.map_code.delta_since(0), MapCodeConfig())
+    keyframes, positions_m = mapper.map_code.keyframe_world_T_cam.copy(), mapper.map_code.positions_m
+    path = np.array([frame.stamp_ns for frame in frames]), np.array([SHIFT @ frame.world_T_cam for frame in frames])
+    assert mapper.correct(*path) == len(keyframes)
+    np.testing.assert_allclose(mapper.map_code.keyframe_world_T_cam, SHIFT @ keyframes, atol=1e-9)
+    np.testing.assert_allclose(mapper.map_code.positions_m, positions_m @ SHIFT[:3, :3].T + SHIFT[:3, 3], atol=1e-5)
+    follower.apply(mapper.map_code.delta_since(follower.version))
+    assert_same_map(follower, mapper.map_code)
+    version = mapper.map_code.version
+    assert mapper.correct(*path) == 0 and mapper.map_code.version == version
+
+
+def test_learning_without_depth_goes_on_in_the_corrected_map(room):
+    mapper = Mapper(CONFIG, room)
+    frames = [room.frame(pose) for pose in POSES]
+    for frame in frames[:5]:
+        mapper.add(frame)
+    mapper.correct(np.array([frame.stamp_ns for frame in frames[:5]]), np.array([SHIFT @ frame.world_T_cam for frame in frames[:5]]))
+    for frame in frames[5:]:
+        mapper.add(replace(frame, world_T_cam=SHIFT @ frame.world_T_cam))
+    mapper.finish()
+    rows = mapper.map_code.codes.rows()
+    truth = (mapper.map_code.descriptors(rows) @ ROOM.descriptors.T).argmax(axis=1)
+    expected_m = ROOM.points_m[truth] @ SHIFT[:3, :3].T + SHIFT[:3, 3]
+    assert np.median(np.linalg.norm(mapper.map_code.positions_m - expected_m, axis=1)) < 0.03
+
+
+def test_a_pose_beyond_what_a_map_can_say_is_refused(wall):
+    far = POSES[0].copy()
+    far[0, 3] = 1e30
+    with pytest.raises(DataError, match="must lie within 100000 m of the origin.*move the map frame near the robot"):
+        Mapper(CONFIG, wall).add(wall.frame(far))

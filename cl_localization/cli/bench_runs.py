@@ -15,6 +15,7 @@ from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Sequence
 from cl_localization.data.sequence import frame_names, select
+from cl_localization.evaluation.calibration import Calibration, calibration
 from cl_localization.evaluation.splits import Split, every, far, frame_number, near, split_indices
 from cl_localization.evaluation.summary import EvaluationSummary, summarize
 from cl_localization.localizer import Localizer
@@ -44,7 +45,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of an experiment; `summary` is None without queries.
+    """What came out of an experiment; `summary` and `calibration` are None without queries.
 
     Attributes:
         mapped: frames.
@@ -58,6 +59,7 @@ class Outcome:
     codes: int
     file_bytes: int
     summary: EvaluationSummary | None
+    calibration: Calibration | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""
@@ -83,11 +85,12 @@ class Bench:
             save_map(mapper.map_code, path)
             mapping_s, file_bytes = time.perf_counter() - start, path.stat().st_size
             self.localizer, map_code = open_localizer(path, self.localizer_config)
-        summary = None
+        summary = calibrated = None
         if queries is not None:
             trial = try_sequence(self.localizer, queries, f"localizing, {experiment.name}")
             summary = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)
-        self.outcomes.append(Outcome(experiment.name, count.frames, mapping_s, len(map_code), file_bytes, summary))
+            calibrated = calibration(trial.records)
+        self.outcomes.append(Outcome(experiment.name, count.frames, mapping_s, len(map_code), file_bytes, summary, calibrated))
         return self.outcomes[-1]
 
     def other_places(self, tries: int) -> tuple[int, int]:

@@ -73,7 +73,7 @@ def open_mapper(arguments: Arguments) -> Mapper:
     from cl_localization.scene_coordinates.map_file import load_map
 
     options = arguments.options
-    base = load_map(arguments.update, options.encoder.name, options.map_code) if arguments.update else None
+    base = load_map(arguments.update, options.encoder.name, options.map_code).fork() if arguments.update else None
     return Mapper(options, map_code=base)
 
 

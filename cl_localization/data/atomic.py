@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cl_localization.errors import DataError
@@ -20,7 +20,7 @@ def written_file(path: Path, force: bool = False) -> Iterator[Path]:
         force: whether an existing file may be replaced.
 
     Raises:
-        DataError: `path` is there without `force`, or the folder cannot be written.
+        DataError: `path` is there without `force`, is no file, or the folder cannot be written.
     """
     with _beside(path, force) as temporary:
         yield temporary
@@ -28,7 +28,10 @@ def written_file(path: Path, force: bool = False) -> Iterator[Path]:
             os.fsync(stream.fileno())
         if path.is_dir():
             raise DataError(f"output {path}", "must not be a folder", remedy="name a file in it")
+        if path.exists() and not path.is_file():  # a renamed file would take the place of a device
+            raise DataError(f"output {path}", "must not be a device, pipe or socket", remedy="name a file")
         os.replace(temporary, path)
+        sync_folder(path.parent)
 
 
 @contextmanager
@@ -52,6 +55,16 @@ def written_folder(path: Path, force: bool = False) -> Iterator[Path]:
         if path.exists() or path.is_symlink():
             os.replace(path, temporary.with_name("replaced"))
         os.replace(temporary, path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have what was renamed in a folder survive a loss of power, where the file system can."""
+    with suppress(OSError):  # some file systems cannot; the files themselves are whole all the same
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class FrameRecord:
         world_T_cam: (4, 4) estimate, also when it was not accepted; None where there was none.
         true_world_T_cam: (4, 4) ground truth; None where there is none.
         translation_error_m, rotation_error_deg: distance between the two; None unless both are there.
+        covariance: (6, 6) of the estimate in world axes, x y z [m] and rotation about x y z [rad]; None where there was none.
     """
 
     name: str
@@ -35,12 +36,14 @@ class FrameRecord:
     true_world_T_cam: np.ndarray | None
     translation_error_m: float | None = None
     rotation_error_deg: float | None = None
+    covariance: np.ndarray | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values; poses are x y z qx qy qz qw."""
+        """Return the record as JSON values; poses are x y z qx qy qz qw, the covariance is a list of rows."""
         values = asdict(self)
         for key in ("world_T_cam", "true_world_T_cam"):
             values[key] = None if values[key] is None else seven_numbers(values[key])
+        values["covariance"] = None if self.covariance is None or not np.isfinite(self.covariance).all() else self.covariance.tolist()
         return values
 
 
@@ -63,4 +66,4 @@ def make_record(name: str, stamp_ns: int, result: Any, latency_s: float,
     if result.world_T_cam is not None and true_world_T_cam is not None:
         errors = pose_error(result.world_T_cam, true_world_T_cam)
     return FrameRecord(name, stamp_ns, bool(result.accepted), result.reason, int(result.inliers), latency_s,
-                       result.world_T_cam, true_world_T_cam, *errors)
+                       result.world_T_cam, true_world_T_cam, *errors, result.covariance)

@@ -13,6 +13,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from cl_localization.errors import DataError
+from cl_localization.evaluation.calibration import errors_and_covariances, inside_95_percent
 from cl_localization.evaluation.records import FrameRecord
 
 BOUNDS = ((0.05, 5.0), (0.10, 5.0), (0.20, 10.0))
@@ -28,6 +29,7 @@ class EvaluationSummary:
 
     `median_translation_extent_percent` is the median error as a share of `camera_extent_m`, the diagonal of the box
     around the true camera positions: the number to look at when the sequence's unit of length is not the metre.
+    `inside_95_ellipsoid_percent` is the share of localized frames whose error lies inside the 95 % ellipsoid of the covariance.
     """
 
     frames: int
@@ -46,6 +48,7 @@ class EvaluationSummary:
     without_pose: int
     camera_extent_m: float
     median_translation_extent_percent: float | None
+    inside_95_ellipsoid_percent: float | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers by name, as JSON values."""
@@ -83,7 +86,8 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
         len(posed), len(localized), None if median_m is None else 100 * median_m, median_deg, *within,
         float(np.percentile(latencies_ms, 50)), float(np.percentile(latencies_ms, 95)), map_bytes, codes, wrong,
         skipped, len(records) - len(posed), extent_m,
-        None if median_m is None or extent_m == 0 else 100 * median_m / extent_m)
+        None if median_m is None or extent_m == 0 else 100 * median_m / extent_m,
+        inside_95_percent(*errors_and_covariances(localized)))
 
 
 def percent_within(errors: np.ndarray, bound: tuple[float, float], frames: int) -> float:

@@ -90,6 +90,12 @@ def pose_error(world_T_a: np.ndarray, world_T_b: np.ndarray) -> tuple[float, flo
     return distance_m, float(rotation_angle_deg(world_T_a[:3, :3].T @ world_T_b[:3, :3]))
 
 
+def difference(world_T_a: np.ndarray, world_T_b: np.ndarray) -> np.ndarray:
+    """Return what leads from pose b to pose a (6,): translation and rotation vector, both in world axes."""
+    turned = Rotation.from_matrix(world_T_a[:3, :3] @ world_T_b[:3, :3].T).as_rotvec()
+    return np.concatenate([world_T_a[:3, 3] - world_T_b[:3, 3], turned])
+
+
 def skew(vectors: np.ndarray) -> np.ndarray:
     """Return the cross-product matrices (..., 3, 3) of vectors (..., 3)."""
     x, y, z = np.moveaxis(vectors, -1, 0)

@@ -10,8 +10,8 @@ from cl_localization.scene_coordinates.map_code import MapCode
 MIN_CLUSTERED = 4096
 """Below this many codes exact search is as quick."""
 
-REBUILD_SHARE = 0.25
-"""Share of codes that may lie in the exactly searched tail, or be outdated, before the clusters are made anew."""
+GROWTH = 2.0
+"""When the map has this many times as many codes as the clusters were made for, they are made anew."""
 
 PROBES = 8
 KMEANS_ITERATIONS = 5
@@ -21,58 +21,60 @@ POINTS_PER_CLUSTER = 40
 class CodeIndex:
     """Inverted-file search over the codes of a map, kept up to date with it.
 
-    Changed codes are searched exactly in a tail beside the clusters until they are many; rows removed or changed since the
-    clusters were made are left out of results. Descriptors are unit length, so the inner product orders as the distance does.
+    A change of the map costs what it changed: codes leave the list of their cluster and enter that of the nearest one. Only a
+    map that has outgrown its clusters gets new ones. Descriptors are unit length, so the inner product orders as the distance does.
     """
 
     def __init__(self, map_code: MapCode) -> None:
         self._map = map_code
-        self._clustered_version = self._tail_version = 0
-        self._clustered: faiss.Index | None = None
-        self._tail: faiss.Index = faiss.IndexFlatIP(map_code.dim)
-        self._clustered_rows = self._tail_rows = np.zeros(0, np.int64)
+        self._version = -1
+        self._clustered_for = 0
+        self._index: faiss.Index = faiss.IndexIDMap(faiss.IndexFlatIP(map_code.dim))
+        self._held = np.zeros(0, bool)
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return similarities (N, count) and map rows (N, count), best first; row -1 with similarity -1 where there are fewer."""
-        self._follow()
-        parts = [self._part(self._tail, self._tail_rows, descriptors, count)]
-        if self._clustered is not None:
-            similarity, rows = self._part(self._clustered, self._clustered_rows, descriptors, count)
-            codes = self._map.codes
-            outdated = (rows >= 0) & ((codes.changed_in[rows] > self._clustered_version) | ~codes.live[rows])
-            parts.append((np.where(outdated, -1, similarity), np.where(outdated, -1, rows)))
-        similarity, rows = (np.concatenate(arrays, axis=1) for arrays in zip(*parts))
-        order = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
-        return np.take_along_axis(similarity, order, axis=1), np.take_along_axis(rows, order, axis=1)
-
-    @staticmethod
-    def _part(index: faiss.Index, index_rows: np.ndarray, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        if index.ntotal == 0:
-            return np.full((len(descriptors), count), -1, np.float32), np.full((len(descriptors), count), -1, np.int64)
-        similarity, found = index.search(np.ascontiguousarray(descriptors, np.float32), count)
-        return np.where(found < 0, -1, similarity), np.where(found < 0, -1, index_rows[found])
+        if self._map.version != self._version:
+            self._follow()
+        similarity, rows = self._index.search(np.ascontiguousarray(descriptors, np.float32), count)
+        return np.where(rows < 0, -1, similarity), rows
 
     def _follow(self) -> None:
         """Bring the index to the map's version."""
-        if self._map.version == self._tail_version:
-            return
-        changed, removed = self._map.codes.changed_since(self._clustered_version)
-        outdated = len(changed) + np.count_nonzero(np.isin(removed, self._clustered_rows, assume_unique=True))
-        if len(self._map) > MIN_CLUSTERED and outdated > REBUILD_SHARE * len(self._map):
-            self._cluster()
-            changed = np.zeros(0, np.int64)
-        self._tail = faiss.IndexFlatIP(self._map.dim)
-        self._tail.add(self._map.descriptors(changed))
-        self._tail_rows, self._tail_version = changed, self._map.version
+        size = len(self._map)
+        if size <= MIN_CLUSTERED:
+            self._fill(faiss.IndexIDMap(faiss.IndexFlatIP(self._map.dim)), 0)
+        elif size > GROWTH * self._clustered_for:
+            self._fill(self._clusters(), size)
+        else:
+            self._update()
+        self._version = self._map.version
 
-    def _cluster(self) -> None:
+    def _fill(self, index: faiss.Index, clustered_for: int) -> None:
         rows = self._map.codes.rows()
-        descriptors = self._map.descriptors(rows)
-        clusters = int(2 * np.sqrt(len(rows)))
-        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(self._map.dim), self._map.dim, clusters, faiss.METRIC_INNER_PRODUCT)
+        index.add_with_ids(self._map.descriptors(rows), rows)
+        self._index, self._clustered_for = index, clustered_for
+        self._held = self._map.codes.live.copy()
+
+    def _update(self) -> None:
+        live = self._map.codes.live
+        changed, _ = self._map.codes.changed_since(self._version)
+        gone = np.flatnonzero(self._held & ~live[:len(self._held)])
+        moved = changed[changed < len(self._held)]
+        outdated = np.concatenate([gone, moved[self._held[moved]]])
+        self._index.remove_ids(faiss.IDSelectorArray(outdated))
+        self._index.add_with_ids(self._map.descriptors(changed), changed)
+        self._held = live.copy()
+
+    def _clusters(self) -> faiss.Index:
+        """Return empty clusters made for the codes of the map."""
+        descriptors = self._map.descriptors(self._map.codes.rows())
+        clusters = int(2 * np.sqrt(len(descriptors)))
+        dim, half = self._map.dim, faiss.ScalarQuantizer.QT_fp16  # int8 keys lose nothing in it, and it is read sooner
+        index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, clusters, half, faiss.METRIC_INNER_PRODUCT, False)
         index.cp.niter, index.cp.max_points_per_centroid = KMEANS_ITERATIONS, POINTS_PER_CLUSTER
         index.cp.min_points_per_centroid = 1  # with fewer than this, faiss warns on stderr
         index.train(descriptors)
-        index.add(descriptors)
         index.nprobe = PROBES
-        self._clustered, self._clustered_rows, self._clustered_version = index, rows, self._map.version
+        index.set_direct_map_type(faiss.DirectMap.Hashtable)  # finds a code's list, so that removing one does not search them all
+        return index

@@ -10,7 +10,7 @@ from cl_localization.geometry.pnp import project
 from cl_localization.scene_coordinates.depth_points import depth_sigmas, keypoint_depths
 from cl_localization.scene_coordinates.guided import guided_matches, visible_codes
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
-from cl_localization.scene_coordinates.pose_estimation import REFERENCE_WIDTH_PX
+from cl_localization.scene_coordinates.refinement import REFERENCE_WIDTH_PX
 from cl_localization.scene_coordinates.views import View
 
 MERGE_RADIUS_PX = 8.0
@@ -46,7 +46,7 @@ class DepthMapper:
         """Merge the sightings of codes the map has; returns which of the new ones (N,) those were, and the codes."""
         radius_px = MERGE_RADIUS_PX * max(view.camera.width_px, view.camera.height_px) / REFERENCE_WIDTH_PX
         found = guided_matches(self._map, view.features.select(known), view.features.keypoints_px[known], view.camera,
-                               se3.inverse(view.world_T_cam), radius_px, self._config.merge_similarity)
+                               se3.inverse(view.world_T_cam), radius_px, self._config.merge_similarity, view.scene)
         apart_m = np.linalg.norm(self._map.codes["positions_m"][found.rows] - new.positions_m[found.features], axis=1)
         same = apart_m < self._config.merge_distance_m + 2 * new.sigmas_m[found.features]
         features, rows = found.features[same], found.rows[same]
@@ -59,7 +59,7 @@ class DepthMapper:
         """Count the codes that this view should have shown and did not; remove those of one sighting that it happens to often."""
         self._grow()
         cam_T_world = se3.inverse(view.world_T_cam)
-        rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0)
+        rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0, view.scene)
         once = self._map.codes["seen"][rows] == 1
         rows, pixels = rows[once], pixels[once].astype(np.int64)
         expected_m = project(view.camera, cam_T_world, self._map.codes["positions_m"][rows])[1]

@@ -28,33 +28,40 @@ class GuidedMatches:
     similarity: np.ndarray
 
 
-def visible_codes(map_code: MapCode, camera: Camera, cam_T_world: np.ndarray, margin_px: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows (M,) and pixels (M, 2) of the codes that a pinhole camera should see, up to occlusion."""
-    rows = map_code.codes.rows()
+def visible_codes(map_code: MapCode, camera: Camera, cam_T_world: np.ndarray, margin_px: float, scene: int | None = None,
+                  min_view_angle_deg: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows (M,) and pixels (M, 2) of the codes of a scene, or of all, that a pinhole camera should see, up to occlusion.
+
+    Codes that were first seen from a direction nearer than `min_view_angle_deg` are left out.
+    """
+    rows = map_code.rows_of(scene)
     pixels, depth_m = project(camera, cam_T_world, map_code.codes["positions_m"][rows])
     inside = (pixels > -margin_px) & (pixels < [camera.width_px + margin_px, camera.height_px + margin_px])
     rows, pixels = rows[keep := (depth_m > MIN_DEPTH_M) & inside.all(axis=1)], pixels[keep]
-    facing = _seen_from_similar_side(map_code, rows, se3.inverse(cam_T_world)[:3, 3])
+    facing = _seen_from_similar_side(map_code, rows, se3.inverse(cam_T_world)[:3, 3], min_view_angle_deg)
     return rows[facing], pixels[facing]
 
 
-def _seen_from_similar_side(map_code: MapCode, rows: np.ndarray, camera_m: np.ndarray) -> np.ndarray:
+def _seen_from_similar_side(map_code: MapCode, rows: np.ndarray, camera_m: np.ndarray, min_angle_deg: float) -> np.ndarray:
     positions_m = map_code.codes["positions_m"][rows]
     first_seen_from_m = map_code.keyframes["keyframe_poses"][map_code.codes["anchors"][rows], :3]
     then, now = first_seen_from_m - positions_m, camera_m - positions_m
     cosine = (then * now).sum(axis=1) / (np.linalg.norm(then, axis=1) * np.linalg.norm(now, axis=1) + 1e-9)
-    return cosine > np.cos(np.deg2rad(MAX_VIEW_ANGLE_DEG))
+    different = cosine < np.cos(np.deg2rad(min_angle_deg)) if min_angle_deg > 0 else True
+    return (cosine > np.cos(np.deg2rad(MAX_VIEW_ANGLE_DEG))) & different
 
 
 def guided_matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, camera: Camera, cam_T_world: np.ndarray,
-                   radius_px: float, min_similarity: float) -> GuidedMatches:
+                   radius_px: float, min_similarity: float, scene: int | None = None, min_view_angle_deg: float = 0.0) -> GuidedMatches:
     """Match features to the codes whose projection lies within a radius, each the other's best.
 
     Args:
         keypoints_px: (N, 2) undistorted keypoints of the features.
         camera: the pinhole camera of those.
+        scene: only codes of this scene compete; None for all.
+        min_view_angle_deg: see `visible_codes`.
     """
-    rows, pixels = visible_codes(map_code, camera, cam_T_world, radius_px)
+    rows, pixels = visible_codes(map_code, camera, cam_T_world, radius_px, scene, min_view_angle_deg)
     if len(rows) == 0 or len(features) == 0:
         return GuidedMatches(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
     neighbours = min(KEYPOINTS_PER_CODE, len(features))

@@ -10,8 +10,9 @@ import uuid
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from cl_localization.config import MapCodeConfig
+from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig
 from cl_localization.continual.coverage import least_covering
 from cl_localization.errors import MapError
 from cl_localization.geometry import se3
@@ -23,6 +24,12 @@ KEY_CLIP_SIGMAS = 4.0
 
 COVERAGE_REGION_CELLS = 16
 """Edge of a region of the coverage score, in cells: about 0.3 m."""
+
+SCENE_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""Odd number that spreads the numbers of scenes over all bits of a cell's label."""
+
+MAX_SCENES = 65536
+"""As many as the columns have numbers for."""
 
 MAX_COUNT = np.iinfo(np.uint16).max
 SPARSE_ROWS, SPARSE_FACTOR = 1_000_000, 64
@@ -47,7 +54,8 @@ class MapCode:
     """Codes and keyframes of one map, with a version that grows with every change.
 
     Attributes:
-        map_id: identity; a map that was loaded or received keeps it.
+        map_id: identity; a map that was loaded or received keeps it, one that is learned on gets another: see `fork`.
+        parent_id: identity of the map that this one goes on from; empty for none.
         version: grows by one with every call that changes the map.
         encoder, dim: which descriptors the keys are.
         codes, keyframes: the tables behind; read them through the properties below.
@@ -56,7 +64,7 @@ class MapCode:
     def __init__(self, config: MapCodeConfig, encoder: str, dim: int, map_id: str | None = None) -> None:
         self.config = config
         self.encoder, self.dim = encoder, dim
-        self.map_id = map_id or uuid.uuid4().hex
+        self.map_id, self.parent_id = map_id or uuid.uuid4().hex, ""
         self.frame_id = "map"
         self.version = 0
         self.cell_size_m = config.cell_size_m
@@ -64,6 +72,7 @@ class MapCode:
         self.codes = Table({name: (kind, dim if width < 0 else width) for name, (kind, width) in ROW_TYPES.items()})
         self.keyframes = Table(KEYFRAME_TYPES)
         self._oldest_delta = 0
+        self._poses = (-1, np.zeros((0, 4, 4)))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -80,9 +89,20 @@ class MapCode:
 
     @property
     def keyframe_world_T_cam(self) -> np.ndarray:
-        """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`."""
-        poses = self.keyframes["keyframe_poses"][self.keyframes.rows()]
-        return np.array([se3.from_quaternion(pose[:3], pose[3:]) for pose in poses]).reshape(-1, 4, 4)
+        """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`; not to be written to."""
+        if self._poses[0] != self.version:
+            self._poses = (self.version, matrices(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
+        return self._poses[1]
+
+    def keyframe_poses_of(self, scene: int) -> np.ndarray:
+        """Poses (K, 4, 4) of the live keyframes of one scene."""
+        return self.keyframe_world_T_cam[self.keyframes["keyframe_scenes"][self.keyframes.rows()] == scene]
+
+    def rows_of(self, scene: int | None) -> np.ndarray:
+        """Return the numbers of the live codes of a scene, or of all for None, ascending."""
+        if scene is None or len(self.scene_names) == 1:
+            return self.codes.rows()
+        return np.flatnonzero(self.codes.live & (self.codes["scenes"] == scene))
 
     def descriptors(self, rows: np.ndarray) -> np.ndarray:
         """Return the keys of codes as unit descriptors (N, D) float32."""
@@ -90,10 +110,28 @@ class MapCode:
         return keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), 1e-6)
 
     def scene_number(self, name: str) -> int:
-        """Return the number of a scene, a new one for a new name."""
-        if name not in self.scene_names:
-            self.scene_names.append(name)
-        return self.scene_names.index(name)
+        """Return the number of a scene, a new one for a new name.
+
+        Raises:
+            MapError: an empty or endless name, or too many scenes.
+        """
+        if name in self.scene_names:
+            return self.scene_names.index(name)
+        if not 1 <= len(name) <= MAX_SCENE_NAME:
+            raise MapError("name of the scene", f"must have 1 to {MAX_SCENE_NAME} characters", len(name), "choose another name")
+        if len(self.scene_names) >= MAX_SCENES:
+            raise MapError("map", f"must have at most {MAX_SCENES} scenes", f"one more, {name!r}", "begin another map")
+        self.scene_names.append(name)
+        return len(self.scene_names) - 1
+
+    def fork(self) -> MapCode:
+        """Make this a map of its own that goes on from the one it was, and return it.
+
+        Whoever learns on into a map that also lives elsewhere, in a file or with another mapper, forks it first: both could count
+        the same versions from here on, for different contents.
+        """
+        self.map_id, self.parent_id = uuid.uuid4().hex, self.map_id
+        return self
 
     def set_cell_size(self, cell_size_m: float) -> None:
         """Set the edge of the voxel cells of a map that is still empty.
@@ -105,18 +143,43 @@ class MapCode:
             raise MapError("cell size", "can only be set while the map is empty", f"{len(self)} codes")
         self.cell_size_m = float(cell_size_m)
 
-    def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int) -> int:
-        """Add a keyframe and return its number."""
+    def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int, variance_factor: float = 0.0) -> int:
+        """Add a keyframe and return its number; `variance_factor.py` says what its factor is, 0 for unknown."""
         self.version += 1
         row = self.keyframes.allocate(1)
         pose = np.concatenate(se3.to_quaternion(world_T_cam))
-        self.keyframes.put(row, self.version, keyframe_poses=pose, keyframe_stamps_ns=stamp_ns, keyframe_scenes=scene)
+        self.keyframes.put(row, self.version, keyframe_poses=pose, keyframe_stamps_ns=stamp_ns, keyframe_scenes=scene,
+                           keyframe_variance_factors=variance_factor)
         return int(row[0])
 
+    def set_variance_factors(self, keyframes: np.ndarray, factors: np.ndarray) -> None:
+        """Set the variance factors (K,) of live keyframes (K,)."""
+        self.version += 1
+        self.keyframes.put(keyframes, self.version, keyframe_variance_factors=factors)
+
     def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
-        """Set the pose of a keyframe."""
+        """Set the pose of a keyframe; its codes stay."""
         self.version += 1
         self.keyframes.put(np.array([keyframe]), self.version, keyframe_poses=np.concatenate(se3.to_quaternion(world_T_cam)))
+
+    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray) -> None:
+        """Set the poses (K, 4, 4) of live keyframes (K,), each given once, and carry the codes anchored to them along.
+
+        All of it is one version. Cells follow from positions. One into which more codes moved than it may hold keeps them, as the
+        next correction may part them again; it takes no new ones.
+        """
+        if len(keyframes) == 0:
+            return
+        correction = world_T_cam @ se3.inverse(matrices(self.keyframes["keyframe_poses"][keyframes]))
+        self.version += 1
+        place = np.full(len(self.keyframes.live), -1, np.int64)
+        place[keyframes] = np.arange(len(keyframes))
+        rows = self.codes.rows()
+        moving = place[self.codes["anchors"][rows]]
+        rows, moving = rows[moving >= 0], moving[moving >= 0]
+        turned = np.einsum("nij,nj->ni", correction[moving, :3, :3], self.codes["positions_m"][rows].astype(np.float64))
+        self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3])
+        self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
 
     def insert(self, new: NewCodes, keyframe: int) -> np.ndarray:
         """Insert codes seen from a keyframe where their cell has room for another mode.
@@ -126,11 +189,12 @@ class MapCode:
         """
         self.version += 1
         rows = np.full(len(new.positions_m), -1, np.int64)
-        fits = self._room_in_cells(new.positions_m)
+        scene = int(self.keyframes["keyframe_scenes"][keyframe])
+        fits = self._room_in_cells(new.positions_m, scene)
         rows[fits] = self.codes.allocate(int(fits.sum()))
         self.codes.put(rows[fits], self.version, keys=quantized(new.descriptors[fits]), positions_m=new.positions_m[fits],
                        sigmas_m=new.sigmas_m[fits], seen=1, matched=0, stamps_s=self._stamp_s(keyframe),
-                       scenes=self.keyframes["keyframe_scenes"][keyframe], anchors=keyframe)
+                       scenes=scene, anchors=keyframe)
         return rows
 
     def _stamp_s(self, keyframe: int) -> int:
@@ -140,9 +204,9 @@ class MapCode:
         """Return the cell label (N,) int64 of positions (N, 3)."""
         return cell_labels(positions_m, self.cell_size_m)
 
-    def _room_in_cells(self, positions_m: np.ndarray) -> np.ndarray:
-        """Return which of the new positions, in order, still find fewer modes in their cell than it may hold."""
-        existing = np.sort(self.cells(self.positions_m))
+    def _room_in_cells(self, positions_m: np.ndarray, scene: int) -> np.ndarray:
+        """Return which new positions of a scene, in order, still find fewer modes of that scene in their cell than it may hold."""
+        existing = np.sort(self.cells(self.codes["positions_m"][self.rows_of(scene)]))
         cells = self.cells(positions_m)
         taken = np.searchsorted(existing, cells, "right") - np.searchsorted(existing, cells, "left")
         order = np.argsort(cells, kind="stable")
@@ -177,21 +241,30 @@ class MapCode:
         self.codes.remove(rows, self.version)
 
     def evict_to_budget(self) -> int:
-        """Remove the codes that cover least until the map fits its budget, and keyframes that anchor none any more.
+        """Remove the codes that cover least until the map fits its budget, and the keyframes that lose their last code by it.
+
+        Keyframes that never anchored a code stay, so that their view does not count as new again, unless nothing else is left.
 
         Returns:
             How many codes went.
         """
-        excess = self.size_bytes - int(self.config.budget_mb * 1e6)
+        budget_bytes = int(self.config.budget_mb * 1e6)
+        excess = self.size_bytes - budget_bytes
         if excess <= 0:
             return 0
         rows = self.codes.rows()
         count = min(len(rows), -(-excess // self.codes.row_bytes))
         utility = self.codes["seen"][rows].astype(np.float64) + self.codes["matched"][rows]
-        regions = cell_labels(self.codes["positions_m"][rows], self.cell_size_m * COVERAGE_REGION_CELLS)
-        self.remove(rows[least_covering(regions, utility, count)])
-        orphans = np.setdiff1d(self.keyframes.rows(), self.codes["anchors"][self.codes.rows()])
-        self.keyframes.remove(orphans, self.version)
+        regions = cell_labels(self.codes["positions_m"][rows], self.cell_size_m * COVERAGE_REGION_CELLS, self.codes["scenes"][rows])
+        gone = rows[least_covering(regions, utility, count)]
+        self.remove(gone)
+        anchoring = self.codes["anchors"][self.codes.rows()]
+        self.keyframes.remove(np.setdiff1d(self.codes["anchors"][gone], anchoring), self.version)
+        excess = self.size_bytes - budget_bytes
+        if excess > 0:
+            idle = np.setdiff1d(self.keyframes.rows(), anchoring)
+            oldest = np.argsort(self.keyframes["keyframe_stamps_ns"][idle], kind="stable")
+            self.keyframes.remove(idle[oldest[:-(-excess // self.keyframes.row_bytes)]], self.version)
         return count
 
     def delta_since(self, version: int) -> MapDelta:
@@ -204,8 +277,8 @@ class MapCode:
             self.map_id, self.encoder, self.dim, self.frame_id, self.cell_size_m, base, self.version, list(self.scene_names),
             ids=changed.astype(np.uint32), removed_ids=removed.astype(np.uint32), keyframe_ids=frames.astype(np.uint32),
             removed_keyframe_ids=removed_frames.astype(np.uint32),
-            **{name: self.codes[name][changed] for name in ROW_TYPES},
-            **{name: self.keyframes[name][frames] for name in KEYFRAME_TYPES})
+            **{name: self.codes.taken(name, changed) for name in ROW_TYPES},
+            **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id)
 
     def apply(self, delta: MapDelta) -> None:
         """Bring this copy to the version of a delta.
@@ -232,6 +305,7 @@ class MapCode:
             self.keyframes.remove(self.keyframes.rows(), delta.version)
             self._oldest_delta = delta.version
         self.scene_names, self.cell_size_m, self.version = list(delta.scene_names), delta.cell_size_m, delta.version
+        self._poses = (-1, self._poses[1])
         self.codes.remove(delta.removed_ids, self.version)
         self.keyframes.remove(delta.removed_keyframe_ids, self.version)
         self.codes.put(delta.ids, self.version, **{name: getattr(delta, name) for name in ROW_TYPES})
@@ -248,7 +322,7 @@ class MapCode:
             raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
         delta.validate(_largest_number(np.size(delta.ids)))
         map_code = cls(config, delta.encoder, delta.dim, delta.map_id)
-        map_code.frame_id = delta.frame_id
+        map_code.frame_id, map_code.parent_id = delta.frame_id, delta.parent_id
         map_code.apply(delta)
         return map_code
 
@@ -264,7 +338,26 @@ def quantized(descriptors: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(descriptors * scale), -127, 127).astype(np.int8)
 
 
-def cell_labels(positions_m: np.ndarray, cell_size_m: float) -> np.ndarray:
-    """Return one int64 label a voxel cell for positions (N, 3): 21 bits an axis, so cells repeat only after 2 million."""
+def cell_labels(positions_m: np.ndarray, cell_size_m: float, scenes: np.ndarray | int = 0) -> np.ndarray:
+    """Return one int64 label a voxel cell for positions (N, 3): 21 bits an axis, so cells repeat only after 2 million.
+
+    Args:
+        scenes: number of the scene, (N,) or one for all; equal cells of different scenes get different labels.
+    """
     cells = np.floor(positions_m.astype(np.float64) / cell_size_m).astype(np.int64) & 0x1FFFFF
-    return (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+    labels = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+    return labels ^ (np.atleast_1d(np.asarray(scenes, np.uint64)) * SCENE_MIX).astype(np.int64)
+
+
+def matrices(poses: np.ndarray) -> np.ndarray:
+    """Return the 4x4 matrices (K, 4, 4) of poses (K, 7), x y z qx qy qz qw, which were checked when they came in."""
+    world_T_cam = np.tile(np.eye(4), (len(poses), 1, 1))
+    if len(poses):
+        world_T_cam[:, :3, :3] = Rotation.from_quat(poses[:, 3:]).as_matrix()
+        world_T_cam[:, :3, 3] = poses[:, :3]
+    return world_T_cam
+
+
+def quaternion_poses(world_T_cam: np.ndarray) -> np.ndarray:
+    """Return poses (K, 7), x y z qx qy qz qw with qw >= 0, of K > 0 matrices (K, 4, 4)."""
+    return np.column_stack([world_T_cam[:, :3, 3], Rotation.from_matrix(world_T_cam[:, :3, :3]).as_quat(canonical=True)])

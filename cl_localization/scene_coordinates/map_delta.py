@@ -16,14 +16,15 @@ ROW_TYPES: dict[str, tuple[type, int]] = {
 
 KEYFRAME_TYPES: dict[str, tuple[type, int]] = {
     "keyframe_poses": (np.float64, 7), "keyframe_stamps_ns": (np.int64, 0), "keyframe_scenes": (np.uint16, 0),
+    "keyframe_variance_factors": (np.float32, 0),
 }
-"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam."""
+"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam; `variance_factor.py` says what the factors are."""
 
 ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
 
 SCALAR_TYPES: dict[str, tuple[type, ...]] = {
     "map_id": (str,), "encoder": (str,), "dim": (int,), "frame_id": (str,), "cell_size_m": (float, int), "base_version": (int,),
-    "version": (int,), "scene_names": (list,),
+    "version": (int,), "scene_names": (list,), "parent_id": (str,),
 }
 
 
@@ -42,6 +43,7 @@ class MapDelta:
         removed_ids: (R,) uint32 codes that are no more.
         keyframe_ids: (K,) uint32 of the keyframes in the columns below, whose types are in `KEYFRAME_TYPES`.
         removed_keyframe_ids: uint32 keyframes that are no more.
+        parent_id: identity of the map that this one goes on from; empty for none. Files have it, messages do not.
     """
 
     map_id: str
@@ -66,7 +68,9 @@ class MapDelta:
     keyframe_poses: np.ndarray
     keyframe_stamps_ns: np.ndarray
     keyframe_scenes: np.ndarray
+    keyframe_variance_factors: np.ndarray
     removed_keyframe_ids: np.ndarray
+    parent_id: str = ""
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the array fields by name."""
@@ -101,7 +105,10 @@ class MapDelta:
             raise MapError("map code keyframe_poses", "must hold unit quaternions", f"length {norms.min():.3g}")
         if len(self.sigmas_m) and self.sigmas_m.min() <= 0:
             raise MapError("map code sigmas_m", "must be positive", float(self.sigmas_m.min()))
-        if self.version <= self.base_version and self.base_version:
+        if len(self.keyframe_variance_factors) and self.keyframe_variance_factors.min() < 0:
+            raise MapError("map code keyframe_variance_factors", "must not be negative", float(self.keyframe_variance_factors.min()))
+        nothing = not any(len(getattr(self, name)) for name in ID_COLUMNS)
+        if self.base_version and (self.version < self.base_version or (self.version == self.base_version and not nothing)):
             raise MapError("map code version", f"must be above its base {self.base_version}", self.version)
         if not (np.isfinite(self.cell_size_m) and self.cell_size_m > 0):
             raise MapError("map code cell_size_m", "must be positive", self.cell_size_m)

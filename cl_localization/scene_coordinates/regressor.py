@@ -13,7 +13,7 @@ from cl_localization.scene_coordinates.map_code import MapCode
 
 CANDIDATES = 4
 SAME_PLACE_CELLS = 5
-"""Two codes this many cells apart are taken for one place: its other modes must not count as rivals."""
+"""Two codes of a scene this many cells apart are taken for one place: its other modes must not count as rivals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,12 @@ class SceneCoordinates:
     sigmas_m: np.ndarray
     ambiguity: np.ndarray
     rows: np.ndarray
+
+    def of_one_scene(self, scenes: np.ndarray) -> SceneCoordinates:
+        """Return the coordinates in the scene of most of them, given the scene (N,) of each: scenes may overlap, one pose cannot."""
+        if len(scenes) == 0:
+            return self
+        return self.select(scenes == np.bincount(scenes).argmax())
 
     def select(self, mask: np.ndarray) -> SceneCoordinates:
         """Return the coordinates of some features, by mask or index."""
@@ -63,7 +69,9 @@ class NearestRegressor:
         positions_m = self._map.codes["positions_m"][rows]
         distance = np.sqrt(np.maximum(2.0 - 2.0 * similarity, 1e-6))
         apart_m = np.linalg.norm(positions_m - positions_m[:, :1], axis=2)
-        rival = (apart_m > SAME_PLACE_CELLS * self._map.cell_size_m) & (rows >= 0)
+        scenes = self._map.codes["scenes"][rows]
+        elsewhere = (apart_m > SAME_PLACE_CELLS * self._map.cell_size_m) | (scenes != scenes[:, :1])
+        rival = elsewhere & (rows >= 0)
         rival_distance = np.where(rival, distance, np.inf).min(axis=1, initial=np.inf)
         next_distance = np.where(np.isfinite(rival_distance), rival_distance, distance.max(axis=1, initial=0))
         return SceneCoordinates(found, positions_m[:, 0], self._map.codes["sigmas_m"][rows[:, 0]],

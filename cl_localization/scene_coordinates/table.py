@@ -31,6 +31,13 @@ class Table:
         """Return a whole column, free rows included; index it by `rows()`."""
         return self._columns[name]
 
+    def taken(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Return a copy of a column of ascending rows; quicker than indexing, so that a whole map is copied in milliseconds."""
+        column = self._columns[name]
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+            return column[rows[0]:rows[-1] + 1].copy()
+        return np.take(column, rows, axis=0)
+
     @property
     def row_bytes(self) -> int:
         """What one row takes, its number included."""

@@ -14,7 +14,8 @@ from cl_localization.geometry.triangulation import (
 from cl_localization.scene_coordinates.guided import guided_matches
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
 from cl_localization.scene_coordinates.pair_matching import matched_features
-from cl_localization.scene_coordinates.pose_estimation import REFERENCE_WIDTH_PX
+from cl_localization.scene_coordinates.refinement import REFERENCE_WIDTH_PX
+from cl_localization.scene_coordinates.variance_factor import variance_factor
 from cl_localization.scene_coordinates.views import View, ViewStore
 
 CELL_SIZE_PX = 5.0
@@ -57,6 +58,15 @@ class TriangulatingMapper:
             for view in self._store.views:
                 self._link_to_map(view, 1.0)
             self._refine(_codes_of(self._store.views), moving=self._store.views)
+        self._judge_given_poses()
+
+    def _judge_given_poses(self) -> None:
+        """Note how far the map has moved from the poses it was given, where that is more than was known when they came."""
+        views = [view for view in self._store.views if view.keyframe >= 0]
+        if views:
+            keyframes = np.array([view.keyframe for view in views])
+            factors = [variance_factor(self._map, view) for view in views]
+            self._map.set_variance_factors(keyframes, np.maximum(self._map.keyframes["keyframe_variance_factors"][keyframes], factors))
 
     def forget_removed(self) -> None:
         """Forget the sightings of codes that the map gave up, and keyframes it gave up: their numbers will be used again."""
@@ -66,6 +76,24 @@ class TriangulatingMapper:
             if view.keyframe >= 0 and not self._map.keyframes.live[view.keyframe]:
                 view.keyframe = -1
 
+    def given_poses(self, keyframes: np.ndarray) -> np.ndarray:
+        """Return the poses (K, 4, 4) that came with the images of keyframes (K,): as in the map, or before they were adjusted."""
+        given = {view.keyframe: view.given_world_T_cam for view in self._store.views}
+        known = dict(zip(self._map.keyframes.rows().tolist(), self._map.keyframe_world_T_cam))
+        return np.array([given.get(keyframe, known[keyframe]) for keyframe in keyframes.tolist()]).reshape(-1, 4, 4)
+
+    def keyframes_moved(self, keyframes: np.ndarray, given_world_T_cam: np.ndarray) -> None:
+        """Have the remembered views follow keyframes (K,) that were moved; their images now come with other poses (K, 4, 4).
+
+        Views whose keyframe the map gave up are forgotten: nobody can tell where they would be now.
+        """
+        given = dict(zip(keyframes.tolist(), given_world_T_cam))
+        known = dict(zip(self._map.keyframes.rows().tolist(), self._map.keyframe_world_T_cam))
+        self._store.views = [view for view in self._store.views if view.keyframe in known]
+        for view in self._store.views:
+            if view.keyframe in given:
+                view.world_T_cam, view.given_world_T_cam = known[view.keyframe].copy(), given[view.keyframe]
+
     def _max_error_px(self, view: View) -> float:
         return self._config.max_reprojection_error_px * max(view.camera.width_px, view.camera.height_px) / REFERENCE_WIDTH_PX
 
@@ -73,7 +101,7 @@ class TriangulatingMapper:
         """Note which codes the features of a view show; returns how many were new."""
         free = view.unlinked()
         found = guided_matches(self._map, view.features.select(free), view.features.keypoints_px[free], view.camera,
-                               se3.inverse(view.world_T_cam), looseness * self._max_error_px(view), MIN_GUIDED_SIMILARITY)
+                               se3.inverse(view.world_T_cam), looseness * self._max_error_px(view), MIN_GUIDED_SIMILARITY, view.scene)
         view.link(free[found.features], found.rows)
         return len(found.rows)
 

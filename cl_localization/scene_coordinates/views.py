@@ -26,6 +26,7 @@ class View:
         camera: the pinhole camera of `features.keypoints_px`, which are undistorted.
         rays: (N, 2) normalized coordinates of the keypoints.
         code: (N,) int64 row of the code that each feature shows, -1 for none yet.
+        scene: number of the scene that the view belongs to.
     """
 
     keyframe: int
@@ -35,14 +36,15 @@ class View:
     features: Features
     rays: np.ndarray
     code: np.ndarray
+    scene: int = 0
 
     @classmethod
-    def of(cls, keyframe: int, world_T_cam: np.ndarray, camera: Camera, features: Features) -> View:
+    def of(cls, keyframe: int, world_T_cam: np.ndarray, camera: Camera, features: Features, scene: int = 0) -> View:
         """Return the view of a keyframe from the features of its image as it came."""
         keypoints_px = camera.undistort(features.keypoints_px).astype(np.float32)
         undistorted = Features(keypoints_px, features.descriptors, features.scores)
         return cls(keyframe, world_T_cam, world_T_cam, camera.pinhole(), undistorted, camera.normalize(features.keypoints_px),
-                   np.full(len(features), -1, np.int64))
+                   np.full(len(features), -1, np.int64), scene)
 
     def unlinked(self) -> np.ndarray:
         """Return the features that show no code yet."""
@@ -67,8 +69,8 @@ class ViewStore:
         del self.views[: max(0, len(self.views) - self._capacity)]
 
     def neighbours(self, view: View, count: int) -> list[View]:
-        """Return the views that most likely see what `view` sees: near by and turned alike, nearest first."""
-        others = [other for other in self.views if other is not view]
+        """Return the views that most likely see what `view` sees: of its scene, near by and turned alike, nearest first."""
+        others = [other for other in self.views if other is not view and other.scene == view.scene]
         if not others:
             return []
         poses = np.array([other.world_T_cam for other in others])

@@ -20,6 +20,10 @@ class FakeMap:
 
     encoder, map_id, size_bytes = "xfeat", "abc", 4000
 
+    def fork(self) -> FakeMap:
+        """Return the map to be gone on from."""
+        return self
+
     def __init__(self, poses: dict[str, list] | None = None) -> None:
         self.poses = poses or {}
         self.version = len(self.poses)
@@ -77,7 +81,7 @@ class FakeLocalizer:
         world_T_cam = np.eye(4) if frame.world_T_cam is None else frame.world_T_cam.copy()
         world_T_cam[0, 3] += 0.01
         return SimpleNamespace(accepted=accepted, reason="ok" if accepted else "too few inliers", inliers=40 * accepted,
-                               world_T_cam=world_T_cam)
+                               world_T_cam=world_T_cam, covariance=1e-4 * np.eye(6))
 
 
 def save_fake_map(map_code: FakeMap, path: Path, extra: dict | None = None) -> None:

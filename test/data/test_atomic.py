@@ -73,3 +73,11 @@ def test_a_place_that_refuses_at_the_last_moment_is_named(tmp_path, monkeypatch)
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
     with pytest.raises(DataError, match="written, found Read-only file system"), written_file(tmp_path / "out"):
         pass
+
+
+def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe must not be a device, pipe or socket"):
+        with written_file(tmp_path / "pipe", force=True) as temporary:
+            temporary.write_text("new")
+    assert (tmp_path / "pipe").is_fifo()

@@ -43,7 +43,7 @@ def record(
 ) -> FrameRecord:
     """A frame at x = at_m whose estimate is off by error_m and error_deg."""
     result = SimpleNamespace(accepted=accepted, reason="ok" if accepted else "too few inliers", inliers=50,
-                             world_T_cam=pose(at_m + error_m, error_deg))
+                             world_T_cam=pose(at_m + error_m, error_deg), covariance=1e-4 * np.eye(6))
     return make_record("frame", 1, result, latency_s, pose(at_m) if posed else None)
 
 
@@ -89,6 +89,7 @@ def test_the_median_error_is_also_given_as_a_share_of_the_cameras_extent() -> No
 def test_nothing_localized_gives_nulls_not_nan() -> None:
     summary = summarize([record(accepted=False)], 7, 0)
     assert summary.median_translation_cm is None and summary.median_translation_extent_percent is None
+    assert summary.inside_95_ellipsoid_percent is None
     assert json.loads(json.dumps(summary.to_json(), allow_nan=False))["median_rotation_deg"] is None
 
 
@@ -111,17 +112,19 @@ def test_table_and_json_hold_the_same_numbers_with_units() -> None:
     assert ("latency p50", "20", "ms") in rows
     assert ("within 5cm 5deg", "100", "%") in rows
     assert ("map", "1,234,567", "bytes") in rows
+    assert ("inside 95 ellipsoid", "100", "%") in rows
 
 
 def test_a_record_turns_into_json_with_seven_number_poses() -> None:
     values = record(0.5).to_json()
     assert values["true_world_T_cam"] == [0, 0, 0, 0, 0, 0, 1]
     assert values["world_T_cam"][0] == pytest.approx(0.5)
+    assert np.shape(values["covariance"]) == (6, 6)
     assert json.dumps(values, allow_nan=False)
 
 
 def test_a_record_without_an_estimate_has_no_errors() -> None:
-    result = SimpleNamespace(accepted=False, reason="no matches", inliers=0, world_T_cam=None)
+    result = SimpleNamespace(accepted=False, reason="no matches", inliers=0, world_T_cam=None, covariance=None)
     made = make_record("frame", 1, result, 0.1, pose())
     assert made.translation_error_m is None and made.to_json()["world_T_cam"] is None
 

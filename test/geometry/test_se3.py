@@ -139,6 +139,14 @@ def test_angles_keep_the_shape_of_their_batch():
     assert se3.rotation_angle_deg(np.zeros((0, 3, 3))).shape == (0,)
 
 
+def test_the_difference_of_poses_is_in_world_axes():
+    world_T_b = motion(np.array([0.3, -1.0, 0.5]), np.array([1.0, 2.0, 3.0]))
+    turn = np.array([0.01, -0.02, 0.03])
+    world_T_a = motion(turn, np.zeros(3)) @ world_T_b
+    world_T_a[:3, 3] = world_T_b[:3, 3] + [0.1, -0.2, 0.3]
+    np.testing.assert_allclose(se3.difference(world_T_a, world_T_b), [0.1, -0.2, 0.3, *turn], atol=1e-12)
+
+
 def test_a_pose_error_is_metres_and_degrees():
     world_T_a = motion(np.array([0, 0, 0.3]), np.array([1.0, 2.0, 3.0]))
     world_T_b = world_T_a @ motion(np.array([np.deg2rad(5), 0, 0]), np.array([0, 0.3, 0.4]))

@@ -71,6 +71,16 @@ def test_a_keyframe_is_what_was_given():
     np.testing.assert_allclose(map_code.keyframe_world_T_cam, np.eye(4)[None], atol=1e-12)
 
 
+def test_a_keyframe_has_no_variance_factor_until_one_is_given():
+    map_code = new_map()
+    first, second = keyframe_of(map_code), map_code.add_keyframe(np.eye(4), 0, 0, 5.0)
+    assert map_code.keyframes["keyframe_variance_factors"][[first, second]].tolist() == [0.0, 5.0]
+    version = map_code.version
+    map_code.set_variance_factors(np.array([first]), np.array([7.0]))
+    assert map_code.keyframes["keyframe_variance_factors"][[first, second]].tolist() == [7.0, 5.0]
+    assert map_code.delta_since(version).keyframe_ids.tolist() == [first]
+
+
 @pytest.mark.parametrize(("stamp_ns", "stamp_s"), [(-1, 0), (0, 0), (1_999_999_999, 1), (10**19 // 2, 2**32 - 1)])
 def test_stamps_of_codes_are_whole_seconds_within_their_type(stamp_ns, stamp_s):
     map_code = new_map()
@@ -257,10 +267,20 @@ def test_keyframes_that_anchor_no_code_go_with_the_last_of_theirs():
     assert set(map_code.codes["anchors"][map_code.codes.rows()].tolist()) == {second}
 
 
-def test_a_budget_that_holds_nothing_empties_the_map():
+def test_keyframes_without_codes_go_last_the_oldest_first():
     map_code = new_map(budget_mb=0.01)
     map_code.insert(scattered(1), keyframe_of(map_code))
-    for _ in range(200):
-        keyframe_of(map_code)
+    for second in range(200):
+        keyframe_of(map_code, (200 - second) * 10**9)
     assert map_code.evict_to_budget() == 1
-    assert map_code.size_bytes == 0
+    assert 10_000 - map_code.keyframes.row_bytes < map_code.size_bytes <= 10_000
+    kept_s = map_code.keyframes["keyframe_stamps_ns"][map_code.keyframes.rows()] // 10**9
+    assert sorted(kept_s.tolist()) == list(range(201 - len(kept_s), 201))
+
+
+def test_a_keyframe_that_never_anchored_a_code_stays_while_codes_make_room():
+    map_code = new_map(budget_mb=0.01, modes_per_cell=16)
+    first = keyframe_of(map_code)
+    map_code.insert(scattered(300), keyframe_of(map_code))
+    assert map_code.evict_to_budget() > 0
+    assert first in map_code.keyframes.rows()

@@ -256,6 +256,13 @@ def test_a_quaternion_without_unit_length_is_refused():
             "map code keyframe_poses must hold unit quaternions")
 
 
+def test_a_variance_factor_below_zero_is_refused():
+    leader = grown()
+    delta = leader.delta_since(0)
+    refused(followed(leader), with_column(delta, "keyframe_variance_factors", poked(delta.keyframe_variance_factors, -1.0)),
+            "map code keyframe_variance_factors must not be negative")
+
+
 def test_an_anchor_that_is_no_keyframe_is_refused():
     leader = grown()
     delta = leader.delta_since(0)

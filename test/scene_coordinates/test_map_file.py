@@ -13,8 +13,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from cl_localization.config import MapCodeConfig
-from cl_localization.errors import MapError
+from cl_localization.errors import DamagedMapError, MapError
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
+from cl_localization.scene_coordinates.map_delta import ID_COLUMNS, KEYFRAME_TYPES, ROW_TYPES
 from cl_localization.scene_coordinates.map_file import FORMAT, FORMAT_VERSION, load_map, read_map_info, save_map
 
 
@@ -58,7 +59,7 @@ def test_a_map_survives_its_file_exactly(tmp_path):
     loaded = load_map(tmp_path / "a.map", "xfeat")
     assert_same_map(loaded, map_code)
     assert size == (tmp_path / "a.map").stat().st_size
-    assert len(loaded.delta_since(0).arrays()) == 15
+    assert set(loaded.delta_since(0).arrays()) == {*ROW_TYPES, *KEYFRAME_TYPES, *ID_COLUMNS}
 
 
 def test_a_saved_copy_of_a_loaded_map_says_the_same(tmp_path):
@@ -122,6 +123,61 @@ def test_an_existing_map_is_replaced_and_folders_are_made(tmp_path):
     save_map(map_code, path)
     assert_same_map(load_map(path), map_code)
     assert [entry.name for entry in path.parent.iterdir()] == ["a.map"]
+
+
+def test_every_wrong_byte_of_the_columns_is_noticed(path, tmp_path):
+    content = path.read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    for place in range(begin, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        (tmp_path / "flipped.map").write_bytes(changed)
+        with pytest.raises(DamagedMapError, match="flipped.map must"):
+            load_map(tmp_path / "flipped.map")
+
+
+def test_a_file_without_a_digest_is_read_as_those_of_earlier_versions(path, tmp_path):
+    assert_same_map(load_map(rewritten(path, tmp_path / "b.map", header={"sha256": None})), load_map(path))
+
+
+def test_a_file_of_before_there_were_variance_factors_has_unknown_ones(path, tmp_path):
+    older = load_map(rewritten(path, tmp_path / "b.map", header={"sha256": None}, keyframe_variance_factors=None))
+    assert not older.keyframes["keyframe_variance_factors"].any()
+    assert len(older.keyframes) == len(load_map(path).keyframes)
+
+
+def test_the_digest_covers_the_metadata(path, tmp_path):
+    with pytest.raises(DamagedMapError, match="must have the content that was written"):
+        load_map(rewritten(path, tmp_path / "b.map", {"cell_size_m": 0.5}))
+
+
+def test_a_map_knows_which_one_it_goes_on_from(path, tmp_path):
+    parent = load_map(path)
+    child = load_map(path).fork()
+    grow(child)
+    save_map(child, tmp_path / "b.map")
+    loaded = load_map(tmp_path / "b.map")
+    assert parent.parent_id == "" and loaded.parent_id == parent.map_id != loaded.map_id
+    assert read_map_info(tmp_path / "b.map")["parent_id"] == parent.map_id
+
+
+def test_a_disk_that_cannot_be_read_is_told(path, monkeypatch):
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("cl_localization.scene_coordinates.map_file.read_tensor", broken)
+    with pytest.raises(DamagedMapError, match="must be readable, found .*Input/output error; check the disk"):
+        load_map(path)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(path, monkeypatch):
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("cl_localization.scene_coordinates.map_file.read_header", forbidden)
+    with pytest.raises(MapError, match="must be readable.*check its permissions") as error:
+        load_map(path)
+    assert not isinstance(error.value, DamagedMapError)
 
 
 @pytest.mark.parametrize("reader", [load_map, read_map_info])

@@ -238,3 +238,18 @@ def test_views_remember_no_code_that_was_evicted():
     for view in session.views:
         assert session.map_code.codes.live[view.code[view.code >= 0]].all()
     assert np.median(session.errors_m()) < 0.02
+
+
+def test_at_the_end_given_poses_that_the_map_contradicts_are_noted():
+    exact, erring = Session(), Session()
+    random = np.random.default_rng(3)
+    for pose in POSES:
+        given = motion(random.normal(scale=np.deg2rad(0.5), size=3), np.zeros(3)) @ pose
+        given[:3, 3] = pose[:3, 3]
+        exact.add(pose, noise_px=0.4)
+        erring.add(pose, given, noise_px=0.4)
+    factors = []
+    for session in (exact, erring):
+        session.mapper.finish()
+        factors.append(np.median(session.map_code.keyframes["keyframe_variance_factors"][session.map_code.keyframes.rows()]))
+    assert 0 < 3 * factors[0] < factors[1]

@@ -1,0 +1,84 @@
+"""One encoder for all who use it in a process: each image is encoded once, whoever asks first."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from cl_localization.config import EncoderConfig
+from cl_localization.features import make_encoder
+from cl_localization.features.encoder import Encoder, Features
+
+KEPT_IMAGES = 3
+"""Images whose features are remembered. Who shares an encoder works on the newest images, so few are enough."""
+
+_made: WeakValueDictionary[EncoderConfig, SharedEncoder] = WeakValueDictionary()
+_making = threading.Lock()
+
+
+class SharedEncoder:
+    """An encoder for several threads, which remembers the features of the last images.
+
+    Images are compared pixel by pixel, in a tenth of a millisecond, so two are never confused. Who asks for an image that another
+    thread is encoding waits for that. Different images are encoded side by side: waiting for another's would cost more.
+
+    Attributes:
+        encoded, reused: images that were encoded, and that were answered from memory.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        """Share `encoder`, whose `encode` may be called from several threads."""
+        self.name, self.dim = encoder.name, encoder.dim
+        self.encoded = self.reused = 0
+        self._encoder = encoder
+        self._kept: OrderedDict[int, tuple[np.ndarray, Future]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def encode(self, image: np.ndarray) -> Features:
+        """Return the features of an image; see `Encoder`. They belong to all: do not change them."""
+        with self._lock:
+            future = self._known(image)
+            is_new = future is None
+            if is_new:
+                future = self._remember(image)
+            self.encoded, self.reused = self.encoded + is_new, self.reused + (not is_new)
+        if is_new:
+            self._fill(future, image)
+        return future.result()
+
+    def _known(self, image: np.ndarray) -> Future | None:
+        return next((future for other, future in reversed(self._kept.values())
+                     if other.shape == image.shape and other.dtype == image.dtype and np.array_equal(other, image)), None)
+
+    def _remember(self, image: np.ndarray) -> Future:
+        future: Future = Future()
+        self._kept[id(future)] = image, future
+        while len(self._kept) > KEPT_IMAGES:
+            self._kept.popitem(last=False)
+        return future
+
+    def _fill(self, future: Future, image: np.ndarray) -> None:
+        try:
+            future.set_result(self._encoder.encode(image))
+        except BaseException as error:  # whoever waits must hear of it
+            with self._lock:
+                self._kept.pop(id(future), None)
+            future.set_exception(error)
+
+
+def shared_encoder(config: EncoderConfig) -> SharedEncoder:
+    """Return the process's encoder of a configuration, a new one if nobody uses one.
+
+    Raises:
+        EncoderError: its package, weights or device are missing.
+    """
+    with _making:
+        encoder = _made.get(config)
+        if encoder is None:
+            encoder = SharedEncoder(make_encoder(config))
+            _made[config] = encoder
+        return encoder
