@@ -1,11 +1,12 @@
 """Watch mapper and localizer at work on a sequence: `ros2 launch cl_localization demo.launch.py sequence:=sim:7 rviz:=true`.
 
-The mapper learns from the sequence's true poses while the localizer follows its map live; `loop:=true` plays it over and over.
+The mapper learns from the sequence's true poses while the localizer follows its map live; `loop:=true` plays it over and over,
+`composed:=true` runs both in one process.
 """
 
 from launch import LaunchDescription
 
-from cl_localization.ros.launching import RVIZ, Argument, declared, dds_profile, our_node, rviz
+from cl_localization.ros.launching import COMPOSED, RVIZ, Argument, declared, dds_profile, our_node, rviz
 
 PLAYER = {
     "sequence": Argument("Folder, file, bag or sim:SEED.", "sim:7", "sequence"),
@@ -22,6 +23,6 @@ BOTH = {
 def generate_launch_description() -> LaunchDescription:
     """Return player, mapper and localizer, and RViz if wanted."""
     return LaunchDescription([
-        *declared(PLAYER | BOTH | RVIZ), *dds_profile(),
+        *declared(PLAYER | BOTH | COMPOSED | RVIZ), *dds_profile(),
         our_node("mapper", BOTH, {"poses.source": "pose"}, {"pose": "ground_truth"}), our_node("localizer", BOTH),
         our_node("sequence_player", PLAYER, {"wait_for_subscribers": 2}), rviz()])

@@ -1,13 +1,14 @@
 """Learn a map: `ros2 launch cl_localization mapping.launch.py image:=... camera_info:=... depth:=... map_file:=kitchen.safetensors`.
 
-Poses come from tf (map to camera, from a SLAM), or with `pose_source:=odometry` or `pose` from a topic. All arguments: `--show-args`.
+Poses come from tf (map to camera, from a SLAM), or with `pose_source:=odometry` or `pose` from a topic. `composed:=true` also
+localizes, in the same process. All arguments: `--show-args`.
 """
 
 from launch import LaunchDescription
 
-from cl_localization.ros.launching import COMMON, Argument, description, topic
+from cl_localization.ros.launching import COMMON, COMPOSED, Argument, description, topic
 
-ARGUMENTS = COMMON | {
+ARGUMENTS = COMMON | COMPOSED | {
     "depth": topic("depth", "Topic of the depth images, registered to colour; used while somebody publishes it."),
     "use_depth": Argument("auto, on or off.", parameter="depth_images"),
     "pose_source": Argument("tf, odometry or pose.", parameter="poses.source"),

@@ -1,29 +1,68 @@
-"""The nodes as processes, for tests that kill them."""
+"""The nodes as processes, for tests that kill, freeze and restart them."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
-MODULES = {"localizer": "localizer_node", "mapper": "mapper_node", "sequence_player": "sequence_player_node"}
+MODULES = {"composed": "composed", "localizer": "localizer_node", "mapper": "mapper_node", "sequence_player": "sequence_player_node"}
 
 
 class Processes:
-    """Starts our nodes as processes and ends them after the test."""
+    """Starts our nodes as processes and ends them after the test.
+
+    Attributes:
+        log: where the processes write what they say; None for pipes, which a process that says much fills and then waits at.
+        folder: where the processes are started; None for the present one.
+    """
 
     def __init__(self, domain: int) -> None:
+        self.log: Path | None = None
+        self.folder: Path | None = None
         self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain)}
         self.started: list[subprocess.Popen] = []
+        self._commands: dict[int, tuple[str, tuple[str, ...]]] = {}
 
     def start(self, node: str, *arguments: str) -> subprocess.Popen:
         """Start a node with --ros-args arguments."""
         command = [sys.executable, "-m", f"cl_localization.ros.{MODULES[node]}", "--ros-args", *arguments]
-        self.started.append(subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-        return self.started[-1]
+        output = subprocess.PIPE if self.log is None else self.log.open("a")
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT, text=True)
+        self.started.append(process)
+        self._commands[process.pid] = node, arguments
+        return process
+
+    def kill(self, process: subprocess.Popen) -> None:
+        """Kill -9, at whatever the node is doing."""
+        self.started.remove(process)
+        process.kill()
+        process.communicate()
+
+    def restart(self, process: subprocess.Popen) -> subprocess.Popen:
+        """Kill -9 a node and start it anew with the same arguments."""
+        self.kill(process)
+        node, arguments = self._commands[process.pid]
+        return self.start(node, *arguments)
+
+    def freeze(self, process: subprocess.Popen) -> None:
+        """Stop a node in the middle of what it does; `thaw` lets it go on."""
+        process.send_signal(signal.SIGSTOP)
+
+    def thaw(self, process: subprocess.Popen) -> None:
+        """Let a frozen node go on."""
+        process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Kill what still runs."""
         for process in self.started:
             process.kill()
             process.communicate()
+
+
+def memory_bytes(process: subprocess.Popen) -> int:
+    """Resident memory of a running process."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -92,7 +92,7 @@ def test_every_message_and_service_is_generated():
 
 def test_every_ros_package_that_the_nodes_import_is_declared():
     known = {"ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch", "launch_ros",
-             "lifecycle_msgs", "message_filters", "nav_msgs", "rcl_interfaces", "rclpy", "rosgraph_msgs", "sensor_msgs", "std_msgs",
+             "lifecycle_msgs", "nav_msgs", "rcl_interfaces", "rclpy", "rosgraph_msgs", "sensor_msgs", "std_msgs",
              "std_srvs", "tf2_msgs", "tf2_ros", "tf_transformations", "visualization_msgs"}
     used = imported_packages(REPOSITORY / "cl_localization" / "ros") | imported_packages(REPOSITORY / "launch")
     assert used & known <= dependencies(REPOSITORY)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from cl_localization.cli.bench_table import BenchTable
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_folder, write_json, write_text
-from cl_localization.cli.tables import markdown, output_console, print_rows
-from cl_localization.config import LocalizerConfig, MapperConfig
+from cl_localization.config import LocalizerConfig, MapperConfig, TrackerConfig
 from cl_localization.errors import DataError
 
 if TYPE_CHECKING:
     from cl_localization.cli.bench_runs import Outcome
 
 DATA_VARIABLE = "CL_LOCALIZATION_DATA"
-KITCHEN = "redkitchen/seq-01"
+KITCHEN, NORDLAND = "redkitchen/seq-01", "nordland"
 HEADERS = ("experiment", "mapped", "queries", "5 cm/5 deg [%]", "20 cm/10 deg [%]", "median [cm]", "median [deg]",
            "wrong", "latency p50 [ms]", "p95 [ms]", "codes", "map file [MB]", "mapping [s]")
 
@@ -29,14 +29,19 @@ class Arguments:
     kitchen: RedKitchen of 7-Scenes, near and far queries, with and without depth, then all frames mapped.
     wrong: images of other places tried against that map; a pose accepted for one of them is wrong.
     sim: the simulated house. photos: a set of your own.
+    kidnap: a robot is carried about in a simulated house of six rooms, and must know where it is within a second of images.
+    covariance: how many errors lie inside the 95 % ellipsoids that poses state, on RedKitchen (where it is) and in simulated houses.
+    load: the localizer as a node process: alone, beside a mapper that learns, and in one process with it.
+    soak: mapper and localizer for minutes at full rate with a small budget: does memory or latency grow?
+    places: Nordland, place recognition trained and tested: recall, other speeds, the time of a live search, the losses compared.
 
     Example: cl_localization bench --tables sim --out out/bench
     """
 
-    tables: tuple[Literal["kitchen", "wrong", "sim", "photos"], ...] = argument(
-        "Which tables; without it all whose data is there.", ())
+    tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "places", "covariance", "load", "soak"], ...] = argument(
+        "Which tables; without it kitchen, wrong, sim and photos, as far as their data is there.", ())
     data: Path | None = argument(
-        f"Folder that holds {KITCHEN}; without it the environment variable {DATA_VARIABLE} says where.",
+        f"Folder that holds {KITCHEN} and {NORDLAND}; without it the environment variable {DATA_VARIABLE} says where.",
         None,
         metavar="FOLDER",
     )
@@ -45,55 +50,94 @@ class Arguments:
     )
     tries: int = argument("Images of other places that are tried.", 500)
     frames: int = argument("Frames of the simulated house that are mapped; a third as many are queries.", 200)
+    kidnappings: int = argument("Places that the robot is carried to.", 100)
+    seconds: float = argument("Time of each run of the table load [s].", 20.0)
+    minutes: float = argument("Time of the soak after the map is full [min].", 5.0)
+    loss_seeds: int = argument("Trainings with each loss of place recognition that are compared; 0 leaves the comparison out.", 5)
     seed: int = argument("Seed of the simulated house.", 7)
     out: Path = argument("Folder for bench.json and bench.md.", Path("out/bench"), metavar="FOLDER")
     mapper: MapperConfig = settings(MapperConfig, "mapper")
     localizer: LocalizerConfig = settings(LocalizerConfig, "localizer")
+    tracker: TrackerConfig = settings(TrackerConfig, "tracker")
 
 
 def run(arguments: Arguments) -> int:
     """Run the benchmarks, print and write their tables; return the exit code."""
     require_folder(arguments.out)
-    tables = chosen_tables(arguments)
-    outcomes, tried = run_tables(arguments, tables)
+    chosen = chosen_tables(arguments)
     from cl_localization.evaluation.provenance import provenance
 
+    tables = [*core_tables(arguments, chosen), *place_tables_of(arguments, chosen), *node_tables(arguments, chosen)]
+    for table in tables:
+        table.show()
     machine = provenance()
-    rows = [outcome_row(outcome) for outcome in outcomes]
-    print_rows("benchmark", rows, HEADERS)
-    text = f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit'] or 'unknown'}\n\n" + markdown(
-        HEADERS, rows
-    )
-    if tried is not None:
-        sentence = (
-            f"Images of other places against the whole kitchen map: {tried[1]} poses accepted of {tried[0]} tried."
-        )
-        output_console().print(sentence)
-        text += f"\n{sentence}\n"
-    write_text(arguments.out / "bench.md", text)
-    results = {"experiments": [outcome.to_json() for outcome in outcomes], "machine": machine,
-               "other_places": None if tried is None else {"tried": tried[0], "accepted": tried[1]},
-               "mapper": asdict(arguments.mapper), "localizer": asdict(arguments.localizer)}
+    heading = f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit'] or 'unknown'}\n"
+    write_text(arguments.out / "bench.md", "\n".join([heading, *(table.markdown() for table in tables)]))
+    results: dict[str, Any] = {"machine": machine, "mapper": asdict(arguments.mapper), "localizer": asdict(arguments.localizer),
+                               "tracker": asdict(arguments.tracker)}
+    for table in tables:
+        results |= table.results
     write_json(arguments.out / "bench.json", results)
     return 0
 
 
-def run_tables(arguments: Arguments, tables: tuple[str, ...]) -> tuple[list[Outcome], tuple[int, int] | None]:
-    """Run the chosen tables; return their outcomes, and (tried, accepted) of images of other places or None."""
+def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the chosen tables that maps and single images make; the first has a row for every map that was made."""
     from cl_localization.cli.bench_runs import Bench, kitchen_experiments, photo_experiment, sim_experiment
 
-    bench, tried = Bench(arguments.mapper, arguments.localizer), None
-    if {"kitchen", "wrong"} & set(tables):
-        kitchen = str(kitchen_folder(arguments))
-        for experiment in kitchen_experiments(kitchen, with_queries="kitchen" in tables):
+    bench, tried, others = Bench(arguments.mapper, arguments.localizer), None, []
+    if {"kitchen", "wrong"} & set(chosen):
+        for experiment in kitchen_experiments(str(kitchen_folder(arguments)), with_queries="kitchen" in chosen):
             bench.run(experiment)
-    if "wrong" in tables:
+    if "wrong" in chosen:
         tried = bench.other_places(arguments.tries)
-    if "sim" in tables:
+    if "sim" in chosen:
         bench.run(sim_experiment(arguments.seed, arguments.frames))
-    if "photos" in tables:
+    if "photos" in chosen:
         bench.run(photo_experiment(arguments.photos))
-    return bench.outcomes, tried
+    if "kidnap" in chosen:
+        from cl_localization.cli.bench_kidnap import kidnap_table
+
+        others.append(kidnap_table(bench, arguments.tracker, arguments.seed, arguments.kidnappings))
+    if "covariance" in chosen:
+        from cl_localization.cli.bench_covariance import covariance_table
+
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others.append(covariance_table(bench, kitchen, arguments.seed, arguments.frames))
+    return [experiments_table(bench.outcomes, tried), *others]
+
+
+def experiments_table(outcomes: list[Outcome], tried: tuple[int, int] | None) -> BenchTable:
+    """Return the table of maps and queries; `tried` has how many images of other places were tried, and how many accepted."""
+    sentence = "" if tried is None else (
+        f"Images of other places against the whole kitchen map: {tried[1]} poses accepted of {tried[0]} tried.")
+    other_places = None if tried is None else {"tried": tried[0], "accepted": tried[1]}
+    return BenchTable("benchmark", HEADERS, [outcome_row(outcome) for outcome in outcomes], sentence,
+                      {"experiments": [outcome.to_json() for outcome in outcomes], "other_places": other_places})
+
+
+def place_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the tables of place recognition if they are chosen."""
+    if "places" not in chosen:
+        return []
+    from cl_localization.cli.bench_places import place_tables
+
+    return place_tables(data_folder(arguments, NORDLAND), arguments.loss_seeds)
+
+
+def node_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the chosen tables that real node processes make."""
+    if not {"load", "soak"} & set(chosen):
+        return []
+    from cl_localization.cli.bench_nodes import load_table, soak_table
+
+    loads = [load_table(arguments.seed, arguments.seconds)] if "load" in chosen else []
+    return [*loads, *([soak_table(arguments.seed, arguments.minutes)] if "soak" in chosen else [])]
+
+
+def has_data(arguments: Arguments) -> bool:
+    """Return whether somebody said where the benchmark data is."""
+    return arguments.data is not None or DATA_VARIABLE in os.environ
 
 
 def chosen_tables(arguments: Arguments) -> tuple[str, ...]:
@@ -105,23 +149,29 @@ def chosen_tables(arguments: Arguments) -> tuple[str, ...]:
     if arguments.tables:
         if {"kitchen", "wrong"} & set(arguments.tables):
             kitchen_folder(arguments)
+        if "places" in arguments.tables:
+            data_folder(arguments, NORDLAND)
         if "photos" in arguments.tables and not arguments.photos:
             raise DataError("table photos", "needs a sequence", remedy="give it with --photos SEQ")
         return arguments.tables
-    has_kitchen = arguments.data is not None or DATA_VARIABLE in os.environ
-    if has_kitchen:
+    if has_data(arguments):
         kitchen_folder(arguments)
-    return (("kitchen", "wrong") if has_kitchen else ()) + ("sim",) + (("photos",) if arguments.photos else ())
+    return (("kitchen", "wrong") if has_data(arguments) else ()) + ("sim",) + (("photos",) if arguments.photos else ())
 
 
 def kitchen_folder(arguments: Arguments) -> Path:
-    """Return the folder of the RedKitchen sequence.
+    """Return the folder of the RedKitchen sequence. Raises DataError when it is not there."""
+    return data_folder(arguments, KITCHEN)
+
+
+def data_folder(arguments: Arguments, name: str) -> Path:
+    """Return a folder of the benchmark data.
 
     Raises:
         DataError: it is not there.
     """
     root = arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
-    folder = root / KITCHEN
+    folder = root / name
     if not folder.is_dir():
         raise DataError(f"benchmark data {folder}", "is missing",
                         remedy=f"give --data FOLDER or set {DATA_VARIABLE}, or choose --tables sim")

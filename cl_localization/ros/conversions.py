@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ import tf_transformations
 from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge, CvBridgeError
 from geometry_msgs.msg import Pose, PoseWithCovariance, Transform
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField, RegionOfInterest
 
 from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
@@ -27,6 +28,19 @@ MILLIMETRES_PER_METRE = 1000.0
 NO_DEPTH_MM = 65535
 NANOSECONDS = 1_000_000_000
 DEFAULT_MAX_PIXELS = 40_000_000
+
+FOCAL_LENGTHS = (0.05, 100.0)
+"""Least and largest focal length believed, in image sizes: a fisheye has 0.2, a telescope 50."""
+
+PRINCIPAL_POINTS = (0.1, 0.9)
+"""Where the principal point is believed, as a share of the image's width and height."""
+
+MAX_JPEG_SEGMENTS = 10_000
+JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""Markers of the segments that hold the size of the image."""
+
+JPEG_STANDALONE = {0x01, *range(0xD0, 0xD8)}
+JPEG_MISPLACED = {0x00, 0xD8, 0xD9, 0xDA}
 
 _bridge = CvBridge()
 
@@ -95,19 +109,41 @@ def camera(message: CameraInfo) -> Camera:
     """Return the camera of a CameraInfo, binning and region of interest applied: that of the images it comes with.
 
     Raises:
-        RosError: an uncalibrated camera (K of zeros).
+        RosError: an uncalibrated camera (K of zeros), one whose focal length or principal point no lens has, a region of interest
+            outside the image.
         GeometryError: numbers that are no camera, a distortion model that is unknown.
     """
     if not any(message.k):
         raise RosError("camera_info", "must hold a calibration", "K of zeros", "calibrate the camera: ros2 run camera_calibration "
                        "cameracalibrator, or give the driver its camera_info_url")
-    roi = message.roi
-    width, height = roi.width or message.width, roi.height or message.height
     matrix = np.array(message.k, float).reshape(3, 3)
-    matrix[:2, 2] -= [roi.x_offset, roi.y_offset]
-    found = Camera.from_opencv(width, height, matrix, message.distortion_model, tuple(message.d))
+    whole = Camera.from_opencv(message.width, message.height, matrix, message.distortion_model, tuple(message.d))
+    _check_lens(whole)
+    found = _cropped(whole, message.roi)
     binning = max(1, message.binning_x), max(1, message.binning_y)
-    return found if binning == (1, 1) else found.scaled_to(width // binning[0], height // binning[1])
+    return found if binning == (1, 1) else found.scaled_to(found.width_px // binning[0], found.height_px // binning[1])
+
+
+def _check_lens(view: Camera) -> None:
+    """Refuse numbers that a broken driver or message brings: a pose from them would be wrong, or not a number."""
+    size = max(view.width_px, view.height_px)
+    low, high = (factor * size for factor in FOCAL_LENGTHS)
+    if not low <= min(view.fx_px, view.fy_px) <= max(view.fx_px, view.fy_px) <= high:
+        raise RosError("camera_info K", f"must have focal lengths from {low:g} to {high:g} px", f"fx={view.fx_px} fy={view.fy_px}",
+                       "calibrate the camera")
+    centre = view.cx_px / view.width_px, view.cy_px / view.height_px
+    if not (PRINCIPAL_POINTS[0] <= min(centre) and max(centre) <= PRINCIPAL_POINTS[1]):
+        raise RosError("camera_info K", f"must have its principal point at {PRINCIPAL_POINTS[0]} to {PRINCIPAL_POINTS[1]} of the image",
+                       f"cx={view.cx_px} cy={view.cy_px}", "calibrate the camera")
+
+
+def _cropped(view: Camera, roi: RegionOfInterest) -> Camera:
+    """Return the camera of a region of the image; of all of it for a region of size zero."""
+    width, height = roi.width or view.width_px, roi.height or view.height_px
+    if roi.x_offset + width > view.width_px or roi.y_offset + height > view.height_px:
+        raise RosError("camera_info roi", f"must lie in the image of {view.width_px}x{view.height_px}",
+                       f"{width}x{height} at {roi.x_offset}, {roi.y_offset}")
+    return replace(view, width_px=width, height_px=height, cx_px=view.cx_px - roi.x_offset, cy_px=view.cy_px - roi.y_offset)
 
 
 def camera_info_message(view: Camera) -> CameraInfo:
@@ -218,13 +254,30 @@ def _compressed_size(data: memoryview) -> tuple[int, int]:
     """Return width and height that a PNG or JPEG file begins with; (0, 0) for anything else."""
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    position = 2 if data[:2] == b"\xff\xd8" else len(data)
-    while position + 9 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+    return _jpeg_size(data) if data[:2] == b"\xff\xd8" else (0, 0)
+
+
+def _jpeg_size(data: memoryview) -> tuple[int, int]:
+    """Return width and height of a JPEG file; (0, 0) for one that is written otherwise than decoders read it.
+
+    Were it laxer or stricter than the decoder about what lies between the segments, another size could be decoded than was read.
+    """
+    position = 2
+    for _ in range(MAX_JPEG_SEGMENTS):
+        if position + 9 > len(data) or data[position] != 0xFF or data[position + 1] in JPEG_MISPLACED:
+            break
+        marker, length = data[position + 1], int.from_bytes(data[position + 2:position + 4], "big")
+        if marker in JPEG_SIZES:
             return (int.from_bytes(data[position + 7:position + 9], "big"),
                     int.from_bytes(data[position + 5:position + 7], "big"))
-        position += 2 + int.from_bytes(data[position + 2:position + 4], "big")
+        if marker == 0xFF:  # a fill byte
+            position += 1
+        elif marker in JPEG_STANDALONE:
+            position += 2
+        elif length < 2:
+            break
+        else:
+            position += 2 + length
     return 0, 0
 
 

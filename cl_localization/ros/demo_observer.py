@@ -72,6 +72,10 @@ class DemoObserver:
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._node.create_subscription(Bool, f"{name}/done", lambda message: self.done.add(name), latched)
 
+    def hear(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        """Call back, in the observer's thread, with what is published on a topic."""
+        self._node.create_subscription(kind, topic, callback, 100)
+
     def watch_overlay(self) -> None:
         """Begin to receive overlay images."""
         self._node.create_subscription(Image, "localizer/overlay", self._on_overlay, 1)
@@ -124,7 +128,8 @@ class DemoObserver:
         self.poses[stamp_ns(message.header.stamp)] = time.time(), matrix_of(message.pose.pose)
 
     def _on_status(self, message: LocalizationStatus) -> None:
-        self.latencies_ms[stamp_ns(message.header.stamp)] = message.latency_ms
+        if message.keypoints:  # else it tells of something without an image
+            self.latencies_ms[stamp_ns(message.header.stamp)] = message.latency_ms
         self.reason = message.reason
 
     def _on_mapping(self, message: MappingStatus) -> None:

@@ -21,7 +21,7 @@ class NodeProcesses:
 
     def __init__(self, domain: int, folder: Path) -> None:
         """Start nodes in a ROS domain, with one log file each in `folder`."""
-        self._environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "OMP_NUM_THREADS": "1"}
+        self._environment = {**os.environ, "ROS_DOMAIN_ID": str(domain)}
         self._environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         self._folder = folder
         self._started: dict[str, tuple[subprocess.Popen, IO[bytes]]] = {}
@@ -33,16 +33,17 @@ class NodeProcesses:
         self.end(*self._started)
 
     def start(self, module: str, name: str, parameters: dict[str, Any], remaps: dict[str, str] | None = None) -> None:
-        """Start `python -m cl_localization.ros.MODULE` as the node `name`."""
-        arguments = ["--ros-args", "-r", f"__node:={name}"]
+        """Start `python -m cl_localization.ros.MODULE` as the node `name`, or several nodes in one process as they are named."""
+        arguments = ["--ros-args", *(() if module == "composed" else ("-r", f"__node:={name}"))]
         for topic, other in (remaps or {}).items():
             arguments += ["-r", f"{topic}:={other}"]
         for parameter, value in parameters.items():
             arguments += ["-p", f"{parameter}:={_yaml(value)}"]
         log = (self._folder / f"{name}.log").open("wb")
-        # a session of its own: Ctrl-C in the terminal is for the demo, which then ends its nodes itself
+        # a process group of its own: Ctrl-C in the terminal is for the demo, which then ends its nodes itself. Not a session: Linux
+        # shares the CPU out between sessions first, and a niceness would then not count between nodes.
         process = subprocess.Popen([sys.executable, "-m", f"cl_localization.ros.{module}", *arguments], env=self._environment,
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, process_group=0)
         self._started[name] = process, log
 
     def check(self) -> None:

@@ -59,6 +59,7 @@ COMMON = {
     "camera_info": topic("camera_info", "Topic of the calibration."),
     "map_code": topic("map_code", "Topic on which the map travels from the mapper to localizers."),
 }
+COMPOSED = {"composed": Argument("true: mapper and localizer in one process, which encodes each image once.", "false")}
 RVIZ = {"rviz": Argument("Start RViz with the package's view.", "false")}
 
 
@@ -77,13 +78,17 @@ def our_node(executable: str, arguments: dict[str, Argument], fixed: dict[str, o
              remaps: dict[str, str] | None = None) -> OpaqueFunction:
     """Return the action that starts a node with what its arguments turn out to be, and with fixed parameters and remappings."""
     def start(context: LaunchContext) -> list[Node]:
+        composed = context.launch_configurations.get("composed", "").lower() == "true"
+        if composed and executable == "localizer":
+            return []  # the mapper's process holds it
         given = {name: LaunchConfiguration(name).perform(context) for name in arguments}
         values = {argument.parameter: _typed(executable, argument.parameter, given[name])
                   for name, argument in arguments.items() if argument.parameter and given[name]}
         topics = [(argument.topic, given[name]) for name, argument in arguments.items() if argument.topic]
         files = [given["params_file"]] if given.get("params_file") else []
-        return [Node(package=PACKAGE, executable=executable, name=executable, namespace=given.get("namespace", ""),
-                     output="screen", parameters=[*files, values | (fixed or {})],
+        in_one = composed and executable == "mapper"  # its nodes keep their names, and each takes the parameters that it knows
+        return [Node(package=PACKAGE, executable="composed" if in_one else executable, name=None if in_one else executable,
+                     namespace=given.get("namespace", ""), output="screen", parameters=[*files, values | (fixed or {})],
                      remappings=topics + list((remaps or {}).items()))]
     return OpaqueFunction(function=start)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from contextlib import ExitStack
-from typing import Any, Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any, Callable, Sequence
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -26,11 +27,17 @@ class ManagedNode(LifecycleNode):
 
     Attributes:
         config: the parameters in force.
+        shares_process: whether there are other nodes in the process; `turn` surrounds the work on an item there.
         end_process: asks the process to end; set by who runs the node.
     """
 
-    def __init__(self, name: str, config: Config, **kwargs: Any) -> None:
+    def __init__(self, name: str, config: Config, beside: Sequence[Config] = (),
+                 turn: Callable[[], AbstractContextManager] = nullcontext, **kwargs: Any) -> None:
         """Declare the parameters of `config`; `kwargs` go to rclpy's node.
+
+        Args:
+            beside: configs of the other nodes of the process, whose parameters may be given without saying which node is meant.
+            turn: gives what surrounds the work on an item, where nodes of a process take turns.
 
         Raises:
             ConfigError: a parameter that is unknown or outside its range.
@@ -38,8 +45,9 @@ class ManagedNode(LifecycleNode):
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **kwargs)
         self.configured, self.active = ExitStack(), ExitStack()
         self._services_group = MutuallyExclusiveCallbackGroup()
-        self._live = LiveConfig(self, declare(self, config), self._changed)
+        self._live = LiveConfig(self, declare(self, config, beside), self._changed)
         self.config: Any = self._live.config
+        self.shares_process, self.turn = bool(beside), turn
         self.end_process: Callable[[], None] = lambda: None
 
     def set_up(self) -> None:
@@ -63,8 +71,8 @@ class ManagedNode(LifecycleNode):
         self.active.callback(self.destroy_service, made)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
-        """Call back periodically while the node is active."""
-        timer = self.create_timer(period_s, callback)
+        """Call back periodically while the node is active, by the wall clock: simulated time may stand still or go back."""
+        timer = self.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.active.callback(self.destroy_timer, timer)
 
     def bring_up(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
@@ -17,9 +17,10 @@ from cl_localization.ros import conversions
 from cl_localization.ros.image_source import ImageBundle
 from cl_localization.ros.managed_node import ManagedNode
 from cl_localization.ros.map_messages import BYTES_PER_MB, map_message
+from cl_localization.ros.map_saver import MapSaver
 from cl_localization.ros.map_stream import MapStream
-from cl_localization.ros.map_subscription import MAP_QOS
-from cl_localization.ros.status_messages import Counts, diagnostics, mapping_status
+from cl_localization.ros.map_subscription import MAP_QOS, MAP_TOPIC, mappers_on_topic, several_mappers
+from cl_localization.ros.status_messages import Counts, mapping_status
 from cl_localization.scene_coordinates.map_code import MapCode
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -31,12 +32,12 @@ class MapperOutputs:
     def __init__(self, node: ManagedNode) -> None:
         """Make the publishers of `node`, which lives longer than this."""
         self._node = node
-        self._map_code = node.publisher(MapCodeMessage, "map_code", MAP_QOS)
+        self._map_code = node.publisher(MapCodeMessage, MAP_TOPIC, MAP_QOS)
         self._status = node.publisher(MappingStatus, "~/status")
         self._codes = node.publisher(PointCloud2, "~/codes", LATCHED)
         self._keyframes = node.publisher(PoseArray, "~/keyframes", LATCHED)
-        self._diagnostics = node.publisher(DiagnosticArray, "/diagnostics")
         self._shown = ("", 0, False)
+        self._source = uuid.uuid4().hex
 
     @property
     def _config(self) -> Any:
@@ -46,12 +47,15 @@ class MapperOutputs:
         """Send what has changed in the map. Stamped by the wall clock: followers order snapshots by it, also under sim time."""
         for delta in stream.changes():
             delta.frame_id = self._config.frames.map
-            self._map_code.publish(map_message(delta, time.time_ns()))
+            self._map_code.publish(map_message(delta, time.time_ns(), self._source))
 
     def publish_status(self, bundle: ImageBundle, result: MappingResult | None, reason: str, learning: bool,
-                       map_code: MapCode, counts: Counts) -> None:
+                       map_code: MapCode, counts: Counts, saver: MapSaver) -> None:
         """Say what the mapper made of an image; result None: it was not learned from, with the reason."""
         status = mapping_status(result, reason, learning, map_code, self._config.map_code.budget_mb * BYTES_PER_MB, counts)
+        status.scene = self._config.scene
+        status.saved_version, status.unsaved_keyframes = int(saver.saved_version), saver.unsaved_keyframes
+        status.save_error = saver.problem
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
         self._status.publish(status)
 
@@ -70,7 +74,7 @@ class MapperOutputs:
             message.header.stamp = self._node.get_clock().now().to_msg()
             publisher.publish(message)
 
-    def publish_diagnostics(self, problem: str, values: dict[str, object]) -> None:
-        """Say how the node is."""
-        now_ns = self._node.get_clock().now().nanoseconds
-        self._diagnostics.publish(diagnostics(self._node.get_fully_qualified_name(), problem, values, now_ns))
+    @property
+    def problem(self) -> str:
+        """Why followers may get another map than ours; empty when all is well."""
+        return several_mappers(mappers_on_topic(self._node))

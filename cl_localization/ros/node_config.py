@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cl_localization.config import Config, LocalizerConfig, MapperConfig, option, section
+from cl_localization.config import Config, LocalizerConfig, MapperConfig, SmoothingConfig, TrackerConfig, option, section
 
 TRANSPORTS = ("raw", "compressed")
 
@@ -41,7 +41,8 @@ class NodeConfig(Config):
 class VisionNodeConfig(NodeConfig):
     """What the nodes that look at images have."""
 
-    threads: int = option(0, "Threads the network may use; 0 leaves it to the library.", 0, 256)
+    threads: int = option(0, "Threads that network and search may use; 0 takes one a core, and half of that for a mapper with niceness.",
+                          0, 256)
     map_file: str = option("", "Map to load at the start; ~/save_map without a path writes here. Empty starts without a map.")
     frames: FramesConfig = section(FramesConfig)
     images: ImagesConfig = section(ImagesConfig)
@@ -60,10 +61,15 @@ class MapTopicConfig(Config):
 class LocalizerNodeConfig(VisionNodeConfig, LocalizerConfig):
     """All parameters of the node `localizer`."""
 
-    lost_after_s: float = option(1.0, "LOST after this time of images without a trusted pose [s].", 0, 3600, live=True)
-    publish_tf: bool = option(True, "Send trusted poses to tf.", live=True)
-    publish_initial_pose: bool = option(False, "Send the first trusted pose to /initialpose, once, for AMCL.")
+    publish_tf: bool = option(True, "Send trusted poses to tf; one localizer of a robot may, others serve with their poses.", live=True)
+    transform_tolerance_s: float = option(0.1, "map -> odom is stamped this long after the present, so that it can be used now [s].",
+                                          0, 10, live=True)
+    tf_period_s: float = option(0.05, "Time between two map -> odom; new ones also come with every trusted pose [s].", 0.005, 10)
+    two_d: bool = option(False, "The robot drives on the plane z = 0 of the map: height, roll and pitch of map -> base are 0.", live=True)
+    publish_initial_pose: bool = option(False, "Send the base's first trusted pose to /initialpose, once, for AMCL.")
     path_length: int = option(2000, "Poses kept on ~/path.", 1, 1_000_000)
+    tracker: TrackerConfig = section(TrackerConfig)
+    smoothing: SmoothingConfig = section(SmoothingConfig)
     map_topic: MapTopicConfig = section(MapTopicConfig)
 
 
@@ -73,7 +79,8 @@ class PoseSourceConfig(Config):
 
     source: str = option("tf", "`tf`: map to camera; `odometry`: the topic odom; `pose`: the topic pose, a PoseStamped.",
                          choices=("tf", "odometry", "pose"))
-    pose_of: str = option("camera", "Whose pose the topic pose holds: the camera's or the base's.", choices=("camera", "base"))
+    pose_of: str = option("camera", "Whose poses the topics pose and corrected_path hold: the camera's or the base's.",
+                         choices=("camera", "base"))
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,15 @@ class MapperNodeConfig(VisionNodeConfig, MapperConfig):
     """All parameters of the node `mapper`."""
 
     learning: bool = option(True, "Learn from the start; ~/set_learning changes it.")
+    niceness: int = option(10, "Added to the niceness of the thread that learns, so that localizing goes first; 0 in one process with it.",
+                           0, 19)
     depth_images: str = option("auto", "`on` waits for a depth image with every image, `auto` does while somebody publishes depth.",
                         choices=("auto", "on", "off"))
-    save_on_shutdown: bool = option(False, "Save the map to map_file when the node ends.")
-    resume: bool = option(True, "Load map_file at the start when it exists, and learn on.")
-    autosave_period_s: float = option(0.0, "Save the map to map_file this often while it changes; 0 never [s].", 0, 86400)
+    save_on_shutdown: bool = option(True, "Save the map to map_file when the node ends, if it has changed.")
+    resume: bool = option(True, "Load map_file at the start when it exists, and learn on; false begins another map, and the one "
+                          "there is set aside when that is saved.")
+    autosave_period_s: float = option(30.0, "Save the map to map_file this often while it changes; 0 never [s].", 0, 86400)
+    autosave_keyframes: int = option(50, "Save the map to map_file after this many new keyframes; 0 does not count them.", 0, 1_000_000)
     map_code_period_s: float = option(0.2, "Least time between two messages on map_code [s].", 0, 60)
     poses: PoseSourceConfig = section(PoseSourceConfig)
 

@@ -6,7 +6,7 @@ known before anything is declared, and a misspelt name is an error.
 
 from __future__ import annotations
 
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Sequence, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -24,15 +24,20 @@ LARGEST_INTEGER = 2**63 - 1
 LARGEST_FLOAT = 1.7e308
 
 
-def declare(node: Node, config: ConfigT) -> ConfigT:
+def declare(node: Node, config: ConfigT, beside: Sequence[Config] = ()) -> ConfigT:
     """Declare every option of `config` as a parameter of `node` and return the config with the values given to the node.
+
+    Args:
+        beside: configs of other nodes in the process: what only they know is left to them.
 
     Raises:
         ConfigError: an unknown name, or a value of another type or outside its range.
     """
     given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()
              if name.split(".")[0] not in NAMES_OF_ROS}
-    config = changed(config, given)
+    own = {name for name, _, _ in flatten(config)}
+    others = {name for other in beside for name, _, _ in flatten(other)} - own
+    config = changed(config, {name: value for name, value in given.items() if name not in others})
     for name in given:
         node.undeclare_parameter(name)
     for name, value, option in flatten(config):

@@ -10,21 +10,23 @@ from geometry_msgs.msg import PoseStamped, TransformStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from tf2_ros import Buffer
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import matrix_of, transform_message
 from cl_localization.ros.node_config import FramesConfig, PoseSourceConfig
 from cl_localization.ros.tf import TfLookup
+from cl_localization.ros.tf_buffer import GuardedBuffer
 
 POSED = "posed"
+MAX_DISTANCE_M = 1e5
+"""Codes are kept as float32: 100 km from the origin of the map they are exact to 8 mm."""
 
 
 class PoseSource(Protocol):
     """Tells the camera's pose in the map at an image's stamp."""
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError when it does not come in time."""
+        """Return the pose (4, 4); raises RosError when it does not come in time or is too far off."""
         ...
 
     def close(self) -> None:
@@ -40,8 +42,8 @@ class TfPoseSource:
         self._lookup, self._map_frame = lookup, frames.map
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError when it does not come in time."""
-        return self._lookup.at(self._map_frame, camera_frame, stamp)
+        """Return the pose (4, 4); raises RosError when it does not come in time or is too far off."""
+        return within_reach(self._lookup.at(self._map_frame, camera_frame, stamp))
 
     def close(self) -> None:
         """Nothing to do: the lookup belongs to the node's tf."""
@@ -54,7 +56,7 @@ class TopicPoseSource:
         """Subscribe to `odom` or `pose`; base to camera comes from `lookup`."""
         self._node, self._tf, self._frames = node, lookup, frames
         self._of_camera = config.source == "pose" and config.pose_of == "camera"
-        self._buffer = Buffer()
+        self._buffer = GuardedBuffer()
         self._poses = TfLookup(self._buffer, frames.tf_wait_s)
         odometry = config.source == "odometry"
         self._subscription = node.create_subscription(
@@ -62,9 +64,10 @@ class TopicPoseSource:
             self._take_odometry if odometry else self._take_pose, qos_profile_sensor_data)
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError when it does not come in time."""
+        """Return the pose (4, 4); raises RosError when it does not come in time or is too far off."""
         map_T_posed = self._poses.at(self._frames.map, POSED, stamp)
-        return map_T_posed if self._of_camera else map_T_posed @ self._tf.at(self._frames.base, camera_frame, stamp)
+        map_T_cam = map_T_posed if self._of_camera else map_T_posed @ self._tf.at(self._frames.base, camera_frame, stamp)
+        return within_reach(map_T_cam)
 
     def close(self) -> None:
         """Stop listening and waiting."""
@@ -83,6 +86,19 @@ class TopicPoseSource:
             return
         transform.header.stamp, transform.header.frame_id = message.header.stamp, self._frames.map
         self._buffer.set_transform(transform, "pose topic")
+
+
+def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
+    """Return a pose (4, 4) as it is.
+
+    Raises:
+        RosError: it lies so far from the origin that a map could not say where.
+    """
+    far_m = float(np.abs(map_T_cam[:3, 3]).max())
+    if not far_m < MAX_DISTANCE_M:
+        raise RosError("pose of the camera", f"must lie within {MAX_DISTANCE_M:g} m of the map's origin", f"{far_m:g} m",
+                       "choose a map frame near the robot")
+    return map_T_cam
 
 
 def make_pose_source(node: Node, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> PoseSource:

@@ -13,7 +13,7 @@ from cl_localization.errors import ConfigError, DataError
 from cl_localization.ros.managed_node import ManagedNode
 from cl_localization.ros.node_config import SequencePlayerConfig
 from cl_localization.ros.playback import Playback
-from cl_localization.ros.process import run_nodes
+from cl_localization.ros.process import leave, run_nodes
 from cl_localization.ros.sequence_outputs import SequenceOutputs
 
 POLL_S = 0.02
@@ -76,4 +76,4 @@ def main(args: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

@@ -13,14 +13,19 @@ from cl_localization.ros.worker import Worker
 
 
 def worker_service(node: ManagedNode, worker: Worker, work: Callable[[Any, Any], None]) -> Callable[[Any, Any], Awaitable[Any]]:
-    """Return the callback of a service that has `work(request, response)` done by the worker.
+    """Return the callback of a service that has `work(request, response)` done by the worker; see `answered_later`."""
+    return answered_later(node, lambda request, response: worker.run(lambda: work(request, response)))
+
+
+def answered_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return the callback of a service that is answered when the future of `begin(request, response)` is done.
 
     The response has `success` and `message`; an error raised on purpose ends up in them as one line. Others are logged as well.
     """
     async def callback(request: Any, response: Any) -> Any:
         response.success, response.message = True, "ok"
         done = Future(executor=node.executor)
-        worker.run(lambda: work(request, response)).add_done_callback(done.set_result)
+        begin(request, response).add_done_callback(done.set_result)
         error = (await _settled(done)).exception()
         if error is not None:
             response.success, response.message = False, str(error)

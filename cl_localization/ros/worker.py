@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Callable, Generic, TypeVar
 
 from cl_localization.errors import RosError
@@ -21,23 +22,32 @@ class Worker(Generic[Item]):
     """
 
     def __init__(self, process: Callable[[Item], None], on_error: Callable[[Exception], None], name: str = "worker",
-                 max_tasks: int = 1000) -> None:
+                 max_tasks: int = 1000, begin: Callable[[], None] = lambda: None,
+                 turn: Callable[[], AbstractContextManager] = nullcontext) -> None:
         """Start the thread.
 
         Args:
             process: called with each item.
             on_error: called in the thread with what `process` raised; the thread goes on.
             max_tasks: more tasks than this waiting are refused.
+            begin: called once in the thread, before all work.
+            turn: gives what is entered before an item is taken, and left when it is done; tasks do not wait for it.
         """
         self.processed = 0
         self.dropped = 0
-        self._process, self._on_error, self._max_tasks = process, on_error, max_tasks
+        self._process, self._on_error, self._max_tasks, self._begin = process, on_error, max_tasks, begin
+        self._turn = turn
         self._items: deque[Item] = deque(maxlen=1)
         self._tasks: deque[tuple[Callable[[], Any], Future]] = deque()
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many items and tasks wait for their turn."""
+        return len(self._items) + len(self._tasks)
 
     def offer(self, item: Item) -> None:
         """Hand over an item; one that still waits is dropped for it."""
@@ -78,21 +88,24 @@ class Worker(Generic[Item]):
             if self._tasks:
                 task, future = self._tasks.popleft()
                 return lambda: _settle(task, future)
-            if self._items:
-                item = self._items.popleft()
-                return lambda: self._work_on(item)
-            return None
+            return self._work_on_newest if self._items else None
 
     def _run(self) -> None:
+        self._begin()
         while (job := self._next()) is not None:
             job()
 
-    def _work_on(self, item: Item) -> None:
-        try:
-            self._process(item)
-        except Exception as error:  # the thread must outlive whatever one image does to it; the node reports it
-            self._on_error(error)
-        self.processed += 1
+    def _work_on_newest(self) -> None:
+        with self._turn():
+            with self._wake:
+                if not self._items:  # dropped by `stop` while this waited for its turn
+                    return
+                item = self._items.popleft()
+            try:
+                self._process(item)
+            except Exception as error:  # the thread must outlive whatever one image does to it; the node reports it
+                self._on_error(error)
+            self.processed += 1
 
 
 def _settle(task: Callable[[], Any], future: Future) -> None:

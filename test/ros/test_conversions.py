@@ -126,6 +126,17 @@ def test_a_small_file_that_claims_a_huge_image_is_refused_before_it_is_decoded()
         conversions.rgb_image(CompressedImage(format="png", data=bytes(png)))
 
 
+def test_what_decoders_skip_between_the_segments_of_a_jpeg_does_not_hide_its_size() -> None:
+    jpeg = cv2.imencode(".jpg", GRADIENT)[1].tobytes()
+    fake = b"\xff\xc0\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00"  # a segment that says 16x16
+    for between in (b"\xff" * 7, b"\xff\x01", b"\xff\xd3", b"\xff\xfe\x00\x0f" + fake):
+        image = conversions.rgb_image(CompressedImage(format="jpeg", data=jpeg[:2] + between + jpeg[2:]))
+        assert image.shape == GRADIENT.shape
+    for between in (b"\xff\xfe\x00\x00", b"\xff\xd9", b"\xff\xd8", b"no marker", b"\xff" * 20_000):
+        with pytest.raises(RosError, match="compressed image must be JPEG or PNG of 1 to .* found 0x0"):
+            conversions.rgb_image(CompressedImage(format="jpeg", data=jpeg[:2] + between + jpeg[2:]))
+
+
 def test_a_16_bit_compressed_image_is_no_colour_image() -> None:
     data = cv2.imencode(".png", GRADIENT[..., 0].astype(np.uint16))[1].tobytes()
     with pytest.raises(RosError, match="must be a whole JPEG or PNG of 8 bits"):
@@ -187,6 +198,23 @@ def test_calibrations_that_make_no_sense_are_refused(fields: dict, match: str) -
     info = {"width": 640, "height": 480, "k": [525.0, 0.0, 320.0, 0.0, 525.0, 240.0, 0.0, 0.0, 1.0]}
     with pytest.raises(GeometryError, match=match):
         conversions.camera(CameraInfo(**(info | fields)))
+
+
+@pytest.mark.parametrize("place, value, match", [
+    (0, 1e-3, "must have focal lengths from 32 to 64000 px, found fx=0.001"), (4, 1e10, "must have focal lengths"),
+    (2, -1.0, "must have its principal point at 0.1 to 0.9 of the image"), (5, 479.0, "must have its principal point")])
+def test_numbers_that_no_lens_has_are_refused(place: int, value: float, match: str) -> None:
+    info = CameraInfo(width=640, height=480, k=[525.0, 0.0, 320.0, 0.0, 525.0, 240.0, 0.0, 0.0, 1.0])
+    info.k[place] = value
+    with pytest.raises(RosError, match=f"camera_info K {match}"):
+        conversions.camera(info)
+
+
+def test_a_region_outside_the_image_is_refused() -> None:
+    info = CameraInfo(width=640, height=480, k=[525.0, 0.0, 320.0, 0.0, 525.0, 240.0, 0.0, 0.0, 1.0])
+    info.roi.x_offset, info.roi.width, info.roi.height = 300, 400, 300
+    with pytest.raises(RosError, match="camera_info roi must lie in the image of 640x480, found 400x300 at 300, 0"):
+        conversions.camera(info)
 
 
 @given(st.lists(st.floats(-1000, 1000), min_size=3, max_size=3), st.integers(0, 10**6))

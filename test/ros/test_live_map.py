@@ -6,43 +6,15 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from map_makers import assert_same_map, empty_map, grow
+from map_makers import assert_same_map
+from ros_map_sender import Sender, version_of
 from ros_world import RosWorld, wait_until
 from std_srvs.srv import Trigger
 
 from cl_localization.ros.localizer_node import LocalizerNode
-from cl_localization.ros.map_messages import map_message
-from cl_localization.ros.map_stream import HISTORY, MapStream
-from cl_localization.ros.map_subscription import MAP_QOS
+from cl_localization.ros.map_messages import checksum, map_message
+from cl_localization.ros.map_stream import HISTORY
 from cl_localization.ros.mapper_node import MapperNode
-from cl_localization.msg import MapCode as MapCodeMessage
-from cl_localization.scene_coordinates.map_code import MapCode
-
-XFEAT_DIM = 64
-
-
-class Sender:
-    """A mapper that tells of a map, without learning one."""
-
-    def __init__(self, ros: RosWorld) -> None:
-        self.map_code = empty_map(dim=XFEAT_DIM)
-        self.publisher = ros.node.create_publisher(MapCodeMessage, "map_code", MAP_QOS)
-        self.stream, self.stamp_ns = MapStream(self.map_code), 0
-
-    def grow(self, steps: int = 1, deliver: bool = True) -> None:
-        """Change the map and tell of it; or let the messages be lost."""
-        for _ in range(steps):
-            grow(self.map_code)
-            self.stamp_ns += 1
-            for delta in self.stream.changes():
-                if deliver:
-                    self.publisher.publish(map_message(delta, self.stamp_ns))
-
-
-def version_of(localizer: LocalizerNode) -> int:
-    """Version of the map that a localizer holds, -1 without one."""
-    map_code: MapCode | None = localizer._follower.map_code
-    return -1 if map_code is None else map_code.version
 
 
 def test_a_late_localizer_gets_the_whole_map_of_an_idle_mapper(ros: RosWorld) -> None:
@@ -50,7 +22,7 @@ def test_a_late_localizer_gets_the_whole_map_of_an_idle_mapper(ros: RosWorld) ->
     sender.grow(3 * HISTORY)
     localizer = ros.start(LocalizerNode)
     wait_until(lambda: version_of(localizer) == sender.map_code.version)
-    assert_same_map(localizer._follower.map_code, sender.map_code)
+    assert_same_map(localizer._map.follower.map_code, sender.map_code)
 
 
 def test_a_localizer_follows_every_change(ros: RosWorld) -> None:
@@ -58,17 +30,17 @@ def test_a_localizer_follows_every_change(ros: RosWorld) -> None:
     for _ in range(20):
         sender.grow(5)
         wait_until(lambda: version_of(localizer) == sender.map_code.version)
-    assert_same_map(localizer._follower.map_code, sender.map_code)
+    assert_same_map(localizer._map.follower.map_code, sender.map_code)
 
 
 def test_a_localizer_that_missed_a_change_gets_the_whole_map_by_itself(ros: RosWorld) -> None:
     sender, localizer = Sender(ros), ros.start(LocalizerNode, map_topic__resync_period_s=0.1)
     sender.grow(2)
     wait_until(lambda: version_of(localizer) == sender.map_code.version)
-    localizer._follower.map_code.version -= 1  # as if the last message had not arrived
+    localizer._map.follower.map_code.version -= 1  # as if the last message had not arrived
     sender.grow(2)
     wait_until(lambda: version_of(localizer) == sender.map_code.version)
-    assert_same_map(localizer._follower.map_code, sender.map_code)
+    assert_same_map(localizer._map.follower.map_code, sender.map_code)
 
 
 def test_a_damaged_message_changes_nothing_and_is_survived(ros: RosWorld) -> None:
@@ -78,19 +50,20 @@ def test_a_damaged_message_changes_nothing_and_is_survived(ros: RosWorld) -> Non
     damaged = map_message(sender.map_code.delta_since(0), 10**9)
     damaged.version += 1
     damaged.positions_m[0] = float("nan")
+    damaged.checksum = checksum(damaged)
     sender.publisher.publish(damaged)
     sender.grow()
     wait_until(lambda: version_of(localizer) == sender.map_code.version)
-    assert_same_map(localizer._follower.map_code, sender.map_code)
+    assert_same_map(localizer._map.follower.map_code, sender.map_code)
 
 
 def test_a_localizer_follows_a_real_mapper_from_file_through_reset(ros: RosWorld, room_map) -> None:
     mapper = ros.start(MapperNode, map_file=str(room_map))
     localizer = ros.start(LocalizerNode)
     wait_until(lambda: version_of(localizer) == mapper._mapper.map_code.version)
-    assert_same_map(localizer._follower.map_code, mapper._mapper.map_code)
+    assert_same_map(localizer._map.follower.map_code, mapper._mapper.map_code)
     assert ros.call(Trigger, "/mapper/reset").success
-    wait_until(lambda: localizer._follower.map_code.map_id == mapper._mapper.map_code.map_id)
+    wait_until(lambda: localizer._map.follower.map_code.map_id == mapper._mapper.map_code.map_id)
 
 
 def test_a_localizer_told_not_to_follow_keeps_its_map(ros: RosWorld) -> None:

@@ -167,7 +167,7 @@ def test_images_without_camera_info_are_diagnosed(ros, localizer, frames) -> Non
     arrays, publisher = ros.heard(DiagnosticArray, "/diagnostics"), ros.node.create_publisher(Image, "image", 10)
     image = conversions.image_message(frames[0].image)
     wait_until(lambda: publisher.publish(image) or [
-        array for array in arrays if "images come, but no camera_info" in array.status[0].message])
+        array for array in arrays if "images come, but no /camera_info" in array.status[0].message])
 
 
 def test_compressed_images_are_localized_too(ros, room, room_map, frames) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
 from map_makers import assert_same_map, empty_map, grow
@@ -15,7 +16,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import LocalizationError, MapError, RosError
 from cl_localization.msg import MapCode as MapCodeMessage
-from cl_localization.ros.map_messages import COLUMNS, map_delta, map_message
+from cl_localization.ros.map_messages import COLUMNS, checksum, map_delta, map_message
 from cl_localization.scene_coordinates.map_code import MapCode
 
 
@@ -64,6 +65,7 @@ def test_stamp_and_frame_are_in_the_header() -> None:
     ("dim", 0, RosError, "dim must lie in"), ("dim", 9, RosError, "keys must have"), ("dim", 2**32 - 1, RosError, "dim must lie in"),
     ("map_id", "", RosError, "map_id must have 1 to"), ("encoder", "x" * 2000, RosError, "encoder must have 1 to"),
     ("scene_names", [""], RosError, "scene must have 1 to"), ("scene_names", ["a"] * 70000, RosError, "scene_names must be at most"),
+    ("source", "x" * 2000, RosError, "source must have at most"),
     ("scene_names", [], MapError, "scenes must be below"), ("cell_size_m", 0.0, MapError, "cell_size_m must be positive"),
     ("cell_size_m", float("nan"), MapError, "cell_size_m must be positive"), ("base_version", 10**6, MapError, "must be above its base"),
     ("keys", [1, 2], RosError, "keys must have"), ("positions_m", [0.0], RosError, "positions_m must have"),
@@ -71,6 +73,7 @@ def test_stamp_and_frame_are_in_the_header() -> None:
 def test_what_does_not_fit_together_is_refused(field: str, value: object, kind: type, match: str) -> None:
     message = message_of()
     setattr(message, field, value)
+    message.checksum = checksum(message)
     with pytest.raises(kind, match=match):
         map_delta(message)
 
@@ -85,7 +88,33 @@ def test_numbers_that_make_no_sense_are_refused(column: str, value: float, kind:
     values = np.array(getattr(message, column), COLUMNS[column].dtype)
     values[:1 if column == "ids" and value > 1 else 7] = value
     setattr(message, column, values.tolist())
+    message.checksum = checksum(message)
     with pytest.raises(kind, match=match):
+        map_delta(message)
+
+
+@given(st.data())
+def test_a_message_that_was_damaged_on_its_way_is_refused(data: st.DataObject) -> None:
+    message = message_of()
+    name = data.draw(st.sampled_from([*sorted(COLUMNS), "version", "base_version", "map_id", "source", "cell_size_m", "frame_id", "stamp"]))
+    if name in COLUMNS:
+        column = getattr(message, name)
+        if len(column) == 0:
+            column.append(1)
+        else:
+            column[data.draw(st.integers(0, len(column) - 1))] += 1
+    elif name in ("frame_id", "stamp"):
+        setattr(message.header, name, {"frame_id": "other", "stamp": Time(sec=7)}[name])
+    else:
+        setattr(message, name, {"map_id": "other", "source": "other", "cell_size_m": 0.5}.get(name, 99))
+    with pytest.raises(RosError, match="must have the checksum .* it was damaged on its way"):
+        map_delta(message)
+
+
+def test_a_frame_name_without_end_is_refused() -> None:
+    message = message_of()
+    message.header.frame_id = "m" * 2000
+    with pytest.raises(RosError, match="frame_id must have at most 1000 characters"):
         map_delta(message)
 
 
@@ -102,6 +131,7 @@ def test_random_contents_are_refused_or_applied_but_never_crash(data: st.DataObj
     size = data.draw(st.sampled_from([0, 1, len(getattr(message, name))]))
     raw = data.draw(st.binary(min_size=size * np.dtype(column.dtype).itemsize, max_size=size * np.dtype(column.dtype).itemsize))
     setattr(message, name, np.frombuffer(raw, column.dtype).tolist())
+    message.checksum = checksum(message)
     try:
         MapCode.from_snapshot(map_delta(message), MapCodeConfig())
     except LocalizationError:

@@ -112,7 +112,7 @@ def test_learning_can_be_switched_off_and_on(ros, robot, statuses, frames) -> No
     robot.show_until(frames, lambda: statuses[-1].codes)
 
 
-def test_reset_begins_another_map_and_load_map_brings_one_back(ros, robot, statuses, frames, room_map) -> None:
+def test_reset_begins_another_map_and_load_map_brings_one_back(ros, robot, statuses, frames, room_map, tmp_path) -> None:
     repeat_truth(ros, robot)
     start_mapper(ros)
     robot.show_until(frames, lambda: statuses and statuses[-1].codes)
@@ -121,7 +121,8 @@ def test_reset_begins_another_map_and_load_map_brings_one_back(ros, robot, statu
     robot.show_until(frames, lambda: statuses[-1].map_id != old)
     loaded = ros.call(LoadMap, "/mapper/load_map", LoadMap.Request(path=str(room_map)))
     assert loaded.success and loaded.codes == len(load_map(room_map))
-    robot.show_until(frames, lambda: statuses[-1].map_id == load_map(room_map).map_id)
+    robot.show_until(frames, lambda: statuses[-1].map_id != old and statuses[-1].codes >= loaded.codes)
+    assert saved(ros, tmp_path / "map.safetensors").parent_id == load_map(room_map).map_id
 
 
 @pytest.mark.parametrize("path, match", [("", "path of the map must be given"), ("/dev/null/map", "map /dev/null/map must be writable")])
@@ -142,7 +143,8 @@ def test_the_map_is_saved_at_the_end_and_resumed_at_the_start(ros, robot, status
     kept = load_map(path)
     assert len(kept.keyframes) >= 2
     start_mapper(ros, map_file=str(path))
-    robot.show_until(frames, lambda: statuses[-1].map_id == kept.map_id and statuses[-1].keyframes > len(kept.keyframes))
+    robot.show_until(frames, lambda: statuses[-1].map_id != kept.map_id and statuses[-1].keyframes > len(kept.keyframes))
+    assert saved(ros, path).parent_id == kept.map_id
 
 
 def test_the_map_is_saved_now_and_then_while_it_grows(ros, robot, statuses, frames, tmp_path) -> None:
@@ -167,6 +169,7 @@ def test_depth_is_waited_for_while_somebody_publishes_it_and_not_otherwise(ros, 
     repeat_truth(ros, robot)
     start_mapper(ros, "waiting", depth_images="on", diagnostics_period_s=0.1)
     diagnostics = ros.heard(DiagnosticArray, "/diagnostics")
-    robot.show_until(frames, lambda: any("no camera_info and depth" in array.status[0].message for array in diagnostics))
+    robot.show_until(frames, lambda: any("images come, but no" in array.status[0].message and "depth" in array.status[0].message
+                                               for array in diagnostics))
     start_mapper(ros, depth_images="off")
     robot.show_until(frames, lambda: statuses)

@@ -46,6 +46,21 @@ def test_nodes_end_within_two_seconds_of_a_signal_and_the_map_file_stays_whole(r
     assert done == [] and len(load_map(path)) == len(map_code)
 
 
+@pytest.mark.parametrize("node, arguments", [
+    ("localizer", ["-p", "autostart:=true"]), ("mapper", ["-p", "frames.tf_wait_s:=5.0"]), ("composed", ["-p", "frames.tf_wait_s:=5.0"])],
+    ids=["encoding images", "waiting for tf", "both in one process"])
+def test_nodes_end_within_two_seconds_while_they_are_at_work(ros: RosWorld, processes, room_map, node, arguments) -> None:
+    arrays = ros.heard(DiagnosticArray, "/diagnostics")
+    process = processes.start(node, *arguments, "-p", f"map_file:={room_map}", "-p", "diagnostics_period_s:=0.1")
+    processes.start("sequence_player", "-p", "sequence:=sim:3?rooms=1&frames=2&size=640x480", "-p", "loop:=true", "-p", "rate:=0.0")
+    wait_until(lambda: any(entry.key == "images" and int(entry.value) > 5 for array in arrays for entry in array.status[0].values), START_S)
+    begun_s = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0 and "Traceback" not in output, output
+    assert time.monotonic() - begun_s < END_S
+
+
 @pytest.mark.parametrize("delay_s", [0.0, 0.003, 0.01, 0.03, 0.1])
 def test_a_node_that_is_told_to_end_while_it_starts_ends_cleanly(processes, delay_s) -> None:
     process = processes.start("sequence_player", "-p", "sequence:=sim:3?rooms=1&frames=2", "-p", "loop:=true", "-p", "rate:=0.001")

@@ -1,7 +1,8 @@
-"""Lookups that wait without blocking, and what is sent for a pose with and without odometry."""
+"""Lookups that wait without blocking, and where the camera is on the robot with and without odometry."""
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -14,13 +15,11 @@ from geometry_msgs.msg import TransformStamped
 from tf2_ros import Buffer
 
 from cl_localization.errors import RosError
-from cl_localization.geometry.se3 import inverse
-from cl_localization.ros.conversions import matrix_of, transform_message
+from cl_localization.ros.conversions import transform_message
 from cl_localization.ros.node_config import FramesConfig
-from cl_localization.ros.tf import ODOMETRY_GRACE_S, MapTransform, TfLookup
+from cl_localization.ros.tf import ODOMETRY_GRACE_S, RobotFrames, TfLookup
 
 BASE_T_CAM = np.array([[0, 0, 1, 0.1], [-1, 0, 0, 0], [0, -1, 0, 0.9], [0, 0, 0, 1.0]])
-MAP_T_CAM = np.array([[0, 1, 0, 3], [-1, 0, 0, 2], [0, 0, 1, 0.9], [0, 0, 0, 1.0]])
 STAMP = Time(sec=100, nanosec=500_000_000)
 
 
@@ -74,43 +73,73 @@ def test_a_stopped_lookup_does_not_wait() -> None:
         lookup.at("odom", "base_link", STAMP)
 
 
-def test_with_odometry_the_map_carries_odom_so_that_the_camera_is_where_it_was_seen() -> None:
-    sent = MapTransform(FramesConfig(), TfLookup(robot(), 0)).of(MAP_T_CAM, "camera", STAMP)
-    assert (sent.header.frame_id, sent.child_frame_id, sent.header.stamp) == ("map", "odom", STAMP)
-    np.testing.assert_allclose(matrix_of(sent.transform) @ moved(1.5) @ BASE_T_CAM, MAP_T_CAM, atol=1e-9)
+def test_with_odometry_the_map_carries_odom() -> None:
+    mounting = RobotFrames(FramesConfig(), TfLookup(robot(), 0)).at("camera", STAMP)
+    assert (mounting.carried, mounting.problem) == ("odom", None)
+    np.testing.assert_allclose(mounting.odom_T_cam, moved(1.5) @ BASE_T_CAM, atol=1e-9)
+    np.testing.assert_allclose(mounting.base_T_cam, BASE_T_CAM, atol=1e-9)
 
 
 def test_without_odometry_the_map_carries_the_base_once_the_grace_is_over() -> None:
     now_s = [0.0]
-    transform = MapTransform(FramesConfig(), TfLookup(robot(odometry=False), 0), lambda: now_s[0])
-    assert transform.of(MAP_T_CAM, "camera", STAMP) is None
+    frames = RobotFrames(FramesConfig(), TfLookup(robot(odometry=False), 0), lambda: now_s[0])
+    assert frames.at("camera", STAMP).carried == ""
     now_s[0] = ODOMETRY_GRACE_S + 0.1
-    sent = transform.of(MAP_T_CAM, "camera", STAMP)
-    assert sent.child_frame_id == "base_link"
-    np.testing.assert_allclose(matrix_of(sent.transform), MAP_T_CAM @ inverse(BASE_T_CAM), atol=1e-9)
+    mounting = frames.at("camera", STAMP)
+    assert (mounting.carried, mounting.odom_T_cam, mounting.problem) == ("base_link", None, None)
 
 
 def test_a_robot_said_to_have_no_odometry_is_carried_at_once() -> None:
-    sent = MapTransform(FramesConfig(odom=""), TfLookup(robot(odometry=False), 0)).of(MAP_T_CAM, "camera", STAMP)
-    assert sent.child_frame_id == "base_link"
+    assert RobotFrames(FramesConfig(odom=""), TfLookup(robot(odometry=False), 0)).at("camera", STAMP).carried == "base_link"
 
 
 def test_a_camera_alone_is_carried_itself() -> None:
-    sent = MapTransform(FramesConfig(odom=""), TfLookup(Buffer(), 0)).of(MAP_T_CAM, "camera", STAMP)
-    assert sent.child_frame_id == "camera"
-    np.testing.assert_allclose(matrix_of(sent.transform), MAP_T_CAM, atol=1e-9)
+    mounting = RobotFrames(FramesConfig(odom=""), TfLookup(Buffer(), 0)).at("camera", STAMP)
+    assert (mounting.carried, mounting.base_T_cam) == ("camera", None)
 
 
-def test_odometry_once_seen_is_not_given_up_when_it_stops() -> None:
+@pytest.mark.parametrize("name", ["", "map", "odom"])
+def test_a_camera_frame_that_cannot_be_one_is_carried_by_nobody(name: str) -> None:
+    mounting = RobotFrames(FramesConfig(), TfLookup(robot(), 0), lambda: 0.0).at(name, STAMP)
+    assert (mounting.carried, mounting.odom_T_cam, mounting.base_T_cam) == ("", None, None)
+    assert "frame_id of the image must name the camera's frame" in str(mounting.problem)
+
+
+def test_odometry_once_seen_is_not_given_up_when_it_stops_and_is_not_waited_for_then() -> None:
+    frames = RobotFrames(FramesConfig(), TfLookup(robot(), 1000))
+    assert frames.at("camera", STAMP).odom_T_cam is not None
+    mounting = frames.at("camera", Time(sec=200))
+    assert (mounting.carried, mounting.odom_T_cam) == ("odom", None) and "tf odom -> camera" in str(mounting.problem)
+    np.testing.assert_allclose(mounting.base_T_cam, BASE_T_CAM, atol=1e-9)
+    assert frames.at("camera", STAMP).odom_T_cam is not None
+
+
+def test_odometry_that_runs_is_waited_for_also_after_it_was_missing() -> None:
     buffer = robot()
-    transform = MapTransform(FramesConfig(), TfLookup(buffer, 0))
-    assert transform.of(MAP_T_CAM, "camera", STAMP).child_frame_id == "odom"
-    with pytest.raises(RosError, match="tf odom -> camera"):
-        transform.of(MAP_T_CAM, "camera", Time(sec=200))
+    frames = RobotFrames(FramesConfig(), TfLookup(buffer, 0.02))
+    late = Time(sec=101, nanosec=500_000_000)
+    assert frames.at("camera", late).problem is not None and frames.at("camera", Time(sec=300)).problem is not None
+    timer = threading.Timer(0.005, put, (buffer, "odom", "base_link", moved(3.0), 102))
+    frames = RobotFrames(FramesConfig(), TfLookup(buffer, 5))
+    timer.start()
+    np.testing.assert_allclose(frames.at("camera", late).odom_T_cam, moved(2.5) @ BASE_T_CAM, atol=1e-9)
+    timer.join()
 
 
-def test_the_base_is_where_the_mounting_says_and_the_camera_stands_in_for_it() -> None:
+def test_how_far_behind_a_transform_is() -> None:
     lookup = TfLookup(robot(), 0)
-    transform = MapTransform(FramesConfig(), lookup)
-    np.testing.assert_allclose(transform.map_T_base(MAP_T_CAM, "camera", STAMP), MAP_T_CAM @ inverse(BASE_T_CAM), atol=1e-9)
-    np.testing.assert_array_equal(transform.map_T_base(MAP_T_CAM, "unknown", STAMP), MAP_T_CAM)
+    assert lookup.behind_s("odom", "camera", Time(sec=103)) == 2.0 and lookup.behind_s("odom", "nobody", STAMP) == math.inf
+
+
+def test_odometry_off_the_earth_is_refused() -> None:
+    buffer = robot(odometry=False)
+    put(buffer, "odom", "base_link", moved(1e9), 100)
+    put(buffer, "odom", "base_link", moved(1e9), 101)
+    mounting = RobotFrames(FramesConfig(), TfLookup(buffer, 0)).at("camera", STAMP)
+    assert mounting.odom_T_cam is None and "tf of the camera must lie within 1e+06 m" in str(mounting.problem)
+
+
+def test_a_mounting_that_is_late_leaves_out_the_base_of_that_image() -> None:
+    buffer = Buffer()
+    put(buffer, "base_link", "camera", BASE_T_CAM, 100)
+    assert RobotFrames(FramesConfig(odom=""), TfLookup(buffer, 0)).at("camera", STAMP).base_T_cam is None

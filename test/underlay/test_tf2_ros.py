@@ -189,10 +189,12 @@ def test_transforms_may_arrive_in_any_order(buffer):
 @pytest.mark.parametrize("change", [
     lambda message: setattr(message.transform.translation, "x", math.nan),
     lambda message: setattr(message.transform.rotation, "w", 0.0),
+    lambda message: setattr(message.transform.rotation, "w", 1.02),
+    lambda message: setattr(message.transform.rotation, "w", 1e200),
     lambda message: setattr(message, "child_frame_id", "odom"),
     lambda message: setattr(message, "child_frame_id", ""),
     lambda message: setattr(message.header, "frame_id", ""),
-], ids=["nan", "quaternion without length", "own parent", "no child", "no parent"])
+], ids=["nan", "quaternion without length", "quaternion too long", "quaternion far too long", "own parent", "no child", "no parent"])
 def test_a_transform_that_makes_no_sense_is_ignored(buffer, change):
     message = transform("odom", "base", 1.0)
     change(message)
@@ -200,10 +202,10 @@ def test_a_transform_that_makes_no_sense_is_ignored(buffer, change):
     assert not buffer.can_transform("odom", "base", LATEST)
 
 
-def test_a_quaternion_is_brought_to_length_one(buffer):
+def test_a_quaternion_that_is_nearly_of_length_one_is_brought_to_it(buffer):
     message = transform("odom", "base", 1.0, yaw_deg=60)
-    message.transform.rotation.z *= 3
-    message.transform.rotation.w *= 3
+    message.transform.rotation.z *= 1.004
+    message.transform.rotation.w *= 1.004
     buffer.set_transform(message, "test")
     found = buffer.lookup_transform("odom", "base", LATEST).transform.rotation
     assert (found.z, found.w) == pytest.approx((math.sin(math.radians(30)), math.cos(math.radians(30))))

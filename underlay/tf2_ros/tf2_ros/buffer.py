@@ -20,6 +20,7 @@ from tf2_ros.frame_tree import FrameTree
 from tf2_ros.time_cache import Edge, seconds
 
 DEFAULT_CACHE_TIME = Duration(seconds=10)
+QUATERNION_NORMALIZATION_TOLERANCE = 10e-3
 
 
 def nanoseconds(time: Any) -> int:
@@ -98,7 +99,7 @@ class Buffer:
         translation_m, quat_wxyz = arrays(transform)
         stamp_ns = nanoseconds(transform.header.stamp)
         problem = why_invalid(parent, child, translation_m, quat_wxyz)
-        if not problem and not self._tree.insert(child, stamp_ns, Edge(parent, translation_m, quat_wxyz), static):
+        if not problem and not self._tree.insert(child, stamp_ns, unit_edge(parent, translation_m, quat_wxyz), static):
             problem = f"it is from the past (TF_OLD_DATA, {seconds(stamp_ns)})"
         if problem:
             get_logger("tf2_buffer").warning(f'Ignoring transform of "{child}" from authority "{authority}" because {problem}')
@@ -133,11 +134,14 @@ class Buffer:
 
 
 def arrays(transform: TransformStamped) -> tuple[np.ndarray, np.ndarray]:
-    """Return the translation (3,) [m] and the quaternion w x y z (4,), brought to length one; NaN where it has none."""
+    """Return the translation (3,) [m] and the quaternion w x y z (4,)."""
     at, turn = transform.transform.translation, transform.transform.rotation
-    quat_wxyz = np.array([turn.w, turn.x, turn.y, turn.z])
-    with np.errstate(invalid="ignore"):
-        return np.array([at.x, at.y, at.z]), quat_wxyz / np.linalg.norm(quat_wxyz)
+    return np.array([at.x, at.y, at.z]), np.array([turn.w, turn.x, turn.y, turn.z])
+
+
+def unit_edge(parent: str, translation_m: np.ndarray, quat_wxyz: np.ndarray) -> Edge:
+    """Return an edge with the quaternion brought to length one."""
+    return Edge(parent, translation_m, quat_wxyz / np.linalg.norm(quat_wxyz))
 
 
 def why_invalid(parent: str, child: str, translation_m: np.ndarray, quat_wxyz: np.ndarray) -> str:
@@ -147,7 +151,10 @@ def why_invalid(parent: str, child: str, translation_m: np.ndarray, quat_wxyz: n
     if child == parent:
         return "frame_id and child_frame_id are the same"
     if np.isnan(translation_m).any() or np.isnan(quat_wxyz).any():
-        return "of a nan value in the transform, or a quaternion of length zero"
+        return "of a nan value in the transform"
+    with np.errstate(over="ignore"):
+        if not abs(np.square(quat_wxyz).sum() - 1.0) < QUATERNION_NORMALIZATION_TOLERANCE:
+            return "of an invalid quaternion in the transform"
     return ""
 
 
