@@ -60,5 +60,5 @@ enter_install() {
   export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}
   local profile=FASTDDS_DEFAULT_PROFILES_FILE
   [[ ${ROS_DISTRO:-} != jazzy ]] || profile=FASTRTPS_DEFAULT_PROFILES_FILE
-  [[ -n ${!profile:-} ]] || export "$profile=$(dds_profile)"
+  [[ -n ${!profile:-} ]] || export RMW_FASTRTPS_USE_QOS_FROM_XML=${RMW_FASTRTPS_USE_QOS_FROM_XML:-1} "$profile=$(dds_profile)"
 }

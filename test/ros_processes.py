@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -66,3 +67,25 @@ def memory_bytes(process: subprocess.Popen) -> int:
     """Resident memory of a running process."""
     pages = int(Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def remove_dead_segments(folder: Path = Path("/dev/shm")) -> int:
+    """Remove the shared memory that killed processes of Fast DDS left behind, and return how many segments went.
+
+    The owner of a segment `fastdds_ID` holds a lock on `fastdds_ID_el` as long as it lives (`fastdds shm clean` goes by that, too).
+    A few hundred kills would else fill the memory of the machine.
+    """
+    removed = 0
+    for lock in folder.glob("fastdds_*_el"):
+        segment = lock.with_name(lock.name.removesuffix("_el"))
+        if "port" in lock.name or not segment.exists():
+            continue
+        with lock.open("rb") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            segment.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
+            removed += 1
+    return removed

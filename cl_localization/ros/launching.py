@@ -21,6 +21,7 @@ from cl_localization.ros.parameters_yaml import NODE_CONFIGS
 
 PACKAGE = "cl_localization"
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+HEED_PROFILE = "RMW_FASTRTPS_USE_QOS_FROM_XML"
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,11 @@ def rviz() -> Node:
 
 
 def dds_profile() -> list[SetEnvironmentVariable]:
-    """Return the actions that give Fast DDS room for images, unless the user has chosen a profile."""
+    """Return the actions that give Fast DDS room for images and let it forget, unless the user has chosen a profile."""
     if any(variable in os.environ for variable in PROFILE_VARIABLES):
         return []
     profile = str(Path(get_package_share_directory(PACKAGE)) / "config" / "fastdds.xml")
-    return [SetEnvironmentVariable(variable, profile) for variable in PROFILE_VARIABLES]
+    return [SetEnvironmentVariable(HEED_PROFILE, "1"), *(SetEnvironmentVariable(variable, profile) for variable in PROFILE_VARIABLES)]
 
 
 def _typed(executable: str, parameter: str, text: str) -> object:

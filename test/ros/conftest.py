@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ros_processes import Processes
+from ros_processes import Processes, remove_dead_segments
 from ros_robot import SPEC, save_map_of
 from ros_world import RosWorld
 
@@ -34,6 +34,7 @@ def processes(domain: int) -> Iterator[Processes]:
     group = Processes(domain)
     yield group
     group.close()
+    remove_dead_segments()
 
 
 @pytest.fixture(scope="session")

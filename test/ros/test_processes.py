@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from diagnostic_msgs.msg import DiagnosticArray
 from map_makers import empty_map, grow
 from rcl_interfaces.srv import GetParameters
+from ros_processes import remove_dead_segments
 from ros_world import RosWorld, wait_until
 from std_msgs.msg import Bool
 
@@ -115,3 +117,13 @@ def test_a_localizer_process_started_late_gets_the_whole_map_of_a_mapper_process
         return {value.key: value.value for value in found[-1].values}["codes"] if found else ""
 
     wait_until(lambda: codes() == str(len(map_code)), START_S)
+
+
+def test_shared_memory_of_the_dead_is_removed_and_that_of_the_living_stays(tmp_path) -> None:
+    for name in ("dead", "alive", "port9"):
+        (tmp_path / f"fastdds_{name}").touch()
+        (tmp_path / f"fastdds_{name}_el").touch()
+    with (tmp_path / "fastdds_alive_el").open("rb") as owner:
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        assert remove_dead_segments(tmp_path) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {f"fastdds_{name}" for name in ("alive", "alive_el", "port9", "port9_el")}
