@@ -15,13 +15,9 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.features import Encoder, Features
 from cl_localization.geometry import se3
-from cl_localization.geometry.pnp import robust_pose
+from cl_localization.geometry.camera import Camera
 from cl_localization.scene_coordinates.ace.head import AceHead, ClampSchedule, reprojection_loss
-
-THRESHOLD_PX = 10.0
-REFERENCE_WIDTH_PX = 640.0
-"""The threshold is given for images of this width and scales with it."""
-MAX_ITERATIONS = 1000
+from cl_localization.scene_coordinates.plain_pose import PlainPose, plain_pose
 
 
 @dataclass(frozen=True)
@@ -121,11 +117,8 @@ def one_cycle(progress: float) -> float:
     return end + (1 - end) * 0.5 * (1 + np.cos(np.pi * (progress - rise) / (1 - rise)))
 
 
-def localize_with_head(head: AceHead, features: Features, frame: Frame, seed: int = 0) -> tuple[np.ndarray | None, int]:
-    """Return world_T_cam (4, 4) of a frame whose features are known, or None, and how many features agree with it."""
+def localize_with_head(head: AceHead, features: Features, camera: Camera, seed: int = 0) -> PlainPose:
+    """Return the pose of an image whose features are known."""
     with torch.inference_mode():
         points_m = head(torch.from_numpy(features.descriptors)).numpy()
-    threshold_px = THRESHOLD_PX * frame.camera.width_px / REFERENCE_WIDTH_PX
-    keypoints_px = frame.camera.undistort(features.keypoints_px)
-    found = robust_pose(frame.camera.pinhole(), keypoints_px, points_m, threshold_px, MAX_ITERATIONS, seed)
-    return (None, 0) if found is None else (se3.inverse(found.cam_T_world), int(found.inliers.sum()))
+    return plain_pose(camera, features.keypoints_px, points_m, seed)

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from cl_localization.data.frame import Frame
-from cl_localization.geometry import se3
-from cl_localization.geometry.pnp import robust_pose
 from cl_localization.scene_coordinates.hscnet.network import CELL_PX, SUB_REGIONS, Prediction
 from cl_localization.scene_coordinates.hscnet.samples import cell_centres_px, image_tensor, prepared
-
-THRESHOLD_PX = 10.0
-REFERENCE_WIDTH_PX = 640.0
-"""The threshold is given for images of this width and scales with it."""
-MAX_ITERATIONS = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class DensePose:
-    """A pose from dense coordinates: world_T_cam (4, 4), None when no pose agrees with enough cells, and how many cells agree."""
-
-    world_T_cam: np.ndarray | None
-    inliers: int
-
+from cl_localization.scene_coordinates.plain_pose import PlainPose, plain_pose
 
 def scene_coordinates_m(prediction: Prediction, leaf_centres_m: Tensor | None = None) -> Tensor:
     """Return scene coordinates (B, 3, h, w) of a prediction.
@@ -50,10 +33,7 @@ def predict(network: torch.nn.Module, frame: Frame, width_px: int, leaf_centres_
     return small, coordinates_m[0].permute(1, 2, 0).cpu().numpy()
 
 
-def dense_pose(frame: Frame, coordinates_m: np.ndarray, seed: int = 0) -> DensePose:
+def dense_pose(frame: Frame, coordinates_m: np.ndarray, seed: int = 0) -> PlainPose:
     """Return the pose that most cells (h, w, 3) of a prepared frame agree with."""
-    camera = frame.camera
     cells_px = cell_centres_px(coordinates_m.shape[1] * CELL_PX, coordinates_m.shape[0] * CELL_PX).reshape(-1, 2)
-    threshold_px = THRESHOLD_PX * camera.width_px / REFERENCE_WIDTH_PX
-    found = robust_pose(camera.pinhole(), camera.undistort(cells_px), coordinates_m.reshape(-1, 3), threshold_px, MAX_ITERATIONS, seed)
-    return DensePose(None, 0) if found is None else DensePose(se3.inverse(found.cam_T_world), int(found.inliers.sum()))
+    return plain_pose(frame.camera, cells_px, coordinates_m.reshape(-1, 3), seed)

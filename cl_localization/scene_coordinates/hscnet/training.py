@@ -15,11 +15,12 @@ from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.scene_coordinates.hscnet import replay
-from cl_localization.scene_coordinates.hscnet.dense_pose import DensePose, dense_pose, predict
+from cl_localization.scene_coordinates.hscnet.dense_pose import dense_pose, predict
 from cl_localization.scene_coordinates.hscnet.losses import LossWeights, Target, replay_loss, supervised_loss
 from cl_localization.scene_coordinates.hscnet.network import HscNet, Prediction, ScrNet
 from cl_localization.scene_coordinates.hscnet.regions import RegionTree
 from cl_localization.scene_coordinates.hscnet.samples import Augmentation, Sample, make_sample, prepared, scene_points_m
+from cl_localization.scene_coordinates.plain_pose import PlainPose
 
 POLICIES: dict[str, AdmissionPolicy] = {
     "Random": Reservoir(), "Imgbal": ClassBalanced(), "CoverageS": CoverageScore(evict_redundant=False), "Redundant": CoverageScore()}
@@ -95,7 +96,7 @@ class DenseTrainer:
             sample = self._sample(scene, frame, augmented=True)
             self._step([self._supervised(sample, scene)] if sample.valid.any() else [], step, on_step)
 
-    def localize(self, frame: Frame) -> DensePose:
+    def localize(self, frame: Frame) -> PlainPose:
         """Return the pose of a frame. No scene is given: the network's own regions tell it."""
         small, coordinates_m = predict(self.network, frame, self.config.image_width_px, self.leaf_centres_m())
         return dense_pose(small, coordinates_m, self.config.seed)

@@ -76,9 +76,9 @@ def test_a_scene_is_learned_from_poses_alone_and_new_views_are_localized() -> No
     pose = look_at((0.1, 0.1, 0.3), (0.0, 0.1, 4.0))
     encoder.poses.append(pose)
     query = replace(frames[0], image=np.full_like(frames[0].image, len(frames)))
-    world_T_cam, inliers = localize_with_head(head, encoder.encode(query.image), query)
-    error_m, error_deg = se3.pose_error(world_T_cam, pose)
-    assert error_m < 0.3 and error_deg < 6 and inliers > 20
+    found = localize_with_head(head, encoder.encode(query.image), query.camera)
+    error_m, error_deg = se3.pose_error(found.world_T_cam, pose)
+    assert error_m < 0.3 and error_deg < 6 and found.inliers > 20
 
 
 def test_frames_without_poses_or_features_are_refused() -> None:
