@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 MODULES = {"composed": "composed", "localizer": "localizer_node", "mapper": "mapper_node", "sequence_player": "sequence_player_node"}
+END_S = 10.0
 
 
 class Processes:
@@ -57,10 +58,26 @@ class Processes:
         process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Kill what still runs."""
+        """End what still runs, kill what will not end, and print what each said, for the report of a test that failed.
+
+        A process that is killed leaves its shared memory behind.
+        """
         for process in self.started:
-            process.kill()
-            process.communicate()
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)
+        for process in self.started:
+            print(f"{process.args}: {_ended(process)}")
+
+
+def _ended(process: subprocess.Popen) -> str | None:
+    """End a process that was told to, and return what it said; nothing where that was read before."""
+    if process.stdout is not None and process.stdout.closed:
+        return None
+    try:
+        return process.communicate(timeout=END_S)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]
 
 
 def memory_bytes(process: subprocess.Popen) -> int:

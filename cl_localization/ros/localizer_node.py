@@ -53,6 +53,7 @@ class LocalizerNode(ManagedNode):
         self._worker = Worker(self._diagnostics.timed(self._localize), self.report, "localizer",
                               begin=lambda: settle_worker(self), turn=self.turn)
         self.active.callback(self._worker.stop)
+        self._tf.wait_while(self.active)
         self._use_config()
         self._tracking.forget("the node starts")
         self._images = ImageSource(self, self.config.images, "off", self._on_image)

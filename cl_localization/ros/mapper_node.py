@@ -60,6 +60,7 @@ class MapperNode(ManagedNode):
         self._diagnostics = NodeDiagnostics(self)
         self._worker = Worker(self._diagnostics.timed(self._learn), self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
+        self._tf.wait_while(self.active)
         self._poses = make_pose_source(self, self._tf.lookup, config.frames, config.poses)
         self.active.callback(self._poses.close)
         self._corrections = PoseCorrections(self, self._worker.run, lambda *poses: self._mapper.correct(*poses), self._tf.lookup.at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Callable
 
@@ -37,8 +38,12 @@ class TfLookup:
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """End waiting lookups; later ones do not wait."""
+        """End waiting lookups; later ones do not wait until `resume`."""
         self._stop.set()
+
+    def resume(self) -> None:
+        """Wait again for what is not there yet."""
+        self._stop.clear()
 
     def at(self, target: str, source: str, stamp: TimeMessage, wait: bool = True) -> np.ndarray:
         """Return target_T_source (4, 4) at a stamp.
@@ -158,6 +163,11 @@ class Tf:
     def clear(self) -> None:
         """Forget all that is not static: time has jumped back, and what is in the buffer belongs to another time."""
         self._buffer.clear()
+
+    def wait_while(self, active: ExitStack) -> None:
+        """Have lookups wait from now until `active` closes: push this after the worker that looks up, and it ends before it is joined."""
+        self.lookup.resume()
+        active.callback(self.lookup.stop)
 
     def close(self) -> None:
         """End waiting lookups, stop listening and sending."""

@@ -40,7 +40,7 @@ class Worker(Generic[Item]):
         self._items: deque[Item] = deque(maxlen=1)
         self._tasks: deque[tuple[Callable[[], Any], Future]] = deque()
         self._wake = threading.Condition()
-        self._stopping = False
+        self._stopping, self._given_up = False, False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -73,13 +73,17 @@ class Worker(Generic[Item]):
         return future
 
     def stop(self, timeout_s: float = 1.5) -> bool:
-        """Finish the work at hand and the tasks that wait, drop items, and join. Return whether the thread ended in time."""
+        """Finish the work at hand and the tasks that wait, drop items, and join. Return whether the thread ended in time.
+
+        Of one that did not, no more is heard: what it works with may be gone by then.
+        """
         with self._wake:
             self._stopping = True
             self._items.clear()
             self._wake.notify()
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        self._given_up = self._thread.is_alive()
+        return not self._given_up
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for something to do; None when there is nothing and the worker stops."""
@@ -104,7 +108,8 @@ class Worker(Generic[Item]):
             try:
                 self._process(item)
             except Exception as error:  # the thread must outlive whatever one image does to it; the node reports it
-                self._on_error(error)
+                if not self._given_up:
+                    self._on_error(error)
             self.processed += 1
 
 

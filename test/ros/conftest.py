@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ from ros_robot import SPEC, save_map_of
 from ros_world import RosWorld
 
 
-@pytest.fixture(scope="session")
+DOMAINS = itertools.count(os.getpid())
+
+
+@pytest.fixture
 def domain() -> int:
-    """A ROS domain that no other test run on this machine is likely to use."""
-    return 1 + os.getpid() % 100
+    """A ROS domain that no other test run on this machine is likely to use, nor the tests before: what they killed is not met again."""
+    return 1 + next(DOMAINS) % 100
 
 
 @pytest.fixture

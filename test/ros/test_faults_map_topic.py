@@ -14,6 +14,7 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from map_makers import assert_same_map, empty_map, grow
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_faults import Relay
 from ros_processes import Processes
 from ros_world import RosWorld, wait_until
@@ -30,6 +31,7 @@ from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
 from cl_localization.scene_coordinates.map_file import save_map
 
 START_S = 60.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 LEASE_S = 40.0
 
 
@@ -180,7 +182,7 @@ def test_a_mapper_that_was_killed_and_started_again_is_followed_within_the_lease
 
 def follow_through_kills(ros: RosWorld, processes: Processes, frames: int, kills: int, rate: float) -> str:
     """Kill and restart a localizer process while a mapper process learns and a fifth of the messages is lost; return the figures."""
-    diagnoses, done = Diagnoses(ros), ros.heard(Bool, "/sequence_player/done")
+    diagnoses, done = Diagnoses(ros), ros.heard(Bool, "/sequence_player/done", LATCHED)
     relay = Relay(ros.node, MapCodeMessage, "map_code", "spoiled", MAP_QOS, history=HISTORY)
     relay.spoil.drop = 0.2
     processes.start("mapper", "-p", "poses.source:=pose", "-r", "pose:=ground_truth", "-p", "encoder.max_keypoints:=500")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
+from ros_world import RosWorld
 from tf2_ros import Buffer
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import transform_message
 from cl_localization.ros.node_config import FramesConfig
-from cl_localization.ros.tf import ODOMETRY_GRACE_S, RobotFrames, TfLookup
+from cl_localization.ros.tf import ODOMETRY_GRACE_S, RobotFrames, Tf, TfLookup
+from cl_localization.ros.worker import Worker
 
 BASE_T_CAM = np.array([[0, 0, 1, 0.1], [-1, 0, 0, 0], [0, -1, 0, 0.9], [0, 0, 0, 1.0]])
 STAMP = Time(sec=100, nanosec=500_000_000)
@@ -71,6 +74,20 @@ def test_a_stopped_lookup_does_not_wait() -> None:
     lookup.stop()
     with pytest.raises(RosError, match="tf odom"):
         lookup.at("odom", "base_link", STAMP)
+
+
+def test_a_waiting_lookup_ends_when_the_node_is_deactivated_and_waits_again_when_it_is_activated(ros: RosWorld) -> None:
+    tf, errors, in_time = Tf(ros.node, FramesConfig(tf_wait_s=5.0)), [], []
+    for _ in range(2):
+        active, waiting = ExitStack(), threading.Event()
+        worker = Worker(lambda item: (waiting.set(), tf.lookup.at("odom", "base_link", STAMP)), errors.append)
+        active.callback(lambda: in_time.append(worker.stop(2.0)))
+        tf.wait_while(active)
+        worker.offer(0)
+        assert waiting.wait(5) and not errors[len(in_time):]
+        active.close()
+    assert in_time == [True, True] and all("tf odom -> base_link" in str(error) for error in errors)
+    tf.close()
 
 
 def test_with_odometry_the_map_carries_odom() -> None:

@@ -114,3 +114,18 @@ def test_a_worker_that_hangs_is_given_up_at_the_deadline() -> None:
     assert not worker.stop(0.05)
     gate.open.set()
     assert worker.stop(5)
+
+
+def test_of_a_worker_that_did_not_end_in_time_no_more_is_heard() -> None:
+    gate, errors = Gate(), []
+
+    def work(item: int) -> None:
+        gate(item)
+        raise RosError("publisher", "must live")
+
+    worker = Worker(work, errors.append)
+    worker.offer(0)
+    assert gate.entered.wait(5)
+    assert not worker.stop(0.01)
+    gate.open.set()
+    assert worker.stop(5) and errors == []
