@@ -6,12 +6,16 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from typing import Iterator
+from functools import partial
+from typing import Callable, Iterator, TypeVar
 
 import faiss
 import torch
 
 from cl_localization.ros.managed_node import ManagedNode
+from cl_localization.ros.spare_time import SpareTime, can_be_told
+
+Item = TypeVar("Item")
 
 MAX_NICENESS = 19
 PATIENCE_S = 0.5
@@ -36,6 +40,15 @@ def settle_worker(node: ManagedNode, niceness: int = 0) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(present + niceness, MAX_NICENESS))
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)  # holds for the calling thread only
+
+
+def in_spare_time(node: ManagedNode, work: Callable[[Item], None], niceness: int) -> Callable[[Item], None]:
+    """Return `work` done in time that nobody else wants, as long as there is some, for a node that gives way to others."""
+    if niceness == 0 or node.shares_process or not can_be_told():
+        return work
+    spare_time = SpareTime(partial(settle_worker, node, niceness))
+    node.active.callback(spare_time.close)
+    return spare_time.wrapped(work)
 
 
 class Turns:

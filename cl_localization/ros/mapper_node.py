@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from std_srvs.srv import SetBool, Trigger
@@ -10,7 +11,7 @@ from std_srvs.srv import SetBool, Trigger
 from cl_localization.errors import LocalizationError
 from cl_localization.features.shared import shared_encoder
 from cl_localization.mapper import Mapper
-from cl_localization.ros.cpu import settle_worker
+from cl_localization.ros.cpu import in_spare_time, settle_worker
 from cl_localization.ros.diagnostics import NodeDiagnostics
 from cl_localization.ros.image_source import ImageBundle, ImageSource
 from cl_localization.ros.managed_node import ManagedNode
@@ -43,6 +44,7 @@ class MapperNode(ManagedNode):
 
     def set_up(self) -> None:
         """Load the encoder and the map to resume, make publishers."""
+        self._settle = partial(settle_worker, self, self.config.niceness)
         self._encoder = shared_encoder(self.config.encoder)
         self._learning = self.config.learning
         self._tf = Tf(self, self.config.frames)
@@ -58,7 +60,8 @@ class MapperNode(ManagedNode):
         """Subscribe, and offer the services that need the worker."""
         config = self.config
         self._diagnostics = NodeDiagnostics(self)
-        self._worker = Worker(self._diagnostics.timed(self._learn), self.report, "mapper", begin=self._settle, turn=self.turn)
+        learn = in_spare_time(self, self._learn, self.config.niceness)
+        self._worker = Worker(self._diagnostics.timed(learn), self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
         self._tf.wait_while(self.active)
         self._poses = make_pose_source(self, self._tf.lookup, config.frames, config.poses)
@@ -76,10 +79,6 @@ class MapperNode(ManagedNode):
         self.every(config.diagnostics_period_s, self._on_diagnostics)
         if config.autosave_period_s:
             self.every(config.autosave_period_s, lambda: self._saver.autosave(self._mapper.map_code))
-
-    def _settle(self) -> None:
-        """Make a thread that learns or saves give way to whoever localizes."""
-        settle_worker(self, self.config.niceness)
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
         self._use(load_map(request.path, self._encoder.name, self.config.map_code))

@@ -88,8 +88,8 @@ class MapperNodeConfig(VisionNodeConfig, MapperConfig):
     """All parameters of the node `mapper`."""
 
     learning: bool = option(True, "Learn from the start; ~/set_learning changes it.")
-    niceness: int = option(10, "Added to the niceness of the thread that learns, so that localizing goes first; 0 in one process with it.",
-                           0, 19)
+    niceness: int = option(10, "Added to the niceness of the thread that learns, so that localizing goes first; above 0 it takes only time "
+                           "that nobody wants while there is some. Without effect in one process with the localizer.", 0, 19)
     depth_images: str = option("auto", "`on` waits for a depth image with every image, `auto` does while somebody publishes depth.",
                         choices=("auto", "on", "off"))
     save_on_shutdown: bool = option(True, "Save the map to map_file when the node ends, if it has changed.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import faiss
@@ -15,7 +16,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not here: run scripts/test")
 
 from ros_world import wait_until
 
-from cl_localization.ros.cpu import Turns, settle_worker
+from cl_localization.ros.cpu import Turns, in_spare_time, settle_worker
 
 
 def node(threads: int = 0, shares_process: bool = False) -> SimpleNamespace:
@@ -109,3 +110,12 @@ def test_an_error_in_a_turn_ends_it() -> None:
     after = Player(turns.second)
     wait_until(after.working.is_set, 5)
     after.leave.set()
+
+
+@pytest.mark.parametrize("niceness, shares_process, expected", [
+    (10, False, True), (0, False, False), (10, True, False)], ids=["gives way", "does not", "takes turns"])
+def test_only_who_gives_way_to_other_processes_works_in_spare_time(niceness, shares_process, expected) -> None:
+    active, work = ExitStack(), threading.Event().set
+    one = SimpleNamespace(active=active, **vars(node(shares_process=shares_process)))
+    assert (in_spare_time(one, work, niceness) is not work) == expected
+    active.close()
