@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 from typing import Callable
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import LocalizationError, MapError, RosError
 from cl_localization.mapper import MappingResult
+from cl_localization.ros.save_schedule import SaveSchedule
 from cl_localization.ros.worker import Worker
 from cl_localization.scene_coordinates.map_code import MapCode
 from cl_localization.scene_coordinates.map_delta import MapDelta
@@ -26,19 +28,22 @@ class MapSaver:
         problem: why the map that was last to be saved to map_file is not there; empty when it is.
         saved_version: version of the map in map_file, as far as it is this map.
         saved_id: identity of that map.
+        schedule: when to call `autosave`.
     """
 
     def __init__(self, map_file: str, every_keyframes: int, copy: Callable[[bool], Future], report: Callable[[Exception], None],
-                 begin: Callable[[], None] = lambda: None) -> None:
+                 begin: Callable[[], None] = lambda: None, period_s: float = 0.0) -> None:
         """Start the thread.
 
         Args:
             map_file: where the map is saved to by itself, and when told without a path; empty for nowhere.
-            every_keyframes: save after this many new keyframes; 0 leaves it to calls of `autosave`.
+            every_keyframes: save after this many new keyframes; 0 leaves it to the period.
             copy: has the mapper's worker make a `MapDelta` of all of the map; True after a last refinement.
             report: gets what went wrong when nobody waits for it.
             begin: called once in the thread, before all work.
+            period_s: longest time of learning that a kill may lose; 0 leaves it to the keyframes.
         """
+        self.schedule = SaveSchedule(period_s)
         self.problem, self.saved_version, self.saved_id = "", 0, ""
         self._store = MapStore(map_file) if map_file else None
         self._every_keyframes, self._copy, self._report = every_keyframes, copy, report
@@ -76,11 +81,18 @@ class MapSaver:
     def copied(self) -> None:
         """Worker: the copy that was asked for was made just now."""
         self._learned_at_copy = self._learned
+        self.schedule.copied()
+
+    def autosave_when_due(self, map_code: MapCode) -> None:
+        """Save to map_file if there is one, the map has changed, and it is time."""
+        if self.schedule.is_due:
+            self.autosave(map_code)
 
     def autosave(self, map_code: MapCode) -> None:
         """Save to map_file if there is one and the map has changed; failures are reported, and it is tried again next time."""
         if self._store and not self._has(map_code):
             self._tried_learned = self._learned
+            self.schedule.copied()  # so to say: the worker makes the copy as soon as it can, and that is noted then
             self._writer.offer(None)
 
     def _has(self, map_code: MapCode) -> bool:
@@ -111,7 +123,10 @@ class MapSaver:
 
     def _write(self, store: MapStore, refine: bool = False) -> int:
         """Writer: save a copy made now."""
-        return self._saved(store, self._copy(refine).result())
+        began_s = time.monotonic()
+        size = self._saved(store, self._copy(refine).result())
+        self.schedule.saved(time.monotonic() - began_s)
+        return size
 
     def _saved(self, store: MapStore, snapshot: MapDelta) -> int:
         learned = self._learned_at_copy

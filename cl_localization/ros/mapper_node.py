@@ -51,7 +51,8 @@ class MapperNode(ManagedNode):
         self.configured.callback(self._tf.close)
         self._outputs, self._digest = MapperOutputs(self), MapDigest()
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
-                               lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle)
+                               lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
+                               self.config.autosave_period_s)
         self.configured.callback(self._saver.close)
         map_code, problem = self._saver.load(self._encoder.name, self.config.map_code) if self.config.resume else (None, "")
         self._use(map_code, problem)
@@ -77,8 +78,7 @@ class MapperNode(ManagedNode):
         self.every(max(config.map_code_period_s, 0.01), lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
         self.every(SHOW_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
         self.every(config.diagnostics_period_s, self._on_diagnostics)
-        if config.autosave_period_s:
-            self.every(config.autosave_period_s, lambda: self._saver.autosave(self._mapper.map_code))
+        self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
         self._use(load_map(request.path, self._encoder.name, self.config.map_code))
