@@ -27,8 +27,9 @@ WARM_UP_S = 4.0
 MAPPED_FRAMES, SHOWN_FRAMES = 100, 240
 SOAK_BUDGET_MB, SOAK_SETTLE_S, SOAK_ROWS = 8.0, 30.0, 10
 S_PER_MIN = 60.0
-HEADERS_LOAD = ("localizer", "images [Hz]", "served [Hz]", "latency p50 [ms]", "p95 [ms]", "p95 over alone", "learned [Hz]")
+HEADERS_LOAD = ("localizer", "learned from", "images [Hz]", "served [Hz]", "latency p50 [ms]", "p95 [ms]", "p95 over alone", "learned [Hz]")
 HEADERS_SOAK = ("minute", "mapper [MB]", "localizer [MB]", "latency p50 [ms]", "p95 [ms]")
+LEARNS = {"all": "every image", "new": "new views"}
 NAMES = {"none": "alone", "process": "mapper in a process of its own", "composed": "mapper in the same process"}
 
 
@@ -48,17 +49,19 @@ def house(seed: int, hz: float, size: str = "640x480", mapped: int = MAPPED_FRAM
 
 
 def load_table(seed: int, seconds: float) -> BenchTable:
-    """Measure `seconds` of localizing alone, beside a mapper that learns from every image, and in one process with it."""
-    from cl_localization.ros.load_bench import MAPPERS, run_load
+    """Measure `seconds` of localizing alone, beside a mapper that learns, and in one process with it."""
+    from cl_localization.ros.load_bench import LEARNING, MAPPERS, run_load
 
     with house(seed, LOAD_RATES_HZ[0]) as shown:
-        runs = [(mapper, hz) for hz in LOAD_RATES_HZ for mapper in MAPPERS]
-        outcomes = [run_load(mapper, replace(shown, hz=hz), WARM_UP_S, seconds) for mapper, hz in tracked(runs, len(runs), "load")]
+        runs = [(mapper, learns, hz) for hz in LOAD_RATES_HZ for mapper in MAPPERS
+                for learns in (LEARNING if mapper != "none" else ("all",))]
+        outcomes = [run_load(mapper, learns, replace(shown, hz=hz), WARM_UP_S, seconds)
+                    for mapper, learns, hz in tracked(runs, len(runs), "load")]
     alone = {outcome.hz: outcome.latency_ms(95) for outcome in outcomes if outcome.mapper == "none"}
     rows = [load_row(outcome, outcome.latency_ms(95) / alone[outcome.hz]) for outcome in outcomes]
     worst = max(outcome.latency_ms(95) / alone[outcome.hz] for outcome in outcomes)
     sentence = f"With the mapper learning, 95 % of the poses come within {worst:.2f} times the time without, or sooner."
-    results = [{"mapper": outcome.mapper, "images_hz": outcome.hz, "served_hz": outcome.served_hz,
+    results = [{"mapper": outcome.mapper, "learns": outcome.learns, "images_hz": outcome.hz, "served_hz": outcome.served_hz,
                 "learned_hz": outcome.learned_hz, "latency_ms_p50": finite(outcome.latency_ms(50)),
                 "latency_ms_p95": finite(outcome.latency_ms(95))}
                for outcome in outcomes]
@@ -67,7 +70,8 @@ def load_table(seed: int, seconds: float) -> BenchTable:
 
 def load_row(outcome: LoadOutcome, ratio: float) -> tuple[str, ...]:
     """Return one row, in the order of `HEADERS_LOAD`."""
-    return (NAMES[outcome.mapper], f"{outcome.hz:g}", f"{outcome.served_hz:.1f}", f"{outcome.latency_ms(50):.0f}",
+    learns = "-" if outcome.mapper == "none" else LEARNS[outcome.learns]
+    return (NAMES[outcome.mapper], learns, f"{outcome.hz:g}", f"{outcome.served_hz:.1f}", f"{outcome.latency_ms(50):.0f}",
             f"{outcome.latency_ms(95):.0f}", f"{ratio:.2f}", f"{outcome.learned_hz:.1f}")
 
 

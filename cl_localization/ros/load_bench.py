@@ -23,6 +23,8 @@ PAUSE_S = 0.2
 MAPPERS = ("none", "process", "composed")
 LEARN_EVERYTHING = {"poses.source": "pose", "keyframes.min_translation_m": 0.0, "keyframes.min_rotation_deg": 0.0}
 """Every image that the mapper gets to is a keyframe: the heaviest learning there is, for as long as wanted."""
+LEARNING = {"all": LEARN_EVERYTHING, "new": {"poses.source": "pose"}}
+"""What the mapper learns from: every image, or those that show something new, as it does by default."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class LoadOutcome:
 
     Attributes:
         mapper: `none`, `process` (of its own) or `composed` (in the localizer's).
+        learns: key of `LEARNING`.
         hz: images a second that were sent.
         served_hz: poses a second that came.
         learned_hz: images a second that the mapper learned from.
@@ -56,6 +59,7 @@ class LoadOutcome:
     """
 
     mapper: str
+    learns: str
     hz: float
     served_hz: float
     learned_hz: float
@@ -115,18 +119,18 @@ class PlayedNodes:
                 if since_ns <= stamp < until_ns}
 
 
-def run_load(mapper: str, shown: Shown, warm_up_s: float, duration_s: float) -> LoadOutcome:
+def run_load(mapper: str, learns: str, shown: Shown, warm_up_s: float, duration_s: float) -> LoadOutcome:
     """Run the nodes and return what came out after the warm-up.
 
     Raises:
         RosError: a node that does not start or ends by itself.
     """
     with PlayedNodes(shown) as played:
-        played.start(mapper, LEARN_EVERYTHING)
+        played.start(mapper, LEARNING[learns])
         played.wait(warm_up_s)
         since_ns, learned = time.time_ns(), played.seen.mapping.frames_processed
         played.wait(duration_s)
         until_ns = time.time_ns()
         latencies_ms = played.latencies_ms(since_ns, until_ns)
         passed_s, learned = (until_ns - since_ns) / NANOSECONDS, played.seen.mapping.frames_processed - learned
-        return LoadOutcome(mapper, shown.hz, len(latencies_ms) / passed_s, learned / passed_s, list(latencies_ms.values()))
+        return LoadOutcome(mapper, learns, shown.hz, len(latencies_ms) / passed_s, learned / passed_s, list(latencies_ms.values()))

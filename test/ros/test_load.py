@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 
 import pytest
 
@@ -20,15 +21,17 @@ from cl_localization.ros.localizer_node import LocalizerNode
 from cl_localization.ros.soak_bench import SoakOutcome, run_soak
 
 FLOOD, SLOW_S = 40, 0.3
+MAX_BEHIND = 8
+"""A backlog would make the last images of a flood some fifteen behind the newest; a busy machine alone delays them by a few."""
 
 
 def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ros, room, room_map, frames, monkeypatch) -> None:
     robot, worked_on, original = Robot(ros, room), [], Localizer.localize
 
     def slow(localizer: Localizer, frame):
-        newest_ns = max(robot.shown)
+        newest_ns = max(list(robot.shown))
         found = original(localizer, frame)
-        wait_until(lambda: max(robot.shown) > newest_ns + SLOW_S * 1e9 or len(robot.shown) >= FLOOD, 60)
+        wait_until(lambda: max(list(robot.shown)) > newest_ns + SLOW_S * 1e9 or len(robot.shown) >= FLOOD, 60)
         worked_on.append((newest_ns, frame.stamp_ns))
         return found
 
@@ -40,11 +43,11 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
     robot.show_until(frames, lambda: len(robot.shown) >= max(FLOOD, shown_before + FLOOD // 2), 60)
     last_ns = max(robot.shown)
     monkeypatch.undo()
-    wait_until(lambda: any(stamp_ns(status.header.stamp) == last_ns for status in statuses), 30)
+    robot.show_until(frames, lambda: any(stamp_ns(status.header.stamp) >= last_ns for status in statuses), 60)
     stamps = [stamp_ns(status.header.stamp) for status in statuses]
     assert stamps == sorted(stamps) and worked_on
     shown = sorted(robot.shown)
-    assert all(shown.index(newest) - shown.index(taken) <= 3 for newest, taken in worked_on), "an old image was served"
+    assert all(shown.index(newest) - shown.index(taken) <= MAX_BEHIND for newest, taken in worked_on), "an old image was served"
     values = wait_until(lambda: [values for values in ({entry.key: entry.value for entry in array.status[0].values} for array in arrays)
                                  if int(values.get("dropped", 0)) > 0])[-1]
     assert float(values["dropped [Hz]"]) > 0 and int(values["waiting"]) <= 1
@@ -53,14 +56,14 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
 
 def test_nodes_alone_beside_a_mapper_and_composed_serve_poses() -> None:
     with house(3, 10.0, "160x120", mapped=60, shown=30) as shown:
-        outcomes = [run_load(mapper, shown, 0.5, 3.0) for mapper in ("none", "process", "composed")]
+        outcomes = [run_load(mapper, "all", shown, 0.5, 3.0) for mapper in ("none", "process", "composed")]
     assert all(outcome.served_hz > 0 and outcome.latency_ms(50) <= outcome.latency_ms(95) for outcome in outcomes)
     assert outcomes[0].learned_hz == 0 and outcomes[1].learned_hz > 0 and outcomes[2].learned_hz > 0
     assert load_row(outcomes[1], 1.5)[0] == "mapper in a process of its own"
 
 
 def test_a_run_without_poses_has_no_latency() -> None:
-    assert LoadOutcome("none", 10.0, 0.0, 0.0, []).latency_ms(50) != LoadOutcome("none", 10.0, 0.0, 0.0, []).latency_ms(50)
+    assert math.isnan(LoadOutcome("none", "all", 10.0, 0.0, 0.0, []).latency_ms(50))
 
 
 def soaked(size: str, budget_mb: float, settle_s: float, duration_s: float) -> SoakOutcome:
