@@ -161,10 +161,22 @@ class TriangulationConfig(Config):
                                               "wide image].", 0.1, 50)
     min_views: int = option(2, "Views in which a point must have been seen.", 2, 50)
     max_views: int = option(400, "Newest keyframes whose features are remembered for matching.", 2, 100000)
+    learning_steps: int = option(0, "Steps of learning on from kept keyframes after a sequence; what does harm is undone.", 0, 10000)
     pose_rotation_sigma_deg: float = option(0.5, "How exact the given orientations are; they are adjusted within this [deg].",
                                             0.0001, 45)
     pose_position_sigma_share: float = option(0.01, "How exact the given positions are, as a share of the median distance of "
                                               "points; they are adjusted within this.", 1e-6, 1)
+
+
+@dataclass(frozen=True)
+class PlaceLearningConfig(Config):
+    """Learning from places that the robot comes back to."""
+
+    learn_ms: float = option(0.0, "Time for learning keyframe descriptors from revisits, whenever an image shows nothing new; 0 is off "
+                             "[ms].", 0, 10000)
+    revisits: int = option(1000, "Revisits remembered.", 50, 1_000_000)
+    min_confirmed: int = option(30, "Codes that a keyframe must confirm to count as a revisit.", 1, 100000)
+    seed: int = option(0, "Seed of what is drawn.", 0, 2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -177,6 +189,7 @@ class MapperConfig(Config):
     map_code: MapCodeConfig = section(MapCodeConfig)
     depth: DepthConfig = section(DepthConfig)
     triangulation: TriangulationConfig = section(TriangulationConfig)
+    places: PlaceLearningConfig = section(PlaceLearningConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -203,12 +216,49 @@ class PoseConfig(Config):
 
 
 @dataclass(frozen=True)
+class PlaceIndexConfig(Config):
+    """Places of a map, searched live with the last few images."""
+
+    sequence_length: int = option(10, "Images that are matched together.", 1, 1000)
+    min_speed_ratio: float = option(0.5, "Least keyframes passed for one image.", 0.01, 100)
+    max_speed_ratio: float = option(2.0, "Most keyframes passed for one image.", 0.01, 100)
+    speed_steps: int = option(13, "Speed ratios tried between these.", 1, 100)
+    shortlist: int = option(256, "Keyframes most like an image that are considered.", 1, 100000)
+    places: int = option(5, "Places returned.", 1, 1000)
+    min_travel_m: float = option(0.0, "Images from less far apart than this are not matched, where the way travelled is known [m].", 0, 100)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_speed_ratio > self.max_speed_ratio:
+            raise ConfigError("option min_speed_ratio", f"must not be larger than max_speed_ratio, {self.max_speed_ratio:g}",
+                              self.min_speed_ratio)
+
+
+@dataclass(frozen=True)
+class PlaceConfig(PlaceIndexConfig):
+    """Places in the localizer: recognised from the last images, searched before the rest of the map."""
+
+    sequence_length: int = option(5, "Images that are matched together.", 1, 1000)
+    enabled: bool = option(True, "Recognise places, where the map's keyframes have descriptors.")
+    search_first: int = option(2, "Places whose neighbourhood is searched before all of the map, one half by the last images together, the "
+                               "other by the newest alone; 0 searches all at once.", 0, 100)
+    enough_support: float = option(100.0, "A pose found near them with less support than this is compared with one of all of the map; "
+                                   "see pose.min_support.", 0, 100000)
+    min_travel_m: float = option(0.03, "Images from less far apart than this, turns included, are not matched, where the odometry is "
+                                 "known [m].", 0, 100)
+
+
+@dataclass(frozen=True)
 class LocalizerConfig(Config):
     """Everything the localizer can be told."""
 
-    regressor: str = option("nearest", "How features get their scene coordinates.", choices=("nearest",))
+    regressor: str = option("nearest", "How features get their scene coordinates: those of the nearest code, or by a trained network that "
+                            "attends to the codes the search proposes.", choices=("nearest", "attention"))
+    regressor_weights: str = option("", "Weights file (safetensors) of the attention regressor; empty takes those that come with the "
+                                    "package, for maps of XFeat.")
     encoder: EncoderConfig = section(EncoderConfig)
     pose: PoseConfig = section(PoseConfig)
+    place: PlaceConfig = section(PlaceConfig)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Iterator
 
 import numpy as np
 
@@ -12,10 +13,13 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, Features, make_encoder
 from cl_localization.geometry import se3
+from cl_localization.place_recognition.place_index import Place
+from cl_localization.places import MapPlaces, Recognition
 from cl_localization.scene_coordinates.acceptance import PoseEvidence, reason_to_reject
+from cl_localization.scene_coordinates.code_regions import CodeRegions
 from cl_localization.scene_coordinates.map_code import MapCode
 from cl_localization.scene_coordinates.pose_estimation import CameraPose, PoseEstimator
-from cl_localization.scene_coordinates.regressor import NearestRegressor
+from cl_localization.scene_coordinates.regressor import NearestRegressor, make_regressor
 
 
 @dataclass(eq=False)
@@ -32,6 +36,8 @@ class Localization:
         reprojection_error_px: median over the inliers.
         inlier_keypoints_px, inlier_points_m: the inliers, (I, 2) in the image as it came and (I, 3).
         scene: the scene most inliers belong to.
+        place: of the pose if it is accepted, else the one that this image and those before it look most like; None for none.
+        place_check: whether the place that the images look like agrees with the accepted pose; empty when one of them is unsure.
         timings_s: seconds by step.
     """
 
@@ -48,6 +54,8 @@ class Localization:
     inlier_keypoints_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     inlier_points_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     scene: str = ""
+    place: Place | None = None
+    place_check: str = ""
     timings_s: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -57,13 +65,14 @@ class Localization:
 
 
 class Localizer:
-    """Finds the pose of images in a map, each by itself, without an initial guess."""
+    """Finds the pose of images in a map, each by itself, without an initial guess; those before only say where to search first."""
 
     def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(), encoder: Encoder | None = None) -> None:
         """Make a localizer for a map.
 
         Raises:
             MapError: the map was made by another encoder.
+            ConfigError, EncoderError: see `make_regressor`.
         """
         self.config = config
         self.encoder = encoder or make_encoder(config.encoder)
@@ -78,7 +87,9 @@ class Localizer:
         if (map_code.encoder, map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder, "map again")
         self.map_code = map_code
-        self._estimator = PoseEstimator(map_code, NearestRegressor(map_code), self.config.pose)
+        self._everywhere = PoseEstimator(map_code, make_regressor(map_code, self.config), self.config.pose)
+        self._places = MapPlaces(map_code, self.config.place)
+        self._regions = CodeRegions(map_code) if self.config.regressor == "nearest" else None
 
     def localize(self, frame: Frame) -> Localization:
         """Return the pose of a frame, and whether to trust it.
@@ -91,9 +102,33 @@ class Localizer:
         started = time.perf_counter()
         features = self.encoder.encode(frame.image)
         encoded = time.perf_counter()
-        pose = self._estimator.estimate(features, frame.camera)
-        localization = self._judged(frame, features, pose)
-        localization.timings_s = {"encode": encoded - started, **pose.timings_s}
+        recognition = self._places.recognize(features, frame.odom_T_cam)
+        timings_s = {"encode": encoded - started, "place": time.perf_counter() - encoded}
+        found = []
+        for estimator in self._estimators(recognition):
+            pose = estimator.estimate(features, frame.camera)
+            timings_s = {step: timings_s.get(step, 0.0) + pose.timings_s.get(step, 0.0) for step in {**timings_s, **pose.timings_s}}
+            found.append(self._judged(frame, features, pose))
+            if found[-1].accepted and found[-1].support >= self.config.place.enough_support:
+                break
+        localization = max(reversed(found), key=lambda one: (one.accepted, one.support))
+        localization.timings_s = timings_s
+        return self._placed(localization, recognition)
+
+    def _estimators(self, recognition: Recognition) -> Iterator[PoseEstimator]:
+        """Yield the search around the best places where that is less than everything, then the search of everything."""
+        near = self._regions.around(recognition.keyframes) if self._regions and len(recognition.keyframes) else None
+        if near is not None:
+            yield PoseEstimator(self.map_code, NearestRegressor(self.map_code, near), self.config.pose)
+        yield self._everywhere
+
+    def _placed(self, localization: Localization, recognition: Recognition) -> Localization:
+        """Say which place it is, and whether what the images look like speaks against the pose."""
+        localization.place = recognition.places[0] if recognition.places else None
+        if localization.accepted:
+            localization.place = self._places.place_at(localization.scene, localization.world_T_cam)
+            contradiction = self._places.contradiction(recognition, localization.scene, localization.world_T_cam)
+            localization.place_check = "" if contradiction is None else contradiction or "agrees"
         return localization
 
     def _judged(self, frame: Frame, features: Features, pose: CameraPose) -> Localization:

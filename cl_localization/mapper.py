@@ -13,6 +13,8 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, MapError
 from cl_localization.features import Encoder, make_encoder
 from cl_localization.geometry import se3
+from cl_localization.place_learning import PlaceLearner
+from cl_localization.place_recognition.whole_image import place_descriptor
 from cl_localization.scene_coordinates.depth_mapper import DepthMapper
 from cl_localization.scene_coordinates.map_code import MapCode
 from cl_localization.scene_coordinates.pose_correction import corrected_keyframes
@@ -65,6 +67,7 @@ class Mapper:
         self.use_scene(config.scene)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
+        self._places = PlaceLearner(self.map_code, config.places)
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -91,15 +94,18 @@ class Mapper:
         has_depth = frame.depth_m is not None and bool(np.any(frame.depth_m > 0))
         policy = self._policy if has_depth else self._policy_without_depth
         if not policy.is_new_view(world_T_cam, self.map_code.keyframe_poses_of(self._scene)):
+            self._places.learn()
             return self._result("seen from here before", started)
         features = self.encoder.encode(frame.image)
         view = View.of(-1, world_T_cam, frame.camera, features, self._scene)
         factor = variance_factor(self.map_code, view, APART_DEG if has_depth else 0.0)
-        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor)
+        looks = place_descriptor(features.descriptors)
+        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor, self._places.kept(looks))
         if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m)
         else:
             inserted, merged = self._without_depth.add(view)
+        self._places.saw(keyframe, looks, merged)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         return self._result("new view", started, inserted, merged, evicted, keyframe)

@@ -14,7 +14,7 @@ from cl_localization.errors import ConfigError
 
 UNITS = ("_m", "_deg", "_mb", "_s", "_hz", "_ms")
 LEAVES = {name: (value, spec) for config in (MapperConfig(), LocalizerConfig()) for name, value, spec in flatten(config)}
-NUMBERS = {name: leaf for name, leaf in LEAVES.items() if isinstance(leaf[0], (int, float))}
+NUMBERS = {name: leaf for name, leaf in LEAVES.items() if isinstance(leaf[0], (int, float)) and not isinstance(leaf[0], bool)}
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from core_makers import PointScene, SceneEncoder, look_at, unit_vectors
 
-from cl_localization.config import EncoderConfig, LocalizerConfig, MapCodeConfig, PoseConfig
+from cl_localization.config import EncoderConfig, LocalizerConfig, MapCodeConfig, PlaceConfig, PoseConfig
 from cl_localization.errors import EncoderError, MapError
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import inverse, pose_error, transform
 from cl_localization.localizer import Localizer
+from cl_localization.place_recognition.whole_image import place_descriptor
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
+from cl_localization.scene_coordinates.pose_estimation import PoseEstimator
 
 ROOM = PointScene.room(400)
 HERE = look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8))
@@ -48,7 +50,7 @@ def test_a_frame_of_the_map_is_localized_with_its_evidence(encoder):
     assert 0 < found.reprojection_error_px < 1.5
     assert found.inlier_keypoints_px.shape == (found.inliers, 2)
     assert found.inlier_points_m.shape == (found.inliers, 3)
-    assert set(found.timings_s) == {"encode", "search", "solve", "refine"}
+    assert set(found.timings_s) == {"encode", "place", "search", "solve", "refine"}
 
 
 def test_the_pose_is_a_rigid_motion_and_its_covariance_positive(encoder):
@@ -187,3 +189,37 @@ def test_an_image_that_cannot_be_encoded_is_an_encoder_error(encoder, monkeypatc
     monkeypatch.setattr(encoder, "encode", broken)
     with pytest.raises(EncoderError, match="image is too small"):
         Localizer(map_of(), encoder=encoder).localize(encoder.frame(HERE))
+
+
+def houses(swapped: bool = False) -> tuple[MapCode, list[PointScene]]:
+    """A map of two scenes in the same coordinates, each with a keyframe; `swapped` gives each the look of the other."""
+    scenes = [PointScene.room(300, seed=seed) for seed in (1, 2)]
+    map_code = MapCode(MapCodeConfig(), "scene", 64)
+    looks = [place_descriptor(scene.descriptors[scene.visible(HERE)[0]]) for scene in scenes]
+    for number, scene in enumerate(scenes):
+        frame = map_code.add_keyframe(HERE, 10**9 * number, map_code.scene_number(f"house {number}"), 0.0, looks[number ^ swapped])
+        map_code.insert(NewCodes(scene.descriptors, scene.points_m.astype(np.float32), np.full(300, 0.005, np.float32)), frame)
+    return map_code, scenes
+
+
+@pytest.mark.parametrize("swapped, enough, searched", [(False, 50.0, 1), (False, 1e5, 2), (True, 50.0, 2)])
+def test_the_neighbourhood_of_the_best_place_is_searched_first_and_everything_when_that_is_not_enough(monkeypatch, swapped, enough,
+                                                                                                        searched):
+    map_code, scenes = houses(swapped)
+    encoder = SceneEncoder(scenes[1], noise_px=0.4, similarity=0.95)
+    localizer = Localizer(map_code, LocalizerConfig(place=PlaceConfig(search_first=1, sequence_length=1, places=1,
+                                                                        enough_support=enough)), encoder)
+    sizes = []
+    estimate = PoseEstimator.estimate
+    monkeypatch.setattr(PoseEstimator, "estimate", lambda self, *given: sizes.append(1) or estimate(self, *given))
+    found = localizer.localize(encoder.frame(HERE))
+    assert found.accepted and found.scene == found.place.scene == "house 1" and found.place.keyframe_id == 1
+    assert len(sizes) == searched
+    assert ("look like scene house 0, the pose lies in house 1" in found.place_check) == swapped
+
+
+def test_an_image_of_no_known_place_still_looks_like_one():
+    map_code, _ = houses()
+    encoder = SceneEncoder(PointScene.room(300, seed=9))
+    found = Localizer(map_code, encoder=encoder).localize(encoder.frame(HERE))
+    assert not found.accepted and found.place.scene in map_code.scene_names and found.place_check == ""

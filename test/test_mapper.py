@@ -9,10 +9,11 @@ import pytest
 from core_makers import CAMERA, PointScene, SceneEncoder, look_at, wall_depth
 from map_makers import assert_same_map
 
-from cl_localization.config import EncoderConfig, KeyframeConfig, MapCodeConfig, MapperConfig, TriangulationConfig
+from cl_localization.config import EncoderConfig, KeyframeConfig, MapCodeConfig, MapperConfig, PlaceLearningConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, EncoderError, GeometryError, MapError
 from cl_localization.mapper import Mapper
+from cl_localization.place_recognition.whole_image import place_descriptor
 from cl_localization.scene_coordinates.map_code import MapCode
 from cl_localization.scene_coordinates.map_file import load_map, save_map
 
@@ -327,3 +328,20 @@ def test_a_pose_beyond_what_a_map_can_say_is_refused(wall):
     far[0, 3] = 1e30
     with pytest.raises(DataError, match="must lie within 100000 m of the origin.*move the map frame near the robot"):
         Mapper(CONFIG, wall).add(wall.frame(far))
+
+
+def test_keyframes_carry_what_their_image_looks_like_also_through_a_file(wall, tmp_path):
+    mapper = Mapper(CONFIG, wall)
+    frame = wall_frame(wall, POSES[0])
+    mapper.add(frame)
+    looks = place_descriptor(wall.encode(frame.image).descriptors)
+    save_map(mapper.map_code, tmp_path / "wall.map")
+    for map_code in (mapper.map_code, load_map(tmp_path / "wall.map")):
+        np.testing.assert_array_equal(map_code.keyframes["keyframe_descriptors"][0], looks)
+    assert looks.any()
+
+
+def test_learning_from_revisits_can_be_switched_on(wall):
+    mapper = Mapper(replace(CONFIG, places=PlaceLearningConfig(learn_ms=1.0)), wall)
+    results = [mapper.add(wall_frame(wall, pose)) for pose in [*POSES, *POSES]]
+    assert [result.is_keyframe for result in results] == [True] * len(POSES) + [False] * len(POSES)

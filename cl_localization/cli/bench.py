@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cl_localization.cli.bench_options import ContinualBenchConfig, NerfBenchConfig
 from cl_localization.cli.bench_table import BenchTable
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_folder, write_json, write_text
+from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
 from cl_localization.config import LocalizerConfig, MapperConfig, TrackerConfig
 from cl_localization.errors import DataError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cl_localization.cli.bench_runs import Outcome
 
 DATA_VARIABLE = "CL_LOCALIZATION_DATA"
-KITCHEN, NORDLAND = "redkitchen/seq-01", "nordland"
+KITCHEN, NORDLAND, LEGO = "redkitchen/seq-01", "nordland", "lego"
 HEADERS = ("experiment", "mapped", "queries", "5 cm/5 deg [%]", "20 cm/10 deg [%]", "median [cm]", "median [deg]",
            "wrong", "latency p50 [ms]", "p95 [ms]", "codes", "map file [MB]", "mapping [s]")
 
@@ -30,15 +31,23 @@ class Arguments:
     wrong: images of other places tried against that map; a pose accepted for one of them is wrong.
     sim: the simulated house. photos: a set of your own.
     kidnap: a robot is carried about in a simulated house of six rooms, and must know where it is within a second of images.
+    scenes: RedKitchen, where it is, and eight simulated rooms in one map: is the right room found, and what does it cost?
     covariance: how many errors lie inside the 95 % ellipsoids that poses state, on RedKitchen (where it is) and in simulated houses.
     load: the localizer as a node process: alone, beside a mapper that learns, and in one process with it.
     soak: mapper and localizer for minutes at full rate with a small budget: does memory or latency grow?
     places: Nordland, place recognition trained and tested: recall, other speeds, the time of a live search, the losses compared.
 
-    Example: cl_localization bench --tables sim --out out/bench
+    continual: rooms learned one after the other, RedKitchen first: what the map code and a small HSCNet with replay buffers forget.
+
+    regressors: the nearest code against the attention regressor, on queries that are harder and harder.
+
+    nerf: radiance fields in two tasks, and from streams seen once: the synthetic scene lego, and RedKitchen where it is.
+
+    Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
 
-    tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "places", "covariance", "load", "soak"], ...] = argument(
+    tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load", "soak",
+                          "continual", "regressors", "nerf"], ...] = argument(
         "Which tables; without it kitchen, wrong, sim and photos, as far as their data is there.", ())
     data: Path | None = argument(
         f"Folder that holds {KITCHEN} and {NORDLAND}; without it the environment variable {DATA_VARIABLE} says where.",
@@ -55,19 +64,30 @@ class Arguments:
     minutes: float = argument("Time of the soak after the map is full [min].", 5.0)
     loss_seeds: int = argument("Trainings with each loss of place recognition that are compared; 0 leaves the comparison out.", 5)
     seed: int = argument("Seed of the simulated house.", 7)
-    out: Path = argument("Folder for bench.json and bench.md.", Path("out/bench"), metavar="FOLDER")
+    out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER")
+    json: Path | None = argument("Another file for what bench.json holds.", None, metavar="FILE")
+    continual: ContinualBenchConfig = settings(ContinualBenchConfig, "continual")
+    nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
     mapper: MapperConfig = settings(MapperConfig, "mapper")
     localizer: LocalizerConfig = settings(LocalizerConfig, "localizer")
     tracker: TrackerConfig = settings(TrackerConfig, "tracker")
 
 
+def understood(words: list[str]) -> list[str]:
+    """Return the words of a command line with tables named first, as in `bench places --json FILE`, put behind `--tables`."""
+    return ["--tables", *words] if words and not words[0].startswith("-") else words
+
+
 def run(arguments: Arguments) -> int:
     """Run the benchmarks, print and write their tables; return the exit code."""
     require_folder(arguments.out)
+    if arguments.json is not None:
+        require_writable(arguments.json)
     chosen = chosen_tables(arguments)
     from cl_localization.evaluation.provenance import provenance
 
-    tables = [*core_tables(arguments, chosen), *place_tables_of(arguments, chosen), *node_tables(arguments, chosen)]
+    tables = [*core_tables(arguments, chosen), *place_tables_of(arguments, chosen), *node_tables(arguments, chosen),
+              *continual_tables_of(arguments, chosen), *nerf_tables_of(arguments, chosen)]
     for table in tables:
         table.show()
     machine = provenance()
@@ -77,7 +97,9 @@ def run(arguments: Arguments) -> int:
                                "tracker": asdict(arguments.tracker)}
     for table in tables:
         results |= table.results
-    write_json(arguments.out / "bench.json", results)
+    for path in (arguments.out / "bench.json", arguments.json):
+        if path is not None:
+            write_json(path, results)
     return 0
 
 
@@ -99,11 +121,20 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         from cl_localization.cli.bench_kidnap import kidnap_table
 
         others.append(kidnap_table(bench, arguments.tracker, arguments.seed, arguments.kidnappings))
+    if "scenes" in chosen:
+        from cl_localization.cli.bench_scenes import scenes_tables
+
+        others += scenes_tables(str(kitchen_folder(arguments)) if has_data(arguments) else None, arguments.mapper, arguments.localizer)
     if "covariance" in chosen:
         from cl_localization.cli.bench_covariance import covariance_table
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others.append(covariance_table(bench, kitchen, arguments.seed, arguments.frames))
+    if "regressors" in chosen:
+        from cl_localization.cli.bench_regressors import regressor_tables
+
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames)
     return [experiments_table(bench.outcomes, tried), *others]
 
 
@@ -125,6 +156,16 @@ def place_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[Bench
     return place_tables(data_folder(arguments, NORDLAND), arguments.loss_seeds)
 
 
+def nerf_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the tables of radiance fields if they are chosen."""
+    if "nerf" not in chosen:
+        return []
+    from cl_localization.cli.bench_nerf import nerf_tables
+
+    kitchen = (arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))) / KITCHEN
+    return nerf_tables(data_folder(arguments, LEGO), kitchen if kitchen.is_dir() else None, arguments.nerf, arguments.out)
+
+
 def node_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
     """Return the chosen tables that real node processes make."""
     if not {"load", "soak"} & set(chosen):
@@ -133,6 +174,16 @@ def node_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
 
     loads = [load_table(arguments.seed, arguments.seconds)] if "load" in chosen else []
     return [*loads, *([soak_table(arguments.seed, arguments.minutes)] if "soak" in chosen else [])]
+
+
+def continual_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the tables of learning without forgetting if they are chosen; its figure goes to the output folder."""
+    if "continual" not in chosen:
+        return []
+    from cl_localization.cli.bench_continual import continual_tables
+
+    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+    return continual_tables(arguments.continual, kitchen, arguments.mapper, arguments.localizer, arguments.out)
 
 
 def has_data(arguments: Arguments) -> bool:
@@ -151,6 +202,8 @@ def chosen_tables(arguments: Arguments) -> tuple[str, ...]:
             kitchen_folder(arguments)
         if "places" in arguments.tables:
             data_folder(arguments, NORDLAND)
+        if "nerf" in arguments.tables:
+            data_folder(arguments, LEGO)
         if "photos" in arguments.tables and not arguments.photos:
             raise DataError("table photos", "needs a sequence", remedy="give it with --photos SEQ")
         return arguments.tables

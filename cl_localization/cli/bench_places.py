@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from cl_localization.cli.bench_table import BenchTable
+from cl_localization.config import PlaceIndexConfig
 from cl_localization.place_recognition.datasets import open_pair
 from cl_localization.place_recognition.describer import Describer
 from cl_localization.place_recognition.network import PlaceNetwork, described_images
-from cl_localization.place_recognition.options import (ImageDescriptorConfig, NetworkConfig, PlaceDataConfig, PlaceIndexConfig,
-                                                       SeqMatchNetConfig)
+from cl_localization.place_recognition.options import ImageDescriptorConfig, NetworkConfig, PlaceDataConfig, SeqMatchNetConfig
 from cl_localization.place_recognition.place_index import PlaceIndex
 from cl_localization.place_recognition.recall import match_places
 from cl_localization.place_recognition.scoring import PlaceScorer

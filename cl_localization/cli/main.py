@@ -28,16 +28,23 @@ COMMANDS = {
     "view": "look at a map in the browser",
     "plot": "figures of maps, trajectories and evaluations",
     "bag": "sequence to rosbag2, and back",
-    "train": "train a network: seqmatchnet",
-    "test": "test a trained network: seqmatchnet",
+    "train": "train a network: seqmatchnet, hscnet, ace, attention, nerf",
+    "test": "test a trained network: seqmatchnet, hscnet, ace, attention, nerf",
     "bench": "make the README's benchmark tables again on this machine",
     "config": "write a file with every option, its default and its help",
 }
 """Every command with its one-line help; `cl_localization.cli.<command>` holds its `Arguments` and `run`."""
 
 GROUPS = {
-    "train": {"seqmatchnet": "descriptors for matching sequences of images, from two traverses of the same places"},
-    "test": {"seqmatchnet": "recall of places by sequences of images"},
+    "train": {"seqmatchnet": "descriptors for matching sequences of images, from two traverses of the same places",
+              "hscnet": "scene coordinates by HSCNet or SCRNet, of scenes one after the other or at once",
+              "ace": "scene coordinates by a small head on an encoder's features, from poses alone",
+              "attention": "the regressor of ACE-G that all scenes share, over many scenes",
+              "nerf": "a radiance field of posed images, in one go, in tasks or online"},
+    "test": {"seqmatchnet": "recall of places by sequences of images",
+             "hscnet": "poses of test images by HSCNet or SCRNet", "ace": "poses of test images by ACE's head",
+             "attention": "poses in a scene that the shared regressor never saw",
+             "nerf": "how well a radiance field renders views it did not learn"},
 }
 """Commands that are followed by a method; `cl_localization.cli.<command>_<method>` holds its `Arguments` and `run`."""
 

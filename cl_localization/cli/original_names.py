@@ -20,6 +20,7 @@ TRAIN_NAMES = SHARED | {
     "--seed": TRAINING + "seed", "--evalEvery": TRAINING + "eval-every", "--patience": TRAINING + "patience",
     "--expName": "--exp-name", "--runsPath": "--runs-path", "--threads": "--threads"}
 TEST_NAMES = SHARED | {"--pooling": "--pooling", "--resume": "--model", "--resultsPath": "--results", "--predictionsFile": "--candidates",
+                       "--extractOnly": "--extract-only",
                        "--seqL_filterData": "--inner-only", "--cacheBatchSize": "--batch-size"}
 IGNORED = {"--mode": 1, "--nGPU": 1, "--nocuda": 0, "--savePath": 1, "--cachePath": 1, "--start-epoch": 1, "--numSamples2Project": 1,
            "--ckpt": 1}

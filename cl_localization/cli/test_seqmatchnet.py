@@ -12,11 +12,13 @@ from cl_localization.cli.original_names import translated
 from cl_localization.cli.outputs import require_writable, write_json
 from cl_localization.cli.place_models import RAW, describe_with_progress, open_model, parse_range
 from cl_localization.cli.tables import print_rows
+from cl_localization.errors import ConfigError
 from cl_localization.place_recognition.options import POOLINGS, ImageDescriptorConfig, PlaceDataConfig
 
 if TYPE_CHECKING:
     from cl_localization.place_recognition.model_file import PlaceModel
     from cl_localization.place_recognition.recall import PlaceMatches
+    from cl_localization.place_recognition.scoring import PlaceScorer
     from cl_localization.place_recognition.training import DescribedPair
 
 
@@ -49,6 +51,8 @@ class Arguments:
     results: Path | None = argument("File (.npz) to write the best matches to, of the last length.", None, metavar="FILE")
     candidates: Path | None = argument("File of another test's --results: only its matches are compared (hierarchical search).", None,
                                        metavar="FILE")
+    extract_only: bool = argument("Write the descriptors of both traverses, of the last length, to --results (database, queries) and stop.",
+                                  False)
     batch_size: int = argument("Images that are described at once.", 256)
     image: ImageDescriptorConfig = settings(patch_normalised_pixels, "image")
 
@@ -59,7 +63,13 @@ def understood(words: list[str]) -> list[str]:
 
 
 def run(arguments: Arguments) -> int:
-    """Test, print and write the results; return the exit code."""
+    """Test, print and write the results; return the exit code.
+
+    Raises:
+        ConfigError: descriptors are asked for, but no file for them.
+    """
+    if arguments.extract_only and arguments.results is None:
+        raise ConfigError("option --extract-only", "needs a file to write to", remedy="name it with --results FILE")
     for path in (arguments.json, arguments.figure, arguments.results):
         if path is not None:
             require_writable(path)
@@ -72,6 +82,10 @@ def run(arguments: Arguments) -> int:
         pair = pair.part(*parse_range(arguments.range))
     model = open_model(arguments.model, pair, arguments.image, arguments.pooling)
     described = describe_with_progress(pair, Describer(model.image, model.vocabulary))
+    if arguments.extract_only:
+        database, queries = place_scorer(arguments, model, described, arguments.seqL[-1]).descriptors
+        write_arrays(arguments.results, database=database.numpy(), queries=queries.numpy())
+        return 0
     tests = {}
     for length in arguments.seqL:
         start = time.perf_counter()
@@ -89,22 +103,32 @@ def find_places(arguments: Arguments, model: PlaceModel, described: DescribedPai
     """Return the best matches of all queries for one sequence length.
 
     Raises:
-        DataError: the traverses are shorter than a sequence, the model takes other descriptors, or the candidates do not fit.
+        DataError: see `place_scorer`, or the candidates do not fit.
+    """
+    from cl_localization.place_recognition.recall import match_places
+    from cl_localization.place_recognition.windows import inner_images
+
+    pair, scorer = described.pair, place_scorer(arguments, model, described, length)
+    keep = inner_images(pair.queries.bounds, len(pair.queries), length) if arguments.inner_only else None
+    candidates = None if arguments.candidates is None else read_results(arguments.candidates)
+    return match_places(scorer, pair, keep=keep, candidates=candidates)
+
+
+def place_scorer(arguments: Arguments, model: PlaceModel, described: DescribedPair, length: int) -> PlaceScorer:
+    """Return what compares the two traverses for one sequence length.
+
+    Raises:
+        DataError: the traverses are shorter than a sequence, or the model takes other descriptors.
     """
     from cl_localization.place_recognition.checks import checked_length, checked_width
-    from cl_localization.place_recognition.recall import match_places
     from cl_localization.place_recognition.scoring import PlaceScorer
-    from cl_localization.place_recognition.windows import inner_images
 
     pair = described.pair
     checked_length(length, min(len(pair.database), len(pair.queries)), f"traverse {pair.queries.name}")
     if model.network.learned:
         checked_width(described.database.shape[1], model.network.in_dims, f"descriptors of {pair.database.name}")
-    scorer = PlaceScorer(model.network, pair.database, pair.queries, described.database, described.queries, length,
-                         arguments.speed_ratios, arguments.batch_size)
-    keep = inner_images(pair.queries.bounds, len(pair.queries), length) if arguments.inner_only else None
-    candidates = None if arguments.candidates is None else read_results(arguments.candidates)
-    return match_places(scorer, pair, keep=keep, candidates=candidates)
+    return PlaceScorer(model.network, pair.database, pair.queries, described.database, described.queries, length,
+                       arguments.speed_ratios, arguments.batch_size)
 
 
 def counts_of(matches: dict[int, PlaceMatches]) -> list[int]:
@@ -152,12 +176,19 @@ def write_results(path: Path, matches: PlaceMatches, queries: int) -> None:
     """Write the best matches (N, K) of all queries, -1 where there is none."""
     import numpy as np
 
-    from cl_localization.data.atomic import written_file
-
     found = np.full((queries, matches.found.shape[1]), -1, np.int64)
     found[matches.queries] = matches.found
+    write_arrays(path, found=found)
+
+
+def write_arrays(path: Path, **arrays: Any) -> None:
+    """Write arrays by name to an .npz file, whole or not at all."""
+    import numpy as np
+
+    from cl_localization.data.atomic import written_file
+
     with written_file(path, force=True) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, found=found)
+        np.savez(stream, **arrays)
 
 
 def read_results(path: Path) -> Any:

@@ -74,16 +74,20 @@ class ReplayBuffer:
         slots = [self._take_by_bytes({name: column[row] for name, column in items.items()}, offered.rows(row)) for row in one]
         return np.concatenate(slots or [np.zeros(0, np.int64)])
 
-    def sample(self, count: int, sampling: Sampling = UniformSampling(),
-               prior: np.ndarray | None = None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def sample(self, count: int, sampling: Sampling = UniformSampling(), prior: np.ndarray | None = None,
+               rng: np.random.Generator | None = None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Draw items and return their slots (count,) and columns.
+
+        Args:
+            prior: see `Sampling`.
+            rng: drawn from instead of the buffer's own generator, for training that is resumed at any step.
 
         Raises:
             DataError: the buffer is empty.
         """
         if len(self) == 0:
             raise DataError("replay buffer", "must hold an item to sample from", remedy="offer items first")
-        slots = sampling.draw(self.traits.losses, count, self.rng, prior)
+        slots = sampling.draw(self.traits.losses, count, self.rng if rng is None else rng, prior)
         return slots, self.columns.rows(slots)
 
     def refresh(self, slots: np.ndarray, losses: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,18 +34,35 @@ class AccuracyMatrix:
 
     @property
     def forgetting(self) -> np.ndarray:
-        """Best accuracy a task ever had before the end minus its last, (T - 1,), of all tasks but the last (Chaudhry et al. 2018)."""
+        """Best accuracy a task ever had before the end minus its last, (T - 1,), of all tasks but the last (Chaudhry et al. 2018).
+
+        NaN for a task whose accuracy was not measured before the end: tasks that were learned at once.
+        """
         earlier = self.percent[:-1, :-1]
-        return np.nanmax(np.where(np.isnan(earlier), -np.inf, earlier), axis=0, initial=-np.inf) - self.percent[-1, :-1]
+        best = np.max(np.where(np.isnan(earlier), -np.inf, earlier), axis=0, initial=-np.inf)
+        return np.where(np.isfinite(best), best, np.nan) - self.percent[-1, :-1]
 
     @property
     def backward_transfer(self) -> float:
-        """Mean over all tasks but the last of the last accuracy minus the one when just learned; 0 for one task."""
+        """Mean over all tasks but the last of the last accuracy minus the one when just learned; 0 for one task.
+
+        NaN where none was measured when just learned.
+        """
         changes = self.percent[-1, :-1] - np.diag(self.percent)[:-1]
-        return float(np.nanmean(changes)) if len(changes) else 0.0
+        measured = changes[np.isfinite(changes)]
+        return 0.0 if len(changes) == 0 else float(measured.mean()) if len(measured) else float("nan")
+
+    @classmethod
+    def mean(cls, matrices: Sequence[AccuracyMatrix]) -> AccuracyMatrix:
+        """Return the mean of matrices of the same tasks, such as those of several seeds; at least one."""
+        return cls(matrices[0].tasks, np.mean([each.percent for each in matrices], axis=0))
 
     def to_json(self) -> dict[str, Any]:
         """Return matrix and figures as JSON values."""
-        rows = [[None if np.isnan(value) else float(value) for value in row] for row in self.percent]
-        return {"tasks": list(self.tasks), "percent": rows, "average": self.average, "forgetting": self.forgetting.tolist(),
-                "backward_transfer": self.backward_transfer}
+        return {"tasks": list(self.tasks), "percent": [_values(row) for row in self.percent], "average": self.average,
+                "forgetting": _values(self.forgetting), "backward_transfer": _values([self.backward_transfer])[0]}
+
+
+def _values(numbers: Iterable[float]) -> list[float | None]:
+    """Return numbers as JSON values: None for NaN."""
+    return [None if np.isnan(number) else float(number) for number in numbers]

@@ -13,6 +13,7 @@ from cl_localization.place_recognition.checks import checked_descriptors
 from cl_localization.place_recognition.image_descriptors import pixel_descriptor
 from cl_localization.place_recognition.local_pooling import gem, learn_vocabulary, vlad
 from cl_localization.place_recognition.options import ImageDescriptorConfig
+from cl_localization.place_recognition.whole_image import place_descriptor, unit_place_descriptors
 
 PIXEL_KINDS = ("local_contrast", "patch_normalised")
 Watch = Callable[[Iterable[int]], Iterator[int]]
@@ -61,6 +62,8 @@ class Describer:
         """
         if self.config.kind == "gem":
             return gem(local_descriptors)
+        if self.config.kind == "second_order":
+            return unit_place_descriptors(place_descriptor(local_descriptors)[None])[0]
         if self.vocabulary is None:
             raise DataError("VLAD", "needs a vocabulary", remedy="learn it from the images of the map first")
         return vlad(local_descriptors, self.vocabulary)

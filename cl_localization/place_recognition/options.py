@@ -34,7 +34,8 @@ class ImageDescriptorConfig(Config):
     """What is computed of each image before the network."""
 
     kind: str = option("local_contrast", "Local contrast or patch-normalised pixels of a small grey image, or an encoder's features "
-                       "pooled by GeM or VLAD.", choices=("local_contrast", "patch_normalised", "gem", "vlad"))
+                       "pooled by GeM or VLAD, or by their covariance, as maps have it.",
+                       choices=("local_contrast", "patch_normalised", "gem", "vlad", "second_order"))
     width_px: int = option(64, "Width of the small grey image [px].", 8, 1024)
     height_px: int = option(32, "Height of the small grey image [px].", 8, 1024)
     patch_px: int = option(8, "Edge of the patches that are normalised [px].", 2, 256)
@@ -113,16 +114,3 @@ class SeqMatchNetConfig(Config):
     network: NetworkConfig = section(NetworkConfig)
     training: TrainingConfig = section(TrainingConfig)
     augmentation: AugmentationConfig = section(AugmentationConfig)
-
-
-@dataclass(frozen=True)
-class PlaceIndexConfig(Config):
-    """Places of a map, searched live with the last few images."""
-
-    sequence_length: int = option(10, "Images that are matched together.", 1, 1000)
-    min_speed_ratio: float = option(0.5, "Least keyframes passed for one image.", 0.01, 100)
-    max_speed_ratio: float = option(2.0, "Most keyframes passed for one image.", 0.01, 100)
-    speed_steps: int = option(13, "Speed ratios tried between these.", 1, 100)
-    shortlist: int = option(256, "Keyframes most like an image that are considered.", 1, 100000)
-    places: int = option(5, "Places returned.", 1, 1000)
-    min_travel_m: float = option(0.0, "Images from less far apart than this are not matched, where the way travelled is known [m].", 0, 100)

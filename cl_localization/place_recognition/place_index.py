@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cl_localization.config import PlaceIndexConfig
 from cl_localization.errors import DataError
 from cl_localization.place_recognition.checks import checked_descriptors
 from cl_localization.place_recognition.line_votes import Image, LineVotes
-from cl_localization.place_recognition.options import PlaceIndexConfig
 from cl_localization.place_recognition.sequence_distance import MIN_SQUARED_DISTANCE
 from cl_localization.place_recognition.shortlist_index import ShortlistIndex
 
@@ -56,9 +56,6 @@ class PlaceIndex:
 
     def __init__(self, width: int, config: PlaceIndexConfig | None = None) -> None:
         self.config = config or PlaceIndexConfig()
-        if self.config.min_speed_ratio > self.config.max_speed_ratio:
-            raise DataError("option min_speed_ratio", f"must not be larger than max_speed_ratio, {self.config.max_speed_ratio:g}",
-                            self.config.min_speed_ratio)
         self._index = ShortlistIndex(width)
         ratios = np.geomspace(self.config.min_speed_ratio, self.config.max_speed_ratio, self.config.speed_steps)
         self._votes = LineVotes(ratios, self.config.sequence_length)
@@ -68,9 +65,15 @@ class PlaceIndex:
         self._end, self._last_scene = 0, ""
         self._waiting_m, self._latest = 0.0, []
         self._carried = np.zeros(0, np.int64)
+        self._newest = np.zeros(0, np.int64), np.zeros(0)
 
     def __len__(self) -> int:
         return len(self._position_of)
+
+    @property
+    def images(self) -> int:
+        """How many images are matched together now, at most the sequence length."""
+        return len(self._votes)
 
     def add(self, descriptor: np.ndarray, scene: str, keyframe_id: int) -> None:
         """Add a keyframe at the end of its scene's route.
@@ -136,13 +139,21 @@ class PlaceIndex:
         distances = np.sqrt(np.maximum(2 - 2 * similarity.astype(np.float64), MIN_SQUARED_DISTANCE))
         farthest = float(distances.max())
         self._votes.add(Image(positions, farthest - distances, farthest), self._end)
+        self._newest = positions, distances
         self._latest = self._best(positions)
         return self._latest
+
+    def alike(self, count: int) -> list[Place]:
+        """Return at most `count` places that the newest image looks most like by itself: a robot that was carried away has no sequence."""
+        positions, distances = self._newest
+        known = np.array([position in self._keyframe_at for position in positions.tolist()], bool)
+        return self._apart(positions[known], distances[known], count)
 
     def reset(self) -> None:
         """Forget the images seen: the robot was carried elsewhere."""
         self._votes.reset()
         self._latest, self._waiting_m, self._carried = [], 0.0, self._carried[:0]
+        self._newest = self._newest[0][:0], self._newest[1][:0]
 
     def _best(self, shortlist: np.ndarray) -> list[Place]:
         """Return the best places among the shortlist and where the last best ones lead."""
@@ -150,14 +161,17 @@ class PlaceIndex:
         positions = np.unique(np.concatenate([shortlist, (self._carried[:, None] + ahead).reshape(-1)]))
         positions = positions[[position in self._keyframe_at for position in positions.tolist()]]
         distances = self._votes.mean_distances(positions)
-        order = np.argsort(distances, kind="stable")
-        self._carried = positions[order[:CARRIED]]
+        self._carried = positions[np.argsort(distances, kind="stable")[:CARRIED]]
+        return self._apart(positions, distances, self.config.places)
+
+    def _apart(self, positions: np.ndarray, distances: np.ndarray, count: int) -> list[Place]:
+        """Return the nearest of keyframes (P,) at descriptor distances (P,), no two of them beside each other."""
         chosen: list[int] = []
-        for row in order.tolist():
+        for row in np.argsort(distances, kind="stable").tolist():
+            if len(chosen) == count:
+                break
             if all(abs(positions[row] - positions[other]) >= APART for other in chosen):
                 chosen.append(row)
-            if len(chosen) == self.config.places:
-                break
         return [Place(*self._keyframe_at[int(positions[row])], float(distances[row])) for row in chosen]
 
     def _checked(self, descriptors: np.ndarray) -> np.ndarray:

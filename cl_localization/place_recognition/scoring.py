@@ -43,6 +43,11 @@ class PlaceScorer:
     def __len__(self) -> int:
         return len(self._queries)
 
+    @property
+    def descriptors(self) -> tuple[Tensor, Tensor]:
+        """The unit descriptors of all places of the database (M, out) and of the queries (N, out), as they are compared."""
+        return self._sides[0], self._sides[1]
+
     def blocks(self, block_queries: int = BLOCK_QUERIES) -> Iterator[tuple[int, Tensor]]:
         """Yield (first query, distances (M, n)) of all places to the next n queries; infinite where no sequence fits."""
         for begin in range(0, len(self), block_queries):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from std_srvs.srv import Trigger
@@ -99,7 +100,7 @@ class LocalizerNode(ManagedNode):
             self._announce(Track(self._tracking.state, False, refused), bundle.stamp_ns)
             return
         try:
-            frame = bundle.frame(self.config.images.max_pixels)
+            frame = replace(bundle.frame(self.config.images.max_pixels), odom_T_cam=self._tracking.odom_T_cam(bundle))
             found = self._map.localizer.localize(frame)
         except LocalizationError as error:
             self._announce(self._tracking.track(Localization(bundle.stamp_ns, reason=str(error)), bundle).track, bundle.stamp_ns)

@@ -77,8 +77,8 @@ class LocalizerOutputs:
         tracked, frame = localized.tracked, self._config.frames.map
         self._status.publish(localization_status(localized.found, tracked.track, tracked.has_odometry, localized.map_code, frame,
                                                  latency_s, localized.counts))
-        if localized.trusted and len(localized.map_code.keyframes):
-            self._place.publish(place_match(localized.found, localized.map_code, frame))
+        if localized.found.place is not None:
+            self._place.publish(place_match(localized.found, localized.trusted, frame))
         self._publish_if_watched(localized)
 
     def _header(self, localized: Localized) -> Header:

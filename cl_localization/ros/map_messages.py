@@ -11,7 +11,7 @@ import numpy as np
 from cl_localization.errors import RosError
 from cl_localization.msg import MapCode as MapCodeMessage
 from cl_localization.ros.conversions import bytes_field, time_message
-from cl_localization.scene_coordinates.map_delta import MapDelta
+from cl_localization.scene_coordinates.map_delta import KEYFRAME_DESCRIPTOR_DIM, MapDelta
 
 BYTES_PER_MB = 1_000_000
 MAX_DIM = 4096
@@ -50,6 +50,7 @@ COLUMNS = {
     "keyframe_stamps_ns": Column(np.int64, "q", "keyframe_ids"),
     "keyframe_scenes": Column(np.uint16, "H", "keyframe_ids"),
     "keyframe_variance_factors": Column(np.float32, "f", "keyframe_ids"),
+    "keyframe_descriptors": Column(np.int8, "b", "keyframe_ids", KEYFRAME_DESCRIPTOR_DIM),
     "removed_keyframe_ids": Column(np.uint32, "I", "removed_keyframe_ids"),
 }
 TEXTS = ("map_id", "encoder")

@@ -30,7 +30,7 @@ def localization_status(found: Localization, track: Track, has_odometry: bool, m
     """Return the status of one localized image."""
     sigma_m = math.nan if found.covariance is None else float(np.sqrt(np.diag(found.covariance)[:3].max()))
     status = LocalizationStatus(
-        scene=found.scene, keypoints=int(found.keypoints), matches=int(found.matches),
+        scene=found.scene, place_check=found.place_check, keypoints=int(found.keypoints), matches=int(found.matches),
         inliers=int(found.inliers), inlier_ratio=float(found.inlier_ratio), support=float(found.support),
         reprojection_error_px=float(found.reprojection_error_px), latency_ms=latency_s * MS_PER_S, position_sigma_m=sigma_m,
         has_odometry=has_odometry, map_version=int(map_code.version), map_id=map_code.map_id, codes=len(map_code))
@@ -57,15 +57,10 @@ def _say(status: LocalizationStatus, track: Track, stamp_ns: int, frame: str, co
     status.frames_processed, status.frames_dropped = counts.processed, counts.dropped
 
 
-def place_match(found: Localization, map_code: MapCode, frame: str) -> PlaceMatch:
-    """Return the scene of a localized image and its keyframe whose camera was nearest to the pose."""
-    ids = map_code.keyframes.rows()
-    if found.scene in map_code.scene_names:
-        of_scene = ids[map_code.keyframes["keyframe_scenes"][ids] == map_code.scene_number(found.scene)]
-        ids = of_scene if len(of_scene) else ids
-    distances_m = np.linalg.norm(map_code.keyframes["keyframe_poses"][ids, :3] - found.world_T_cam[:3, 3], axis=1)
-    place = PlaceMatch(scene=found.scene, keyframe_id=int(ids[distances_m.argmin()]),
-                       score=float(found.inlier_ratio), accepted=bool(found.accepted))
+def place_match(found: Localization, trusted: bool, frame: str) -> PlaceMatch:
+    """Return the place of an image, which has one, and whether its pose is trusted."""
+    place = PlaceMatch(scene=found.place.scene, keyframe_id=int(found.place.keyframe_id), score=float(found.place.score),
+                       accepted=bool(trusted))
     place.header.stamp, place.header.frame_id = time_message(found.stamp_ns), frame
     return place
 

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Callable
 
+import numpy as np
+
 from cl_localization.agreement import NANOSECONDS
 from cl_localization.errors import RosError
 from cl_localization.geometry.robot_pose import RobotPose, robot_pose
@@ -71,6 +73,16 @@ class Tracking:
     def refusal(self, stamp_ns: int) -> str:
         """Worker: why an image of this stamp is not worked on; empty when it is."""
         return self._tracker.refusal(stamp_ns)
+
+    def odom_T_cam(self, bundle: ImageBundle) -> np.ndarray | None:
+        """Worker: the camera (4, 4) in the odometry's frame at an image's stamp; None where tf does not know it by now."""
+        odom = self._node.config.frames.odom
+        if not odom or not bundle.camera_frame:
+            return None
+        try:
+            return self._tf.lookup.at(odom, bundle.camera_frame, bundle.image.header.stamp, wait=False)
+        except RosError:
+            return None
 
     def track(self, found: Localization, bundle: ImageBundle) -> Tracked:
         """Worker: decide about an image, and send what follows to tf."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Callable, Protocol
+
 import faiss
 import numpy as np
 
@@ -18,6 +20,14 @@ KMEANS_ITERATIONS = 5
 POINTS_PER_CLUSTER = 40
 
 
+class CodeSearch(Protocol):
+    """Finds the codes nearest to descriptors, in all of a map or a part of it."""
+
+    def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return similarities (N, count) and map rows (N, count), best first; row -1 with similarity -1 where there are fewer."""
+        ...
+
+
 class CodeIndex:
     """Inverted-file search over the codes of a map, kept up to date with it.
 
@@ -25,8 +35,14 @@ class CodeIndex:
     map that has outgrown its clusters gets new ones. Descriptors are unit length, so the inner product orders as the distance does.
     """
 
-    def __init__(self, map_code: MapCode) -> None:
+    def __init__(self, map_code: MapCode, members: Callable[[], np.ndarray] | None = None) -> None:
+        """Make an index of the codes of a map.
+
+        Args:
+            members: gives a mask over the rows of the map's table, the codes that belong to the index; None for all.
+        """
         self._map = map_code
+        self._members = members or (lambda: map_code.codes.live)
         self._version = -1
         self._clustered_for = 0
         self._index: faiss.Index = faiss.IndexIDMap(faiss.IndexFlatIP(map_code.dim))
@@ -41,34 +57,34 @@ class CodeIndex:
 
     def _follow(self) -> None:
         """Bring the index to the map's version."""
-        size = len(self._map)
+        members = self._members().copy()
+        size = int(np.count_nonzero(members))
         if size <= MIN_CLUSTERED:
-            self._fill(faiss.IndexIDMap(faiss.IndexFlatIP(self._map.dim)), 0)
+            self._fill(faiss.IndexIDMap(faiss.IndexFlatIP(self._map.dim)), members, 0)
         elif size > GROWTH * self._clustered_for:
-            self._fill(self._clusters(), size)
+            self._fill(self._clusters(members), members, size)
         else:
-            self._update()
+            self._update(members)
         self._version = self._map.version
 
-    def _fill(self, index: faiss.Index, clustered_for: int) -> None:
-        rows = self._map.codes.rows()
+    def _fill(self, index: faiss.Index, members: np.ndarray, clustered_for: int) -> None:
+        rows = np.flatnonzero(members)
         index.add_with_ids(self._map.descriptors(rows), rows)
-        self._index, self._clustered_for = index, clustered_for
-        self._held = self._map.codes.live.copy()
+        self._index, self._clustered_for, self._held = index, clustered_for, members
 
-    def _update(self) -> None:
-        live = self._map.codes.live
+    def _update(self, members: np.ndarray) -> None:
         changed, _ = self._map.codes.changed_since(self._version)
-        gone = np.flatnonzero(self._held & ~live[:len(self._held)])
+        changed = changed[members[changed]]
+        gone = np.flatnonzero(self._held & ~members[:len(self._held)])
         moved = changed[changed < len(self._held)]
         outdated = np.concatenate([gone, moved[self._held[moved]]])
         self._index.remove_ids(faiss.IDSelectorArray(outdated))
         self._index.add_with_ids(self._map.descriptors(changed), changed)
-        self._held = live.copy()
+        self._held = members
 
-    def _clusters(self) -> faiss.Index:
-        """Return empty clusters made for the codes of the map."""
-        descriptors = self._map.descriptors(self._map.codes.rows())
+    def _clusters(self, members: np.ndarray) -> faiss.Index:
+        """Return empty clusters made for the codes of a mask."""
+        descriptors = self._map.descriptors(np.flatnonzero(members))
         clusters = int(2 * np.sqrt(len(descriptors)))
         dim, half = self._map.dim, faiss.ScalarQuantizer.QT_fp16  # int8 keys lose nothing in it, and it is read sooner
         index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, clusters, half, faiss.METRIC_INNER_PRODUCT, False)

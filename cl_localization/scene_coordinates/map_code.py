@@ -143,19 +143,29 @@ class MapCode:
             raise MapError("cell size", "can only be set while the map is empty", f"{len(self)} codes")
         self.cell_size_m = float(cell_size_m)
 
-    def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int, variance_factor: float = 0.0) -> int:
-        """Add a keyframe and return its number; `variance_factor.py` says what its factor is, 0 for unknown."""
+    def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int, variance_factor: float = 0.0,
+                     descriptor: np.ndarray | int = 0) -> int:
+        """Add a keyframe and return its number; `variance_factor.py` says what its factor is, 0 for unknown.
+
+        Args:
+            descriptor: (256,) int8 of the whole image; 0 for unknown.
+        """
         self.version += 1
         row = self.keyframes.allocate(1)
         pose = np.concatenate(se3.to_quaternion(world_T_cam))
         self.keyframes.put(row, self.version, keyframe_poses=pose, keyframe_stamps_ns=stamp_ns, keyframe_scenes=scene,
-                           keyframe_variance_factors=variance_factor)
+                           keyframe_variance_factors=variance_factor, keyframe_descriptors=descriptor)
         return int(row[0])
 
     def set_variance_factors(self, keyframes: np.ndarray, factors: np.ndarray) -> None:
         """Set the variance factors (K,) of live keyframes (K,)."""
         self.version += 1
         self.keyframes.put(keyframes, self.version, keyframe_variance_factors=factors)
+
+    def set_keyframe_descriptors(self, keyframes: np.ndarray, descriptors: np.ndarray) -> None:
+        """Set the descriptors (K, 256) int8 of live keyframes (K,)."""
+        self.version += 1
+        self.keyframes.put(keyframes, self.version, keyframe_descriptors=descriptors)
 
     def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
         """Set the pose of a keyframe; its codes stay."""
@@ -234,6 +244,11 @@ class MapCode:
         """Set the positions (N, 3) and sigmas (N,) of codes."""
         self.version += 1
         self.codes.put(rows, self.version, positions_m=positions_m, sigmas_m=sigmas_m)
+
+    def restate(self, rows: np.ndarray, keys: np.ndarray, positions_m: np.ndarray, sigmas_m: np.ndarray) -> None:
+        """Set the keys (N, D) int8, positions (N, 3) and sigmas (N,) of codes."""
+        self.version += 1
+        self.codes.put(rows, self.version, keys=keys, positions_m=positions_m, sigmas_m=sigmas_m)
 
     def remove(self, rows: np.ndarray) -> None:
         """Remove codes."""

@@ -8,6 +8,9 @@ import numpy as np
 
 from cl_localization.errors import MapError
 
+KEYFRAME_DESCRIPTOR_DIM = 256
+"""As many as `place_recognition.whole_image` makes."""
+
 ROW_TYPES: dict[str, tuple[type, int]] = {
     "keys": (np.int8, -1), "positions_m": (np.float32, 3), "sigmas_m": (np.float32, 0), "seen": (np.uint16, 0),
     "matched": (np.uint16, 0), "stamps_s": (np.uint32, 0), "scenes": (np.uint16, 0), "anchors": (np.uint32, 0),
@@ -16,9 +19,10 @@ ROW_TYPES: dict[str, tuple[type, int]] = {
 
 KEYFRAME_TYPES: dict[str, tuple[type, int]] = {
     "keyframe_poses": (np.float64, 7), "keyframe_stamps_ns": (np.int64, 0), "keyframe_scenes": (np.uint16, 0),
-    "keyframe_variance_factors": (np.float32, 0),
+    "keyframe_variance_factors": (np.float32, 0), "keyframe_descriptors": (np.int8, KEYFRAME_DESCRIPTOR_DIM),
 }
-"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam; `variance_factor.py` says what the factors are."""
+"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam; `variance_factor.py` says what the factors are; descriptors of
+whole images, up to a factor, tell places apart, zeros are unknown."""
 
 ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
 
@@ -69,6 +73,7 @@ class MapDelta:
     keyframe_stamps_ns: np.ndarray
     keyframe_scenes: np.ndarray
     keyframe_variance_factors: np.ndarray
+    keyframe_descriptors: np.ndarray
     removed_keyframe_ids: np.ndarray
     parent_id: str = ""
 

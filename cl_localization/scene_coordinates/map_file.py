@@ -16,11 +16,14 @@ from cl_localization.config import MapCodeConfig
 from cl_localization.data.atomic import written_file
 from cl_localization.errors import DamagedMapError, LocalizationError, MapError
 from cl_localization.scene_coordinates.map_code import MapCode
-from cl_localization.scene_coordinates.map_delta import MapDelta
+from cl_localization.scene_coordinates.map_delta import KEYFRAME_DESCRIPTOR_DIM, MapDelta
 from cl_localization.scene_coordinates.tensor_file import DamagedFile, Entry, read_header, read_tensor, write_tensors
 
 FORMAT = "cl_localization_map"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 has no descriptors of keyframes: places of such maps are not recognised before they are mapped again."""
+
 SCALARS = ("map_id", "encoder", "dim", "frame_id", "cell_size_m", "version", "scene_names")
 
 
@@ -114,7 +117,9 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
 
 
 def _columns_older_files_lack(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {"keyframe_variance_factors": np.zeros(np.shape(arrays.get("keyframe_ids", ())), np.float32)}
+    keyframes = np.size(arrays.get("keyframe_ids", ()))
+    return {"keyframe_variance_factors": np.zeros(keyframes, np.float32),
+            "keyframe_descriptors": np.zeros((keyframes, KEYFRAME_DESCRIPTOR_DIM), np.int8)}
 
 
 @contextmanager
@@ -144,7 +149,7 @@ def _metadata(path: str | Path, header: dict[str, str]) -> dict[str, Any]:
         version = metadata["format_version"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedMapError(f"map {path}", "must have readable metadata", str(error)[:200], "the file is damaged") from error
-    if version != FORMAT_VERSION:
-        raise MapError(f"map {path}", f"must have format version {FORMAT_VERSION}", version,
+    if version not in READABLE_VERSIONS:
+        raise MapError(f"map {path}", f"must have format version {' or '.join(map(str, READABLE_VERSIONS))}", version,
                        "use the version of cl_localization that wrote it")
     return metadata

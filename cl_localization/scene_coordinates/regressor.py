@@ -7,8 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
+from cl_localization.config import LocalizerConfig
 from cl_localization.features.encoder import Features
-from cl_localization.scene_coordinates.code_index import CodeIndex
+from cl_localization.scene_coordinates.code_index import CodeIndex, CodeSearch
 from cl_localization.scene_coordinates.map_code import MapCode
 
 CANDIDATES = 4
@@ -57,9 +58,10 @@ class Regressor(Protocol):
 class NearestRegressor:
     """A feature lies where its nearest code does. Needs no training: usable after one keyframe."""
 
-    def __init__(self, map_code: MapCode) -> None:
+    def __init__(self, map_code: MapCode, index: CodeSearch | None = None) -> None:
+        """Make a regressor for a map, or for the part of it that an index searches."""
         self._map = map_code
-        self._index = CodeIndex(map_code)
+        self._index = index or CodeIndex(map_code)
 
     def regress(self, features: Features) -> SceneCoordinates:
         """Return the position of the nearest code of every feature, and how much nearer it is than the next best place."""
@@ -76,3 +78,17 @@ class NearestRegressor:
         next_distance = np.where(np.isfinite(rival_distance), rival_distance, distance.max(axis=1, initial=0))
         return SceneCoordinates(found, positions_m[:, 0], self._map.codes["sigmas_m"][rows[:, 0]],
                                 distance[:, 0] / next_distance, rows[:, 0])
+
+
+def make_regressor(map_code: MapCode, config: LocalizerConfig) -> Regressor:
+    """Return the regressor that the configuration names.
+
+    Raises:
+        EncoderError: the weights of the attention regressor cannot be read.
+        MapError: they are made for another encoder than the map.
+    """
+    if config.regressor == "nearest":
+        return NearestRegressor(map_code)
+    from cl_localization.scene_coordinates.ace_g.attention_regressor import AttentionRegressor
+
+    return AttentionRegressor.from_file(map_code, config.regressor_weights)

@@ -153,3 +153,14 @@ def test_a_group_lists_its_methods(name: str, capsys) -> None:
     assert "seqmatchnet" in capsys.readouterr().out
     assert main([name, "seqmatchnet", "--help"]) == 0
     assert f"usage: cl_localization {name} seqmatchnet" in capsys.readouterr().out
+
+
+def test_descriptors_alone_are_written_when_only_they_are_asked_for(folders, tmp_path: Path, capsys) -> None:
+    words = ["test", "seqmatchnet", *traverses(folders), "--seqL", "1", "--extractOnly"]
+    assert main([*words, "--resultsPath", str(tmp_path / "d.npz")]) == 0
+    with np.load(tmp_path / "d.npz") as content:
+        assert set(content) == {"database", "queries"} and content["database"].shape == content["queries"].shape == (40, 2048)
+        np.testing.assert_allclose(np.linalg.norm(content["queries"], axis=1), 1.0, atol=1e-4)
+    assert "recall@" not in capsys.readouterr().out
+    assert main(words) == 1
+    assert "option --extract-only needs a file to write to" in re.sub(r"\s+", " ", capsys.readouterr().err)

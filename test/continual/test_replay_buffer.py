@@ -216,3 +216,12 @@ def test_bounds_items_and_draws_that_make_no_sense_are_refused() -> None:
         buffer.offer({"a": np.zeros(1, np.float32)})
     with pytest.raises(DataError, match="must lie in"):
         LossWeightedSampling(exploration_share=1.5)
+
+
+def test_draws_from_a_generator_of_ones_own_leave_that_of_the_buffer_alone() -> None:
+    buffers = [ReplayBuffer(Reservoir(), 20) for _ in range(2)]
+    for buffer in buffers:
+        buffer.offer({"value": np.arange(20)})
+    first, _ = buffers[0].sample(5, rng=np.random.default_rng(3))
+    again, _ = buffers[0].sample(5, rng=np.random.default_rng(3))
+    assert np.array_equal(first, again) and np.array_equal(buffers[0].sample(5)[0], buffers[1].sample(5)[0])

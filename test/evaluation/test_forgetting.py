@@ -24,3 +24,15 @@ def test_one_task_forgets_nothing() -> None:
 def test_a_matrix_of_another_size_is_refused() -> None:
     with pytest.raises(DataError, match="must be 2 x 2"):
         AccuracyMatrix(("a", "b"), np.zeros((1, 2)))
+
+
+def test_tasks_learned_at_once_have_no_forgetting_but_an_average() -> None:
+    matrix = AccuracyMatrix(("a", "b"), np.array([[np.nan, np.nan], [60.0, 80.0]]))
+    assert np.isnan(matrix.forgetting).all() and np.isnan(matrix.backward_transfer) and matrix.average == 70.0
+    assert matrix.to_json()["forgetting"] == [None] and matrix.to_json()["backward_transfer"] is None
+
+
+def test_the_mean_of_seeds_is_that_of_their_matrices() -> None:
+    matrices = [AccuracyMatrix(("a", "b"), np.array([[first, np.nan], [20.0, 60.0]])) for first in (80.0, 90.0)]
+    mean = AccuracyMatrix.mean(matrices)
+    assert mean.percent[0, 0] == 85.0 and np.isnan(mean.percent[0, 1])

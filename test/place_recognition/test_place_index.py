@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl_localization.errors import DataError
+from cl_localization.config import PlaceIndexConfig
+from cl_localization.errors import ConfigError, DataError
 from cl_localization.place_recognition import place_index
-from cl_localization.place_recognition.options import PlaceIndexConfig
 from cl_localization.place_recognition.place_index import Place, PlaceIndex
 
 WIDTH = 24
@@ -122,5 +122,5 @@ def test_keyframes_are_added_once_and_removed_once() -> None:
 
 
 def test_speed_ratios_must_be_in_order() -> None:
-    with pytest.raises(DataError, match="option min_speed_ratio must not be larger than max_speed_ratio, 0.5, found 0.9"):
-        PlaceIndex(WIDTH, PlaceIndexConfig(min_speed_ratio=0.9, max_speed_ratio=0.5))
+    with pytest.raises(ConfigError, match="option min_speed_ratio must not be larger than max_speed_ratio, 0.5, found 0.9"):
+        PlaceIndexConfig(min_speed_ratio=0.9, max_speed_ratio=0.5)

@@ -1,4 +1,4 @@
-"""What the status messages say of the map."""
+"""What the status messages say of a localized image."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from map_makers import empty_map
 
 from cl_localization.localizer import Localization
-from cl_localization.ros.status_messages import place_match
+from cl_localization.place_recognition.place_index import Place
+from cl_localization.ros.status_messages import Counts, localization_status, place_match
+from cl_localization.tracker import State, Track
 
 
-@pytest.mark.parametrize("scene, keyframe", [("ground floor", 0), ("first floor", 1), ("a scene of an older map", 1)])
-def test_the_nearest_keyframe_is_one_of_the_scene(scene, keyframe) -> None:
-    map_code = empty_map()
-    for number, name in enumerate(("ground floor", "first floor")):
-        world_T_cam = np.eye(4)
-        world_T_cam[0, 3] = 1.0 - number
-        map_code.add_keyframe(world_T_cam, 0, map_code.scene_number(name))
-    found = Localization(5, accepted=True, world_T_cam=np.eye(4), scene=scene)
-    assert place_match(found, map_code, "map").keyframe_id == keyframe
-    assert map_code.scene_names == ["ground floor", "first floor"]
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_place_is_accepted_with_a_trusted_pose_only(trusted) -> None:
+    found = Localization(5 * 10**9, accepted=True, world_T_cam=np.eye(4), place=Place("first floor", 7, 0.5))
+    message = place_match(found, trusted, "map")
+    assert (message.scene, message.keyframe_id, message.accepted) == ("first floor", 7, trusted)
+    assert message.score == pytest.approx(1 - 0.5 * 0.5**2) and message.header.frame_id == "map" and message.header.stamp.sec == 5
+
+
+def test_the_status_says_whether_place_and_pose_agree() -> None:
+    found = Localization(5, accepted=True, world_T_cam=np.eye(4), place_check="the last images look like scene a, the pose lies in b")
+    status = localization_status(found, Track(State.LOST, False, "one pose"), False, empty_map(), "map", 0.1, Counts())
+    assert status.place_check == found.place_check

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import DamagedMapError, MapError
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
-from cl_localization.scene_coordinates.map_delta import ID_COLUMNS, KEYFRAME_TYPES, ROW_TYPES
+from cl_localization.scene_coordinates.map_delta import ID_COLUMNS, KEYFRAME_DESCRIPTOR_DIM, KEYFRAME_TYPES, ROW_TYPES
 from cl_localization.scene_coordinates.map_file import FORMAT, FORMAT_VERSION, load_map, read_map_info, save_map
 
 
@@ -146,6 +146,13 @@ def test_a_file_of_before_there_were_variance_factors_has_unknown_ones(path, tmp
     assert len(older.keyframes) == len(load_map(path).keyframes)
 
 
+def test_a_file_of_before_keyframes_had_descriptors_has_unknown_ones(path, tmp_path):
+    older = load_map(rewritten(path, tmp_path / "b.map", {"format_version": 1}, header={"sha256": None}, keyframe_descriptors=None))
+    assert older.keyframes["keyframe_descriptors"].shape[1] == KEYFRAME_DESCRIPTOR_DIM
+    assert not older.keyframes["keyframe_descriptors"].any()
+    assert len(older.keyframes) == len(load_map(path).keyframes)
+
+
 def test_the_digest_covers_the_metadata(path, tmp_path):
     with pytest.raises(DamagedMapError, match="must have the content that was written"):
         load_map(rewritten(path, tmp_path / "b.map", {"cell_size_m": 0.5}))
@@ -249,11 +256,11 @@ def test_weights_of_a_network_are_no_map(tmp_path):
         load_map(tmp_path / "weights.safetensors")
 
 
-@pytest.mark.parametrize("version", [0, 2, 99, None, "1"])
+@pytest.mark.parametrize("version", [0, 3, 99, None, "1"])
 def test_another_format_version_is_told(path, tmp_path, version):
     changed = rewritten(path, tmp_path / "b.map", {"format_version": version})
     for reader in (load_map, read_map_info):
-        with pytest.raises(MapError, match=f"must have format version {FORMAT_VERSION}.*use the version of cl_localization that wrote it"):
+        with pytest.raises(MapError, match=f"must have format version 1 or {FORMAT_VERSION}.*use the version of"):
             reader(changed)
 
 

@@ -20,11 +20,13 @@ class AceHead(nn.Module):
 
     Attributes:
         mean_m: (3,) mean of the training cameras' centres, saved with the weights.
+        dim, width: numbers of a feature and of a layer.
     """
 
     def __init__(self, dim: int, mean_m: Tensor, blocks: int = 1, width: int = WIDTH) -> None:
         """Make a head for features of length `dim` with `blocks` residual blocks of three layers after the first."""
         super().__init__()
+        self.dim, self.width = dim, width
         self.register_buffer("mean_m", mean_m.float())
         self.skip = nn.Identity() if dim == width else nn.Linear(dim, width)
         self.first = _block(dim, width)

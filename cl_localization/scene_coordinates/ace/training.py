@@ -10,27 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cl_localization.config import Config, option
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.features import Encoder, Features
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.scene_coordinates.ace.head import AceHead, ClampSchedule, reprojection_loss
+from cl_localization.scene_coordinates.ace.options import AceConfig
 from cl_localization.scene_coordinates.plain_pose import PlainPose, plain_pose
-
-
-@dataclass(frozen=True)
-class AceConfig(Config):
-    """How a head is learned; defaults are ACE's but for the budget, which suits a CPU."""
-
-    head_blocks: int = option(1, "Residual blocks after the first.", 0, 16)
-    width: int = option(512, "Channels of the head.", 4, 4096)
-    max_seconds: float = option(60.0, "Time to learn for, the features not counted [s].", 0.001, 1e6)
-    max_steps: int = option(25_000, "Steps after which learning ends before its time.", 1, 10**9)
-    batch_size: int = option(5120, "Features a step.", 1, 10**7)
-    max_learning_rate: float = option(0.005, "Of AdamW, at the top of its one cycle.", 1e-8, 1)
-    seed: int = option(2089, "Of everything random.", 0, 2**31 - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +64,15 @@ class AceBuffer:
 
 
 def learn_head(buffer: AceBuffer, config: AceConfig = AceConfig(),
-               on_step: Callable[[float, float], None] = lambda progress, loss: None) -> AceHead:
+               on_step: Callable[[float, float], None] = lambda progress, loss: None,
+               clock: Callable[[], float] = time.monotonic) -> AceHead:
     """Return a head learned from a buffer within the time and steps of the configuration.
 
     The schedule of learning rate and clamp follows whichever of time and steps is further on.
 
     Args:
         on_step: called with progress (0 to 1) and loss of each step.
+        clock: gives the seconds that the time is measured by.
     """
     generator = torch.Generator().manual_seed(config.seed)
     with torch.random.fork_rng(devices=[]):
@@ -91,7 +80,7 @@ def learn_head(buffer: AceBuffer, config: AceConfig = AceConfig(),
         head = AceHead(buffer.features.shape[1], buffer.mean_centre_m(), config.head_blocks, config.width)
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.max_learning_rate)
     schedule = ClampSchedule()
-    started_s = time.monotonic()
+    started_s = clock()
     step, progress = 0, 0.0
     while progress < 1.0:
         for group in optimizer.param_groups:
@@ -105,7 +94,7 @@ def learn_head(buffer: AceBuffer, config: AceConfig = AceConfig(),
         optimizer.step()
         step += 1
         on_step(progress, float(loss.detach()))
-        progress = max(step / config.max_steps, (time.monotonic() - started_s) / config.max_seconds)
+        progress = max(step / config.max_steps, (clock() - started_s) / config.max_seconds)
     return head.eval()
 
 

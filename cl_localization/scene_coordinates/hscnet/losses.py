@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,12 +31,12 @@ class LossWeights:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A sample's cells as a network answers them.
+    """The cells of B samples as a network answers them.
 
     Attributes:
-        values_m: (1, 3, h, w) scene coordinates, or offsets from the leaf's centre.
-        valid: (1, h, w).
-        labels: region (over all scenes) and sub-region (1, h, w) each; empty for SCRNet.
+        values_m: (B, 3, h, w) scene coordinates, or offsets from the leaf's centre.
+        valid: (B, h, w).
+        labels: region (over all scenes) and sub-region (B, h, w) each; empty for SCRNet.
     """
 
     values_m: Tensor
@@ -49,6 +50,12 @@ class Target:
             return cls(sample.coordinates_m, sample.valid)
         offsets_m = sample.coordinates_m - leaf_centres_m[sample.leaves].permute(0, 3, 1, 2)
         return cls(offsets_m, sample.valid, (sample.leaves // SUB_REGIONS + scene * SUB_REGIONS, sample.leaves % SUB_REGIONS))
+
+    @classmethod
+    def joined(cls, targets: Sequence[Target]) -> Target:
+        """Return targets as one of all their images."""
+        return cls(torch.cat([each.values_m for each in targets]), torch.cat([each.valid for each in targets]),
+                   tuple(torch.cat(labels) for labels in zip(*(each.labels for each in targets))))
 
     def to(self, device: str) -> Target:
         """Return the target on a device."""

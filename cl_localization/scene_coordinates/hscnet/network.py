@@ -6,6 +6,7 @@ Both take images (B, 3, H, W) in [-1, 1] and answer on a grid of one cell for 8 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -67,6 +68,16 @@ class Prediction:
     def to(self, device: str) -> Prediction:
         """Return the prediction on a device."""
         return Prediction(self.coordinates_m.to(device), tuple(logits.to(device) for logits in self.logits))
+
+    def images(self, rows: slice) -> Prediction:
+        """Return what is said of some of the images."""
+        return Prediction(self.coordinates_m[rows], tuple(logits[rows] for logits in self.logits))
+
+    @classmethod
+    def joined(cls, predictions: Sequence[Prediction]) -> Prediction:
+        """Return predictions as one of all their images."""
+        return cls(torch.cat([each.coordinates_m for each in predictions]),
+                   tuple(torch.cat(logits) for logits in zip(*(each.logits for each in predictions))))
 
 
 class ScrNet(nn.Module):

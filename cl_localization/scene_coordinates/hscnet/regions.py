@@ -10,6 +10,8 @@ import numpy as np
 from cl_localization.errors import DataError
 from cl_localization.scene_coordinates.hscnet.network import SUB_REGIONS
 
+LEAVES = SUB_REGIONS**2
+"""Of one scene."""
 ITERATIONS = 25
 MAX_POINTS = 200_000
 
@@ -34,8 +36,8 @@ class RegionTree:
             DataError: fewer points than leaves: a scene without depth.
         """
         points_m = np.ascontiguousarray(points_m, dtype=np.float32)
-        if len(points_m) < SUB_REGIONS**2:
-            raise DataError("scene", f"must have at least {SUB_REGIONS**2} points with depth to be cut into regions", len(points_m),
+        if len(points_m) < LEAVES:
+            raise DataError("scene", f"must have at least {LEAVES} points with depth to be cut into regions", len(points_m),
                             "give frames with poses and depth")
         rng = np.random.default_rng(seed)
         if len(points_m) > MAX_POINTS:

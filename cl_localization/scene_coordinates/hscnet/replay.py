@@ -37,17 +37,20 @@ def store(buffer: ReplayBuffer, frame: Frame, scene: int, leaves: np.ndarray, pr
     return bool(buffer.offer(item, scene, regions=[np.unique(leaves)])[0] >= 0)
 
 
-def draw(buffer: ReplayBuffer) -> tuple[Frame, int, Prediction | None]:
-    """Draw one frame and return it, its scene, and the prediction stored with it."""
-    (slot,), items = buffer.sample(1)
-    item = {name: column[0] for name, column in items.items()}
-    camera = _camera(item["camera"])
-    frame = Frame(int(item["stamp_ns"]), np.ascontiguousarray(_decoded(item["image"], cv2.IMREAD_COLOR)[:, :, ::-1]), camera,
-                  (_decoded(item["depth"], cv2.IMREAD_UNCHANGED) / MM_PER_M).astype(np.float32), item["pose"])
+def draw(buffer: ReplayBuffer, count: int, rng: np.random.Generator) -> list[tuple[Frame, int, Prediction | None]]:
+    """Draw frames evenly and return each with its scene and the prediction stored with it."""
+    slots, items = buffer.sample(count, rng=rng)
+    return [_restored({name: column[row] for name, column in items.items()}, int(buffer.traits.classes[slot]))
+            for row, slot in enumerate(slots)]
+
+
+def _restored(item: dict, scene: int) -> tuple[Frame, int, Prediction | None]:
+    frame = Frame(int(item["stamp_ns"]), np.ascontiguousarray(_decoded(item["image"], cv2.IMREAD_COLOR)[:, :, ::-1]),
+                  _camera(item["camera"]), (_decoded(item["depth"], cv2.IMREAD_UNCHANGED) / MM_PER_M).astype(np.float32), item["pose"])
     stored = None
     if "values_m" in item:
         stored = Prediction(_tensor(item["values_m"]), tuple(_tensor(item[name]) for name in LOGITS if name in item))
-    return frame, int(buffer.traits.classes[slot]), stored
+    return frame, scene, stored
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -68,6 +69,27 @@ def prepared(frame: Frame, width_px: int) -> Frame:
                    camera=frame.camera.scaled_to(*size_px))
 
 
+class PreparedFrames:
+    """Frames shrunk to the network's size, read when they are needed; as many as fit into a bound stay in memory."""
+
+    def __init__(self, frames: Sequence[Frame], width_px: int, memory_mb: float = 2048.0) -> None:
+        """Take frames, a list or anything that reads them by index."""
+        self._frames, self._width_px, self._room_bytes = frames, width_px, 1e6 * memory_mb
+        self._kept: dict[int, Frame] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> Frame:
+        if index in self._kept:
+            return self._kept[index]
+        frame = prepared(self._frames[index], self._width_px)
+        self._room_bytes -= frame.image.nbytes + (0 if frame.depth_m is None else frame.depth_m.nbytes)
+        if self._room_bytes >= 0:
+            self._kept[index] = frame
+        return frame
+
+
 def cell_centres_px(width_px: int, height_px: int) -> np.ndarray:
     """Return the pixels (h, w, 2) that the cells of an image of this size stand for."""
     rows, columns = np.mgrid[:height_px // CELL_PX, :width_px // CELL_PX]
@@ -79,20 +101,22 @@ def image_tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].float() / 127.5 - 1.0
 
 
-def scene_points_m(frame: Frame) -> np.ndarray:
-    """Return the scene coordinates (H, W, 3) of every pixel, NaN where there is no depth.
+def scene_points_m(frame: Frame, pixels: np.ndarray | None = None) -> np.ndarray:
+    """Return the scene coordinates (..., 3) of whole pixels (..., 2), x before y; of all (H, W) without them. NaN where there is no depth.
 
     Raises:
         DataError: the frame has no pose or no depth.
     """
     if frame.world_T_cam is None or frame.depth_m is None:
         raise DataError(f"frame {frame.name or frame.stamp_ns}", "must have a pose and depth to learn scene coordinates from")
-    camera = frame.camera
-    rows, columns = np.mgrid[:camera.height_px, :camera.width_px] + 0.5
-    normalized = camera.normalize(np.stack([columns, rows], -1).reshape(-1, 2))
-    points_cam_m = np.column_stack([normalized, np.ones(len(normalized))]) * frame.depth_m.reshape(-1, 1)
-    points_m = se3.transform(frame.world_T_cam, points_cam_m).reshape(camera.height_px, camera.width_px, 3)
-    points_m[frame.depth_m <= 0] = np.nan
+    if pixels is None:
+        rows, columns = np.mgrid[:frame.camera.height_px, :frame.camera.width_px]
+        pixels = np.stack([columns, rows], -1)
+    depth_m = frame.depth_m[pixels[..., 1], pixels[..., 0]]
+    normalized = frame.camera.normalize(pixels.reshape(-1, 2) + 0.5)
+    points_cam_m = np.column_stack([normalized, np.ones(len(normalized))]) * depth_m.reshape(-1, 1)
+    points_m = se3.transform(frame.world_T_cam, points_cam_m).reshape(*depth_m.shape, 3)
+    points_m[depth_m <= 0] = np.nan
     return points_m
 
 
@@ -112,7 +136,7 @@ def make_sample(frame: Frame, regions: RegionTree | None = None, augmentation: A
         affine = augmentation.affine(*size_px, rng)
         brighter = _warped(image, affine, rng) + float(rng.uniform(-1, 1) * augmentation.brightness)
         image = np.clip(brighter, 0, 255).astype(np.uint8)
-    points_m = _looked_up(scene_points_m(frame), cell_centres_px(*size_px), affine)
+    points_m = _looked_up(frame, cell_centres_px(*size_px), affine)
     valid = np.isfinite(points_m).all(-1)
     points_m[~valid] = 0.0
     leaves = None if regions is None else torch.from_numpy(np.where(valid, regions.labels(points_m), 0))[None]
@@ -128,11 +152,10 @@ def _warped(image: np.ndarray, affine: np.ndarray, rng: np.random.Generator) -> 
     return cv2.warpAffine(image, opencv, image.shape[1::-1], ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
 
 
-def _looked_up(points_m: np.ndarray, cells_px: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return the points (h, w, 3) under cells (h, w, 2) of the changed image; NaN outside."""
-    source_px = (cells_px - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T
-    columns, rows = np.floor(source_px).astype(np.int64).transpose(2, 0, 1)
-    inside = (rows >= 0) & (rows < points_m.shape[0]) & (columns >= 0) & (columns < points_m.shape[1])
-    found = points_m[np.where(inside, rows, 0), np.where(inside, columns, 0)].copy()
-    found[~inside] = np.nan
-    return found
+def _looked_up(frame: Frame, cells_px: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return the points (h, w, 3) that a frame shows under cells (h, w, 2) of the changed image; NaN outside."""
+    source_px = np.floor((cells_px - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T).astype(np.int64)
+    inside = ((source_px >= 0) & (source_px < [frame.camera.width_px, frame.camera.height_px])).all(-1)
+    found_m = scene_points_m(frame, np.where(inside[..., None], source_px, 0))
+    found_m[~inside] = np.nan
+    return found_m

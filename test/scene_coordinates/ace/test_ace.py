@@ -14,7 +14,8 @@ from cl_localization.errors import DataError
 from cl_localization.features import Features
 from cl_localization.geometry import se3
 from cl_localization.scene_coordinates.ace.head import AceHead, ClampSchedule, dehomogenised, reprojection_loss
-from cl_localization.scene_coordinates.ace.training import AceBuffer, AceConfig, learn_head, localize_with_head, one_cycle
+from cl_localization.scene_coordinates.ace.options import AceConfig
+from cl_localization.scene_coordinates.ace.training import AceBuffer, learn_head, localize_with_head, one_cycle
 
 DIM = 32
 

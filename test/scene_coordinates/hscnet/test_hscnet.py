@@ -20,10 +20,11 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.scene_coordinates.hscnet import replay
 from cl_localization.scene_coordinates.hscnet.dense_pose import dense_pose, scene_coordinates_m
 from cl_localization.scene_coordinates.hscnet.losses import LossWeights, Target, regression_error_m, replay_loss, supervised_loss
+from cl_localization.scene_coordinates.hscnet.options import DenseTrainingConfig
 from cl_localization.scene_coordinates.hscnet.network import HscNet, Prediction, ScrNet
 from cl_localization.scene_coordinates.hscnet.regions import RegionTree, nearest
 from cl_localization.scene_coordinates.hscnet.samples import Augmentation, cell_centres_px, make_sample, prepared, scene_points_m
-from cl_localization.scene_coordinates.hscnet.training import DenseTrainer, DenseTrainingConfig
+from cl_localization.scene_coordinates.hscnet.training import DenseTrainer
 
 SMALL = DenseTrainingConfig(width=0.06, image_width_px=128, iterations=3, learning_rate=1e-3, buffer_size=4, regression_weight=10.0)
 
@@ -140,7 +141,7 @@ def test_a_frame_comes_back_from_the_replay_buffer_with_what_was_predicted(frame
     buffer = ReplayBuffer(Reservoir(), 2)
     stored = Prediction(torch.rand(1, 3, 12, 16), (torch.rand(1, 50, 12, 16), torch.rand(1, 25, 12, 16)))
     assert replay.store(buffer, frame, 1, np.array([3, 3, 4]), stored)
-    back, scene, prediction = replay.draw(buffer)
+    (back, scene, prediction), = replay.draw(buffer, 1, np.random.default_rng(0))
     assert scene == 1 and back.camera == frame.camera and np.array_equal(back.world_T_cam, frame.world_T_cam)
     assert np.abs(back.depth_m - frame.depth_m).max() <= 1e-3 and np.abs(back.image.astype(int) - frame.image).mean() < 6
     assert torch.allclose(prediction.coordinates_m, stored.coordinates_m, atol=1e-3) and len(prediction.logits) == 2

@@ -1,0 +1,177 @@
+"""The tables of radiance fields: two tasks with what is done against forgetting, and streams seen once, from synthetic views and a room."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cl_localization.cli.bench_options import NerfBenchConfig
+from cl_localization.cli.bench_table import BenchTable
+from cl_localization.cli.nerf_data import WHITE, score
+from cl_localization.cli.train_nerf import DEPTH_FAR, DEPTH_NEAR
+from cl_localization.cli.train_nerf_online import OnlineOutcome, forgetting_db, learn_with_progress, outcome_of
+from cl_localization.config import with_values
+from cl_localization.errors import ConfigError
+from cl_localization.nerf.field_file import Checkpoint, load_checkpoint, save_checkpoint
+from cl_localization.nerf.making import best_device, make_field, moved
+from cl_localization.nerf.online import OnlineTraining, chunks_of
+from cl_localization.nerf.options import NerfConfig
+from cl_localization.nerf.rays import SeenRays
+from cl_localization.nerf.task import TaskTraining, before_a_task
+from cl_localization.nerf.views import SYNTHETIC_BOX, View, along_a_path, box_of, of_side, read_frames, read_synthetic
+
+REPLAY = {"replay.use_replay": True}
+WEIGHTED = {**REPLAY, "replay.fill_mode": "topk", "replay.sample_mode": "weighted_random", "replay.exploration_ratio": 0.2,
+            "replay.dynamic_update": True}
+METHODS: dict[str, dict[str, Any]] = {
+    "no counter-measure": {}, "distillation": {"replay.distillation": True}, "replay": REPLAY, "weighted replay": WEIGHTED,
+    "weighted replay with image centres": {**WEIGHTED, "replay.use_centre_weight": True},
+    "replay and distillation": {**REPLAY, "replay.distillation": True}}
+PUBLISHED_DB = {"right only": 27.79, "no counter-measure": 17.75, "distillation": 22.94, "replay": 26.53, "weighted replay": 26.58,
+                "weighted replay with image centres": 26.65}
+"""What NeRF-CL's README gives for the network of the original."""
+
+TASK_HEADERS = ("training", "right views [dB]", "change [dB]", "NeRF-CL [dB]", "left views [dB]", "time [s]")
+ONLINE_HEADERS = ("stream", "method", "frames", "mean of frames seen [dB]", "held out [dB]", "forgetting [dB]", "a frame [s]",
+                  "memory [MB]")
+HOLD_OUT = 8
+
+
+def nerf_tables(lego: Path, kitchen: Path | None, options: NerfBenchConfig, out: Path) -> list[BenchTable]:
+    """Return the tables; figures are written to a folder.
+
+    Args:
+        lego: folder of a synthetic scene.
+        kitchen: a sequence with depth, or None.
+    """
+    tables = [task_table(lego, options, out)]
+    rows, results = [], []
+    if options.chunk_steps:
+        views = along_a_path(read_synthetic(lego, "train", (options.side_px,) * 2))
+        config = with_values(NerfConfig(), {"online.iterations": options.chunk_steps})
+        rows += online_rows("synthetic", views, [], config, out, results, ("none", "replay", "agem"))
+        rows.append(joint_row(views, config))
+    if kitchen is not None and options.kitchen_frames:
+        rows += kitchen_rows(kitchen, options, out, results)
+    if rows:
+        tables.append(BenchTable("Streams seen once", ONLINE_HEADERS, rows, results={"nerf_online": results}))
+    return tables
+
+
+def task_table(lego: Path, options: NerfBenchConfig, out: Path) -> BenchTable:
+    """Return the table of the two tasks: right views first, then left views with every method."""
+    from cl_localization.viz.radiance import draw_psnr_bars
+    from cl_localization.viz.style import new_figure, save_figure
+
+    size = (options.side_px,) * 2
+    train, test = read_synthetic(lego, "train", size), read_synthetic(lego, "test", size)
+    base = with_values(NerfConfig(), {"learning.num_epochs": options.epochs})
+    rows, found = [], {}
+    with tempfile.TemporaryDirectory(prefix="cl_localization-bench-") as folder:
+        path = Path(folder) / "right.safetensors"
+        for name, side, changes, before in (("right only", "right", {}, None), ("left only", "left", {}, None),
+                                            *((name, "left", METHODS[name], path) for name in method_names(options.methods))):
+            start = time.perf_counter()
+            second = {"learning.num_epochs": 2 * options.epochs} if before else {}
+            checkpoint = learned_task(train, side, with_values(base, {**changes, **second}), before)
+            seconds = time.perf_counter() - start
+            if name == "right only":
+                save_checkpoint(checkpoint, path)
+            found[name] = [score(checkpoint.field, checkpoint.config, of_side(test, each)).psnr_db_mean for each in ("right", "left")]
+            change = f"{found[name][0] - found['right only'][0]:+.2f}" if before else "-"
+            published = f"{PUBLISHED_DB[name]:.2f}" if name in PUBLISHED_DB else "-"
+            rows.append((name if not before else f"then left, {name}", f"{found[name][0]:.2f}", change, published, f"{found[name][1]:.2f}",
+                         f"{seconds:.1f}"))
+    figure = new_figure(7, 3.2)
+    draw_psnr_bars(figure.subplots(), {name: values[0] for name, values in found.items() if name != "left only"}, found["right only"][0])
+    save_figure(figure, out / "nerf_tasks.png")
+    return BenchTable(f"Two tasks, {size[0]} x {size[0]} px, {len(of_side(train, 'right'))} views from the right and then "
+                      f"{len(of_side(train, 'left'))} from the left", TASK_HEADERS, rows, results={"nerf_tasks": found})
+
+
+def method_names(text: str) -> list[str]:
+    """Return the methods that an option names. Raises ConfigError for an unknown one."""
+    names = [word.strip() for word in text.split(",")]
+    for name in names:
+        if name not in METHODS:
+            raise ConfigError("option nerf.methods", f"must name some of {', '.join(METHODS)}", name)
+    return names
+
+
+def learned_task(train: list[View], side: str, config: NerfConfig, before: Path | None) -> Checkpoint:
+    """Return what came of learning one side, after the checkpoint of the other if there is one."""
+    rays, earlier = ray_bundle(of_side(train, side), config), None
+    if before is None:
+        checkpoint = Checkpoint(moved(make_field(config, SYNTHETIC_BOX, WHITE), best_device()), config, WHITE)
+    else:
+        checkpoint = replace(load_checkpoint(before), config=config)
+        moved(checkpoint.field, best_device())
+        earlier = ray_bundle([view for view in train if view.side != side], config)
+    replay, soft = before_a_task(checkpoint.field, config, rays, earlier)
+    if before is not None:
+        checkpoint.field.restart()
+    checkpoint.progress.next_task(config)
+    TaskTraining(checkpoint.field, config, rays, checkpoint.progress, replay, soft).run()
+    return checkpoint
+
+
+def ray_bundle(views: list[View], config: NerfConfig) -> SeenRays:
+    """Return the rays of all views."""
+    return SeenRays.joined([view.rays(config.near, config.far) for view in views])
+
+
+def online_rows(name: str, learned: list[View], held_out: list[View], config: NerfConfig, out: Path, results: list[dict[str, Any]],
+                methods: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return a row a method of a stream; what came out is added to `results`, a figure is written for each."""
+    from cl_localization.cli.train_nerf_online import draw
+
+    rows = []
+    for method in methods:
+        used = with_values(config, {"online.method": method})
+        training = OnlineTraining(stream_field(learned, used), used, len(chunks_of(learned, used)))
+        outcome = outcome_of(training, learned, held_out, learn_with_progress(training, learned, 10))
+        draw(outcome, training, out / f"nerf_{name}_{method}.png")
+        results.append({"stream": name, "method": method, **outcome.to_json()})
+        rows.append(online_row(name, method, outcome, training.memory.buffer.size_bytes))
+    return rows
+
+
+def stream_field(views: list[View], config: NerfConfig) -> Any:
+    """Return a field that has learned nothing for a stream, with or without depth."""
+    has_depth = views[0].depth is not None
+    box = box_of(views, config.near, config.far) if has_depth else SYNTHETIC_BOX
+    return moved(make_field(config, box, 0.0 if has_depth else WHITE, empty=has_depth), best_device())
+
+
+def joint_row(views: list[View], config: NerfConfig) -> tuple[str, ...]:
+    """Return the row of a field that sees all frames from the first step on, with as many steps as the stream had."""
+    steps = len(chunks_of(views, config)) * config.online.iterations
+    used = with_values(config, {"learning.max_steps": steps, "learning.num_epochs": 10**6})
+    start = time.perf_counter()
+    checkpoint = learned_task(views, "all", used, None)
+    seconds = time.perf_counter() - start
+    found = np.array(score(checkpoint.field, used, views).psnr_db)
+    return ("synthetic", "joint, as many steps", str(len(views)), f"{found.mean():.2f}", "-", "-", f"{seconds / len(views):.3f}", "-")
+
+
+def kitchen_rows(kitchen: Path, options: NerfBenchConfig, out: Path, results: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the rows of RedKitchen: every eighth frame is held out, the others come one by one."""
+    views = read_frames(str(kitchen), (160, 120), options.kitchen_frames)
+    held = [number % HOLD_OUT == HOLD_OUT - 1 for number in range(len(views))]
+    learned, held_out = ([view for view, out_of in zip(views, held) if out_of == which] for which in (False, True))
+    config = with_values(NerfConfig(), {"near": DEPTH_NEAR, "far": DEPTH_FAR, "online.chunk_size": 1,
+                                        "voxel.voxels": options.kitchen_voxels, "online.iterations": options.kitchen_steps,
+                                        "online.memory_bytes": 20_000_000})
+    return online_rows("RedKitchen", learned, held_out, config, out, results, ("none", "replay"))
+
+
+def online_row(name: str, method: str, outcome: OnlineOutcome, memory_bytes: int) -> tuple[str, ...]:
+    """Return one row of the table of streams."""
+    held_out = f"{outcome.held_out_db.mean():.2f}" if len(outcome.held_out_db) else "-"
+    return (name, method, str(len(outcome.seen_db)), f"{outcome.seen_db.mean():.2f}", held_out, f"{forgetting_db(outcome.matrix_db):.2f}",
+            f"{outcome.seconds_per_frame:.3f}", f"{memory_bytes / 1e6:.2f}")

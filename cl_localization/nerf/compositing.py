@@ -1,0 +1,59 @@
+"""From densities and colours along rays to what is seen: the quadrature of volume rendering (Max 1995; NeRF, ECCV 2020, eq. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """What N rays see.
+
+    Attributes:
+        colours: (N, 3), in [0, 1].
+        depths: (N,) expected distance along the ray; what is not opaque counts as the far bound.
+        opacities: (N,) in [0, 1].
+    """
+
+    colours: Tensor
+    depths: Tensor
+    opacities: Tensor
+
+    @classmethod
+    def joined(cls, parts: list[Rendered]) -> Rendered:
+        """Return the rays of several parts in order."""
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in ("colours", "depths", "opacities")))
+
+
+def weights_of(optical_depths: Tensor) -> Tensor:
+    """Return how much each sample (N, S) adds to the colour, from its density times its length."""
+    alphas = 1.0 - torch.exp(-optical_depths)
+    passed = torch.cumprod(torch.cat([torch.ones_like(alphas[:, :1]), 1.0 - alphas + EPSILON], dim=1), dim=1)
+    return alphas * passed[:, :-1]
+
+
+def packed_weights(optical_depths: Tensor, rays: Tensor, ray_count: int) -> Tensor:
+    """Return the same for samples (M,) of rays of different lengths, stored one ray after the other.
+
+    Args:
+        rays: (M,) ascending number of the ray of each sample, below `ray_count`.
+    """
+    if len(rays) == 0:
+        return optical_depths
+    # One running sum over all rays, less what it was at the start of each: in doubles, as it grows over the whole batch.
+    before = torch.cumsum(optical_depths.double(), dim=0) - optical_depths
+    starts = torch.searchsorted(rays, torch.arange(ray_count, device=rays.device)).clamp_(max=len(rays) - 1)
+    return torch.exp(before[starts][rays] - before).float() * (1.0 - torch.exp(-optical_depths))
+
+
+def composite(weights: Tensor, colours: Tensor, distances: Tensor, background: float, far: float) -> Rendered:
+    """Return what rays see from samples (N, S), colours (N, S, 3) and distances (N, S)."""
+    opacities = weights.sum(dim=1)
+    clear = 1.0 - opacities
+    return Rendered((weights[..., None] * colours).sum(dim=1) + background * clear[:, None],
+                    (weights * distances).sum(dim=1) + far * clear, opacities)

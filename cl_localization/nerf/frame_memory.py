@@ -1,0 +1,105 @@
+"""Frames kept for replay in a bound of bytes: images compressed, depth as 16 bits, rays made when they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from cl_localization.continual.admission import AdmissionPolicy, Reservoir
+from cl_localization.continual.buffer_file import load_buffer, save_buffer
+from cl_localization.continual.replay_buffer import ReplayBuffer
+from cl_localization.errors import DataError
+from cl_localization.geometry.camera import Camera
+from cl_localization.nerf.options import OnlineConfig
+from cl_localization.nerf.ray_replay import sampling_of
+from cl_localization.nerf.rays import SeenRays
+from cl_localization.nerf.views import View
+
+FRAMES_A_DRAW = 16
+DEPTH_STEP_M = 0.001
+LARGEST_DEPTH_STEP = 65534
+
+
+class FrameMemory:
+    """Compressed views within `memory_bytes`; what it holds is an even sample of all it was offered.
+
+    Attributes:
+        buffer: images and depth as bytes, poses and intrinsics as arrays; the trait loss is the image's mean.
+    """
+
+    def __init__(self, config: OnlineConfig, near: float, far: float, seed: int = 0, policy: AdmissionPolicy = Reservoir()) -> None:
+        self.config, self.near, self.far = config, near, far
+        self.buffer = ReplayBuffer(policy, capacity_bytes=config.memory_bytes, seed=seed)
+        self.sampling = sampling_of(config.sample_mode, config.exploration_ratio, 0.0)
+
+    def __len__(self) -> int:
+        return len(self.buffer)
+
+    def save(self, path: Path) -> None:
+        """Write what is kept to a file. Raises DataError when it cannot be written."""
+        save_buffer(self.buffer, path)
+
+    def resume(self, path: Path) -> None:
+        """Take over what another memory kept, with its bound. Raises DataError as `load_buffer`."""
+        self.buffer = load_buffer(path, self.buffer.policy)
+
+    def offer(self, views: Sequence[View], losses: Sequence[float]) -> np.ndarray:
+        """Offer views with the mean loss of their rays and return the slot (N,) of each, -1 where it is not kept.
+
+        Raises:
+            DataError: a frame is larger than the whole memory, or cannot be compressed.
+        """
+        items = {"image": [compressed(view.image, self.config) for view in views],
+                 "depth": [b"" if view.depth is None else compressed_depth(view.depth) for view in views],
+                 "pose": np.stack([view.world_T_cam for view in views]),
+                 "intrinsics": np.stack([_intrinsics(view.camera) for view in views])}
+        return self.buffer.offer(items, losses=np.asarray(losses, float))
+
+    def draw(self, count: int) -> tuple[SeenRays, np.ndarray]:
+        """Return `count` rays of a few kept frames, and the slot (count,) of the frame of each."""
+        slots, columns = self.buffer.sample(min(FRAMES_A_DRAW, len(self)), self.sampling)
+        shares = np.bincount(np.arange(count) % len(slots), minlength=len(slots))
+        parts = []
+        for number, share in enumerate(shares):
+            rays = _view(columns, number).rays(self.near, self.far)
+            parts.append(rays.rows(torch.from_numpy(self.buffer.rng.integers(len(rays), size=share))))
+        return SeenRays.joined(parts), np.repeat(slots, shares)
+
+    def learned(self, slots: np.ndarray, losses: Tensor) -> None:
+        """Keep the newest mean loss of the frames whose rays were replayed."""
+        for slot in np.unique(slots):
+            self.buffer.refresh(np.array([slot]), losses[torch.from_numpy(slots == slot)].mean().cpu().numpy()[None])
+
+
+def compressed(image: np.ndarray, config: OnlineConfig) -> bytes:
+    """Return an image (H, W, 3) uint8 as PNG or JPEG."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality] if config.image_format == "jpeg" else []
+    return _encoded(f".{config.image_format}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+
+
+def compressed_depth(depth: np.ndarray) -> bytes:
+    """Return depth (H, W) [m] as PNG of 16 bits in millimetres."""
+    return _encoded(".png", np.clip(np.rint(depth / DEPTH_STEP_M), 0, LARGEST_DEPTH_STEP).astype(np.uint16), [])
+
+
+def _encoded(suffix: str, pixels: np.ndarray, options: list[int]) -> bytes:
+    return cv2.imencode(suffix, pixels, options)[1].tobytes()
+
+
+def _intrinsics(camera: Camera) -> np.ndarray:
+    if camera.distortion_model != "none":
+        raise DataError("camera of a frame for replay", "must be without distortion", camera.distortion_model, "rectify the images")
+    return np.array([camera.width_px, camera.height_px, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px])
+
+
+def _view(columns: dict[str, np.ndarray], number: int) -> View:
+    width, height, *rest = columns["intrinsics"][number]
+    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(columns["image"][number], np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    packed = columns["depth"][number]
+    depth = cv2.imdecode(np.frombuffer(packed, np.uint8), cv2.IMREAD_UNCHANGED) * np.float32(DEPTH_STEP_M) if packed else None
+    return View("replayed", Camera(int(width), int(height), *(float(value) for value in rest)), columns["pose"][number], image, depth)

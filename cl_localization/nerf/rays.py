@@ -1,0 +1,118 @@
+"""Rays: where they start, where they go, how far they are followed, and what was seen along them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cl_localization.errors import DataError
+from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
+
+UNKNOWN_DEPTH = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class RayBundle:
+    """N rays in the frame of the scene, in its units.
+
+    Attributes:
+        origins: (N, 3).
+        directions: (N, 3), of unit length.
+        near, far: (N,) the distances between which they are followed; a ray with far <= near hits nothing.
+    """
+
+    origins: Tensor
+    directions: Tensor
+    near: Tensor
+    far: Tensor
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def rows(self, rows: Tensor | slice) -> RayBundle:
+        """Return some of the rays."""
+        return type(self)(**{spec.name: getattr(self, spec.name)[rows] for spec in fields(self)})
+
+    def to(self, device: torch.device) -> RayBundle:
+        """Return the rays on a device."""
+        return type(self)(**{spec.name: getattr(self, spec.name).to(device) for spec in fields(self)})
+
+    @classmethod
+    def joined(cls, bundles: list[RayBundle]) -> RayBundle:
+        """Return the rays of several bundles in order."""
+        return cls(**{spec.name: torch.cat([getattr(bundle, spec.name) for bundle in bundles]) for spec in fields(cls)})
+
+
+@dataclass(frozen=True, eq=False)
+class SeenRays(RayBundle):
+    """Rays with what was seen along them.
+
+    Attributes:
+        colours: (N, 3) in [0, 1].
+        depths: (N,) distance along the ray, 0 where unknown.
+        centredness: (N,) nearness to the centre of the image: exp(-r^2/2), r in half images.
+    """
+
+    colours: Tensor
+    depths: Tensor
+    centredness: Tensor
+
+
+def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, thing: str = "camera") -> RayBundle:
+    """Return the rays through the centres of all pixels, row by row.
+
+    Raises:
+        DataError: the pose is missing, not finite or singular.
+    """
+    if world_T_cam is None or world_T_cam.shape != (4, 4) or not np.isfinite(world_T_cam).all() \
+            or abs(np.linalg.det(world_T_cam[:3, :3])) < 1e-6:
+        raise DataError(f"pose of {thing}", "must be a finite 4x4 matrix that is not singular", world_T_cam, "leave the frame out")
+    directions = (_pixel_directions(camera) @ world_T_cam[:3, :3].T).astype(np.float32)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    count = len(directions)
+    origins = np.broadcast_to(world_T_cam[:3, 3].astype(np.float32), (count, 3)).copy()
+    return RayBundle(torch.from_numpy(origins), torch.from_numpy(directions), torch.full((count,), float(near)),
+                     torch.full((count,), float(far)))
+
+
+def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, image: np.ndarray, depth: np.ndarray | None = None,
+              thing: str = "camera") -> SeenRays:
+    """Return the rays of an image (H, W, 3) uint8 with its colours, and with depth (H, W) along the optical axis if it has any."""
+    bundle = camera_rays(camera, world_T_cam, near, far, thing)
+    colours = torch.from_numpy(image.reshape(-1, 3).astype(np.float32) / 255)
+    depths = torch.zeros(len(bundle))
+    if depth is not None:
+        # Distance along the ray is depth along the axis over the cosine between the two.
+        lengths = np.linalg.norm(_pixel_directions(camera), axis=1).astype(np.float32)
+        depths = torch.from_numpy(depth.reshape(-1).astype(np.float32) * lengths)
+    return SeenRays(bundle.origins, bundle.directions, bundle.near, bundle.far, colours, depths, _centredness(camera))
+
+
+def _pixel_directions(camera: Camera) -> np.ndarray:
+    """Return (N, 3) of all pixels with z = 1 in the camera frame."""
+    rows, columns = np.indices((camera.height_px, camera.width_px)).reshape(2, -1)
+    normalized = camera.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)
+    return np.column_stack([normalized, np.ones(len(normalized))])
+
+
+def _centredness(camera: Camera) -> Tensor:
+    y, x = torch.meshgrid(torch.linspace(-1, 1, camera.height_px), torch.linspace(-1, 1, camera.width_px), indexing="ij")
+    return torch.exp(-0.5 * (x * x + y * y)).reshape(-1)
+
+
+def up_to_surfaces(rays: SeenRays, margin: float) -> SeenRays:
+    """Return rays that are followed only to `margin` behind the surface, where depth is known: what is behind is not seen."""
+    known = rays.depths > UNKNOWN_DEPTH
+    return replace(rays, far=torch.where(known, torch.minimum(rays.far, rays.depths + margin), rays.far))
+
+
+def tightened_to_box(rays: RayBundle, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Return near and far (N,) of the part of each ray inside the box from `low` (3,) to `high` (3,) (slab method)."""
+    inverse = 1.0 / torch.where(rays.directions.abs() < 1e-9, torch.full_like(rays.directions, 1e-9), rays.directions)
+    one, other = (low - rays.origins) * inverse, (high - rays.origins) * inverse
+    near = torch.maximum(torch.minimum(one, other).amax(dim=1), rays.near)
+    far = torch.minimum(torch.maximum(one, other).amin(dim=1), rays.far)
+    return near, torch.maximum(far, near)

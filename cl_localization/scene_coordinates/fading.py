@@ -1,0 +1,61 @@
+"""Codes of things that are gone: a view that measures past a code saw through it, and after some such views it fades away."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cl_localization.geometry import se3
+from cl_localization.geometry.pnp import project
+from cl_localization.scene_coordinates.guided import visible_codes
+from cl_localization.scene_coordinates.map_code import MapCode
+from cl_localization.scene_coordinates.views import View
+
+MARGIN_M, MARGIN_SHARE, MARGIN_SIGMAS = 0.10, 0.05, 4.0
+"""Depth must lie this far behind a code to have seen through it: metres, a share of the depth, and sigmas of the code, all added."""
+
+WINDOW_PX = 3
+"""No reading this near to a code may be as near as it: at edges colour and depth disagree."""
+
+
+class FreeSpace:
+    """Counts the views that saw through each code since it was last seen."""
+
+    def __init__(self, map_code: MapCode, views_until_gone: int) -> None:
+        self._map, self._until_gone = map_code, views_until_gone
+        self._through = np.zeros(0, np.uint8)
+
+    def observe(self, view: View, depth_m: np.ndarray, seen_rows: np.ndarray) -> np.ndarray:
+        """Count what a view saw, remove from the map what too many saw through, and return the rows (N,) of that.
+
+        Args:
+            depth_m: (H, W) of the view, 0 where unknown.
+            seen_rows: (S,) codes that the view shows.
+        """
+        self._through = np.concatenate([self._through, np.zeros(len(self._map.codes.live) - len(self._through), np.uint8)])
+        self._through[~self._map.codes.live] = 0  # their numbers will be used again
+        self._through[seen_rows] = 0
+        through = np.setdiff1d(self._seen_through(view, depth_m), seen_rows)
+        self._through[through] += 1
+        gone = through[self._through[through] >= self._until_gone]
+        if len(gone):
+            self._map.remove(gone)
+            self._through[gone] = 0
+        return gone
+
+    def _seen_through(self, view: View, depth_m: np.ndarray) -> np.ndarray:
+        """Return the codes that lie in space that a view measured to be free."""
+        cam_T_world = se3.inverse(view.world_T_cam)
+        rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0, view.scene)
+        codes = self._map.codes
+        expected_m = project(view.camera, cam_T_world, codes["positions_m"][rows])[1]
+        nearest_m = _nearest_depths(depth_m, pixels.astype(np.int64))
+        return rows[nearest_m > expected_m * (1 + MARGIN_SHARE) + MARGIN_M + MARGIN_SIGMAS * codes["sigmas_m"][rows]]
+
+
+def _nearest_depths(depth_m: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Return the smallest depth (N,) around pixels (N, 2); 0 where one is unknown."""
+    height, width = depth_m.shape
+    offsets = np.arange(-WINDOW_PX, WINDOW_PX + 1)
+    x = (pixels[:, 0, None] + offsets).clip(0, width - 1)
+    y = (pixels[:, 1, None] + offsets).clip(0, height - 1)
+    return depth_m[y[:, :, None], x[:, None, :]].reshape(len(pixels), -1).min(axis=1, initial=np.inf)
