@@ -147,6 +147,7 @@ class DepthConfig(Config):
     merge_similarity: float = option(0.80, "Cosine similarity above which a sighting joins a code near it.", 0, 1)
     merge_distance_m: float = option(0.03, "Distance within which a sighting can join a code [m].", 1e-4, 10)
     max_misses: int = option(3, "A code seen once goes after this many views that should have shown it and did not.", 1, 255)
+    gone_after: int = option(0, "A code goes after this many views that measured past it without seeing it; 0 keeps it.", 0, 255)
 
 
 @dataclass(frozen=True)

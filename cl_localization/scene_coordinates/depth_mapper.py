@@ -8,6 +8,7 @@ from cl_localization.config import DepthConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project
 from cl_localization.scene_coordinates.depth_points import depth_sigmas, keypoint_depths
+from cl_localization.scene_coordinates.fading import FreeSpace
 from cl_localization.scene_coordinates.guided import guided_matches, visible_codes
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
 from cl_localization.scene_coordinates.refinement import REFERENCE_WIDTH_PX
@@ -17,11 +18,12 @@ MERGE_RADIUS_PX = 8.0
 
 
 class DepthMapper:
-    """Adds codes from views with registered depth, and drops those that nothing but one view ever saw."""
+    """Adds codes from views with registered depth; drops those that nothing but one view ever saw, and those of things that are gone."""
 
     def __init__(self, map_code: MapCode, config: DepthConfig) -> None:
         self._map, self._config = map_code, config
         self._missed = np.zeros(0, np.uint8)
+        self._free_space = FreeSpace(map_code, config.gone_after) if config.gone_after else None
 
     def add(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray) -> tuple[int, int]:
         """Learn from a view; returns how many codes were inserted and how many were merged.
@@ -38,6 +40,8 @@ class DepthMapper:
                        depth_sigmas(depths_m))
         merged, rows = self._merge(view, known, new)
         self._drop_missed(view, rows, depth_m)
+        if self._free_space:
+            self._free_space.observe(view, depth_m, rows)
         inserted = self._map.insert(new.select(~merged), view.keyframe)
         self._remember(inserted[inserted >= 0])
         return int((inserted >= 0).sum()), len(rows)
@@ -73,6 +77,8 @@ class DepthMapper:
         """Begin to count for new codes, whose rows may have been others' before."""
         self._grow()
         self._missed[inserted] = 0
+        if self._free_space:
+            self._free_space.forget(inserted)
 
     def _grow(self) -> None:
         """Have a count for every row of the map, also for those that came from a file."""

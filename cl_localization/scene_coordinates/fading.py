@@ -31,9 +31,7 @@ class FreeSpace:
             depth_m: (H, W) of the view, 0 where unknown.
             seen_rows: (S,) codes that the view shows.
         """
-        self._through = np.concatenate([self._through, np.zeros(len(self._map.codes.live) - len(self._through), np.uint8)])
-        self._through[~self._map.codes.live] = 0  # their numbers will be used again
-        self._through[seen_rows] = 0
+        self.forget(seen_rows)
         through = np.setdiff1d(self._seen_through(view, depth_m), seen_rows)
         self._through[through] += 1
         gone = through[self._through[through] >= self._until_gone]
@@ -41,6 +39,11 @@ class FreeSpace:
             self._map.remove(gone)
             self._through[gone] = 0
         return gone
+
+    def forget(self, rows: np.ndarray) -> None:
+        """Begin to count anew for codes (N,): they were seen, or their numbers have been others' before."""
+        self._through = np.concatenate([self._through, np.zeros(len(self._map.codes.live) - len(self._through), np.uint8)])
+        self._through[rows] = 0
 
     def _seen_through(self, view: View, depth_m: np.ndarray) -> np.ndarray:
         """Return the codes that lie in space that a view measured to be free."""
@@ -58,4 +61,4 @@ def _nearest_depths(depth_m: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     offsets = np.arange(-WINDOW_PX, WINDOW_PX + 1)
     x = (pixels[:, 0, None] + offsets).clip(0, width - 1)
     y = (pixels[:, 1, None] + offsets).clip(0, height - 1)
-    return depth_m[y[:, :, None], x[:, None, :]].reshape(len(pixels), -1).min(axis=1, initial=np.inf)
+    return depth_m[y[:, :, None], x[:, None, :]].min(axis=(1, 2), initial=np.inf)

@@ -1,4 +1,4 @@
-"""Learning on from keyframes that were kept: positions and keys of the codes they show get better, and what is gone fades away.
+"""Learning on from keyframes that were kept: positions and keys of the codes they show get better.
 
 A step takes some kept keyframes, finds their sightings of codes near where the pose says they should be, and moves each of these codes
 to where its sightings meet, and its key towards how they look, the more the search confuses it with other places (the gradient of
@@ -16,7 +16,6 @@ from cl_localization.config import Config, option
 from cl_localization.geometry import se3
 from cl_localization.geometry.triangulation import Observations, parallax_deg, refined_points
 from cl_localization.scene_coordinates.code_index import CodeIndex
-from cl_localization.scene_coordinates.fading import FreeSpace
 from cl_localization.scene_coordinates.guided import guided_matches
 from cl_localization.scene_coordinates.map_code import MapCode, quantized
 from cl_localization.scene_coordinates.refinement import pixels_in
@@ -42,7 +41,6 @@ class OnlineLearningConfig(Config):
     min_similarity: float = option(0.75, "Least cosine similarity of a sighting and its code.", 0, 1)
     min_parallax_deg: float = option(2.0, "Sightings must meet under this angle to move a code [deg].", 0.1, 90)
     key_rate: float = option(0.3, "How far a key goes along the gradient in one step; 0 leaves keys as they are.", 0, 10)
-    gone_after: int = option(3, "A code fades after this many views saw through it.", 1, 255)
     seed: int = option(0, "Of everything random.", 0, 2**31 - 1)
 
 
@@ -67,19 +65,15 @@ class OnlineLearner:
 
     def __init__(self, map_code: MapCode, config: OnlineLearningConfig = OnlineLearningConfig()) -> None:
         self._map, self._config = map_code, config
-        self._index, self._free_space = CodeIndex(map_code), FreeSpace(map_code, config.gone_after)
+        self._index = CodeIndex(map_code)
         self._random = np.random.default_rng(config.seed)
         self.views: list[View] = []
 
-    def observe(self, view: View, depth_m: np.ndarray | None = None) -> int:
-        """Keep a keyframe, and fade what its depth image shows to be gone; return how many codes faded."""
+    def observe(self, view: View) -> None:
+        """Keep a keyframe to learn from."""
         self.views.append(view)
         if len(self.views) > self._config.kept_views:
             del self.views[int(self._random.integers(len(self.views) - 1))]
-        if depth_m is None:
-            return 0
-        seen = np.unique(self._sightings(view)[1])
-        return len(self._free_space.observe(view, depth_m, seen))
 
     def step(self) -> LearningStep:
         """Learn from some of the kept keyframes; undo it where others show that it did harm."""

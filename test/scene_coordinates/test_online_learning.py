@@ -1,14 +1,13 @@
-"""Learning on: codes move to where their sightings meet, what is gone fades, and a step that does harm is undone."""
+"""Learning on: codes move to where their sightings meet, and a step that does harm is undone."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_makers import CAMERA, WALL_M, PointScene, look_at, noisy, unit_vectors, wall_depth
+from core_makers import CAMERA, WALL_M, PointScene, look_at, noisy, unit_vectors
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.scene_coordinates.code_index import CodeIndex
-from cl_localization.scene_coordinates.fading import FreeSpace
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
 from cl_localization.scene_coordinates.online_learning import OnlineLearner, OnlineLearningConfig
 from cl_localization.scene_coordinates.replay_score import ScoreChange, replay_scores
@@ -116,39 +115,3 @@ def test_a_better_map_has_a_better_score():
 def test_less_than_the_noise_is_no_harm(after, harm):
     assert ScoreChange.between(np.array([0.5, 0.6, 0.4]), np.array(after)).is_harm is harm
     assert not ScoreChange.between(np.zeros(0), np.zeros(0)).is_harm
-
-
-def depth_behind(pose: np.ndarray) -> np.ndarray:
-    """Depth of a wall a metre behind the one that was mapped."""
-    moved = pose.copy()
-    moved[2, 3] -= 1.0
-    return wall_depth(moved)
-
-
-def test_codes_fade_after_some_views_saw_through_them():
-    map_code = wall_map()
-    space, view = FreeSpace(map_code, 2), view_from(0.0)
-    assert len(space.observe(view, depth_behind(view.world_T_cam), np.zeros(0, np.int64))) == 0
-    gone = space.observe(view, depth_behind(view.world_T_cam), np.zeros(0, np.int64))
-    assert len(gone) > 50 and not map_code.codes.live[gone].any()
-
-
-def test_codes_that_are_seen_again_or_hidden_do_not_fade():
-    map_code = wall_map()
-    space, view = FreeSpace(map_code, 1), view_from(0.0)
-    assert len(space.observe(view, wall_depth(view.world_T_cam), np.zeros(0, np.int64))) == 0
-    assert len(space.observe(view, 0.5 * wall_depth(view.world_T_cam), np.zeros(0, np.int64))) == 0
-    assert len(space.observe(view, np.zeros((240, 320), np.float32), np.zeros(0, np.int64))) == 0
-    assert len(space.observe(view, depth_behind(view.world_T_cam), map_code.codes.rows())) == 0
-
-
-def test_the_learner_fades_what_its_keyframes_see_through():
-    map_code = wall_map()
-    random = np.random.default_rng(2)
-    floating = np.column_stack([random.uniform(-0.5, 0.5, (30, 2)), np.full(30, 2.0)])
-    map_code.insert(NewCodes(unit_vectors(random, 30, 64), floating.astype(np.float32), np.full(30, 0.01, np.float32)), 0)
-    found, faded = OnlineLearner(map_code, OnlineLearningConfig(gone_after=3)), 0
-    for x_m in (-0.2, -0.1, 0.0, 0.1):
-        view = view_from(x_m)
-        faded += found.observe(view, wall_depth(view.world_T_cam))
-    assert faded > 20 and len(map_code) >= 200
