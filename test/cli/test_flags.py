@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,8 +42,9 @@ def test_defaults_are_those_of_the_dataclasses() -> None:
 def test_every_leaf_option_is_a_flag_with_its_help_in_the_help(prefix: str, config: object, capsys) -> None:
     assert parse(Arguments, ["--help"], "thing") is None
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for name, _, option in flatten(config):
-        assert "--" + (prefix + name).replace("_", "-") in text
+    for name, value, option in flatten(config):
+        flag = re.sub(r"([^.]*)$", r"no-\1", name, count=1) if value is True else name
+        assert "--" + (prefix + flag).replace("_", "-") in text
         assert option.help in text
 
 
