@@ -195,7 +195,7 @@ def train_with_progress(arguments: Arguments, training: TaskTraining, checkpoint
     from contextlib import nullcontext
 
     from cl_localization.nerf.field_file import save_checkpoint
-    from cl_localization.nerf.training_log import TensorboardLog
+    from cl_localization.training.log import TensorboardLog
 
     validation = validation_views(arguments, checkpoint.config)
     best = [float("inf")]

@@ -100,7 +100,7 @@ def train_with_progress(train: DescribedPair, validation: DescribedPair | None, 
     from contextlib import nullcontext
 
     from cl_localization.place_recognition.training import train_model
-    from cl_localization.place_recognition.training_log import TensorboardLog
+    from cl_localization.training.log import TensorboardLog
 
     checkpoint = None if folder is None else folder / CHECKPOINT_FILE
     with shown_progress("training", "epochs") as tell, nullcontext() if folder is None else TensorboardLog(folder) as log:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from cl_localization import __version__
 from cl_localization.config import flatten, with_values
-from cl_localization.data.atomic import written_file
 from cl_localization.errors import DataError, LocalizationError
 from cl_localization.nerf.cells import UsedCells
 from cl_localization.nerf.making import make_field
@@ -23,8 +18,10 @@ from cl_localization.nerf.mlp_field import MlpField
 from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.task import Progress
 from cl_localization.nerf.voxel_field import VoxelField
+from cl_localization.training.network_file import NetworkFile, load_optimizer_tensors, optimizer_tensors, with_prefix
 
-FORMAT, FORMAT_VERSION = "cl_localization_nerf", 1
+FORMAT = "cl_localization_nerf"
+FILE = NetworkFile(FORMAT, "checkpoint", DataError)
 FIELD, OPTIMIZER, USED = "field.", "optimizer.", "used"
 
 
@@ -53,20 +50,15 @@ class Checkpoint:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint; a crash leaves the old file or the new one, whole. Raises DataError when it cannot be written."""
     field = checkpoint.field
-    tensors = {FIELD + name: value.detach().cpu().contiguous() for name, value in field.state_dict().items()}
-    metadata: dict[str, Any] = {"format_version": FORMAT_VERSION, "software": f"cl_localization {__version__}",
-                                "config": {name: value for name, value, _ in flatten(checkpoint.config)},
+    tensors = {FIELD + name: value for name, value in field.state_dict().items()}
+    metadata: dict[str, Any] = {"config": {name: value for name, value, _ in flatten(checkpoint.config)},
                                 "background": checkpoint.background, "progress": vars(checkpoint.progress),
                                 "tasks": list(checkpoint.tasks), "finished": checkpoint.finished, "extra": checkpoint.extra}
     if isinstance(field, VoxelField):
         tensors[USED] = torch.from_numpy(np.packbits(field.cells.used.cpu().numpy().reshape(-1)))
         metadata |= {"box": [field.low.tolist(), field.high.tolist()], "level": field.level}
-    for number, state in field.optimizer.state_dict()["state"].items():
-        tensors |= {f"{OPTIMIZER}{number}.{name}": value.detach().cpu().contiguous() for name, value in state.items()
-                    if isinstance(value, Tensor)}
-    content = save(tensors, metadata={"format": FORMAT, "json": json.dumps(metadata)})
-    with written_file(path, force=True) as temporary:
-        temporary.write_bytes(content)
+    tensors |= {OPTIMIZER + name: value for name, value in optimizer_tensors(field.optimizer).items()}
+    FILE.write(path, tensors, metadata)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -75,7 +67,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         DataError: no such file, another kind of file, truncated, of another version, or with parts that do not fit together.
     """
-    tensors, metadata = _read(path)
+    tensors, metadata = FILE.read(path)
     try:
         config = with_values(NerfConfig(), metadata["config"])
         background = float(metadata["background"])
@@ -84,8 +76,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         if isinstance(field, VoxelField):
             _put_cells(field, tensors, int(metadata["level"]))
         else:
-            field.load_state_dict(_part(tensors, FIELD))
-        _put_optimizer(field, _part(tensors, OPTIMIZER))
+            field.load_state_dict(with_prefix(tensors, FIELD))
+        load_optimizer_tensors(field.optimizer, with_prefix(tensors, OPTIMIZER))
         return Checkpoint(field, config, background, Progress(**metadata["progress"]), tuple(metadata["tasks"]),
                           bool(metadata["finished"]), dict(metadata["extra"]))
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, LocalizationError) as error:
@@ -98,38 +90,8 @@ def _put_cells(field: VoxelField, tensors: dict[str, Tensor], level: int) -> Non
     count = int(np.prod(grid.cells))
     used = np.unpackbits(tensors[USED].numpy(), count=count).astype(bool).reshape(grid.cells)
     cells = UsedCells(grid, torch.from_numpy(used))
-    values = _part(tensors, FIELD)
+    values = with_prefix(tensors, FIELD)
     if len(values["density"]) != len(cells.corner_numbers) or values["colour"].shape != (len(values["density"]), field.colour.shape[1]):
         raise ValueError(f"{len(values['density'])} densities for {len(cells.corner_numbers)} corners")
     field.level = level
     field.put(cells, values["density"], values["colour"])
-
-
-def _put_optimizer(field: VoxelField | MlpField, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = value
-    whole = field.optimizer.state_dict()
-    field.optimizer.load_state_dict({**whole, "state": state})
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    if not path.is_file():
-        raise DataError(f"checkpoint {path}", "must be a file", "nothing there" if not path.exists() else "a folder", "train one first")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise DataError(f"checkpoint {path}", f"must be of format {FORMAT}", header.get("format"), "it is another kind of file")
-            metadata = json.loads(header["json"])
-            if metadata["format_version"] != FORMAT_VERSION:
-                raise DataError(f"checkpoint {path}", f"must have format version {FORMAT_VERSION}", metadata["format_version"],
-                                "use the version of cl_localization that wrote it")
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"checkpoint {path}", "must be a whole safetensors file", str(error), "it is truncated or damaged") from error

@@ -14,7 +14,6 @@ from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.paths import looking_at, orbit
 from cl_localization.nerf.pictures import render_view, write_depth, write_depth_image, write_film, write_image
 from cl_localization.nerf.quality import psnr_db, ssim
-from cl_localization.nerf.training_log import TensorboardLog
 from cl_localization.nerf.views import SYNTHETIC_BOX, View
 
 
@@ -56,12 +55,3 @@ def test_likeness_is_measured_as_usual() -> None:
     one = torch.rand(16, 16, 3, generator=torch.Generator().manual_seed(0))
     assert psnr_db(one, one) == 100.0 and psnr_db(torch.zeros(4), torch.full((4,), 0.1)) == pytest.approx(20.0)
     assert ssim(one, one) == pytest.approx(1.0) and ssim(one, 1 - one) < 0.1
-
-
-def test_figures_are_logged_for_tensorboard_or_its_absence_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with TensorboardLog(tmp_path) as log:
-        log(1, {"val/psnr_r": 20.0})
-    assert list(tmp_path.glob("events*"))
-    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    with pytest.raises(ConfigError, match="package tensorboard is missing"):
-        TensorboardLog(tmp_path)

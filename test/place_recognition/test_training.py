@@ -10,12 +10,10 @@ from place_makers import pair_of, random_pair, route_descriptors, traverse_of
 
 from cl_localization.data.traverse import Traverse, TraversePair, image_numbers, whole
 from cl_localization.errors import ConfigError, DataError
-from cl_localization.place_recognition import training_log
 from cl_localization.place_recognition.describer import Describer
 from cl_localization.place_recognition.network import PlaceNetwork
 from cl_localization.place_recognition.options import ImageDescriptorConfig, NetworkConfig, SeqMatchNetConfig, TrainingConfig
 from cl_localization.place_recognition.training import DescribedPair, describe_pair, split_validation, train_model, validation_look
-from cl_localization.place_recognition.training_log import TensorboardLog
 
 DESCRIBER = Describer(ImageDescriptorConfig())
 CONFIG = SeqMatchNetConfig(network=NetworkConfig(out_dims=16), training=TrainingConfig(epochs=10, batches_per_epoch=10, run_length=16))
@@ -87,15 +85,3 @@ def test_traverses_of_two_kinds_are_refused() -> None:
 def test_traverses_shorter_than_a_sequence_are_refused() -> None:
     with pytest.raises(DataError, match="traverse queries must have at least 5 images in a row"):
         train_model(described(4), None, DESCRIBER, CONFIG)
-
-
-def test_figures_go_to_tensorboard(tmp_path: Path) -> None:
-    with TensorboardLog(tmp_path) as log:
-        log(0, {"recall@5": 0.5})
-    assert b"recall_at_5" in next(tmp_path.glob("events*")).read_bytes()
-
-
-def test_a_missing_tensorboard_is_an_error_that_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    with pytest.raises(ConfigError, match=r"package tensorboard is missing; pip install 'cl_localization\[train\]'"):
-        training_log.TensorboardLog(tmp_path)

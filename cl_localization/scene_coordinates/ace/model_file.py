@@ -11,20 +11,20 @@ import torch
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError, LocalizationError
 from cl_localization.scene_coordinates.ace.head import AceHead
-from cl_localization.scene_coordinates.network_file import read_network, write_network
+from cl_localization.training.network_file import NetworkFile
 
-FORMAT = "cl_localization_ace"
+FILE = NetworkFile("cl_localization_ace")
 
 
 def save_head(head: AceHead, encoder: EncoderConfig, path: Path, extra: dict[str, Any] | None = None) -> None:
     """Write a head in half precision, as ACE does; the mean of the cameras stays exact.
 
     Raises:
-        DataError: the file cannot be written.
+        EncoderError: the file cannot be written.
     """
     tensors = {name: value if name == "mean_m" else value.half() for name, value in head.state_dict().items()}
-    write_network(path, FORMAT, tensors, {"dim": head.dim, "blocks": len(head.blocks), "width": head.width, "encoder": asdict(encoder),
-                                          "extra": extra or {}})
+    FILE.write(path, tensors, {"dim": head.dim, "blocks": len(head.blocks), "width": head.width, "encoder": asdict(encoder),
+                               "extra": extra or {}})
 
 
 def load_head(path: Path) -> tuple[AceHead, EncoderConfig, dict[str, Any]]:
@@ -33,7 +33,7 @@ def load_head(path: Path) -> tuple[AceHead, EncoderConfig, dict[str, Any]]:
     Raises:
         EncoderError: no such file, another kind of file, truncated, of another version, or with parts that do not fit together.
     """
-    tensors, metadata = read_network(path, FORMAT)
+    tensors, metadata = FILE.read(path)
     try:
         head = AceHead(int(metadata["dim"]), torch.zeros(3), int(metadata["blocks"]), int(metadata["width"]))
         head.load_state_dict({name: value.float() for name, value in tensors.items()})

@@ -16,9 +16,9 @@ from cl_localization.errors import EncoderError, LocalizationError
 from cl_localization.scene_coordinates.hscnet.options import DenseTrainingConfig
 from cl_localization.scene_coordinates.hscnet.regions import LEAVES, RegionTree
 from cl_localization.scene_coordinates.hscnet.training import DenseTrainer
-from cl_localization.scene_coordinates.network_file import read_network, write_network
+from cl_localization.training.network_file import NetworkFile, load_optimizer_tensors, optimizer_tensors, with_prefix
 
-MODEL_FORMAT, REGIONS_FORMAT = "cl_localization_dense", "cl_localization_regions"
+MODEL, REGIONS_OF_SCENES = NetworkFile("cl_localization_dense"), NetworkFile("cl_localization_regions", "regions")
 NETWORK, OPTIMIZER, REGIONS, LEAF_CENTRES, SHIFTS = "network.", "optimizer.", "regions.", "leaves.", "shifts_m"
 
 
@@ -55,16 +55,15 @@ def save_model(trainer: DenseTrainer, scenes: SceneFrames, path: Path, extra: di
     """Write a network with its scenes; with a state also what is needed to go on training, but for the replay buffer.
 
     Raises:
-        DataError: the file cannot be written.
+        EncoderError: the file cannot be written.
     """
     tensors = {NETWORK + name: value for name, value in trainer.network.state_dict().items()} | _tree_tensors(trainer.trees)
     tensors[SHIFTS] = torch.from_numpy(np.array(scenes.shifts_m, np.float64))
     if state is not None:
-        tensors |= {f"{OPTIMIZER}{number}.{name}": value for number, values in trainer.optimizer.state_dict()["state"].items()
-                    for name, value in values.items()}
+        tensors |= {OPTIMIZER + name: value for name, value in optimizer_tensors(trainer.optimizer).items()}
     metadata = {"config": {name: value for name, value, _ in flatten(trainer.config)}, "scenes": list(scenes.names), "extra": extra or {},
                 "state": None if state is None else [state.tasks, state.steps]}
-    write_network(path, MODEL_FORMAT, tensors, metadata)
+    MODEL.write(path, tensors, metadata)
 
 
 def load_model(path: Path, device: str = "cpu") -> tuple[DenseTrainer, SceneFrames, TrainingState | None, dict[str, Any]]:
@@ -73,18 +72,18 @@ def load_model(path: Path, device: str = "cpu") -> tuple[DenseTrainer, SceneFram
     Raises:
         EncoderError: no such file, another kind of file, truncated, of another version, or with parts that do not fit together.
     """
-    tensors, metadata = read_network(path, MODEL_FORMAT)
+    tensors, metadata = MODEL.read(path)
     try:
         config = with_values(DenseTrainingConfig(), metadata["config"])
         scenes = SceneFrames(tuple(metadata["scenes"]), tensors[SHIFTS].numpy())
         trainer = DenseTrainer(len(scenes.names), config, device)
-        trainer.network.load_state_dict(_part(tensors, NETWORK))
+        trainer.network.load_state_dict(with_prefix(tensors, NETWORK))
         trainer.trees.update(_trees(tensors))
         state = None if metadata["state"] is None else TrainingState(*map(int, metadata["state"]))
         if scenes.shifts_m.shape != (len(scenes.names), 3) or not set(trainer.trees) <= set(range(len(scenes.names))):
             raise ValueError(f"{len(scenes.names)} scenes with {len(scenes.shifts_m)} places and regions of {sorted(trainer.trees)}")
         if state is not None:
-            _load_optimizer(trainer.optimizer, _part(tensors, OPTIMIZER))
+            load_optimizer_tensors(trainer.optimizer, with_prefix(tensors, OPTIMIZER))
         trainer.network.eval()
         return trainer, scenes, state, dict(metadata.get("extra") or {})
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, LocalizationError) as error:
@@ -101,9 +100,9 @@ def save_regions(path: Path, names: Sequence[str], trees: Mapping[int, RegionTre
         made_of: by scene name, what identifies the frames that its regions were made from.
 
     Raises:
-        DataError: the file cannot be written.
+        EncoderError: the file cannot be written.
     """
-    write_network(path, REGIONS_FORMAT, _tree_tensors(trees), {"scenes": list(names), "made_of": dict(made_of)})
+    REGIONS_OF_SCENES.write(path, _tree_tensors(trees), {"scenes": list(names), "made_of": dict(made_of)})
 
 
 def load_regions(path: Path, names: Sequence[str], made_of: Mapping[str, str]) -> dict[int, RegionTree]:
@@ -115,7 +114,7 @@ def load_regions(path: Path, names: Sequence[str], made_of: Mapping[str, str]) -
     Raises:
         EncoderError: not such a file, or of other scenes, another number of scenes, or other frames.
     """
-    tensors, metadata = read_network(path, REGIONS_FORMAT)
+    tensors, metadata = REGIONS_OF_SCENES.read(path)
     found = list(metadata.get("scenes", []))
     if found != list(names):
         what = f"{len(found)} scenes" if len(found) != len(names) else ", ".join(map(str, found))
@@ -140,21 +139,9 @@ def _tree_tensors(trees: Mapping[int, RegionTree]) -> dict[str, Tensor]:
 def _trees(tensors: Mapping[str, Tensor]) -> dict[int, RegionTree]:
     """Return region trees by scene; raises ValueError or KeyError for incomplete ones."""
     trees = {}
-    for number, centres_m in _part(tensors, REGIONS).items():
+    for number, centres_m in with_prefix(tensors, REGIONS).items():
         tree = RegionTree(centres_m.numpy(), tensors[LEAF_CENTRES + number].numpy())
         if tree.leaf_centres_m.shape != (LEAVES, 3) or tree.region_centres_m.shape != (LEAVES**0.5, 3):
             raise ValueError(f"regions {tree.region_centres_m.shape} with leaves {tree.leaf_centres_m.shape}")
         trees[int(number)] = tree
     return trees
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    state = optimizer.state_dict()
-    for name, value in tensors.items():
-        number, key = name.split(".", 1)
-        state["state"].setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict(state)
-
-
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}

@@ -11,7 +11,7 @@ from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
 from cl_localization.scene_coordinates.ace.head import AceHead
 from cl_localization.scene_coordinates.ace.model_file import load_head, save_head
-from cl_localization.scene_coordinates.network_file import write_network
+from cl_localization.training.network_file import NetworkFile
 
 
 def test_a_head_comes_back_in_half_precision_with_its_encoder_and_exact_mean(tmp_path: Path) -> None:
@@ -33,9 +33,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with pytest.raises(EncoderError, match="must be a file"):
         load_head(path)
-    write_network(path, "cl_localization_dense", {}, {})
+    NetworkFile("cl_localization_dense").write(path, {}, {})
     with pytest.raises(EncoderError, match="must be of format cl_localization_ace, found cl_localization_dense"):
         load_head(path)
-    write_network(path, "cl_localization_ace", {}, {"dim": 64, "blocks": 1, "width": 32, "encoder": {}})
+    NetworkFile("cl_localization_ace").write(path, {}, {"dim": 64, "blocks": 1, "width": 32, "encoder": {}})
     with pytest.raises(EncoderError, match="must have parts that fit together"):
         load_head(path)

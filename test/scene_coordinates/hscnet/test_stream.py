@@ -21,7 +21,7 @@ from cl_localization.scene_coordinates.hscnet.regions import RegionTree
 from cl_localization.scene_coordinates.hscnet.stream import (CHECKPOINT_FILE, TrainingPlan, TrainingStream, buffer_path, identity,
                                                              joint_config, resume)
 from cl_localization.scene_coordinates.hscnet.training import DenseTrainer, decay
-from cl_localization.scene_coordinates.network_file import write_network
+from cl_localization.training.network_file import NetworkFile
 
 SMALL = DenseTrainingConfig(width=0.03, image_width_px=64, iterations=3, learning_rate=1e-3, buffer_size=3, regression_weight=10.0)
 SCENES = SceneFrames(("a", "b"), np.array([[0.0, 0, 0], [30.0, 0, 0]]))
@@ -102,7 +102,7 @@ def test_models_of_another_kind_version_or_configuration_are_refused(sequences, 
     path.write_bytes(content[:len(content) // 2])
     with pytest.raises(EncoderError, match="must be a whole safetensors file"):
         load_model(path)
-    write_network(path, "another", {}, {})
+    NetworkFile("another").write(path, {}, {})
     with pytest.raises(EncoderError, match="must be of format cl_localization_dense, found another"):
         load_model(path)
     save_model(DenseTrainer(2, SMALL), SCENES, path)
@@ -147,7 +147,7 @@ def test_regions_are_written_once_and_read_again(sequences, tmp_path: Path) -> N
     with pytest.raises(EncoderError, match="must be made from the frames at hand, found other frames of b"):
         load_regions(labels, ("a", "b"), {**made_of, "b": "x"})
     assert isinstance(load_regions(labels, ("a", "b"), made_of)[0], RegionTree)
-    write_network(labels, "cl_localization_regions", {"regions.0": torch.zeros(25, 3)}, {"scenes": ["a", "b"], "made_of": made_of})
+    NetworkFile("cl_localization_regions").write(labels, {"regions.0": torch.zeros(25, 3)}, {"scenes": ["a", "b"], "made_of": made_of})
     with pytest.raises(EncoderError, match="must have parts that fit together"):
         load_regions(labels, ("a", "b"), made_of)
 
