@@ -147,7 +147,8 @@ class DepthConfig(Config):
     merge_similarity: float = option(0.80, "Cosine similarity above which a sighting joins a code near it.", 0, 1)
     merge_distance_m: float = option(0.03, "Distance within which a sighting can join a code [m].", 1e-4, 10)
     max_misses: int = option(3, "A code seen once goes after this many views that should have shown it and did not.", 1, 255)
-    gone_after: int = option(0, "A code goes after this many views that measured past it without seeing it; 0 keeps it.", 0, 255)
+    gone_after: int = option(3, "A code that was not seen since the sequence began, or where the place has changed, goes after this "
+                             "many views that measured past it without seeing it; 0 keeps it.", 0, 255)
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,49 @@ class PlaceLearningConfig(Config):
 
 
 @dataclass(frozen=True)
+class LiveNerfConfig(Config):
+    """A radiance field that is learned beside the map, from its keyframes, for as long as they come."""
+
+    width_px: int = option(160, "Width to which images are reduced [px].", 16, 4096)
+    cell_size_m: float = option(0.04, "Edge of the field's cells at first [m].", 0.001, 10)
+    max_cell_size_m: float = option(0.32, "Cells get larger when the field does not fit its memory; when they would get larger than this, "
+                                    "it begins anew where the robot is [m].", 0.001, 100)
+    field_mb: float = option(100.0, "Memory bound of the field [MB].", 1, 100000)
+    replay_mb: float = option(10.0, "Memory bound of the compressed keyframes that it replays [MB].", 0.001, 100000)
+    max_depth_m: float = option(6.0, "What is farther away is neither learned nor rendered [m].", 0.1, 1000)
+    rays: int = option(2048, "Rays of a step.", 16, 100000)
+    newest_share: float = option(0.3, "Share of these from the newest keyframe; the others are replayed.", 0, 1)
+    settle_steps: int = option(5, "Steps after which the PSNR of a keyframe counts as that after learning.", 1, 10000)
+    seed: int = option(0, "Seed of what is drawn.", 0, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class RenderCheckConfig(Config):
+    """Poses checked by looking: how rendered views and images are compared, and what follows."""
+
+    width_px: int = option(80, "Width at which they are compared [px].", 16, 1024)
+    patch_px: int = option(10, "Edge of the patches that are correlated [px].", 3, 256)
+    min_patches: int = option(12, "With fewer patches to compare, the check says nothing.", 1, 100000)
+    reject_below: float = option(0.25, "A pose whose patches correlate less in the mean is not trusted; -1: all may be.", -1, 1)
+    accept_above: float = option(0.4, "A pose that lacks support is trusted if its patches correlate more in the mean; 1: none is.", -1, 1)
+    accept_depth_above: float = option(0.95, "Or if measured and rendered depth agree in a larger share of the pixels, and the patches "
+                                       "correlate well enough not to be refused; 1: none is.", 0, 1)
+    least_support: float = option(8.0, "The support that such a pose has at least; see pose.min_support.", 0, 10000)
+
+
+@dataclass(frozen=True)
+class RelearnConfig(Config):
+    """Learning again what changed where the robot has been before: light, and things that were moved."""
+
+    look_every_s: float = option(2.0, "A frame with depth that shows no new view is looked at this often, to see whether the place has "
+                                 "changed; 0 never [s].", 0, 1e6)
+    min_explained: float = option(0.65, "A place has changed when the map explains less than this share of an image's features, or "
+                                  "two thirds of it in parts of the image.", 0, 1)
+    min_translation_m: float = option(0.06, "Where a place has changed, views this far apart are learned [m].", 0, 100)
+    min_rotation_deg: float = option(6.0, "As min_translation_m [deg].", 0, 180)
+
+
+@dataclass(frozen=True)
 class MapperConfig(Config):
     """Everything the mapper can be told."""
 
@@ -191,6 +235,7 @@ class MapperConfig(Config):
     depth: DepthConfig = section(DepthConfig)
     triangulation: TriangulationConfig = section(TriangulationConfig)
     places: PlaceLearningConfig = section(PlaceLearningConfig)
+    relearn: RelearnConfig = section(RelearnConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -250,13 +295,27 @@ class PlaceConfig(PlaceIndexConfig):
 
 
 @dataclass(frozen=True)
+class SecondLookConfig(Config):
+    """Looking again at an image whose pose has too little support or is uncertain, with the attention regressor."""
+
+    min_support: float = option(3.0, "A pose with less support than this is given up without looking again; see pose.min_support.",
+                                0, 10000)
+    agreement_m: float = option(0.10, "Both looks must find the same position, up to this [m].", 0, 100)
+    agreement_deg: float = option(2.0, "Both looks must find the same rotation, up to this [deg].", 0, 180)
+    uncertain_above: float = option(0.03, "A pose that is accepted is looked at again, too, when the standard deviation of its position is "
+                                    "more than this share of the distance to what it sees; the more certain pose counts.", 0, 1000)
+
+
+@dataclass(frozen=True)
 class LocalizerConfig(Config):
     """Everything the localizer can be told."""
 
-    regressor: str = option("nearest", "How features get their scene coordinates: those of the nearest code, or by a trained network that "
-                            "attends to the codes the search proposes.", choices=("nearest", "attention"))
+    regressor: str = option("nearest_then_attention", "How features get their scene coordinates: those of the nearest code; by a trained "
+                            "network that attends to the codes the search proposes; or of the nearest code and, where the pose has too "
+                            "little support, again by the network.", choices=("nearest", "attention", "nearest_then_attention"))
     regressor_weights: str = option("", "Weights file (safetensors) of the attention regressor; empty takes those that come with the "
-                                    "package, for maps of XFeat.")
+                                    "package, for maps of XFeat; in maps of other encoders nothing is then looked at again.")
+    second_look: SecondLookConfig = section(SecondLookConfig)
     encoder: EncoderConfig = section(EncoderConfig)
     pose: PoseConfig = section(PoseConfig)
     place: PlaceConfig = section(PlaceConfig)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Iterator
 
 import numpy as np
 
@@ -15,11 +14,9 @@ from cl_localization.features import Encoder, Features, make_encoder
 from cl_localization.geometry import se3
 from cl_localization.place_recognition.place_index import Place
 from cl_localization.places import MapPlaces, Recognition
-from cl_localization.scene_coordinates.acceptance import PoseEvidence, reason_to_reject
-from cl_localization.scene_coordinates.code_regions import CodeRegions
 from cl_localization.scene_coordinates.map_code import MapCode
-from cl_localization.scene_coordinates.pose_estimation import CameraPose, PoseEstimator
-from cl_localization.scene_coordinates.regressor import NearestRegressor, make_regressor
+from cl_localization.scene_coordinates.pose_estimation import CameraPose
+from cl_localization.scene_coordinates.pose_search import PoseSearch, reason_against
 
 
 @dataclass(eq=False)
@@ -72,7 +69,7 @@ class Localizer:
 
         Raises:
             MapError: the map was made by another encoder.
-            ConfigError, EncoderError: see `make_regressor`.
+            EncoderError: weights that the options name cannot be read.
         """
         self.config = config
         self.encoder = encoder or make_encoder(config.encoder)
@@ -87,9 +84,8 @@ class Localizer:
         if (map_code.encoder, map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder, "map again")
         self.map_code = map_code
-        self._everywhere = PoseEstimator(map_code, make_regressor(map_code, self.config), self.config.pose)
+        self._search = PoseSearch(map_code, self.config)
         self._places = MapPlaces(map_code, self.config.place)
-        self._regions = CodeRegions(map_code) if self.config.regressor == "nearest" else None
 
     def localize(self, frame: Frame) -> Localization:
         """Return the pose of a frame, and whether to trust it.
@@ -104,23 +100,10 @@ class Localizer:
         encoded = time.perf_counter()
         recognition = self._places.recognize(features, frame.odom_T_cam)
         timings_s = {"encode": encoded - started, "place": time.perf_counter() - encoded}
-        found = []
-        for estimator in self._estimators(recognition):
-            pose = estimator.estimate(features, frame.camera)
-            timings_s = {step: timings_s.get(step, 0.0) + pose.timings_s.get(step, 0.0) for step in {**timings_s, **pose.timings_s}}
-            found.append(self._judged(frame, features, pose))
-            if found[-1].accepted and found[-1].support >= self.config.place.enough_support:
-                break
-        localization = max(reversed(found), key=lambda one: (one.accepted, one.support))
-        localization.timings_s = timings_s
+        pose = self._search.find(features, frame.camera, recognition.keyframes)
+        localization = self._judged(frame, features, pose)
+        localization.timings_s = {**timings_s, **pose.timings_s}
         return self._placed(localization, recognition)
-
-    def _estimators(self, recognition: Recognition) -> Iterator[PoseEstimator]:
-        """Yield the search around the best places where that is less than everything, then the search of everything."""
-        near = self._regions.around(recognition.keyframes) if self._regions and len(recognition.keyframes) else None
-        if near is not None:
-            yield PoseEstimator(self.map_code, NearestRegressor(self.map_code, near), self.config.pose)
-        yield self._everywhere
 
     def _placed(self, localization: Localization, recognition: Recognition) -> Localization:
         """Say which place it is, and whether what the images look like speaks against the pose."""
@@ -132,11 +115,9 @@ class Localizer:
         return localization
 
     def _judged(self, frame: Frame, features: Features, pose: CameraPose) -> Localization:
+        reason = reason_against(pose, self.config.pose)
         if pose.cam_T_world is None:
-            return Localization(frame.stamp_ns, reason="no pose agrees with the matches", keypoints=len(features),
-                                matches=pose.matches)
-        evidence = PoseEvidence(pose.inliers, pose.support, pose.covariance)
-        reason = reason_to_reject(evidence, self.config.pose)
+            return Localization(frame.stamp_ns, reason=reason, keypoints=len(features), matches=pose.matches)
         return Localization(
             frame.stamp_ns, reason is None, reason or "ok", se3.inverse(pose.cam_T_world), pose.covariance, len(features),
             pose.matches, pose.inliers, pose.first_inlier_ratio, pose.reprojection_error_px,

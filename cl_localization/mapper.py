@@ -15,6 +15,7 @@ from cl_localization.features import Encoder, make_encoder
 from cl_localization.geometry import se3
 from cl_localization.place_learning import PlaceLearner
 from cl_localization.place_recognition.whole_image import place_descriptor
+from cl_localization.scene_coordinates.changed_places import ChangedPlaces
 from cl_localization.scene_coordinates.depth_mapper import DepthMapper
 from cl_localization.scene_coordinates.map_code import MapCode
 from cl_localization.scene_coordinates.pose_correction import corrected_keyframes
@@ -66,6 +67,7 @@ class Mapper:
         self._policy_without_depth = KeyframePolicy(config.triangulation.min_translation_m, config.triangulation.min_rotation_deg)
         self.use_scene(config.scene)
         self._with_depth = DepthMapper(self.map_code, config.depth)
+        self._changed_places = ChangedPlaces(self.map_code, config.relearn, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
         self._places = PlaceLearner(self.map_code, config.places)
 
@@ -93,22 +95,29 @@ class Mapper:
                             world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
         has_depth = frame.depth_m is not None and bool(np.any(frame.depth_m > 0))
         policy = self._policy if has_depth else self._policy_without_depth
-        if not policy.is_new_view(world_T_cam, self.map_code.keyframe_poses_of(self._scene)):
+        from_here = policy.same_views(world_T_cam, self.map_code.keyframe_poses_of(self._scene))
+        is_new = from_here == 0
+        if not is_new and not (has_depth and self._changed_places.is_due(frame.stamp_ns, world_T_cam, from_here)):
             self._places.learn()
             return self._result("seen from here before", started)
         features = self.encoder.encode(frame.image)
         view = View.of(-1, world_T_cam, frame.camera, features, self._scene)
+        self._changed_places.looked(frame.stamp_ns)
+        if not is_new and not self._changed_places.has_changed(view, features.keypoints_px, frame.depth_m):
+            self._places.learn()
+            return self._result("looks as it did before", started)
         factor = variance_factor(self.map_code, view, APART_DEG if has_depth else 0.0)
         looks = place_descriptor(features.descriptors)
         view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor, self._places.kept(looks))
+        self._changed_places.learned(keyframe)
         if has_depth:
-            inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m)
+            inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, changed=not is_new)
         else:
             inserted, merged = self._without_depth.add(view)
         self._places.saw(keyframe, looks, merged)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
-        return self._result("new view", started, inserted, merged, evicted, keyframe)
+        return self._result("new view" if is_new else "looks other than before", started, inserted, merged, evicted, keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
         """Take over poses (P, 4, 4) that a SLAM has corrected, of images with stamps (P,); return how many keyframes moved by it.
@@ -127,6 +136,7 @@ class Mapper:
     def finish(self) -> None:
         """End a sequence: refine what was triangulated over all views at once."""
         self._without_depth.finish()
+        self._with_depth.finish()
 
     def _result(self, reason: str, started: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
                 keyframe: int | None = None) -> MappingResult:

@@ -16,6 +16,7 @@ ARGUMENTS = COMMON | COMPOSED | {
     "pose": topic("pose", "Topic of the poses, for pose_source pose."),
     "scene": Argument("Name of the scene that is learned.", parameter="scene"),
     "budget_mb": Argument("Memory bound of the map [MB].", parameter="map_code.budget_mb"),
+    "nerf": Argument("Learn a radiance field beside the map: true or false.", parameter="nerf.enabled"),
     "save_on_shutdown": Argument("Save the map to map_file at the end: true or false.", parameter="save_on_shutdown"),
 }
 

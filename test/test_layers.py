@@ -12,7 +12,7 @@ from source_files import PACKAGE, REPOSITORY, python_files, shown, tree_of
 
 LEVELS = {"errors": 0, "config": 1, "geometry": 2, "data": 3, "features": 4, "continual": 4, "training": 4, "scene_coordinates": 5,
           "place_recognition": 5, "nerf": 5, "places": 6, "place_learning": 6, "localizer": 7, "mapper": 7, "agreement": 6,
-          "tracker": 8, "evaluation": 9, "viz": 9, "cli": 10, "ros": 10}
+          "tracker": 8, "render_check": 8, "render_replay": 8, "novelty_keyframes": 6, "evaluation": 9, "viz": 9, "cli": 10, "ros": 10}
 """A room imports from lower levels only, never from another room of its own level."""
 
 ALLOWED = {

@@ -10,6 +10,7 @@ import pytest
 from cl_localization.config import EncoderConfig, LocalizerConfig, MapCodeConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
+from cl_localization.data.perturb import perturbed
 from cl_localization.errors import DataError, EncoderError, MapError
 from cl_localization.features.xfeat import XFeatEncoder
 from cl_localization.geometry.camera import Camera
@@ -113,6 +114,15 @@ def test_darker_and_noisier_images_are_localized_too(encoder, map_code, held_out
     frames = frames_of(HELD_OUT + "&gamma=1.5&noise=6", 8)
     localizer = Localizer(map_code, encoder=encoder)
     assert share_within([localizer.localize(frame) for frame in frames], frames, 0.10, 5.0) >= 0.8
+
+
+def test_a_second_look_finds_more_blurred_and_half_hidden_images_and_none_wrong(encoder, map_code):
+    hidden = perturbed(open_sequence(HELD_OUT), ["blur=9", "occlude=0.3"])
+    frames = [hidden[index] for index in range(0, len(hidden), 4)]
+    localizers = [Localizer(map_code, LocalizerConfig(regressor=name), encoder) for name in ("nearest", "nearest_then_attention")]
+    one, both = ([localizer.localize(without_truth(frame)) for frame in frames] for localizer in localizers)
+    assert share_within(both, frames, 0.10, 5.0) > share_within(one, frames, 0.10, 5.0)
+    assert share_within(both, frames, 0.30, 10.0) == np.mean([found.accepted for found in both])
 
 
 def test_another_camera_finds_itself_in_the_same_map(encoder, map_code):

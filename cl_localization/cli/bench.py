@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cl_localization.cli.bench_options import ContinualBenchConfig, NerfBenchConfig
+from cl_localization.cli.bench_options import ContinualBenchConfig, NerfBenchConfig, RegressorBenchConfig, WorthBenchConfig
 from cl_localization.cli.bench_table import BenchTable
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
@@ -39,15 +39,17 @@ class Arguments:
 
     continual: rooms learned one after the other, RedKitchen first: what the map code and a small HSCNet with replay buffers forget.
 
-    regressors: the nearest code against the attention regressor, on queries that are harder and harder.
+    regressors: the nearest code, attention, and both one after the other, on queries that are harder and harder.
 
     nerf: radiance fields in two tasks, and from streams seen once: the synthetic scene lego, and RedKitchen where it is.
+
+    worth: what a radiance field beside the map does for the robot: poses checked by looking, codes seen again, keyframes by novelty.
 
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
 
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load", "soak",
-                          "continual", "regressors", "nerf"], ...] = argument(
+                          "continual", "regressors", "nerf", "worth"], ...] = argument(
         "Which tables; without it kitchen, wrong, sim and photos, as far as their data is there.", ())
     data: Path | None = argument(
         f"Folder that holds {KITCHEN} and {NORDLAND}; without it the environment variable {DATA_VARIABLE} says where.",
@@ -67,7 +69,9 @@ class Arguments:
     out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER")
     json: Path | None = argument("Another file for what bench.json holds.", None, metavar="FILE")
     continual: ContinualBenchConfig = settings(ContinualBenchConfig, "continual")
+    regressors: RegressorBenchConfig = settings(RegressorBenchConfig, "regressors")
     nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
+    worth: WorthBenchConfig = settings(WorthBenchConfig, "worth")
     mapper: MapperConfig = settings(MapperConfig, "mapper")
     localizer: LocalizerConfig = settings(LocalizerConfig, "localizer")
     tracker: TrackerConfig = settings(TrackerConfig, "tracker")
@@ -87,7 +91,8 @@ def run(arguments: Arguments) -> int:
     from cl_localization.evaluation.provenance import provenance
 
     tables = [*core_tables(arguments, chosen), *place_tables_of(arguments, chosen), *node_tables(arguments, chosen),
-              *continual_tables_of(arguments, chosen), *nerf_tables_of(arguments, chosen)]
+              *continual_tables_of(arguments, chosen), *nerf_tables_of(arguments, chosen),
+              *worth_tables_of(arguments, chosen)]
     for table in tables:
         table.show()
     machine = provenance()
@@ -134,7 +139,7 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         from cl_localization.cli.bench_regressors import regressor_tables
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames)
+        others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames, arguments.regressors)
     return [experiments_table(bench.outcomes, tried), *others]
 
 
@@ -164,6 +169,16 @@ def nerf_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchT
 
     kitchen = (arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))) / KITCHEN
     return nerf_tables(data_folder(arguments, LEGO), kitchen if kitchen.is_dir() else None, arguments.nerf, arguments.out)
+
+
+def worth_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the tables of what a radiance field is worth if they are chosen."""
+    if "worth" not in chosen:
+        return []
+    from cl_localization.cli.bench_worth import worth_tables
+
+    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+    return worth_tables(kitchen, arguments.worth, arguments.mapper, arguments.localizer)
 
 
 def node_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:

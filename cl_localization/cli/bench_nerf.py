@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,33 @@ from cl_localization.cli.train_nerf import DEPTH_FAR, DEPTH_NEAR
 from cl_localization.cli.train_nerf_online import OnlineOutcome, forgetting_db, learn_with_progress, outcome_of
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
+from cl_localization.nerf.earlier_tasks import EarlierTasks, begin_task
 from cl_localization.nerf.field_file import Checkpoint, load_checkpoint, save_checkpoint
 from cl_localization.nerf.making import best_device, make_field, moved
 from cl_localization.nerf.online import OnlineTraining, chunks_of
-from cl_localization.nerf.options import NerfConfig
+from cl_localization.nerf.options import STREAM_VALUES, NerfConfig
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.task import TaskTraining, before_a_task
+from cl_localization.nerf.task import TaskTraining
 from cl_localization.nerf.views import SYNTHETIC_BOX, View, along_a_path, box_of, of_side, read_frames, read_synthetic
 
 REPLAY = {"replay.use_replay": True}
 WEIGHTED = {**REPLAY, "replay.fill_mode": "topk", "replay.sample_mode": "weighted_random", "replay.exploration_ratio": 0.2,
             "replay.dynamic_update": True}
+DISTILLATION = {"replay.distillation": True}
+CENTRES = {**WEIGHTED, "replay.use_centre_weight": True}
+PLAIN = {"replay.anchor": 0.0, "replay.generated_share": 0.0}
+NEW_RAYS = {**DISTILLATION, **PLAIN, "replay.distillation_weight": 1.0}
 METHODS: dict[str, dict[str, Any]] = {
-    "no counter-measure": {}, "distillation": {"replay.distillation": True}, "replay": REPLAY, "weighted replay": WEIGHTED,
-    "weighted replay with image centres": {**WEIGHTED, "replay.use_centre_weight": True},
-    "replay and distillation": {**REPLAY, "replay.distillation": True}}
+    "no counter-measure": {}, "distillation": DISTILLATION, "distillation of new rays alone": NEW_RAYS,
+    "replay": REPLAY, "replay without anchor": {**REPLAY, "replay.anchor": 0.0},
+    "replay without generated rays": {**REPLAY, "replay.generated_share": 0.0}, "replay of kept rays alone": {**REPLAY, **PLAIN},
+    "weighted replay": WEIGHTED, "weighted replay of kept rays alone": {**WEIGHTED, **PLAIN},
+    "weighted replay with image centres": CENTRES, "weighted replay with image centres of kept rays alone": {**CENTRES, **PLAIN}}
 PUBLISHED_DB = {"right only": 27.79, "no counter-measure": 17.75, "distillation": 22.94, "replay": 26.53, "weighted replay": 26.58,
                 "weighted replay with image centres": 26.65}
-"""What NeRF-CL's README gives for the network of the original."""
+"""What NeRF-CL's README gives for the network of the original; its methods are those of kept or new rays alone."""
 
+TASKS, STREAM, ROOM = PARTS = ("tasks", "stream", "room")
 TASK_HEADERS = ("training", "right views [dB]", "change [dB]", "NeRF-CL [dB]", "left views [dB]", "time [s]")
 ONLINE_HEADERS = ("stream", "method", "frames", "mean of frames seen [dB]", "held out [dB]", "forgetting [dB]", "a frame [s]",
                   "memory [MB]")
@@ -49,14 +58,15 @@ def nerf_tables(lego: Path, kitchen: Path | None, options: NerfBenchConfig, out:
         lego: folder of a synthetic scene.
         kitchen: a sequence with depth, or None.
     """
-    tables = [task_table(lego, options, out)]
+    parts = chosen(options.parts, PARTS, "parts")
+    tables = [task_table(lego, options, out)] if TASKS in parts else []
     rows, results = [], []
-    if options.chunk_steps:
+    if STREAM in parts:
         views = along_a_path(read_synthetic(lego, "train", (options.side_px,) * 2))
-        config = with_values(NerfConfig(), {"online.iterations": options.chunk_steps})
+        config = with_values(NerfConfig(), {**STREAM_VALUES, "online.iterations": options.chunk_steps})
         rows += online_rows("synthetic", views, [], config, out, results, ("none", "replay", "agem"))
-        rows.append(joint_row(views, config))
-    if kitchen is not None and options.kitchen_frames:
+        rows.append(joint_row(views, with_values(NerfConfig(), {"online.iterations": options.chunk_steps})))
+    if kitchen is not None and ROOM in parts:
         rows += kitchen_rows(kitchen, options, out, results)
     if rows:
         tables.append(BenchTable("Streams seen once", ONLINE_HEADERS, rows, results={"nerf_online": results}))
@@ -75,7 +85,7 @@ def task_table(lego: Path, options: NerfBenchConfig, out: Path) -> BenchTable:
     with tempfile.TemporaryDirectory(prefix="cl_localization-bench-") as folder:
         path = Path(folder) / "right.safetensors"
         for name, side, changes, before in (("right only", "right", {}, None), ("left only", "left", {}, None),
-                                            *((name, "left", METHODS[name], path) for name in method_names(options.methods))):
+                                            *((name, "left", METHODS[name], path) for name in chosen(options.methods, METHODS, "methods"))):
             start = time.perf_counter()
             second = {"learning.num_epochs": 2 * options.epochs} if before else {}
             checkpoint = learned_task(train, side, with_values(base, {**changes, **second}), before)
@@ -84,7 +94,8 @@ def task_table(lego: Path, options: NerfBenchConfig, out: Path) -> BenchTable:
                 save_checkpoint(checkpoint, path)
             found[name] = [score(checkpoint.field, checkpoint.config, of_side(test, each)).psnr_db_mean for each in ("right", "left")]
             change = f"{found[name][0] - found['right only'][0]:+.2f}" if before else "-"
-            published = f"{PUBLISHED_DB[name]:.2f}" if name in PUBLISHED_DB else "-"
+            theirs = PUBLISHED_DB.get(name.removesuffix(" of kept rays alone").removesuffix(" of new rays alone"))
+            published = "-" if theirs is None else f"{theirs:.2f}"
             rows.append((name if not before else f"then left, {name}", f"{found[name][0]:.2f}", change, published, f"{found[name][1]:.2f}",
                          f"{seconds:.1f}"))
     figure = new_figure(7, 3.2)
@@ -94,13 +105,13 @@ def task_table(lego: Path, options: NerfBenchConfig, out: Path) -> BenchTable:
                       f"{len(of_side(train, 'left'))} from the left", TASK_HEADERS, rows, results={"nerf_tasks": found})
 
 
-def method_names(text: str) -> list[str]:
-    """Return the methods that an option names. Raises ConfigError for an unknown one."""
-    names = [word.strip() for word in text.split(",")]
+def chosen(text: str, known: Iterable[str], option: str) -> list[str]:
+    """Return what an option names, all that there is when it names nothing. Raises ConfigError for something that is not known."""
+    names, known = [word.strip() for word in text.split(",") if word.strip()], list(known)
     for name in names:
-        if name not in METHODS:
-            raise ConfigError("option nerf.methods", f"must name some of {', '.join(METHODS)}", name)
-    return names
+        if name not in known:
+            raise ConfigError(f"option nerf.{option}", f"must name some of {', '.join(known)}", name)
+    return names or known
 
 
 def learned_task(train: list[View], side: str, config: NerfConfig, before: Path | None) -> Checkpoint:
@@ -112,11 +123,9 @@ def learned_task(train: list[View], side: str, config: NerfConfig, before: Path 
         checkpoint = replace(load_checkpoint(before), config=config)
         moved(checkpoint.field, best_device())
         earlier = ray_bundle([view for view in train if view.side != side], config)
-    replay, soft = before_a_task(checkpoint.field, config, rays, earlier)
-    if before is not None:
-        checkpoint.field.restart()
+    kept = EarlierTasks() if before is None else begin_task(checkpoint.field, config, rays, earlier)
     checkpoint.progress.next_task(config)
-    TaskTraining(checkpoint.field, config, rays, checkpoint.progress, replay, soft).run()
+    TaskTraining(checkpoint.field, config, rays, checkpoint.progress, kept).run()
     return checkpoint
 
 
@@ -164,7 +173,7 @@ def kitchen_rows(kitchen: Path, options: NerfBenchConfig, out: Path, results: li
     views = read_frames(str(kitchen), (160, 120), options.kitchen_frames)
     held = [number % HOLD_OUT == HOLD_OUT - 1 for number in range(len(views))]
     learned, held_out = ([view for view, out_of in zip(views, held) if out_of == which] for which in (False, True))
-    config = with_values(NerfConfig(), {"near": DEPTH_NEAR, "far": DEPTH_FAR, "online.chunk_size": 1,
+    config = with_values(NerfConfig(), {**STREAM_VALUES, "near": DEPTH_NEAR, "far": DEPTH_FAR, "online.chunk_size": 1,
                                         "voxel.voxels": options.kitchen_voxels, "online.iterations": options.kitchen_steps,
                                         "online.memory_bytes": 20_000_000})
     return online_rows("RedKitchen", learned, held_out, config, out, results, ("none", "replay"))

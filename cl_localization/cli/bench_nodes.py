@@ -29,7 +29,7 @@ SOAK_BUDGET_MB, SOAK_SETTLE_S, SOAK_ROWS = 8.0, 120.0, 10
 S_PER_MIN = 60.0
 HEADERS_LOAD = ("localizer", "learned from", "images [Hz]", "served [Hz]", "latency p50 [ms]", "p95 [ms]", "p95 over alone", "learned [Hz]")
 HEADERS_SOAK = ("minute", "mapper [MB]", "localizer [MB]", "latency p50 [ms]", "p95 [ms]")
-LEARNS = {"all": "every image", "new": "new views"}
+LEARNS = {"all": "every image", "new": "new views", "nerf": "new views, with a radiance field"}
 NAMES = {"none": "alone", "process": "mapper in a process of its own", "composed": "mapper in the same process"}
 
 

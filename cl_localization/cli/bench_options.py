@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cl_localization.config import Config, option
+from cl_localization.errors import ConfigError
 
+USES = ("check", "replay", "novelty")
 METHODS = ("map_code", "none", "Random", "Imgbal", "CoverageS", "Redundant", "joint")
 
 
@@ -23,23 +25,76 @@ class ContinualBenchConfig(Config):
     seeds: int = option(3, "Trainings with each method.", 1, 100)
     seed: int = option(0, "The first seed.", 0, 10**6)
     buffer_size: int = option(40, "Frames in every replay buffer.", 2, 10**6)
-    iterations: int = option(150, "Steps of the small HSCNet for each scene.", 1, 10**7)
-    width: float = option(0.125, "Channels of the small HSCNet as a share of the published ones.", 0.01, 4)
+    iterations: int = option(500, "Steps of the small HSCNet for each scene.", 1, 10**7)
+    width: float = option(0.25, "Channels of the small HSCNet as a share of the published ones.", 0.01, 4)
     image_width_px: int = option(96, "Width of its images [px].", 32, 4096)
+    rooms_twice: int = option(2, "Simulated rooms that are mapped twice, with changes between; 0 leaves this out.", 0, 100)
     ace_seconds: float = option(60.0, "Time that ACE's head learns RedKitchen, encoding not counted [s]; 0 leaves this out.",
                                 0, 1e6)
+
+
+@dataclass(frozen=True)
+class RegressorBenchConfig(Config):
+    """How much of the table `regressors` is made."""
+
+    queries: int = option(0, "Queries of each set, evenly spread; 0 for all.", 0, 10000)
+    elsewhere: int = option(140, "Images of other simulated houses that are tried as they are, and as many changed; 0 leaves them out.",
+                            0, 10000)
 
 
 @dataclass(frozen=True)
 class NerfBenchConfig(Config):
     """How much of the table `nerf` is made."""
 
-    methods: str = option("no counter-measure,distillation,replay,weighted replay,weighted replay with image centres,"
-                          "replay and distillation",
-                          "What is tried against forgetting in the second task, separated by commas.")
+    parts: str = option("", "Tables: tasks, stream, room; separated by commas, all of them when empty.")
+    methods: str = option("", "What is tried against forgetting in the second task, separated by commas; everything when empty.")
     side_px: int = option(64, "Width and height of the synthetic views [px].", 4, 800)
     epochs: int = option(0, "Passes over the rays of each task; 0: as `train nerf`.", 0, 10**6)
-    chunk_steps: int = option(12, "Steps for each chunk of two frames of the synthetic stream; 0 leaves it out.", 0, 10**6)
-    kitchen_frames: int = option(300, "Frames of RedKitchen; 0 leaves it out.", 0, 10**6)
+    chunk_steps: int = option(12, "Steps for each chunk of two frames of the synthetic stream.", 1, 10**6)
+    kitchen_frames: int = option(300, "Frames of RedKitchen.", 8, 10**6)
     kitchen_steps: int = option(5, "Steps for each of them.", 1, 10**6)
     kitchen_voxels: int = option(1_500_000, "Corners of its grid.", 512, 2**27)
+
+
+@dataclass(frozen=True)
+class WorthBenchConfig(Config):
+    """How much of the tables `worth` is made."""
+
+    uses: str = option("check,replay,novelty", "Uses of the field, separated by commas: check, replay, novelty.")
+    rooms: int = option(2, "Simulated rooms in which poses are checked.", 1, 100)
+    seed: int = option(31, "The first of them.", 0, 10**6)
+    frames: int = option(140, "Frames of the way through each; and at most so many of RedKitchen.", 8, 10000)
+    queries: int = option(40, "Queries of a set; every room has seven.", 2, 10000)
+    others: int = option(3, "Simulated houses whose images are tried against each map, as many of each.", 1, 100)
+    steps: int = option(5, "Steps in which the field learns a keyframe.", 1, 1000)
+    support: float = option(8.0, "Support that is enough for poses that a rendered view confirms.", 0, 10000)
+    budget_mb: float = option(0.3, "Memory of the map whose codes are seen again in rendered views [MB].", 0.01, 10000)
+    growth: float = option(5.0, "How many times more memory it gets then.", 1, 1000)
+    every: int = option(4, "Of the frames mapped, each so manieth is rendered then.", 1, 1000)
+    novelty_db: str = option("12,14,16", "Frames that are rendered worse than this are keyframes [dB]; several separated by commas.")
+
+    @property
+    def chosen_uses(self) -> tuple[str, ...]:
+        """The uses by name.
+
+        Raises:
+            ConfigError: an unknown one.
+        """
+        chosen = tuple(word.strip() for word in self.uses.split(","))
+        for name in chosen:
+            if name not in USES:
+                raise ConfigError("option worth.uses", f"must name some of {', '.join(USES)}", name)
+        return chosen
+
+    @property
+    def novelties_db(self) -> tuple[float, ...]:
+        """The bounds of novelty.
+
+        Raises:
+            ConfigError: something that is no number.
+        """
+        try:
+            return tuple(float(word) for word in self.novelty_db.split(","))
+        except ValueError as error:
+            raise ConfigError("option worth.novelty_db", "must be numbers separated by commas", self.novelty_db,
+                              "for example 14,16") from error

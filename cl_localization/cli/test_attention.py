@@ -28,8 +28,8 @@ HEADERS = ("regressor", "frames", "localized", "5 cm/5 deg [%]", "10 cm/5 deg [%
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Map a scene and localize images of it with trained weights: the sparse form beside the nearest code, on one grown map; the
-    form of codes by learning the scene's codes from the mapped images and their poses.
+    """Map a scene and localize images of it with trained weights: the sparse form beside the nearest code, and both one after the other,
+    on one grown map; the form of codes by learning the scene's codes from the mapped images and their poses.
 
     Example: cl_localization test attention small.safetensors 'sim:7' 'sim:7?path=tracking' --perturb gamma=2.5 blur=15
     """
@@ -85,7 +85,7 @@ def run(arguments: Arguments) -> int:
 
 def tried_sparse(arguments: Arguments, model: AttentionModel, encoder: Encoder, mapping: Sequence,
                  queries: Sequence) -> dict[str, EvaluationSummary]:
-    """Return the summaries of both regressors on one grown map."""
+    """Return the summaries of all regressors on one grown map."""
     from cl_localization.cli.localizing import try_sequence
     from cl_localization.cli.map import map_sequence
     from cl_localization.evaluation.summary import summarize
@@ -95,7 +95,7 @@ def tried_sparse(arguments: Arguments, model: AttentionModel, encoder: Encoder, 
     mapper = Mapper(arguments.mapper, encoder)
     map_sequence(mapper, mapping, not arguments.no_depth)
     map_code, summaries = mapper.map_code, {}
-    for name in ("nearest", "attention"):
+    for name in ("nearest", "attention", "nearest_then_attention"):
         options = replace(arguments.localizer, regressor=name, regressor_weights=str(arguments.weights))
         trial = try_sequence(Localizer(map_code, options, encoder), queries, f"localizing, {name}")
         summaries[name] = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.nerf_data import SYNTHETIC, background_of, read_split, validation_figures
 from cl_localization.cli.nerf_names import translated
+from cl_localization.cli.nerf_resume import go_on_with, with_field_options
 from cl_localization.cli.outputs import require_folder, require_writable
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
@@ -59,8 +60,8 @@ class Arguments:
 
 
 def understood(words: list[str]) -> list[str]:
-    """Return the words of a command line with the original's names replaced."""
-    return translated(words, train=True)
+    """Return the words of a command line with the original's names replaced, and what `with_field_options` adds."""
+    return with_field_options(translated(words, train=True))
 
 
 def run(arguments: Arguments) -> int:
@@ -154,33 +155,26 @@ def begun(arguments: Arguments, config: NerfConfig, views: list[View]) -> tuple[
     return checkpoint, resumed
 
 
-def go_on_with(checkpoint: Checkpoint, config: NerfConfig) -> None:
-    """Take other options for what follows; the field and its bounds stay what they are."""
-    old = checkpoint.config
-    checkpoint.config = replace(config, field=old.field, voxel=old.voxel, mlp=old.mlp, near=old.near, far=old.far)
-    if old.field == "mlp":
-        checkpoint.field.config = checkpoint.config
-
-
 def prepared(arguments: Arguments, checkpoint: Checkpoint, views: list[View], resumed: bool) -> TaskTraining:
-    """Return the training of the present task, with replayed rays and soft targets made before it changes the field."""
+    """Return the training of the present task, with what is kept of those before it, made before it changes the field."""
     import torch
 
-    from cl_localization.nerf.task import TaskTraining, before_a_task
+    from cl_localization.nerf.earlier_tasks import EarlierTasks, begin_task
+    from cl_localization.nerf.task import TaskTraining
     from cl_localization.nerf.views import of_side, surface_of
     from cl_localization.nerf.voxel_field import VoxelField
 
     config, field, task = checkpoint.config, checkpoint.field, checkpoint.tasks[-1]
     own = of_side(views, task)
     rays = joined_rays(own, config)
-    earlier = [view for view in views if view not in own]
-    replay, soft = before_a_task(field, config, rays, joined_rays(earlier, config) if earlier else None)
-    if len(checkpoint.tasks) > 1 and not resumed:
-        field.restart()
+    earlier = [view for view in views if view not in own] if len(checkpoint.tasks) > 1 else []
+    kept = EarlierTasks()
+    if len(checkpoint.tasks) > 1 or config.replay.use_replay:
+        kept = begin_task(field, config, rays, joined_rays(earlier, config) if earlier else None, again=resumed)
     if isinstance(field, VoxelField) and own[0].depth is not None and not resumed:
         for view in own:
             field.add_surface(*(torch.from_numpy(part).to(field.device) for part in surface_of(view, config.near, config.far)))
-    return TaskTraining(field, config, rays, checkpoint.progress, replay, soft)
+    return TaskTraining(field, config, rays, checkpoint.progress, kept)
 
 
 def joined_rays(views: list[View], config: NerfConfig) -> Any:

@@ -12,6 +12,7 @@ from cl_localization.cli.nerf_data import background_of, read_split, score
 from cl_localization.cli.outputs import require_folder, write_json
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
+from cl_localization.evaluation.forgetting import AccuracyMatrix
 from cl_localization.nerf.options import NerfConfig
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def stream_views(arguments: Arguments, config: NerfConfig) -> tuple[list[View], 
 
 def stream_checkpoint(arguments: Arguments, config: NerfConfig, views: list[View]) -> Any:
     """Return a new checkpoint, or the one to go on from."""
-    from cl_localization.cli.train_nerf import go_on_with
+    from cl_localization.cli.nerf_resume import go_on_with
     from cl_localization.nerf.field_file import Checkpoint, load_checkpoint
     from cl_localization.nerf.making import best_device, make_field, moved
     from cl_localization.nerf.views import SYNTHETIC_BOX, box_of
@@ -139,10 +140,10 @@ def outcome_of(training: OnlineTraining, learned: list[View], held_out: list[Vie
 
 
 def forgetting_db(matrix: np.ndarray) -> float:
-    """Return the mean over all parts but the last of the best PSNR there ever was less that at the end [dB]; 0 for one part."""
+    """Return the mean forgetting of all parts but the last [dB], less than 0 where they became better; 0 for one part."""
     if len(matrix) < 2:
         return 0.0
-    return float(np.mean(np.nanmax(matrix[:, :-1], axis=0) - matrix[-1, :-1]))
+    return float(AccuracyMatrix(tuple(f"{number}" for number in range(len(matrix))), matrix).forgetting.mean())
 
 
 def draw(outcome: OnlineOutcome, training: OnlineTraining, path: Path) -> None:

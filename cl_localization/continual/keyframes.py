@@ -18,11 +18,15 @@ class KeyframePolicy:
 
     def is_new_view(self, world_T_cam: np.ndarray, kept_world_T_cam: np.ndarray) -> bool:
         """Return whether a pose (4, 4) differs enough from every kept one (K, 4, 4)."""
+        return self.same_views(world_T_cam, kept_world_T_cam) == 0
+
+    def same_views(self, world_T_cam: np.ndarray, kept_world_T_cam: np.ndarray) -> int:
+        """Return from how many of the kept poses (K, 4, 4) a pose (4, 4) does not differ enough."""
         if len(kept_world_T_cam) == 0:
-            return True
+            return 0
         distance_m = np.linalg.norm(kept_world_T_cam[:, :3, 3] - world_T_cam[:3, 3], axis=1)
         near = kept_world_T_cam[distance_m < self._min_translation_m]
         if len(near) == 0:
-            return True
+            return 0
         turned_deg = rotation_angle_deg(np.swapaxes(near[:, :3, :3], 1, 2) @ world_T_cam[:3, :3])
-        return bool(turned_deg.min() >= self._min_rotation_deg)
+        return int((turned_deg < self._min_rotation_deg).sum())

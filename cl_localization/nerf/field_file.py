@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cl_localization.config import flatten, with_values
 from cl_localization.errors import DataError, LocalizationError
+from cl_localization.nerf.anchor import Anchor, learned_values
 from cl_localization.nerf.cells import UsedCells
 from cl_localization.nerf.making import make_field
 from cl_localization.nerf.mlp_field import MlpField
@@ -22,7 +23,7 @@ from cl_localization.training.network_file import NetworkFile, load_optimizer_te
 
 FORMAT = "cl_localization_nerf"
 FILE = NetworkFile(FORMAT, "checkpoint", DataError)
-FIELD, OPTIMIZER, USED = "field.", "optimizer.", "used"
+FIELD, OPTIMIZER, USED, ANCHOR = "field.", "optimizer.", "used", "anchor."
 
 
 @dataclass(eq=False)
@@ -57,6 +58,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     if isinstance(field, VoxelField):
         tensors[USED] = torch.from_numpy(np.packbits(field.cells.used.cpu().numpy().reshape(-1)))
         metadata |= {"box": [field.low.tolist(), field.high.tolist()], "level": field.level}
+    if field.anchor is not None and not checkpoint.finished:
+        tensors |= {f"{ANCHOR}{part}.{number}": value for part, values in vars(field.anchor).items() for number, value in enumerate(values)}
     tensors |= {OPTIMIZER + name: value for name, value in optimizer_tensors(field.optimizer).items()}
     FILE.write(path, tensors, metadata)
 
@@ -77,12 +80,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
             _put_cells(field, tensors, int(metadata["level"]))
         else:
             field.load_state_dict(with_prefix(tensors, FIELD))
+        field.anchor = _anchor(with_prefix(tensors, ANCHOR), learned_values(field))
         load_optimizer_tensors(field.optimizer, with_prefix(tensors, OPTIMIZER))
         return Checkpoint(field, config, background, Progress(**metadata["progress"]), tuple(metadata["tasks"]),
                           bool(metadata["finished"]), dict(metadata["extra"]))
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, LocalizationError) as error:
         raise DataError(f"checkpoint {path}", "must have parts that fit together", " ".join(str(error).split())[:300],
                         "train it again") from error
+
+
+def checkpoint_config(path: Path) -> NerfConfig:
+    """Return the options of a checkpoint. Raises DataError as `load_checkpoint`."""
+    return load_checkpoint(path).config
 
 
 def _put_cells(field: VoxelField, tensors: dict[str, Tensor], level: int) -> None:
@@ -95,3 +104,14 @@ def _put_cells(field: VoxelField, tensors: dict[str, Tensor], level: int) -> Non
         raise ValueError(f"{len(values['density'])} densities for {len(cells.corner_numbers)} corners")
     field.level = level
     field.put(cells, values["density"], values["colour"])
+
+
+def _anchor(tensors: dict[str, Tensor], values: list[Tensor]) -> Anchor | None:
+    """Return the anchor of a task that was not finished, if it has one."""
+    if not tensors:
+        return None
+    held, importance = ([tensors[f"{part}.{number}"] for number in range(len(values))] for part in ("values", "importance"))
+    for name, parts in (("values", held), ("importance", importance)):
+        if any(part.shape != each.shape for part, each in zip(parts, values)):
+            raise ValueError(f"{name} of the anchor do not fit the field")
+    return Anchor(held, importance)

@@ -20,7 +20,9 @@ from cl_localization.nerf.ray_replay import sampling_of
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
 
-FRAMES_A_DRAW = 16
+FRAMES_A_DRAW, PIXELS_A_DRAW = (16, 64), 1 << 18
+"""Frames from which rays are drawn: the more the better, and within these bounds as many as have about so many pixels to decompress."""
+
 DEPTH_STEP_M = 0.001
 LARGEST_DEPTH_STEP = 65534
 
@@ -62,12 +64,15 @@ class FrameMemory:
 
     def draw(self, count: int) -> tuple[SeenRays, np.ndarray]:
         """Return `count` rays of a few kept frames, and the slot (count,) of the frame of each."""
-        slots, columns = self.buffer.sample(min(FRAMES_A_DRAW, len(self)), self.sampling)
+        width, height = self.buffer.columns.rows(slice(1))["intrinsics"][0][:2] if len(self) else (1, 1)
+        frames = int(np.clip(PIXELS_A_DRAW // (width * height), *FRAMES_A_DRAW))
+        slots, columns = self.buffer.sample(min(frames, len(self)), self.sampling)
         shares = np.bincount(np.arange(count) % len(slots), minlength=len(slots))
         parts = []
         for number, share in enumerate(shares):
-            rays = _view(columns, number).rays(self.near, self.far)
-            parts.append(rays.rows(torch.from_numpy(self.buffer.rng.integers(len(rays), size=share))))
+            view = _view(columns, number)
+            pixels = self.buffer.rng.integers(view.camera.width_px * view.camera.height_px, size=share)
+            parts.append(view.rays(self.near, self.far, pixels))
         return SeenRays.joined(parts), np.repeat(slots, shares)
 
     def learned(self, slots: np.ndarray, losses: Tensor) -> None:

@@ -9,8 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from cl_localization.nerf.anchor import Anchor, learned_values
 from cl_localization.nerf.compositing import Rendered
-from cl_localization.nerf.options import LearningConfig
+from cl_localization.nerf.options import LearningConfig, NerfConfig
 from cl_localization.nerf.rays import RayBundle, SeenRays
 
 
@@ -18,14 +19,19 @@ class Field(Protocol):
     """What learning needs of a field; `VoxelField` and `MlpField` have it."""
 
     optimizer: torch.optim.Optimizer
+    anchor: Anchor | None
 
     @property
     def device(self) -> torch.device:
         """Where the values are."""
         ...
 
-    def restart(self) -> None:
-        """Get ready for another task."""
+    def take(self, config: NerfConfig) -> None:
+        """Go on with other options."""
+        ...
+
+    def restart(self, reuse: bool = True) -> None:
+        """Get ready for another task; `reuse` looks again at what was found empty."""
         ...
 
     def render(self, rays: RayBundle, generator: torch.Generator | None = None) -> list[Rendered]:
@@ -105,6 +111,8 @@ class Learner:
         if finite and loss.requires_grad:
             loss.backward()
             self.field.after_backward(self.steps, sum(len(batch.rays) for batch in batches))
+            if self.field.anchor is not None:
+                self.field.anchor.pull(learned_values(self.field))
             finite = all(bool(torch.isfinite(values).all()) for values in self._gradients())
         self.steps += 1
         if not finite:
@@ -131,7 +139,7 @@ class Learner:
         return loss, errors.detach()
 
     def _gradients(self) -> list[Tensor]:
-        return [values.grad for group in self.field.optimizer.param_groups for values in group["params"] if values.grad is not None]
+        return [values.grad for values in learned_values(self.field) if values.grad is not None]
 
     def _project(self, reference: list[Tensor]) -> None:
         """Bend the gradient so that it does not point against the reference: g - (g.r / r.r) r where g.r < 0."""

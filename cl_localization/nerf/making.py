@@ -35,6 +35,7 @@ def best_device() -> torch.device:
 
 def moved(field: VoxelField | MlpField, device: torch.device) -> VoxelField | MlpField:
     """Return a field on a device, its optimizer fresh."""
+    field.anchor = None if field.anchor is None else field.anchor.on(device)
     if isinstance(field, VoxelField):
         return field.on(device)
     field.to(device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.compositing import Rendered, composite, weights_of
 from cl_localization.nerf.optimizers import make_optimizer, rate_factor
 from cl_localization.nerf.options import MlpConfig, NerfConfig
@@ -12,6 +13,7 @@ from cl_localization.nerf.rays import RayBundle
 
 LAST_LENGTH = 1e10
 INVERSE_EPSILON = 1e-5
+OPTIMIZER_OPTIONS = ("optimizer", "momentum", "weight_decay")
 
 
 class RadianceNetwork(nn.Module):
@@ -40,7 +42,13 @@ class RadianceNetwork(nn.Module):
 
 
 class MlpField(nn.Module):
-    """The coarse network, and the fine one that samples where the coarse one found something."""
+    """The coarse network, and the fine one that samples where the coarse one found something.
+
+    Attributes:
+        anchor: what holds the values, or None.
+    """
+
+    anchor: Anchor | None = None
 
     def __init__(self, config: NerfConfig, background: float) -> None:
         super().__init__()
@@ -54,7 +62,13 @@ class MlpField(nn.Module):
         """Where the values are."""
         return self.coarse.density.weight.device
 
-    def restart(self) -> None:
+    def take(self, config: NerfConfig) -> None:
+        """Go on with other options of the same networks; the optimizer keeps its state unless another one is asked for."""
+        old, self.config = self.config.learning, config
+        if any(getattr(old, name) != getattr(config.learning, name) for name in OPTIMIZER_OPTIONS):
+            self.restart()
+
+    def restart(self, reuse: bool = True) -> None:
         """Forget the state of the optimizer: another task begins at the full rate."""
         self.optimizer = make_optimizer(self.parameters(), self.config.learning)
 

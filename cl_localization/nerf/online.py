@@ -72,8 +72,9 @@ class OnlineTraining:
         start = time.perf_counter()
         if isinstance(self.field, VoxelField) and views[0].depth is not None:
             self._add_surfaces(views)
+        share = max(self.config.online.newest_share, len(views) / (len(views) + len(self.memory)))
         for _ in range(self.config.online.iterations):
-            self._step(rays)
+            self._step(rays, share)
         self.record.seconds.append(time.perf_counter() - start)
         self.record.after_db.append(self._psnr_of(sparse))
         self.memory.offer(views, [10 ** (-self.record.after_db[-1] / 10)] * len(views))
@@ -98,20 +99,22 @@ class OnlineTraining:
             points, colours = (torch.from_numpy(part).to(self.field.device) for part in surface_of(view, self.config.near, self.config.far))
             self.field.add_surface(points, colours)
 
-    def _step(self, rays: SeenRays) -> None:
+    def _step(self, rays: SeenRays, newest_share: float) -> None:
         online, device = self.config.online, self.field.device
         self.field.before_step(self.learner.steps, self.total_steps, float(self.chunk))
         replays = online.method != "none" and len(self.memory) > 0
-        # With replay in the loss a step has as many rays as without: the comparison is one of equal work.
-        count = max(round(online.newest_share * self.batch_size), 1) if replays and online.method == "replay" else self.batch_size
+        # With replay in the loss a step has as many rays as without, each of the same weight: the comparison is one of equal work.
+        mixes = replays and online.method == "replay"
+        share = newest_share if mixes else 1.0
+        count = max(round(share * self.batch_size), 1)
         rows = torch.randint(len(rays), (count,), generator=self.generator)
-        new = Batch(self.field.tightened(up_to_surfaces(rays.rows(rows), HIDDEN_MARGIN).to(device)))
+        new = Batch(self.field.tightened(up_to_surfaces(rays.rows(rows), HIDDEN_MARGIN).to(device)), share)
         if not replays:
             self.learner.step([new])
             return
-        old_rays, slots = self.memory.draw(max(self.batch_size - count, 1) if online.method == "replay" else self.batch_size)
-        old = Batch(self.field.tightened(up_to_surfaces(old_rays, HIDDEN_MARGIN).to(device)))
-        found = self.learner.step([new, old]) if online.method == "replay" else self.learner.step([new], constraint=old)
+        old_rays, slots = self.memory.draw(max(self.batch_size - count, 1) if mixes else self.batch_size)
+        old = Batch(self.field.tightened(up_to_surfaces(old_rays, HIDDEN_MARGIN).to(device)), 1.0 - share if mixes else 1.0)
+        found = self.learner.step([new, old]) if mixes else self.learner.step([new], constraint=old)
         if not found.skipped:
             self.memory.learned(slots, found.losses[1])
 

@@ -28,13 +28,14 @@ class VoxelConfig(Config):
     """The field of voxels: densities and spherical harmonics at the corners of cells, only where there is something."""
 
     voxels: int = option(262144, "Corners of the finest grid over the box.", 512, 2**27)
-    upsample_at: str = option("0.05,0.12,0.25", "Shares of the training after which the grid gets finer; empty: finest from the start.")
+    upsample_at: str = option("0.05,0.12,0.25", "Shares of the training after which the grid gets finer; empty: finest from the start; "
+                              "0.02,0.04,0.06 for streams.")
     growth: float = option(1.3, "How many times finer along each edge a grid is than the one before.", 1.01, 4)
     step: float = option(0.5, "Distance of samples along a ray, in voxels.", 0.05, 4)
     harmonics: int = option(2, "Degree of the spherical harmonics of the colour; 0: the same from all sides.", 0, 2)
     density_rate: float = option(0.5, "Learning rate of densities.", 1e-6, 100)
     colour_rate: float = option(0.1, "Learning rate of colours.", 1e-6, 100)
-    final_rate: float = option(0.1, "Learning rates fall to this part by the end.", 1e-6, 1)
+    final_rate: float = option(0.1, "Learning rates fall to this part by the end; 0.3 for streams.", 1e-6, 1)
     density_variation: float = option(0.00001, "Weight of the total variation of densities.", 0, 100)
     colour_variation: float = option(0.000003, "Weight of the total variation of colours.", 0, 100)
     occupied_opacity: float = option(0.002, "Cells that are less opaque than this are skipped.", 0, 1)
@@ -75,10 +76,11 @@ class LearningConfig(Config):
 
 @dataclass(frozen=True)
 class ReplayConfig(Config):
-    """What is done against forgetting in tasks: distillation, replay of rays."""
+    """What is done against forgetting in tasks: distillation, replay of rays; with neither of them nothing is."""
 
-    distillation: bool = option(False, "Also match what the field rendered before this task, on every new ray.")
-    distillation_weight: float = option(1.0, "Weight of that.", 0, 1000)
+    distillation: bool = option(False, "Also match what the field rendered before this task, seen from the cameras of those before it.")
+    distillation_weight: float = option(0.0, "Weight of also matching it on every new ray, right or wrong; the original did, with 1.",
+                                        0, 1000)
     use_replay: bool = option(False, "Replay rays of the tasks before.")
     replay_weight: float = option(1.0, "Weight of the replayed rays.", 0, 1000)
     buffer_size: int = option(20480, "Rays kept of the tasks before.", 1, 10**9)
@@ -90,6 +92,15 @@ class ReplayConfig(Config):
     dynamic_update: bool = option(False, "Keep the newest loss of replayed rays.")
     use_centre_weight: bool = option(False, "Prefer rays near the centre of their image.")
     centre_ratio: float = option(0.3, "Share of that preference against the loss.", 0, 1)
+    generated_share: float = option(0.8, "Share of the replayed rays that are seen from the cameras of the tasks before, in the colours "
+                                    "that the field itself rendered there before this task; 0: only rays that were kept.", 0, 1)
+    anchor: float = option(0.5, "How firmly values are held where the tasks before left them, the more the more their rays depend on "
+                           "them; 0: not at all.", 0, 1e6)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is done against forgetting."""
+        return self.use_replay or self.distillation
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,12 @@ class OnlineConfig(Config):
     sample_mode: str = option("random", "Which rays of the kept images are replayed: evenly, or by the loss of their image.",
                               choices=("random", "weighted_random"))
     exploration_ratio: float = option(0.2, "Share of the weighted draws that is drawn evenly.", 0, 1)
-    newest_share: float = option(0.5, "Share of the rays of a step that are of the present chunk.", 0, 1)
+    newest_share: float = option(0.15, "Share of the rays of a step that are of the present chunk; at the start, when it has a larger "
+                                 "share of all frames, that.", 0, 1)
+
+
+STREAM_VALUES = {"voxel.final_rate": 0.3, "voxel.upsample_at": "0.02,0.04,0.06"}
+"""What other values suit voxels that learn from a stream: late frames need rates, and early ones no coarse grid for long."""
 
 
 @dataclass(frozen=True)

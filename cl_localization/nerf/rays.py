@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from cl_localization.errors import DataError
 from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
 
 UNKNOWN_DEPTH = 0.0
+LENSES = 4
+"""Cameras whose rays are remembered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +64,9 @@ class SeenRays(RayBundle):
     centredness: Tensor
 
 
-def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, thing: str = "camera") -> RayBundle:
-    """Return the rays through the centres of all pixels, row by row.
+def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, thing: str = "camera",
+                pixels: np.ndarray | slice = slice(None)) -> RayBundle:
+    """Return the rays through the centres of all pixels, row by row, or of those with the numbers `pixels` (N,) in that order.
 
     Raises:
         DataError: the pose is missing, not finite or singular.
@@ -70,7 +74,7 @@ def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float
     if world_T_cam is None or world_T_cam.shape != (4, 4) or not np.isfinite(world_T_cam).all() \
             or abs(np.linalg.det(world_T_cam[:3, :3])) < 1e-6:
         raise DataError(f"pose of {thing}", "must be a finite 4x4 matrix that is not singular", world_T_cam, "leave the frame out")
-    directions = (_pixel_directions(camera) @ world_T_cam[:3, :3].T).astype(np.float32)
+    directions = (_pixel_directions(camera)[pixels] @ world_T_cam[:3, :3].T).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     count = len(directions)
     origins = np.broadcast_to(world_T_cam[:3, 3].astype(np.float32), (count, 3)).copy()
@@ -79,18 +83,23 @@ def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float
 
 
 def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, image: np.ndarray, depth: np.ndarray | None = None,
-              thing: str = "camera") -> SeenRays:
-    """Return the rays of an image (H, W, 3) uint8 with its colours, and with depth (H, W) along the optical axis if it has any."""
-    bundle = camera_rays(camera, world_T_cam, near, far, thing)
-    colours = torch.from_numpy(image.reshape(-1, 3).astype(np.float32) / 255)
+              thing: str = "camera", pixels: np.ndarray | slice = slice(None)) -> SeenRays:
+    """Return the rays of an image (H, W, 3) uint8 with its colours, and with depth (H, W) along the optical axis if it has any.
+
+    Args:
+        pixels: see `camera_rays`.
+    """
+    bundle = camera_rays(camera, world_T_cam, near, far, thing, pixels)
+    colours = torch.from_numpy(image.reshape(-1, 3)[pixels].astype(np.float32) / 255)
     depths = torch.zeros(len(bundle))
     if depth is not None:
         # Distance along the ray is depth along the axis over the cosine between the two.
-        lengths = np.linalg.norm(_pixel_directions(camera), axis=1).astype(np.float32)
-        depths = torch.from_numpy(depth.reshape(-1).astype(np.float32) * lengths)
-    return SeenRays(bundle.origins, bundle.directions, bundle.near, bundle.far, colours, depths, _centredness(camera))
+        lengths = np.linalg.norm(_pixel_directions(camera)[pixels], axis=1).astype(np.float32)
+        depths = torch.from_numpy(depth.reshape(-1)[pixels].astype(np.float32) * lengths)
+    return SeenRays(bundle.origins, bundle.directions, bundle.near, bundle.far, colours, depths, _centredness(camera)[pixels])
 
 
+@lru_cache(maxsize=LENSES)
 def _pixel_directions(camera: Camera) -> np.ndarray:
     """Return (N, 3) of all pixels with z = 1 in the camera frame."""
     rows, columns = np.indices((camera.height_px, camera.width_px)).reshape(2, -1)
@@ -98,6 +107,7 @@ def _pixel_directions(camera: Camera) -> np.ndarray:
     return np.column_stack([normalized, np.ones(len(normalized))])
 
 
+@lru_cache(maxsize=LENSES)
 def _centredness(camera: Camera) -> Tensor:
     y, x = torch.meshgrid(torch.linspace(-1, 1, camera.height_px), torch.linspace(-1, 1, camera.width_px), indexing="ij")
     return torch.exp(-0.5 * (x * x + y * y)).reshape(-1)

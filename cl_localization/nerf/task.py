@@ -1,4 +1,4 @@
-"""Offline learning of one task: passes over all its rays, with distillation and replay of the tasks before."""
+"""Offline learning of one task: passes over all its rays, with what is done to keep the tasks before."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from cl_localization.errors import DataError
-from cl_localization.nerf.learner import Batch, Field, Learner, render_rays
+from cl_localization.nerf.earlier_tasks import EarlierTasks
+from cl_localization.nerf.learner import Batch, Field, Learner
 from cl_localization.nerf.options import LearningConfig, NerfConfig
-from cl_localization.nerf.ray_replay import RayReplay
 from cl_localization.nerf.rays import SeenRays
 
 AfterEpoch = Callable[["TaskTraining"], None]
@@ -62,17 +62,16 @@ class TaskTraining:
         loss: mean loss of the last epoch.
     """
 
-    def __init__(self, field: Field, config: NerfConfig, rays: SeenRays, progress: Progress, replay: RayReplay | None = None,
-                 soft: Tensor | None = None) -> None:
+    def __init__(self, field: Field, config: NerfConfig, rays: SeenRays, progress: Progress,
+                 earlier: EarlierTasks = EarlierTasks()) -> None:
         """Make a training.
 
         Args:
-            replay: rays of the tasks before.
-            soft: (N, 3) what the field rendered for `rays` before this task, for distillation.
+            earlier: what is kept of the tasks before.
         """
         if len(rays) == 0:
             raise DataError("task", "must have rays to learn from", 0)
-        self.field, self.config, self.rays, self.progress, self.replay, self.soft = field, config, rays, progress, replay, soft
+        self.field, self.config, self.rays, self.progress, self.earlier = field, config, rays, progress, earlier
         self.generator = torch.Generator().manual_seed(config.learning.seed + progress.epoch)
         self.learner = Learner(field, config.learning, self.generator)
         self.learner.steps = progress.step
@@ -107,15 +106,15 @@ class TaskTraining:
         self.loss = sum(finite) / len(finite) if finite else float("nan")
 
     def _step(self, tight: SeenRays, rows: Tensor) -> float:
-        device = self.field.device
-        weight = self.config.replay.distillation_weight
-        new = Batch(tight.rows(rows).to(device), soft=None if self.soft is None else self.soft[rows].to(device), soft_weight=weight)
-        if self.replay is None:
+        device, options, soft = self.field.device, self.config.replay, self.earlier.soft
+        shown = None if soft is None else soft[rows].to(device)
+        new = Batch(tight.rows(rows).to(device), soft=shown, soft_weight=options.distillation_weight)
+        kept, slots = self.earlier.draw(self.batch_size, options.generated_share, self.generator)
+        if kept is None:
             return self.learner.step([new]).mean
-        slots, old = self.replay.draw(self.batch_size)
-        found = self.learner.step([new, Batch(self.field.tightened(old.to(device)), self.config.replay.replay_weight)])
-        if not found.skipped:
-            self.replay.learned(slots, found.losses[1])
+        found = self.learner.step([new, Batch(self.field.tightened(kept.to(device)), options.replay_weight)])
+        if not found.skipped and self.earlier.replay is not None:
+            self.earlier.replay.learned(slots, found.losses[1][:len(slots)])
         return found.mean
 
     def _tightened(self) -> SeenRays:
@@ -126,28 +125,6 @@ class TaskTraining:
 
     def _epoch(self) -> float:
         return self.progress.step / self.steps_per_epoch
-
-
-def before_a_task(field: Field, config: NerfConfig, rays: SeenRays, earlier: SeenRays | None) -> tuple[RayReplay | None, Tensor | None]:
-    """Return the replayed rays and the soft targets of a task that follows others, as its options want them.
-
-    Args:
-        rays: of the task.
-        earlier: of the tasks before it.
-
-    Raises:
-        DataError: replay without earlier rays.
-    """
-    replay = soft = None
-    if config.replay.use_replay:
-        if earlier is None or len(earlier) == 0:
-            raise DataError("replay", "needs rays of an earlier task", 0, "train with --train_view right or left")
-        seen = render_rays(field, earlier, config.render.chunk)
-        losses = ((seen.colours - earlier.colours) ** 2).mean(dim=1)
-        replay = RayReplay(config.replay, earlier, seen.colours, losses, config.learning.seed)
-    if config.replay.distillation:
-        soft = render_rays(field, rays, config.render.chunk).colours
-    return replay, soft
 
 
 def _bounded(config: LearningConfig, steps: int) -> int:

@@ -47,9 +47,9 @@ class View:
         """Where the camera is: right for x > 0, else left; the two tasks of NeRF-CL."""
         return SIDES[0] if self.world_T_cam[0, 3] > 0 else SIDES[1]
 
-    def rays(self, near: float, far: float) -> SeenRays:
-        """Return the rays of all pixels, row by row."""
-        return seen_rays(self.camera, self.world_T_cam, near, far, self.image, self.depth, self.name)
+    def rays(self, near: float, far: float, pixels: np.ndarray | slice = slice(None)) -> SeenRays:
+        """Return the rays of all pixels, row by row, or of those with the numbers `pixels` (N,) in that order."""
+        return seen_rays(self.camera, self.world_T_cam, near, far, self.image, self.depth, self.name, pixels)
 
 
 def read_synthetic(root: Path, split: str, size_px: tuple[int, int], need_alpha: bool = True) -> list[View]:

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.cells import BLOCK, Grid, UsedCells, grown
 from cl_localization.nerf.compositing import Rendered, packed_weights
 from cl_localization.nerf.harmonics import CONSTANT, harmonics, harmonics_count
 from cl_localization.nerf.interpolation import interpolate
-from cl_localization.nerf.options import VoxelConfig
+from cl_localization.nerf.options import NerfConfig, VoxelConfig
 from cl_localization.nerf.rays import RayBundle, tightened_to_box
 
 DENSITY_SHIFT = -6.0
@@ -46,7 +47,10 @@ class VoxelField(nn.Module):
         cells: what is in use.
         density, colour: (A, 1) and (A, 3 * harmonics) at the stored corners.
         level: how often the grid has become finer.
+        anchor: what holds the values, or None.
     """
+
+    anchor: Anchor | None = None
 
     def __init__(self, config: VoxelConfig, low: np.ndarray, high: np.ndarray, background: float, far: float, *,
                  empty: bool = False) -> None:
@@ -85,10 +89,24 @@ class VoxelField(nn.Module):
         self.cells, self.density, self.colour = cells, nn.Parameter(density), nn.Parameter(colour)
         self.optimizer = self._new_optimizer()
 
-    def restart(self) -> None:
-        """Forget the state of the optimizer, and use all cells again: another task may need those that were empty."""
+    def take(self, config: NerfConfig) -> None:
+        """Go on with other options of the same grids; the optimizer keeps its state."""
+        self.config, self.far = config.voxel, config.far
+        for group, rate in zip(self.optimizer.param_groups, (self.config.density_rate, self.config.colour_rate)):
+            group["lr"] = group["full_rate"] = rate
+
+    def restart(self, reuse: bool = True) -> None:
+        """Get ready for another task, on the finest grid: forget the state of the optimizer.
+
+        Args:
+            reuse: whether to use all cells again: the task may need those that were found empty. Cells that nothing has looked into are
+                in use in any case.
+        """
+        while self.level < len(self.upsample_at):
+            self.refine()
         self.optimizer = self._new_optimizer()
-        self._use(torch.ones_like(self.cells.used), CLEARED_DENSITY)
+        if reuse:
+            self._use(torch.ones_like(self.cells.used), CLEARED_DENSITY)
 
     def render(self, rays: RayBundle, generator: torch.Generator | None = None) -> list[Rendered]:
         """Return what rays see, as the one element of a list; a generator shifts the samples at random, for training."""
@@ -224,6 +242,7 @@ class VoxelField(nn.Module):
         at = torch.full((len(before.row_of),), -1, dtype=torch.int64, device=self.device)
         at[before.corner_numbers] = torch.arange(len(before.corner_numbers), device=self.device)
         at = at[self.cells.corner_numbers]
+        self.anchor = None if self.anchor is None else self.anchor.picked(at)
         states = [self.optimizer.state.get(values, {}) for values in (self.density, self.colour)]
         self.density, self.colour = (nn.Parameter(_picked(values.detach(), at)) for values in (self.density, self.colour))
         self.density.data[at < 0] = new_density

@@ -101,7 +101,7 @@ class LocalizerNode(ManagedNode):
             return
         try:
             frame = replace(bundle.frame(self.config.images.max_pixels), odom_T_cam=self._tracking.odom_T_cam(bundle))
-            found = self._map.localizer.localize(frame)
+            found = self._map.localize(frame)
         except LocalizationError as error:
             self._announce(self._tracking.track(Localization(bundle.stamp_ns, reason=str(error)), bundle).track, bundle.stamp_ns)
             raise

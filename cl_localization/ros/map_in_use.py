@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+from cl_localization.data.frame import Frame
 from cl_localization.features import Encoder
-from cl_localization.localizer import Localizer
+from cl_localization.localizer import Localization, Localizer
 from cl_localization.ros.managed_node import ManagedNode
 from cl_localization.ros.map_stream import MapFollower
 from cl_localization.ros.map_subscription import mappers_on_topic, several_mappers
+from cl_localization.ros.pose_check import PoseCheck, pose_check_beside
 from cl_localization.scene_coordinates.map_code import MapCode
 from cl_localization.scene_coordinates.map_file import load_map
 
@@ -27,6 +29,7 @@ class MapInUse:
         self._node, self._encoder, self._on_other_map = node, encoder, on_other_map
         self.follower = MapFollower(encoder.name, encoder.dim, lambda: mappers_on_topic(node))
         self.localizer: Localizer | None = None
+        self._check: PoseCheck | None = None
 
     @property
     def map_code(self) -> MapCode | None:
@@ -46,11 +49,20 @@ class MapInUse:
 
         Raises:
             MapError: the file cannot be read, or was made with another encoder; the map in use stays.
+            DataError: poses are to be checked by looking, and there is no field beside the map; as before.
         """
         started_s = time.monotonic()
-        self.follower.use(load_map(path, self._encoder.name))
+        map_code = load_map(path, self._encoder.name)
+        self._check = pose_check_beside(path, map_code, self._node.config)
+        self.follower.use(map_code)
         self.use()
         self._node.get_logger().info(f"loaded {path}: {len(self.map_code)} codes in {time.monotonic() - started_s:.1f} s")
+
+    def localize(self, frame: Frame) -> Localization:
+        """Return the pose of a frame in the map, looked at from there if that is asked for. See `Localizer.localize`."""
+        found = self.localizer.localize(frame)
+        checked = self._check is not None and self._check.map_id == self.map_code.map_id
+        return self._check.judged(frame, found, self._node.config) if checked else found
 
     def use_config(self) -> None:
         """Localize with the node's present parameters."""

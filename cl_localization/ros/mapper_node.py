@@ -12,13 +12,13 @@ from cl_localization.errors import LocalizationError
 from cl_localization.features.shared import shared_encoder
 from cl_localization.mapper import Mapper
 from cl_localization.ros.cpu import in_spare_time, settle_worker
-from cl_localization.ros.diagnostics import NodeDiagnostics
 from cl_localization.ros.image_source import ImageBundle, ImageSource
 from cl_localization.ros.managed_node import ManagedNode
-from cl_localization.ros.map_digest import MapDigest
 from cl_localization.ros.map_saver import MapSaver
 from cl_localization.ros.map_stream import MapStream
+from cl_localization.ros.mapper_diagnostics import MapperDiagnostics
 from cl_localization.ros.mapper_outputs import MapperOutputs
+from cl_localization.ros.nerf_mapping import make_nerf
 from cl_localization.ros.node_config import MapperNodeConfig
 from cl_localization.ros.pose_corrections import PoseCorrections
 from cl_localization.ros.pose_source import make_pose_source
@@ -49,21 +49,23 @@ class MapperNode(ManagedNode):
         self._learning = self.config.learning
         self._tf = Tf(self, self.config.frames)
         self.configured.callback(self._tf.close)
-        self._outputs, self._digest = MapperOutputs(self), MapDigest()
+        self._outputs = MapperOutputs(self)
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
                                lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
                                self.config.autosave_period_s)
         self.configured.callback(self._saver.close)
+        self._nerf = make_nerf(self, self._tf.lookup)
         map_code, problem = self._saver.load(self._encoder.name, self.config.map_code) if self.config.resume else (None, "")
         self._use(map_code, problem)
 
     def start(self) -> None:
         """Subscribe, and offer the services that need the worker."""
         config = self.config
-        self._diagnostics = NodeDiagnostics(self)
+        self._diagnostics = MapperDiagnostics(self)
         learn = in_spare_time(self, self._learn, self.config.niceness)
         self._worker = Worker(self._diagnostics.timed(learn), self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
+        self._nerf.start(lambda: self._learning)
         self._tf.wait_while(self.active)
         self._poses = make_pose_source(self, self._tf.lookup, config.frames, config.poses)
         self.active.callback(self._poses.close)
@@ -77,7 +79,8 @@ class MapperNode(ManagedNode):
             self.service(kind, f"~/{name}", worker_service(self, self._worker, work))
         self.every(max(config.map_code_period_s, 0.01), lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
         self.every(SHOW_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
-        self.every(config.diagnostics_period_s, self._on_diagnostics)
+        parts = self._images, self._saver, self._outputs, self._corrections, self._nerf
+        self.every(config.diagnostics_period_s, lambda: self._diagnostics.say(self._mapper.map_code, self._learning, self._worker, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
@@ -91,21 +94,15 @@ class MapperNode(ManagedNode):
         self._learning = request.data
         response.message = "learning" if self._learning else "not learning"
 
-    def _on_diagnostics(self) -> None:
-        map_code, images, worker, saver = self._mapper.map_code, self._images, self._worker, self._saver
-        problems = images.problem, self._outputs.problem, saver.problem, self._corrections.problem
-        self._diagnostics.publish("; ".join(filter(None, problems)), {
-            "images": images.images, "processed": worker.processed, "dropped": worker.dropped, "lost in transport": images.lost}, {
-            "learning": self._learning, "waiting": worker.waiting, "map": map_code.map_id, "map version": map_code.version,
-            "codes": len(map_code), "keyframes": len(map_code.keyframes), "map bytes": map_code.size_bytes, "saved version":
-            saver.saved_version, "unsaved keyframes": saver.unsaved_keyframes, "map digest": self._digest.of(map_code)}, "processed")
-
     def _learn(self, bundle: ImageBundle) -> None:
         """Worker: learn from one image and say what came of it."""
         result, reason = None, "failed; see the log"
         try:
             self._mapper.use_scene(self.config.scene)
-            result = self._mapper.add(self._posed(bundle)) if self._learning else None
+            if self._learning:
+                frame = self._posed(bundle)
+                result = self._mapper.add(frame)
+                self._nerf.saw(bundle, frame, result, self._mapper.map_code)
             reason = "learning is off" if result is None else result.reason
             self._saver.learned(result, self._mapper.map_code)
         except LocalizationError as error:
@@ -113,7 +110,7 @@ class MapperNode(ManagedNode):
             raise
         finally:
             counts = Counts(self._worker.processed + 1, self._worker.dropped)
-            self._outputs.publish_status(bundle, result, reason, self._learning, self._mapper.map_code, counts, self._saver)
+            self._outputs.publish_status(bundle, result, reason, self._learning, self._mapper.map_code, counts, self._saver, self._nerf)
 
     def _posed(self, bundle: ImageBundle) -> Any:
         frame, header = bundle.frame(self.config.images.max_pixels), bundle.image.header
@@ -125,6 +122,7 @@ class MapperNode(ManagedNode):
         self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
         self._stream = MapStream(self._mapper.map_code)
         self._saver.began(self._mapper.map_code, problem)
+        self._nerf.began(self._mapper.map_code)
 
     def _copy(self, refine: bool) -> MapDelta:
         """Worker: all of the map now; refined before if asked for, unless that would hold up the learning."""

@@ -20,6 +20,7 @@ from cl_localization.ros.map_messages import BYTES_PER_MB, map_message
 from cl_localization.ros.map_saver import MapSaver
 from cl_localization.ros.map_stream import MapStream
 from cl_localization.ros.map_subscription import MAP_QOS, MAP_TOPIC, mappers_on_topic, several_mappers
+from cl_localization.ros.nerf_mapping import NerfMapping
 from cl_localization.ros.status_messages import Counts, mapping_status
 from cl_localization.scene_coordinates.map_code import MapCode
 
@@ -50,12 +51,13 @@ class MapperOutputs:
             self._map_code.publish(map_message(delta, time.time_ns(), self._source))
 
     def publish_status(self, bundle: ImageBundle, result: MappingResult | None, reason: str, learning: bool,
-                       map_code: MapCode, counts: Counts, saver: MapSaver) -> None:
+                       map_code: MapCode, counts: Counts, saver: MapSaver, nerf: NerfMapping) -> None:
         """Say what the mapper made of an image; result None: it was not learned from, with the reason."""
         status = mapping_status(result, reason, learning, map_code, self._config.map_code.budget_mb * BYTES_PER_MB, counts)
         status.scene = self._config.scene
         status.saved_version, status.unsaved_keyframes = int(saver.saved_version), saver.unsaved_keyframes
         status.save_error = saver.problem
+        nerf.say(status)
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
         self._status.publish(status)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cl_localization.config import Config, LocalizerConfig, MapperConfig, SmoothingConfig, TrackerConfig, option, section
+from cl_localization.config import (
+    Config, LiveNerfConfig, LocalizerConfig, MapperConfig, RenderCheckConfig, SmoothingConfig, TrackerConfig, option, section)
 
 TRANSPORTS = ("raw", "compressed")
 
@@ -58,6 +59,14 @@ class MapTopicConfig(Config):
 
 
 @dataclass(frozen=True)
+class RenderCheckNodeConfig(RenderCheckConfig):
+    """Poses checked by looking, with the radiance field that the mapper saved beside the map."""
+
+    enabled: bool = option(False, "Compare images with what the field beside map_file, or beside the map that ~/load_map names, shows from "
+                           "their poses; a map that comes by map_code alone has none.")
+
+
+@dataclass(frozen=True)
 class LocalizerNodeConfig(VisionNodeConfig, LocalizerConfig):
     """All parameters of the node `localizer`."""
 
@@ -71,6 +80,7 @@ class LocalizerNodeConfig(VisionNodeConfig, LocalizerConfig):
     tracker: TrackerConfig = section(TrackerConfig)
     smoothing: SmoothingConfig = section(SmoothingConfig)
     map_topic: MapTopicConfig = section(MapTopicConfig)
+    render_check: RenderCheckNodeConfig = section(RenderCheckNodeConfig)
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,15 @@ class PoseSourceConfig(Config):
                          choices=("tf", "odometry", "pose"))
     pose_of: str = option("camera", "Whose poses the topics pose and corrected_path hold: the camera's or the base's.",
                          choices=("camera", "base"))
+
+
+@dataclass(frozen=True)
+class NerfNodeConfig(LiveNerfConfig):
+    """The radiance field of the mapper."""
+
+    enabled: bool = option(False, "Learn a radiance field beside the map, and show it on ~/nerf/image and ~/nerf/depth.")
+    seconds_per_second: float = option(0.2, "Share of the time in which it is learned, on one core.", 0.001, 1)
+    max_renders_hz: float = option(1.0, "Most views rendered a second, while somebody looks [Hz].", 0.01, 100)
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,7 @@ class MapperNodeConfig(VisionNodeConfig, MapperConfig):
     autosave_keyframes: int = option(50, "Save the map to map_file after this many new keyframes; 0 does not count them.", 0, 1_000_000)
     map_code_period_s: float = option(0.2, "Least time between two messages on map_code [s].", 0, 60)
     poses: PoseSourceConfig = section(PoseSourceConfig)
+    nerf: NerfNodeConfig = section(NerfNodeConfig)
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,18 @@ class PoseEvidence:
     covariance: np.ndarray
 
 
+def largest_sigma(covariance: np.ndarray) -> float:
+    """Return the standard deviation along the least certain direction of a (3, 3) covariance, in its unit; inf for unknown."""
+    return float(np.sqrt(np.linalg.eigvalsh(covariance)[-1])) if np.isfinite(covariance).all() else np.inf
+
+
 def reason_to_reject(evidence: PoseEvidence, config: PoseConfig) -> str | None:
     """Return why a pose must not be used, one sentence with the figure and the bound, or None when it may."""
     if evidence.inliers < config.min_inliers:
         return f"{evidence.inliers} inliers, {config.min_inliers} needed"
     if evidence.support < config.min_support:
         return f"support {evidence.support:.1f}, {config.min_support:.1f} needed"
-    of_position = evidence.covariance[:3, :3]
-    sigma_m = float(np.sqrt(np.linalg.eigvalsh(of_position)[-1])) if np.isfinite(of_position).all() else np.inf
+    sigma_m = largest_sigma(evidence.covariance[:3, :3])
     if not sigma_m <= config.max_position_sigma_m:
         return f"position sigma {sigma_m:.3f} m, at most {config.max_position_sigma_m:.3f} m allowed"
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cl_localization.config import DepthConfig
@@ -15,6 +17,10 @@ from cl_localization.scene_coordinates.refinement import REFERENCE_WIDTH_PX
 from cl_localization.scene_coordinates.views import View
 
 MERGE_RADIUS_PX = 8.0
+STRONGEST = 1000
+"""Features of a view of a changed place that are learned: in the dark, the weaker ones are noise."""
+PROBATION_VIEWS, PROBATION_SEEN = 5, 2
+"""Codes of a changed place that were seen fewer times than this after so many more views go."""
 
 
 class DepthMapper:
@@ -24,14 +30,18 @@ class DepthMapper:
         self._map, self._config = map_code, config
         self._missed = np.zeros(0, np.uint8)
         self._free_space = FreeSpace(map_code, config.gone_after) if config.gone_after else None
+        self._probation: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def add(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray) -> tuple[int, int]:
+    def add(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray, changed: bool = False) -> tuple[int, int]:
         """Learn from a view; returns how many codes were inserted and how many were merged.
 
         Args:
             keypoints_px: (N, 2) where the view's features lie in the depth image, which is distorted as the image is.
             depth_m: (H, W) registered depth, 0 where unknown.
+            changed: whether the place is known not to look as the map has it.
         """
+        if changed:
+            view, keypoints_px = _strongest(view, keypoints_px)
         depths_m = keypoint_depths(depth_m, keypoints_px, self._config.max_depth_m)
         known = np.flatnonzero(depths_m > 0)
         depths_m = depths_m[known]
@@ -41,10 +51,25 @@ class DepthMapper:
         merged, rows = self._merge(view, known, new)
         self._drop_missed(view, rows, depth_m)
         if self._free_space:
-            self._free_space.observe(view, depth_m, rows)
+            self._free_space.observe(view, depth_m, rows, changed)
         inserted = self._map.insert(new.select(~merged), view.keyframe)
         self._remember(inserted[inserted >= 0])
+        if changed:
+            self._put_on_probation(inserted[inserted >= 0])
         return int((inserted >= 0).sum()), len(rows)
+
+    def finish(self) -> None:
+        """End a sequence."""
+        if self._free_space:
+            self._free_space.begin()
+
+    def _put_on_probation(self, inserted: np.ndarray) -> None:
+        """Have the codes of a changed place go if the next few views of such do not see them again: in the dark, most are noise."""
+        self._probation.append((inserted, self._map.codes["anchors"][inserted].copy()))
+        if len(self._probation) > PROBATION_VIEWS:
+            rows, anchors = self._probation.pop(0)
+            codes = self._map.codes
+            self._map.remove(rows[codes.live[rows] & (codes["anchors"][rows] == anchors) & (codes["seen"][rows] < PROBATION_SEEN)])
 
     def _merge(self, view: View, known: np.ndarray, new: NewCodes) -> tuple[np.ndarray, np.ndarray]:
         """Merge the sightings of codes the map has; returns which of the new ones (N,) those were, and the codes."""
@@ -84,3 +109,9 @@ class DepthMapper:
         """Have a count for every row of the map, also for those that came from a file."""
         extra = len(self._map.codes.live) - len(self._missed)
         self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])
+
+
+def _strongest(view: View, keypoints_px: np.ndarray) -> tuple[View, np.ndarray]:
+    """Return a view with its strongest features only, and where those lie in the depth image."""
+    order = np.argsort(-view.features.scores, kind="stable")[:STRONGEST]
+    return replace(view, features=view.features.select(order), rays=view.rays[order], code=view.code[order]), keypoints_px[order]

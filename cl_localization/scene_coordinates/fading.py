@@ -1,4 +1,8 @@
-"""Codes of things that are gone: a view that measures past a code saw through it, and after some such views it fades away."""
+"""Codes of things that are gone: a view that measures past a code saw through it, and after some such views it fades away.
+
+Depth is not exact at edges, nor are poses: a code that is there is seen through now and then, too. So what was seen since the sequence
+began is taken to be there, unless the place is known to have changed.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +26,25 @@ class FreeSpace:
 
     def __init__(self, map_code: MapCode, views_until_gone: int) -> None:
         self._map, self._until_gone = map_code, views_until_gone
-        self._through = np.zeros(0, np.uint8)
+        self._through, self._is_there = np.zeros(0, np.uint8), np.zeros(0, bool)
 
-    def observe(self, view: View, depth_m: np.ndarray, seen_rows: np.ndarray) -> np.ndarray:
+    def begin(self) -> None:
+        """Begin another sequence: what was seen before may be gone by now."""
+        self._is_there[:] = False
+
+    def observe(self, view: View, depth_m: np.ndarray, seen_rows: np.ndarray, changed: bool = False) -> np.ndarray:
         """Count what a view saw, remove from the map what too many saw through, and return the rows (N,) of that.
 
         Args:
             depth_m: (H, W) of the view, 0 where unknown.
             seen_rows: (S,) codes that the view shows.
+            changed: whether the place is known to have changed.
         """
         self.forget(seen_rows)
+        if not changed and self._is_there[self._map.codes.live].all():
+            return np.zeros(0, np.int64)
         through = np.setdiff1d(self._seen_through(view, depth_m), seen_rows)
+        through = through if changed else through[~self._is_there[through]]
         self._through[through] += 1
         gone = through[self._through[through] >= self._until_gone]
         if len(gone):
@@ -42,8 +54,9 @@ class FreeSpace:
 
     def forget(self, rows: np.ndarray) -> None:
         """Begin to count anew for codes (N,): they were seen, or their numbers have been others' before."""
-        self._through = np.concatenate([self._through, np.zeros(len(self._map.codes.live) - len(self._through), np.uint8)])
-        self._through[rows] = 0
+        extra = len(self._map.codes.live) - len(self._through)
+        self._through, self._is_there = np.pad(self._through, (0, extra)), np.pad(self._is_there, (0, extra))
+        self._through[rows], self._is_there[rows] = 0, True
 
     def _seen_through(self, view: View, depth_m: np.ndarray) -> np.ndarray:
         """Return the codes that lie in space that a view measured to be free."""

@@ -80,15 +80,18 @@ class NearestRegressor:
                                 distance[:, 0] / next_distance, rows[:, 0])
 
 
-def make_regressor(map_code: MapCode, config: LocalizerConfig) -> Regressor:
-    """Return the regressor that the configuration names.
+def make_regressor(map_code: MapCode, config: LocalizerConfig, index: CodeIndex | None = None) -> Regressor:
+    """Return the regressor that a configuration names, of two the first, which searches all of a map.
+
+    Args:
+        index: of the whole map, where there is one already.
 
     Raises:
         EncoderError: the weights of the attention regressor cannot be read.
         MapError: they are made for another encoder than the map.
     """
-    if config.regressor == "nearest":
-        return NearestRegressor(map_code)
+    if config.regressor != "attention":
+        return NearestRegressor(map_code, index)
     from cl_localization.scene_coordinates.ace_g.attention_regressor import AttentionRegressor
 
-    return AttentionRegressor.from_file(map_code, config.regressor_weights)
+    return AttentionRegressor.from_file(map_code, config.regressor_weights, index)

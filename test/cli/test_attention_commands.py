@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cl_localization.cli.bench_regressors import HARD, HEADERS, SINGLE, compared, mean_difference, regressor_tables
+from cl_localization.cli.bench_options import RegressorBenchConfig
+from cl_localization.cli.bench_regressors import HARD, HEADERS, REGRESSORS, SINGLE, compared, regressor_tables
 from cl_localization.cli.bench_runs import Bench, Experiment
 from cl_localization.cli.main import main
 from cl_localization.cli.presets import with_preset
@@ -98,18 +99,24 @@ def experiment(with_queries: bool = True) -> Experiment:
     return Experiment("room", lambda: (open_sequence(ROOM), open_sequence(QUERIES) if with_queries else None))
 
 
-def test_the_table_compares_both_regressors_on_the_same_queries(trained, monkeypatch):
+def test_the_tables_compare_all_regressors_on_the_same_queries(trained, monkeypatch):
     monkeypatch.setattr("cl_localization.cli.bench_regressors.sim_experiment", lambda seed, frames: experiment())
     monkeypatch.setattr("cl_localization.cli.bench_regressors.SINGLE", SINGLE[:2])
     monkeypatch.setattr("cl_localization.cli.bench_regressors.HARD", HARD[-1:])
     bench = Bench(MapperConfig(encoder=EncoderConfig()), LocalizerConfig(regressor_weights=str(trained / "small")))
-    table, = regressor_tables(bench, None, 3, 6)
-    assert len(table.rows) == 3 and all(len(row) == len(HEADERS) for row in table.rows)
-    assert [one["perturb"] for one in table.results["regressors"]] == [[], ["gamma=0.4"], list(HARD[-1])]
-    assert "mean difference" in table.sentence
+    monkeypatch.setattr("cl_localization.cli.bench_regressors.HOUSE", "rooms=1&size=160x128")
+    monkeypatch.setattr("cl_localization.cli.bench_regressors.HOUSE_FRAMES", 4)
+    monkeypatch.setattr("cl_localization.cli.bench_regressors.OTHER_HOUSES", 1)
+    single, harder, elsewhere = regressor_tables(bench, None, 3, 6, RegressorBenchConfig(queries=2, elsewhere=4))
+    assert (len(single.rows), len(harder.rows)) == (2, 1) and all(len(row) == len(HEADERS) for row in single.rows + harder.rows)
+    assert [one["perturb"] for one in single.results["regressors"]] == [[], ["gamma=0.4"]]
+    assert [one["perturb"] for one in harder.results["regressors_harder"]] == [list(HARD[-1])]
+    assert all(one[name]["frames"] == 2 for one in single.results["regressors"] for name in REGRESSORS)
+    assert "mean: nearest" in single.sentence
+    assert [row[:2] for row in elsewhere.rows] == [("nothing", "4"), ("one of the harder changes", "4")]
+    assert all(one[name] <= 4 for one in elsewhere.results["regressors_elsewhere"] for name in REGRESSORS)
 
 
 def test_there_is_nothing_to_compare_without_queries():
     with pytest.raises(DataError, match="must have queries"):
         compared(Bench(MapperConfig(), LocalizerConfig()), experiment(with_queries=False), SINGLE)
-    assert mean_difference([]) != mean_difference([])

@@ -20,7 +20,8 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import ConfigError
 from cl_localization.evaluation.scene_stream import StreamScene
 
-SMALL = ["--continual.iterations", "1", "--continual.width", "0.02", "--continual.image-width-px", "32", "--continual.buffer-size", "4"]
+SMALL = ["--continual.iterations", "1", "--continual.width", "0.02", "--continual.image-width-px", "32", "--continual.buffer-size", "4",
+         "--continual.rooms-twice", "0"]
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import pytest
 import torch
 from nerf_makers import write_frames, write_scene
 
-from cl_localization.cli.bench_nerf import METHODS, method_names
-from cl_localization.cli.bench_options import NerfBenchConfig
+from cl_localization.cli.bench_nerf import METHODS, PARTS, chosen
 from cl_localization.cli.main import main
 from cl_localization.errors import ConfigError
 
@@ -49,10 +48,18 @@ def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path, 
         "nerf_RedKitchen_replay.png"}
 
 
-def test_all_methods_are_compared_unless_some_are_named() -> None:
-    assert method_names(NerfBenchConfig().methods) == list(METHODS)
-    with pytest.raises(ConfigError, match="option nerf.methods must name some of"):
-        method_names("prayer")
+def test_all_parts_and_methods_are_made_unless_some_are_named() -> None:
+    assert chosen("", METHODS, "methods") == list(METHODS) and chosen(" room,stream", PARTS, "parts") == ["room", "stream"]
+    with pytest.raises(ConfigError, match="option nerf.methods must name some of no counter-measure, distillation"):
+        chosen("prayer", METHODS, "methods")
+
+
+def test_one_part_can_be_made_alone(tmp_path: Path) -> None:
+    write_scene(tmp_path / "lego", {"train": 6, "test": 4})
+    out = tmp_path / "out"
+    assert main(["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.parts", "stream", "--nerf.side-px", "8",
+                 "--nerf.chunk-steps", "1"]) == 0
+    assert "nerf_tasks" not in json.loads((out / "bench.json").read_text()) and not (out / "nerf_tasks.png").exists()
 
 
 def test_the_synthetic_scene_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

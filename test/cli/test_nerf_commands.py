@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from nerf_makers import write_frames, write_scene
@@ -10,6 +11,7 @@ from PIL import Image
 
 from cl_localization.cli.main import main
 from cl_localization.cli.nerf_names import translated
+from cl_localization.cli.train_nerf_online import forgetting_db
 
 SMALL = ["--img_wh", "8", "8", "--threads", "1"]
 QUICK = [*SMALL, "--voxel.voxels", "1000", "--voxel.upsample-at", "", "--learning.batch-size", "256", "--num_epochs", "2"]
@@ -96,6 +98,12 @@ def test_frames_with_depth_are_learned_online_and_some_held_out(tmp_path: Path, 
     assert json.loads((tmp_path / "p_online.json").read_text())["record"]["kept"] == [6, 8, 10]
     test = ["test", "nerf", "--root_dir", str(tmp_path), "--dataset_name", "sequence", "--img_wh", "24", "24", "--ckpt_path", str(out)]
     assert main([*test, "--every", "2", "--threads", "1"]) == 0
+
+
+def test_forgetting_is_that_of_all_streams_of_tasks_and_less_than_nothing_where_parts_became_better() -> None:
+    nan = np.nan
+    assert forgetting_db(np.array([[20.0, nan, nan], [24.0, 22.0, nan], [21.0, 23.0, 25.0]])) == pytest.approx((3.0 - 1.0) / 2)
+    assert forgetting_db(np.array([[20.0]])) == forgetting_db(np.zeros((0, 0))) == 0.0
 
 
 def test_a_task_cut_short_goes_on_where_it_stopped(root: str, tmp_path: Path) -> None:

@@ -51,3 +51,10 @@ def test_a_frame_may_be_like_any_of_those_that_are_kept():
 
 def test_with_zero_distance_every_frame_is_kept():
     assert KeyframePolicy(0.0, 10.0).is_new_view(np.eye(4), np.eye(4)[None])
+
+
+def test_kept_frames_from_the_same_place_are_counted():
+    kept = np.array([motion(np.zeros(3), np.array([x_m, 0, 0])) for x_m in (0.0, 0.1, 0.15, 0.5)])
+    assert POLICY.same_views(np.eye(4), kept) == 3
+    assert POLICY.same_views(motion(np.array([0, 0.5, 0]), np.zeros(3)), kept) == 0
+    assert POLICY.same_views(np.eye(4), NONE) == 0

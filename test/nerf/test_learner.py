@@ -8,12 +8,13 @@ import torch
 
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError, DataError
+from cl_localization.nerf.earlier_tasks import EarlierTasks, begin_task
 from cl_localization.nerf.learner import Batch, Learner, render_rays
 from cl_localization.nerf.making import make_field
 from cl_localization.nerf.options import NerfConfig, ReplayConfig
 from cl_localization.nerf.ray_replay import RayReplay, sampling_of
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.task import Progress, TaskTraining, before_a_task
+from cl_localization.nerf.task import Progress, TaskTraining
 from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
 
 SMALL = {"voxel.voxels": 2000, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 4}
@@ -109,19 +110,18 @@ def test_a_task_is_learned_and_replay_keeps_the_one_before(views: list[View]) ->
     right, left = (rays_of(of_side(views, side)) for side in ("right", "left"))
     errors = {}
     for name, changes in {"none": {}, "replay": {"replay.use_replay": True, "replay.buffer_size": 400},
-                          "distillation": {"replay.distillation": True}}.items():
+                          "distillation": {"replay.distillation": True},
+                          "new rays": {"replay.distillation": True, "replay.distillation_weight": 1.0}}.items():
         config = config_of(**{"learning.num_epochs": 0, **changes})
         field, progress = make_field(config, SYNTHETIC_BOX, 1.0), Progress()
         for number, (rays, earlier) in enumerate(((right, None), (left, right))):
             progress.next_task(config_of(**{"learning.num_epochs": 5 * (number + 1)}))
-            replay, soft = before_a_task(field, config, rays, earlier) if number else (None, None)
-            if number:
-                field.restart()
-            training = TaskTraining(field, config, rays, progress, replay, soft)
+            kept = begin_task(field, config, rays, earlier) if number else EarlierTasks()
+            training = TaskTraining(field, config, rays, progress, kept)
             training.run()
         assert progress.epoch == 10 and training.loss < 0.05
         errors[name] = float(((render_rays(field, right, 9999).colours - right.colours) ** 2).mean())
-    assert errors["replay"] < errors["none"]
+    assert max(errors["replay"], errors["distillation"], errors["new rays"]) < errors["none"]
 
 
 def test_epochs_count_those_of_the_checkpoint() -> None:
@@ -136,6 +136,9 @@ def test_replay_needs_an_earlier_task_and_a_task_needs_rays(views: list[View]) -
     config, rays = config_of(**{"replay.use_replay": True}), rays_of(views[:1])
     field = make_field(config, SYNTHETIC_BOX, 1.0)
     with pytest.raises(DataError, match="replay needs rays of an earlier task"):
-        before_a_task(field, config, rays, None)
+        begin_task(field, config, rays, None)
+    with pytest.raises(DataError, match="distillation needs cameras of an earlier task or a weight for new rays"):
+        begin_task(field, config_of(**{"replay.distillation": True}), rays, None)
+    assert begin_task(field, config_of(**{"replay.distillation": True, "replay.distillation_weight": 1.0}), rays, None).soft is not None
     with pytest.raises(DataError, match="task must have rays"):
         TaskTraining(field, config, rays.rows(slice(0, 0)), Progress())

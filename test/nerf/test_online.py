@@ -11,6 +11,7 @@ from nerf_makers import room_views
 from cl_localization.config import with_values
 from cl_localization.errors import DataError
 from cl_localization.nerf.frame_memory import FrameMemory, compressed
+from cl_localization.nerf.learner import Batch, Learned
 from cl_localization.nerf.making import make_field
 from cl_localization.nerf.online import OnlineTraining, chunks_of, psnr_of
 from cl_localization.nerf.options import NerfConfig, OnlineConfig
@@ -35,6 +36,30 @@ def test_a_stream_is_learned_by_every_method(views: list[View], method: str) -> 
     assert np.mean(record.after_db) > np.mean(record.before_db)
     training.run(stream, lambda now: told.append(now.chunk))
     assert told == [1, 2, 3]
+
+
+def test_every_ray_of_a_step_weighs_the_same_and_new_frames_keep_a_share(views: list[View], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(**{"online.newest_share": 0.25, "online.chunk_size": 2, "online.iterations": 1, "learning.batch_size": 200})
+    training, steps = OnlineTraining(make_field(config, SYNTHETIC_BOX, 1.0), config, 5), []
+    step = training.learner.step
+
+    def told(batches: list[Batch]) -> Learned:
+        steps.append([(len(batch.rays), batch.weight) for batch in batches])
+        return step(batches)
+
+    monkeypatch.setattr(training.learner, "step", told)
+    training.run(views[:10])
+    assert steps == [[(200, 1.0)], [(100, 0.5), (100, 0.5)], [(67, pytest.approx(1 / 3)), (133, pytest.approx(2 / 3))],
+                     [(50, 0.25), (150, 0.75)], [(50, 0.25), (150, 0.75)]]
+
+
+def test_rays_of_small_images_are_drawn_from_many_of_them() -> None:
+    drawn = {}
+    for side_px in (16, 160):
+        memory = FrameMemory(OnlineConfig(memory_bytes=10_000_000), 0.05, 9.0)
+        memory.offer(room_views(30, side_px), [0.0] * 30)
+        drawn[side_px] = len(np.unique(memory.draw(300)[1]))
+    assert drawn == {16: 30, 160: 16}
 
 
 def test_memory_holds_no_more_than_its_bytes_and_gives_back_what_it_took(views: list[View]) -> None:

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FILES = sorted((REPOSITORY / "launch").glob("*.launch.py"))
 NODE_OF = {"localization": "localizer", "mapping": "mapper"}
 START_S = 40.0
-TOPIC = re.compile(r"^/(localizer|mapper)/(\w+)$")
+TOPIC = re.compile(r"^/(localizer|mapper)/((?:nerf/)?\w+)$")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -54,9 +54,10 @@ def test_every_argument_sets_a_parameter_that_exists(name: str) -> None:
 def test_rviz_shows_topics_that_the_nodes_publish() -> None:
     view = yaml.safe_load((REPOSITORY / "rviz" / "cl_localization.rviz").read_text())
     topics = [display["Topic"]["Value"] for display in view["Visualization Manager"]["Displays"] if "Topic" in display]
-    sources = {node: "".join((REPOSITORY / "cl_localization" / "ros" / f"{node}_{part}.py").read_text() for part in ("outputs", "node"))
-               for node in ("localizer", "mapper")}
-    assert len(topics) == 6
+    parts = {"localizer": ("localizer_outputs", "localizer_node"), "mapper": ("mapper_outputs", "mapper_node", "nerf_outputs")}
+    sources = {node: "".join((REPOSITORY / "cl_localization" / "ros" / f"{file}.py").read_text() for file in files)
+               for node, files in parts.items()}
+    assert len(topics) == 7
     for topic in topics:
         node, name = TOPIC.match(topic).groups()
         assert f'"~/{name}"' in sources[node], topic

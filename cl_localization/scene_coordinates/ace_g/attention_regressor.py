@@ -20,11 +20,21 @@ PACKAGED = Path(__file__).with_name("small.safetensors")
 """Weights for maps of XFeat, trained on simulated rooms; docs/continual.md says how to make them again."""
 
 
+def packaged_weights_fit(map_code: MapCode) -> bool:
+    """Return whether the weights of the package are made for the encoder of a map."""
+    return fits(load_attention(PACKAGED), map_code)
+
+
+def fits(model: AttentionModel, map_code: MapCode) -> bool:
+    """Return whether a network takes the features that a map was made of."""
+    return (model.encoder, model.network.dim) == (map_code.encoder, map_code.dim)
+
+
 class AttentionRegressor:
     """A feature lies where the network points to among the codes that the search proposes; see `Regressor`."""
 
-    def __init__(self, map_code: MapCode, model: AttentionModel) -> None:
-        """Make a regressor for a map.
+    def __init__(self, map_code: MapCode, model: AttentionModel, index: CodeIndex | None = None) -> None:
+        """Make a regressor for a map, with its index where there is one already.
 
         Raises:
             MapError: the network is not of the sparse form, or takes the features of another encoder than made the map.
@@ -32,20 +42,20 @@ class AttentionRegressor:
         if not isinstance(model.network, SparseRegressor):
             raise MapError("attention regressor", "must be of the form sparse to read a grown map", model.config.network.form,
                            "codes are tried with `test attention`")
-        if (model.encoder, model.network.dim) != (map_code.encoder, map_code.dim):
+        if not fits(model, map_code):
             raise MapError("attention regressor", f"must be trained on features of {map_code.encoder}, which made the map", model.encoder,
                            "name other weights with --regressor-weights")
-        self._map, self._network, self._index = map_code, model.network, CodeIndex(map_code)
+        self._map, self._network, self._index = map_code, model.network, index or CodeIndex(map_code)
 
     @classmethod
-    def from_file(cls, map_code: MapCode, weights: str) -> AttentionRegressor:
+    def from_file(cls, map_code: MapCode, weights: str, index: CodeIndex | None = None) -> AttentionRegressor:
         """Return the regressor of a weights file, of those that come with the package where none is named.
 
         Raises:
             EncoderError: the file cannot be read.
             MapError: it does not fit the map.
         """
-        return cls(map_code, load_attention(Path(weights) if weights else PACKAGED))
+        return cls(map_code, load_attention(Path(weights) if weights else PACKAGED), index)
 
     @torch.inference_mode()
     def regress(self, features: Features) -> SceneCoordinates:

@@ -7,7 +7,7 @@ Both take images (B, 3, H, W) in [-1, 1] and answer on a grid of one cell for 8 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -99,11 +99,16 @@ class ScrNet(nn.Module):
 class HscNet(nn.Module):
     """Region, sub-region and offset, each conditioned on the level before it."""
 
-    def __init__(self, scenes: int = 1, width: float = 1.0) -> None:
-        """Make a network for a number of scenes with 25 regions of 25 sub-regions each, with published channels times `width`."""
+    def __init__(self, scenes: int = 1, width: float = 1.0, coordinate_channels: int = 0) -> None:
+        """Make a network for a number of scenes with 25 regions of 25 sub-regions each, with published channels times `width`.
+
+        Args:
+            coordinate_channels: of the branch of coordinates; 0 as published times `width`, too.
+        """
         super().__init__()
         self.scenes, self.regions = scenes, SUB_REGIONS * scenes
         w = Widths.published(scenes).scaled(width)
+        w = replace(w, coordinates=coordinate_channels or w.coordinates)
         half = max(2, w.stem // 2)
         self.trunk = _trunk(w.trunk, nn.ELU)
         self.stem = _activated(_conv(w.trunk[-1], w.stem, 3))

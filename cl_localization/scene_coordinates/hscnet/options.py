@@ -16,6 +16,7 @@ class DenseTrainingConfig(Config):
 
     model: str = option("hscnet", "Network: regions first, or coordinates at once.", choices=("hscnet", "scrnet"))
     width: float = option(1.0, "Channels as a share of the published ones; 0.125 trains on a CPU.", 0.01, 4)
+    coordinate_channels: int = option(0, "Channels of HSCNet's branch of coordinates, its largest; 0: 4096 times width.", 0, 65536)
     image_width_px: int = option(640, "Width that images are shrunk to [px].", 32, 4096)
     learning_rate: float = option(0.0, "Of Adam; 0: 5e-5 and constant for one scene after the other, 1e-4 and falling at the end for all "
                                   "at once.", 0, 1)

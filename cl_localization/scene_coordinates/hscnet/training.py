@@ -55,7 +55,8 @@ class DenseTrainer:
         """Make a network for a number of scenes."""
         torch.manual_seed(config.seed)
         self.config, self.scenes, self.device = config, scenes, device
-        self.network = (HscNet(scenes, config.width) if config.model == "hscnet" else ScrNet(config.width)).to(device)
+        network = HscNet(scenes, config.width, config.coordinate_channels) if config.model == "hscnet" else ScrNet(config.width)
+        self.network = network.to(device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate or CONTINUAL_RATE, fused=True)
         weights = LossWeights.published(scenes)
         self.weights = LossWeights(regression=config.regression_weight) if config.regression_weight else weights

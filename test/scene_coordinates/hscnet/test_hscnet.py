@@ -43,6 +43,13 @@ def test_hscnet_has_the_published_number_of_parameters(scenes, millions) -> None
     assert round(sum(each.numel() for each in network.parameters()) / 1e6, 2) == millions
 
 
+def test_the_branch_of_coordinates_can_be_narrower_than_the_rest() -> None:
+    with torch.device("meta"):
+        published, same, narrow = (HscNet(5, 0.25, channels) for channels in (0, 1024, 64))
+    sizes = [sum(each.numel() for each in network.parameters()) for network in (published, same, narrow)]
+    assert sizes[0] == sizes[1] and sizes[2] == 896_953
+
+
 def test_scrnet_has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
         network = ScrNet()

@@ -1,0 +1,84 @@
+"""Live fields on disk: what is known and what is replayed in one file, whole or not at all; learning goes on from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cl_localization.config import LiveNerfConfig
+from cl_localization.errors import DataError, LocalizationError
+from cl_localization.nerf.cells import Grid, UsedCells
+from cl_localization.nerf.live import LiveField
+from cl_localization.nerf.live_views import BYTES_PER_MB
+from cl_localization.nerf.live_voxels import GRID_BYTES
+from cl_localization.training.network_file import NetworkFile
+
+FILE = NetworkFile("cl_localization_live_nerf", "radiance field", DataError, "one is saved when the mapper ends")
+REPLAY, USED, DENSITY, COLOUR = "replay", "used", "density", "colour"
+
+
+def beside(map_path: Path) -> Path:
+    """Return where the field of a map is kept: `kitchen.nerf.safetensors` for `kitchen.safetensors`."""
+    return map_path.with_suffix(f".nerf{map_path.suffix}")
+
+
+def save_live(live: LiveField, path: Path, owner: str) -> None:
+    """Write a field, which has taken a keyframe, with a text that says what it belongs to, such as the id of a map.
+
+    Raises:
+        DataError: it cannot be written, or there is nothing to write.
+    """
+    if live.field is None:
+        raise DataError(f"radiance field {path}", "must have taken a keyframe to be saved", "none yet", "show it a keyframe")
+    grid = live.field.cells.grid
+    with TemporaryDirectory() as folder:
+        live.memory.save(Path(folder) / REPLAY)
+        replay = torch.from_numpy(np.fromfile(Path(folder) / REPLAY, np.uint8))
+    tensors = {DENSITY: live.field.density, COLOUR: live.field.colour, REPLAY: replay,
+               USED: torch.from_numpy(np.packbits(live.field.cells.used.numpy().reshape(-1)))}
+    FILE.write(path, tensors, {"owner": owner, "low": grid.low, "edge": grid.edge, "corners": grid.corners,
+                               "keyframes": live.keyframes, "steps": live.steps, "skipped": live.skipped, "measured": live.measured})
+
+
+def load_live(path: Path, config: LiveNerfConfig) -> tuple[LiveField, str]:
+    """Return a field that goes on where it was saved, and what it belongs to.
+
+    Raises:
+        DataError: no such file, another kind of file, truncated, or with parts that do not fit together or the memory.
+    """
+    tensors, metadata = FILE.read(path)
+    try:
+        live = LiveField(config)
+        live.resume_counts(int(metadata["keyframes"]), int(metadata["steps"]), int(metadata["skipped"]))
+        live.measured = bool(metadata["measured"])
+        _put(live, tensors, metadata)
+        return live, str(metadata["owner"])
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError, LocalizationError) as error:
+        raise DataError(f"radiance field {path}", "must have parts that fit together and the memory", " ".join(str(error).split())[:300],
+                        "remove it; it is learned anew") from error
+
+
+def _put(live: LiveField, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    low, edge = tuple(float(value) for value in metadata["low"]), float(metadata["edge"])
+    corners = tuple(int(number) for number in metadata["corners"])
+    if len(low) != 3 or len(corners) != 3 or min(corners) < 2 or not np.isfinite([*low, edge]).all() or edge <= 0:
+        raise ValueError(f"grid of {corners} corners of {edge} m at {low}")
+    grid = Grid(low, edge, corners)
+    count = int(np.prod(grid.cells, dtype=object))
+    if GRID_BYTES * count > live.config.field_mb * BYTES_PER_MB:
+        raise ValueError(f"{count} cells in {live.config.field_mb:g} MB")
+    used = np.unpackbits(tensors[USED].numpy(), count=count).astype(bool).reshape(grid.cells)
+    cells = UsedCells(grid, torch.from_numpy(used))
+    density, colour = tensors[DENSITY], tensors[COLOUR]
+    live.begin_at(np.array(low), edge)
+    if density.shape != (len(cells.corner_numbers), 1) or colour.shape != (len(density), live.field.colour.shape[1]):
+        raise ValueError(f"{tuple(density.shape)} densities and {tuple(colour.shape)} colours for {len(cells.corner_numbers)} corners")
+    live.field.adopt(cells, density, colour)
+    with TemporaryDirectory() as folder:
+        tensors[REPLAY].numpy().tofile(Path(folder) / REPLAY)
+        live.memory.resume(Path(folder) / REPLAY)

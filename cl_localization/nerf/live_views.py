@@ -1,0 +1,88 @@
+"""Frames as a live field sees them: small, without distortion; and what of the world they see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from cl_localization.data.frame import Frame
+from cl_localization.geometry import se3
+from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
+from cl_localization.nerf.cells import Grid
+from cl_localization.nerf.views import View, surface_of, view_of
+
+NEAR_M = 0.05
+BYTES_PER_MB = 1_000_000
+MIN_POINTS = 20
+"""Fewer known points in view do not tell how far a frame without depth sees."""
+
+FARTHEST_SHARE, BEYOND = 0.95, 1.1
+"""Such a frame sees to this share of its points, and a little beyond."""
+
+
+def reduced(frame: Frame, width_px: int, max_depth_m: float) -> Frame:
+    """Return a frame at `width_px` (never larger than it is), without distortion; depth beyond the bound is 0, unknown.
+
+    A frame that is so already is returned as quickly as can be.
+
+    Raises:
+        DataError: it has no pose.
+        GeometryError: its pose is none.
+    """
+    view = view_of(frame, size_px(frame.camera, width_px))
+    world_T_cam = se3.validated(view.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
+    if view.depth is not None:
+        usable = np.isfinite(view.depth) & (view.depth > NEAR_M) & (view.depth < max_depth_m)
+        view = replace(view, depth=np.where(usable, view.depth, np.float32(0)) if usable.any() else None)
+    view = view if view.camera.distortion_model == "none" else _rectified(view)
+    return Frame(frame.stamp_ns, view.image, view.camera, view.depth, world_T_cam, name=frame.name)
+
+
+def size_px(camera: Camera, width_px: int) -> tuple[int, int]:
+    """Return width and height of a camera's images reduced to a width, no larger than they are."""
+    width_px = min(width_px, camera.width_px)
+    return width_px, max(round(camera.height_px * width_px / camera.width_px), 1)
+
+
+def seen_points(view: View, max_depth_m: float, points_m: np.ndarray | None) -> np.ndarray:
+    """Return points (N, 3) that bound what a view sees: measured ones, else known ones in its image; none where too few are known."""
+    if view.depth is not None:
+        return surface_of(view, NEAR_M, max_depth_m)[0].astype(float)
+    points = np.zeros((0, 3)) if points_m is None else np.asarray(points_m, float).reshape(-1, 3)
+    points = points[_in_view(view, points, max_depth_m)]
+    return points if len(points) >= MIN_POINTS else points[:0]
+
+
+def seen_cells(grid: Grid, view: View, points: np.ndarray) -> Tensor:
+    """Return which cells (X, Y, Z) a view looks into, up to its farthest points (N, 3)."""
+    cam_T_world = se3.inverse(view.world_T_cam)
+    depths = points @ cam_T_world[2, :3] + cam_T_world[2, 3]
+    indices = np.indices(grid.cells).reshape(3, -1).T
+    centres = np.array(grid.low) + grid.edge * (indices + 0.5)
+    seen = _in_view(view, centres, BEYOND * float(np.quantile(depths, FARTHEST_SHARE)))
+    return torch.from_numpy(seen.reshape(grid.cells))
+
+
+def _in_view(view: View, points: np.ndarray, max_depth_m: float) -> np.ndarray:
+    """Return which points (N, 3) of the world are in front of a view's camera, nearer than the bound, and in its image."""
+    cam_T_world = se3.inverse(view.world_T_cam)
+    points_cam = points @ cam_T_world[:3, :3].T + cam_T_world[:3, 3]
+    seen = (points_cam[:, 2] > NEAR_M) & (points_cam[:, 2] < max_depth_m)
+    seen[seen] = view.camera.contains(view.camera.project(points_cam[seen]))
+    return seen
+
+
+def _rectified(view: View) -> View:
+    """Return a view as a pinhole camera would see it; black and without depth where the lens saw nothing."""
+    pinhole = view.camera.pinhole()
+    rows, columns = np.indices((pinhole.height_px, pinhole.width_px)).reshape(2, -1)
+    normalized = pinhole.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)
+    seen_px = view.camera.project(np.column_stack([normalized, np.ones(len(normalized))])) - PIXEL_CENTRE
+    where = seen_px.astype(np.float32).reshape(pinhole.height_px, pinhole.width_px, 2)
+    image = cv2.remap(view.image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    depth = None if view.depth is None else cv2.remap(view.depth, where, None, cv2.INTER_NEAREST)
+    return replace(view, camera=pinhole, image=image, depth=depth)
