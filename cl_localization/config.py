@@ -163,22 +163,10 @@ class TriangulationConfig(Config):
                                               "wide image].", 0.1, 50)
     min_views: int = option(2, "Views in which a point must have been seen.", 2, 50)
     max_views: int = option(400, "Newest keyframes whose features are remembered for matching.", 2, 100000)
-    learning_steps: int = option(0, "Steps of learning on from kept keyframes after a sequence; what does harm is undone.", 0, 10000)
     pose_rotation_sigma_deg: float = option(0.5, "How exact the given orientations are; they are adjusted within this [deg].",
                                             0.0001, 45)
     pose_position_sigma_share: float = option(0.01, "How exact the given positions are, as a share of the median distance of "
                                               "points; they are adjusted within this.", 1e-6, 1)
-
-
-@dataclass(frozen=True)
-class PlaceLearningConfig(Config):
-    """Learning from places that the robot comes back to."""
-
-    learn_ms: float = option(0.0, "Time for learning keyframe descriptors from revisits, whenever an image shows nothing new; 0 is off "
-                             "[ms].", 0, 10000)
-    revisits: int = option(1000, "Revisits remembered.", 50, 1_000_000)
-    min_confirmed: int = option(30, "Codes that a keyframe must confirm to count as a revisit.", 1, 100000)
-    seed: int = option(0, "Seed of what is drawn.", 0, 2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -234,7 +222,6 @@ class MapperConfig(Config):
     map_code: MapCodeConfig = section(MapCodeConfig)
     depth: DepthConfig = section(DepthConfig)
     triangulation: TriangulationConfig = section(TriangulationConfig)
-    places: PlaceLearningConfig = section(PlaceLearningConfig)
     relearn: RelearnConfig = section(RelearnConfig)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,6 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, MapError
 from cl_localization.features import Encoder, make_encoder
 from cl_localization.geometry import se3
-from cl_localization.place_learning import PlaceLearner
 from cl_localization.place_recognition.whole_image import place_descriptor
 from cl_localization.scene_coordinates.changed_places import ChangedPlaces
 from cl_localization.scene_coordinates.depth_mapper import DepthMapper
@@ -69,7 +68,6 @@ class Mapper:
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._changed_places = ChangedPlaces(self.map_code, config.relearn, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
-        self._places = PlaceLearner(self.map_code, config.places)
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -98,23 +96,20 @@ class Mapper:
         from_here = policy.same_views(world_T_cam, self.map_code.keyframe_poses_of(self._scene))
         is_new = from_here == 0
         if not is_new and not (has_depth and self._changed_places.is_due(frame.stamp_ns, world_T_cam, from_here)):
-            self._places.learn()
             return self._result("seen from here before", started)
         features = self.encoder.encode(frame.image)
         view = View.of(-1, world_T_cam, frame.camera, features, self._scene)
         self._changed_places.looked(frame.stamp_ns)
         if not is_new and not self._changed_places.has_changed(view, features.keypoints_px, frame.depth_m):
-            self._places.learn()
             return self._result("looks as it did before", started)
         factor = variance_factor(self.map_code, view, APART_DEG if has_depth else 0.0)
-        looks = place_descriptor(features.descriptors)
-        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor, self._places.kept(looks))
+        descriptor = place_descriptor(features.descriptors)
+        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor, descriptor)
         self._changed_places.learned(keyframe)
         if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, changed=not is_new)
         else:
             inserted, merged = self._without_depth.add(view)
-        self._places.saw(keyframe, looks, merged)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         return self._result("new view" if is_new else "looks other than before", started, inserted, merged, evicted, keyframe)

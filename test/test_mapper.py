@@ -9,7 +9,7 @@ import pytest
 from core_makers import CAMERA, PointScene, SceneEncoder, look_at, wall_depth
 from map_makers import assert_same_map
 
-from cl_localization.config import EncoderConfig, KeyframeConfig, MapCodeConfig, MapperConfig, PlaceLearningConfig, TriangulationConfig
+from cl_localization.config import EncoderConfig, KeyframeConfig, MapCodeConfig, MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, EncoderError, GeometryError, MapError
 from cl_localization.mapper import Mapper
@@ -339,9 +339,3 @@ def test_keyframes_carry_what_their_image_looks_like_also_through_a_file(wall, t
     for map_code in (mapper.map_code, load_map(tmp_path / "wall.map")):
         np.testing.assert_array_equal(map_code.keyframes["keyframe_descriptors"][0], looks)
     assert looks.any()
-
-
-def test_learning_from_revisits_can_be_switched_on(wall):
-    mapper = Mapper(replace(CONFIG, places=PlaceLearningConfig(learn_ms=1.0)), wall)
-    results = [mapper.add(wall_frame(wall, pose)) for pose in [*POSES, *POSES]]
-    assert [result.is_keyframe for result in results] == [True] * len(POSES) + [False] * len(POSES)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from live_makers import room_field, room_frames
 
 from cl_localization.config import PoseConfig, RenderCheckConfig
-from cl_localization.data.frame import Frame
 from cl_localization.errors import ConfigError, GeometryError
 from cl_localization.localizer import Localization
 from cl_localization.nerf.live import LiveField, LiveRender

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cl_localization.cli.bench_options import ContinualBenchConfig, NerfBenchConfig, RegressorBenchConfig, WorthBenchConfig
+from cl_localization.cli.bench_options import ContinualBenchConfig, NerfBenchConfig, PoseCheckBenchConfig, RegressorBenchConfig
 from cl_localization.cli.bench_table import BenchTable
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
@@ -43,13 +43,13 @@ class Arguments:
 
     nerf: radiance fields in two tasks, and from streams seen once: the synthetic scene lego, and RedKitchen where it is.
 
-    worth: what a radiance field beside the map does for the robot: poses checked by looking, codes seen again, keyframes by novelty.
+    pose_check: poses compared with views that a radiance field renders from there.
 
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
 
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load", "soak",
-                          "continual", "regressors", "nerf", "worth"], ...] = argument(
+                          "continual", "regressors", "nerf", "pose_check"], ...] = argument(
         "Which tables; without it kitchen, wrong, sim and photos, as far as their data is there.", ())
     data: Path | None = argument(
         f"Folder that holds {KITCHEN} and {NORDLAND}; without it the environment variable {DATA_VARIABLE} says where.",
@@ -71,7 +71,7 @@ class Arguments:
     continual: ContinualBenchConfig = settings(ContinualBenchConfig, "continual")
     regressors: RegressorBenchConfig = settings(RegressorBenchConfig, "regressors")
     nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
-    worth: WorthBenchConfig = settings(WorthBenchConfig, "worth")
+    pose_check: PoseCheckBenchConfig = settings(PoseCheckBenchConfig, "pose_check")
     mapper: MapperConfig = settings(MapperConfig, "mapper")
     localizer: LocalizerConfig = settings(LocalizerConfig, "localizer")
     tracker: TrackerConfig = settings(TrackerConfig, "tracker")
@@ -92,7 +92,7 @@ def run(arguments: Arguments) -> int:
 
     tables = [*core_tables(arguments, chosen), *place_tables_of(arguments, chosen), *node_tables(arguments, chosen),
               *continual_tables_of(arguments, chosen), *nerf_tables_of(arguments, chosen),
-              *worth_tables_of(arguments, chosen)]
+              *pose_check_tables_of(arguments, chosen)]
     for table in tables:
         table.show()
     machine = provenance()
@@ -171,14 +171,14 @@ def nerf_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchT
     return nerf_tables(data_folder(arguments, LEGO), kitchen if kitchen.is_dir() else None, arguments.nerf, arguments.out)
 
 
-def worth_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the tables of what a radiance field is worth if they are chosen."""
-    if "worth" not in chosen:
+def pose_check_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the table of the pose check if it is chosen."""
+    if "pose_check" not in chosen:
         return []
-    from cl_localization.cli.bench_worth import worth_tables
+    from cl_localization.cli.bench_pose_check import check_table
 
     kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-    return worth_tables(kitchen, arguments.worth, arguments.mapper, arguments.localizer)
+    return [check_table(kitchen, arguments.pose_check, arguments.mapper, arguments.localizer)]
 
 
 def node_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:

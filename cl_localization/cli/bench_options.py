@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cl_localization.config import Config, option
-from cl_localization.errors import ConfigError
 
-USES = ("check", "replay", "novelty")
 METHODS = ("map_code", "none", "Random", "Imgbal", "CoverageS", "Redundant", "joint")
 
 
@@ -57,10 +55,9 @@ class NerfBenchConfig(Config):
 
 
 @dataclass(frozen=True)
-class WorthBenchConfig(Config):
-    """How much of the tables `worth` is made."""
+class PoseCheckBenchConfig(Config):
+    """How much of the table `pose_check` is made."""
 
-    uses: str = option("check,replay,novelty", "Uses of the field, separated by commas: check, replay, novelty.")
     rooms: int = option(2, "Simulated rooms in which poses are checked.", 1, 100)
     seed: int = option(31, "The first of them.", 0, 10**6)
     frames: int = option(140, "Frames of the way through each; and at most so many of RedKitchen.", 8, 10000)
@@ -68,33 +65,3 @@ class WorthBenchConfig(Config):
     others: int = option(3, "Simulated houses whose images are tried against each map, as many of each.", 1, 100)
     steps: int = option(5, "Steps in which the field learns a keyframe.", 1, 1000)
     support: float = option(8.0, "Support that is enough for poses that a rendered view confirms.", 0, 10000)
-    budget_mb: float = option(0.3, "Memory of the map whose codes are seen again in rendered views [MB].", 0.01, 10000)
-    growth: float = option(5.0, "How many times more memory it gets then.", 1, 1000)
-    every: int = option(4, "Of the frames mapped, each so manieth is rendered then.", 1, 1000)
-    novelty_db: str = option("12,14,16", "Frames that are rendered worse than this are keyframes [dB]; several separated by commas.")
-
-    @property
-    def chosen_uses(self) -> tuple[str, ...]:
-        """The uses by name.
-
-        Raises:
-            ConfigError: an unknown one.
-        """
-        chosen = tuple(word.strip() for word in self.uses.split(","))
-        for name in chosen:
-            if name not in USES:
-                raise ConfigError("option worth.uses", f"must name some of {', '.join(USES)}", name)
-        return chosen
-
-    @property
-    def novelties_db(self) -> tuple[float, ...]:
-        """The bounds of novelty.
-
-        Raises:
-            ConfigError: something that is no number.
-        """
-        try:
-            return tuple(float(word) for word in self.novelty_db.split(","))
-        except ValueError as error:
-            raise ConfigError("option worth.novelty_db", "must be numbers separated by commas", self.novelty_db,
-                              "for example 14,16") from error

@@ -1,4 +1,4 @@
-"""The pose check of `bench worth`: poses that are accepted, or nearly, compared with views rendered from there."""
+"""The table `pose_check` of `bench`: poses that are accepted, or nearly, compared with views rendered from there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from cl_localization.cli.bench_options import WorthBenchConfig
+from cl_localization.cli.bench_options import PoseCheckBenchConfig
 from cl_localization.cli.bench_runs import OTHER_PLACE_SEED, splitter
 from cl_localization.cli.bench_table import BenchTable
 from cl_localization.cli.progress import tracked
@@ -46,7 +46,7 @@ class Place:
     others: list[Sequence]
 
 
-def check_table(kitchen: str | None, options: WorthBenchConfig, mapper: MapperConfig, localizer: LocalizerConfig) -> BenchTable:
+def check_table(kitchen: str | None, options: PoseCheckBenchConfig, mapper: MapperConfig, localizer: LocalizerConfig) -> BenchTable:
     """Return the table of the pose check."""
     places = [sim_place(options, seed) for seed in range(options.seed, options.seed + options.rooms)]
     places += [kitchen_place(kitchen, options)] if kitchen is not None else []
@@ -77,7 +77,7 @@ def rules_of(localizer: LocalizerConfig, support: float) -> list[Rule]:
             Rule("the same, depth looked at", base, check)]
 
 
-def tried_at(place: Place, options: WorthBenchConfig, mapper: MapperConfig, localizer: LocalizerConfig) -> tuple[list[Look], ...]:
+def tried_at(place: Place, options: PoseCheckBenchConfig, mapper: MapperConfig, localizer: LocalizerConfig) -> tuple[list[Look], ...]:
     """Return what was found of the queries of a place: same, moved, others."""
     frames = (place.frames[index] for index in tracked(range(len(place.frames)), len(place.frames), f"mapping {place.name}"))
     mapped, field = with_field(frames, mapper, options.steps)
@@ -107,7 +107,7 @@ def share(right: int, queries: int, wrong: int) -> tuple[str, str]:
     return f"{100 * right / queries:.1f}" if queries else "-", str(wrong)
 
 
-def sim_place(options: WorthBenchConfig, seed: int) -> Place:
+def sim_place(options: PoseCheckBenchConfig, seed: int) -> Place:
     """Return a simulated room."""
     queries = f"sim:{seed}?rooms=1&path=tracking&frames={options.queries}"
     return Place(f"room {seed}", open_sequence(f"sim:{seed}?rooms=1&frames={options.frames}"), harder(open_sequence(queries)),
@@ -115,7 +115,7 @@ def sim_place(options: WorthBenchConfig, seed: int) -> Place:
                  other_places(options, ""))
 
 
-def kitchen_place(spec: str, options: WorthBenchConfig) -> Place:
+def kitchen_place(spec: str, options: PoseCheckBenchConfig) -> Place:
     """Return RedKitchen, its queries far from what is mapped."""
     mapped, queries = splitter(spec, far)()
     return Place("kitchen", thinned(mapped, options.frames), harder(thinned(queries, options.queries)), [],
@@ -127,7 +127,7 @@ def harder(queries: Sequence) -> list[Sequence]:
     return [queries, *(perturbed(queries, change) for change in HARDER)]
 
 
-def other_places(options: WorthBenchConfig, size: str) -> list[Sequence]:
+def other_places(options: PoseCheckBenchConfig, size: str) -> list[Sequence]:
     """Return frames of simulated houses that nothing else here shows."""
     return [open_sequence(f"sim:{OTHER_PLACE_SEED + number}?frames={options.queries}{size}") for number in range(options.others)]
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from cl_localization.cli.bench_revisits import Drive, revisits_table
 from cl_localization.cli.bench_runs import splitter
 from cl_localization.cli.bench_table import BenchTable
 from cl_localization.cli.progress import tracked
@@ -20,7 +19,6 @@ from cl_localization.features.shared import shared_encoder
 from cl_localization.geometry.se3 import pose_error
 from cl_localization.localizer import Localization, Localizer
 from cl_localization.mapper import Mapper
-from cl_localization.place_recognition.whole_image import place_descriptor
 from cl_localization.places import MapPlaces
 from cl_localization.scene_coordinates.map_code import MapCode
 
@@ -69,7 +67,7 @@ class RoomResult:
 
 
 def scenes_tables(kitchen: str | None, mapper: MapperConfig, localizer: LocalizerConfig, rooms: int = ROOMS) -> list[BenchTable]:
-    """Return the table, and what descriptors learn from the same drives.
+    """Return the table.
 
     Args:
         kitchen: the RedKitchen sequence; None leaves the real room out.
@@ -80,10 +78,10 @@ def scenes_tables(kitchen: str | None, mapper: MapperConfig, localizer: Localize
     if kitchen is not None:
         shown = {"kitchen": splitter(kitchen, near), **shown}
     singles, everything = map_rooms({name: opened()[0] for name, opened in shown.items()}, mapper)
-    results, drives = zip(*(tried(name, opened()[1], singles[name], everything, localizer) for name, opened in shown.items()))
-    results = [*results, together(results)]
+    results = [tried(name, opened()[1], singles[name], everything, localizer) for name, opened in shown.items()]
+    results.append(together(results))
     return [BenchTable(TITLE.format(len(shown)), HEADERS, [result.row() for result in results],
-                       results={"scenes": [asdict(result) for result in results]}), revisits_table(everything, list(drives))]
+                       results={"scenes": [asdict(result) for result in results]})]
 
 
 def map_rooms(rooms: dict[str, Sequence], config: MapperConfig) -> tuple[dict[str, MapCode], MapCode]:
@@ -101,7 +99,7 @@ def map_rooms(rooms: dict[str, Sequence], config: MapperConfig) -> tuple[dict[st
     return singles, everything.map_code
 
 
-def tried(name: str, queries: Sequence, single: MapCode, everything: MapCode, config: LocalizerConfig) -> tuple[RoomResult, Drive]:
+def tried(name: str, queries: Sequence, single: MapCode, everything: MapCode, config: LocalizerConfig) -> RoomResult:
     """Localize the queries of a room in its own map and in that of all rooms, as a robot that was just carried there would.
 
     The images before, from the end of the drive, pay for the clusters of the search.
@@ -117,13 +115,11 @@ def tried(name: str, queries: Sequence, single: MapCode, everything: MapCode, co
     later = range(WARM_UP_IMAGES - 1, len(frames))
     errors = [pose_error(one.world_T_cam, frame.world_T_cam) for one, frame in zip(found, frames) if one.accepted]
     checks = [one.place_check for one in found]
-    drive = Drive(np.stack([place_descriptor(one.descriptors) for one in features]), np.stack([frame.world_T_cam for frame in frames]),
-                  everything.scene_number(name), np.array([frame.stamp_ns for frame in frames]))
     return RoomResult(
         name, len(single), len(frames), sum(found[index].place is not None and found[index].place.scene == name for index in later),
         sum(bool(looks[index]) and looks[index][0].scene == name for index in later), len(later), len(errors),
         sum(distance_m > RIGHT_M or angle_deg > RIGHT_DEG for distance_m, angle_deg in errors), 1000 * one_s, 1000 * all_s,
-        sum(check not in ("", "agrees") for check in checks)), drive
+        sum(check not in ("", "agrees") for check in checks))
 
 
 def timed(localizer: Localizer, frames: list[Frame]) -> tuple[float, list[Localization]]:

@@ -41,8 +41,3 @@ def most_redundant(regions: Sequence[np.ndarray]) -> int:
     only_here = np.bincount(owners, populations[labels] == 1, len(regions))
     share = np.bincount(owners, 1.0 / populations[labels], len(regions))
     return int(np.lexsort((share, only_here))[0])
-
-
-def coverage(regions: Sequence[np.ndarray]) -> int:
-    """Return how many distinct regions some item sees (the coverage score of CL_HSCNet, not divided by the number of regions)."""
-    return len(np.unique(np.concatenate(regions))) if regions else 0

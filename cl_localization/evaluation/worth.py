@@ -1,4 +1,4 @@
-"""What looking at a radiance field is worth: rules of acceptance compared on the same queries, and ways to choose keyframes."""
+"""What a check of poses against rendered views is worth: rules of acceptance compared on the same queries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from cl_localization.config import LiveNerfConfig, MapperConfig, PoseConfig, RenderCheckConfig
-from cl_localization.continual.keyframes import KeyframePolicy
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.evaluation.summary import WRONG_BEYOND
 from cl_localization.features.shared import shared_encoder
@@ -27,8 +26,6 @@ RIGHT_WITHIN = (0.20, 10.0)
 NOWHERE = (float("inf"), float("inf"))
 """Error of every pose of an image from another place."""
 
-BISECTIONS = 40
-LEAST_SPACING, LARGEST_SPACING = 1e-3, 1e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,33 +130,3 @@ def is_accepted(look: Look, rule: Rule, pose: PoseConfig) -> bool:
     reason = reason_to_reject(PoseEvidence(look.found.inliers, look.found.support, look.found.covariance), pose)
     found = replace(look.found, accepted=reason is None)
     return found.accepted if rule.check is None else decided(found, look.evidence, rule.check, pose).accepted
-
-
-def keyframes_by_way(world_T_cam: np.ndarray, min_translation_m: float, min_rotation_deg: float) -> list[int]:
-    """Return which of the frames with poses (N, 4, 4) a `KeyframePolicy` keeps."""
-    policy, kept = KeyframePolicy(min_translation_m, min_rotation_deg), []
-    for index, pose in enumerate(world_T_cam):
-        if policy.is_new_view(pose, world_T_cam[kept]):
-            kept.append(index)
-    return kept
-
-
-def so_many_by_way(world_T_cam: np.ndarray, count: int, min_translation_m: float, min_rotation_deg: float) -> list[int]:
-    """Return frames that a `KeyframePolicy` keeps whose bounds are both scaled so that it keeps `count`, or the nearest number."""
-    low, high = np.log(LEAST_SPACING), np.log(LARGEST_SPACING)
-    best = list(range(len(world_T_cam)))
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        kept = keyframes_by_way(world_T_cam, np.exp(middle) * min_translation_m, np.exp(middle) * min_rotation_deg)
-        if abs(len(kept) - count) < abs(len(best) - count):
-            best = kept
-        low, high = (middle, high) if len(kept) > count else (low, middle)
-    return best
-
-
-def stored_bytes(field: LiveField) -> int:
-    """Return what a field takes to be shown: a value in two bytes, and a bit for each cell of its box whether it is in use."""
-    if field.field is None:
-        return 0
-    values = field.field.density.numel() + field.field.colour.numel()
-    return 2 * values + field.field.cells.used.numel() // 8

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from cl_localization.config import flatten, with_values
 from cl_localization.errors import EncoderError, LocalizationError

@@ -13,7 +13,6 @@ from cl_localization.errors import DataError
 from cl_localization.place_recognition.scoring import PlaceScorer
 
 RECALL_AT = (1, 5, 10, 20, 100)
-RADII = (1.0, 5.0, 10.0, 20.0, 40.0, 100.0, 200.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ there, as centred as can be. A cell through which no window fits is infinitely f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -119,18 +118,6 @@ def sequence_block(database: Tensor, queries: Tensor, sequence_length: int, slop
     left = max(min(left, len(queries) - sequence_length), 0)  # the last windows reach further back
     part = image_distances(database, queries[left:right])
     return _window_distances(part, sequence_length, slopes, begin - left, end - left)
-
-
-def distance_blocks(database: Tensor, queries: Tensor, sequence_length: int, slopes: tuple[float, ...] = SAME_SPEED,
-                    block_queries: int = BLOCK_QUERIES) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first query, sequence distances (M, n)) block by block: memory grows with the block, not with the query traverse.
-
-    Args:
-        database, queries: see `sequence_block`.
-    """
-    for begin in range(0, len(queries), block_queries):
-        end = min(begin + block_queries, len(queries))
-        yield begin, sequence_block(database, queries, sequence_length, slopes, begin, end)
 
 
 def unit(descriptors: Tensor) -> Tensor:

@@ -7,14 +7,6 @@ import numpy as np
 from cl_localization.errors import DataError
 
 
-def stretch_of(bounds: np.ndarray, count: int) -> np.ndarray:
-    """Return the number (N,) of the stretch that each image lies in, -1 in none, from bounds (S, 2)."""
-    numbers = np.full(count, -1, np.int64)
-    for number, (begin, end) in enumerate(bounds):
-        numbers[begin:end] = number
-    return numbers
-
-
 def centred_windows(bounds: np.ndarray, count: int, sequence_length: int) -> tuple[np.ndarray, np.ndarray]:
     """Return windows (N, L) of image numbers around each image, moved inwards at the ends of its stretch, and which images have one.
 

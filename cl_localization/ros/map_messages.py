@@ -42,7 +42,7 @@ class Column:
 COLUMNS = {
     "ids": Column(np.uint32, "I", "ids"), "keys": Column(np.int8, "b", "ids", 0),
     "positions_m": Column(np.float32, "f", "ids", 3), "sigmas_m": Column(np.float32, "f", "ids"),
-    "seen": Column(np.uint16, "H", "ids"), "matched": Column(np.uint16, "H", "ids"),
+    "seen": Column(np.uint16, "H", "ids"),
     "stamps_s": Column(np.uint32, "I", "ids"), "scenes": Column(np.uint16, "H", "ids"),
     "anchors": Column(np.uint32, "I", "ids"), "removed_ids": Column(np.uint32, "I", "removed_ids"),
     "keyframe_ids": Column(np.uint32, "I", "keyframe_ids"),

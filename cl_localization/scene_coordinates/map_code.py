@@ -162,11 +162,6 @@ class MapCode:
         self.version += 1
         self.keyframes.put(keyframes, self.version, keyframe_variance_factors=factors)
 
-    def set_keyframe_descriptors(self, keyframes: np.ndarray, descriptors: np.ndarray) -> None:
-        """Set the descriptors (K, 256) int8 of live keyframes (K,)."""
-        self.version += 1
-        self.keyframes.put(keyframes, self.version, keyframe_descriptors=descriptors)
-
     def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
         """Set the pose of a keyframe; its codes stay."""
         self.version += 1
@@ -203,7 +198,7 @@ class MapCode:
         fits = self._room_in_cells(new.positions_m, scene)
         rows[fits] = self.codes.allocate(int(fits.sum()))
         self.codes.put(rows[fits], self.version, keys=quantized(new.descriptors[fits]), positions_m=new.positions_m[fits],
-                       sigmas_m=new.sigmas_m[fits], seen=1, matched=0, stamps_s=self._stamp_s(keyframe),
+                       sigmas_m=new.sigmas_m[fits], seen=1, stamps_s=self._stamp_s(keyframe),
                        scenes=scene, anchors=keyframe)
         return rows
 
@@ -245,11 +240,6 @@ class MapCode:
         self.version += 1
         self.codes.put(rows, self.version, positions_m=positions_m, sigmas_m=sigmas_m)
 
-    def restate(self, rows: np.ndarray, keys: np.ndarray, positions_m: np.ndarray, sigmas_m: np.ndarray) -> None:
-        """Set the keys (N, D) int8, positions (N, 3) and sigmas (N,) of codes."""
-        self.version += 1
-        self.codes.put(rows, self.version, keys=keys, positions_m=positions_m, sigmas_m=sigmas_m)
-
     def remove(self, rows: np.ndarray) -> None:
         """Remove codes."""
         self.version += 1
@@ -269,7 +259,7 @@ class MapCode:
             return 0
         rows = self.codes.rows()
         count = min(len(rows), -(-excess // self.codes.row_bytes))
-        utility = self.codes["seen"][rows].astype(np.float64) + self.codes["matched"][rows]
+        utility = self.codes["seen"][rows].astype(np.float64)
         regions = cell_labels(self.codes["positions_m"][rows], self.cell_size_m * COVERAGE_REGION_CELLS, self.codes["scenes"][rows])
         gone = rows[least_covering(regions, utility, count)]
         self.remove(gone)

@@ -13,7 +13,7 @@ KEYFRAME_DESCRIPTOR_DIM = 256
 
 ROW_TYPES: dict[str, tuple[type, int]] = {
     "keys": (np.int8, -1), "positions_m": (np.float32, 3), "sigmas_m": (np.float32, 0), "seen": (np.uint16, 0),
-    "matched": (np.uint16, 0), "stamps_s": (np.uint32, 0), "scenes": (np.uint16, 0), "anchors": (np.uint32, 0),
+    "stamps_s": (np.uint32, 0), "scenes": (np.uint16, 0), "anchors": (np.uint32, 0),
 }
 """Columns of a code: type and width (0: one number, -1: the encoder's descriptor length)."""
 
@@ -63,7 +63,6 @@ class MapDelta:
     positions_m: np.ndarray
     sigmas_m: np.ndarray
     seen: np.ndarray
-    matched: np.ndarray
     stamps_s: np.ndarray
     scenes: np.ndarray
     anchors: np.ndarray

@@ -20,9 +20,12 @@ from cl_localization.scene_coordinates.map_delta import KEYFRAME_DESCRIPTOR_DIM,
 from cl_localization.scene_coordinates.tensor_file import DamagedFile, Entry, read_header, read_tensor, write_tensors
 
 FORMAT = "cl_localization_map"
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-"""Version 1 has no descriptors of keyframes: places of such maps are not recognised before they are mapped again."""
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
+"""Version 1 has no descriptors of keyframes: places of such maps are not recognised before they are mapped again. Versions 1 and 2 have
+a column `matched` of zeros, which is left out."""
+
+DROPPED_COLUMNS = ("matched",)
 
 SCALARS = ("map_id", "encoder", "dim", "frame_id", "cell_size_m", "version", "scene_names")
 
@@ -100,7 +103,7 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
         arrays = {name: read_tensor(stream, entry) for name, entry in entries.items()}
     try:
         delta = MapDelta(**{name: metadata[name] for name in SCALARS}, parent_id=metadata.get("parent_id", ""), base_version=0,
-                         **{**_columns_older_files_lack(arrays), **arrays})
+                         **_columns_of_this_version(arrays))
     except (KeyError, TypeError) as error:
         raise DamagedMapError(f"map {path}", "must hold all its columns", str(error), "the file is damaged") from error
     if encoder is not None and delta.encoder != encoder:
@@ -116,10 +119,12 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
     return map_code
 
 
-def _columns_older_files_lack(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _columns_of_this_version(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the columns of a file of any readable version as this version has them."""
     keyframes = np.size(arrays.get("keyframe_ids", ()))
-    return {"keyframe_variance_factors": np.zeros(keyframes, np.float32),
-            "keyframe_descriptors": np.zeros((keyframes, KEYFRAME_DESCRIPTOR_DIM), np.int8)}
+    lacking = {"keyframe_variance_factors": np.zeros(keyframes, np.float32),
+               "keyframe_descriptors": np.zeros((keyframes, KEYFRAME_DESCRIPTOR_DIM), np.int8)}
+    return {**lacking, **{name: values for name, values in arrays.items() if name not in DROPPED_COLUMNS}}
 
 
 @contextmanager

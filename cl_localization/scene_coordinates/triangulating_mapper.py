@@ -13,7 +13,6 @@ from cl_localization.geometry.triangulation import (
 )
 from cl_localization.scene_coordinates.guided import guided_matches
 from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
-from cl_localization.scene_coordinates.online_learning import OnlineLearner
 from cl_localization.scene_coordinates.pair_matching import matched_features
 from cl_localization.scene_coordinates.refinement import REFERENCE_WIDTH_PX
 from cl_localization.scene_coordinates.variance_factor import variance_factor
@@ -59,15 +58,7 @@ class TriangulatingMapper:
             for view in self._store.views:
                 self._link_to_map(view, 1.0)
             self._refine(_codes_of(self._store.views), moving=self._store.views)
-        self._learn_on()
         self._judge_given_poses()
-
-    def _learn_on(self) -> None:
-        """Take the steps of online learning that are asked for, over all views."""
-        learner = OnlineLearner(self._map)
-        learner.views = list(self._store.views)
-        for _ in range(self._config.learning_steps):
-            learner.step()
 
     def _judge_given_poses(self) -> None:
         """Note how far the map has moved from the poses it was given, where that is more than was known when they came."""

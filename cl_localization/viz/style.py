@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 INK, FAINT = "#20262e", "#d5dae1"
-TRUTH, ESTIMATE, WRONG, PATH, ACCENT = "#2a9d5c", "#d1495b", "#d1495b", "#30638e", "#edae49"
+TRUTH, ESTIMATE, PATH, ACCENT = "#2a9d5c", "#d1495b", "#30638e", "#edae49"
 DOTS_PER_INCH = 150
 TOP_VIEW_POINTS = 60_000
 """More points than this are thinned in a figure; nobody sees the difference, PDF files do."""

@@ -18,11 +18,9 @@ def short_drives(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_rooms_are_told_apart_and_the_last_row_is_of_all(short_drives) -> None:
-    scenes, revisits = scenes_tables(None, MapperConfig(), LocalizerConfig(), rooms=2)
+    [scenes] = scenes_tables(None, MapperConfig(), LocalizerConfig(), rooms=2)
     rooms = scenes.results["scenes"]
     assert [room["name"] for room in rooms] == ["room 1", "room 2", "all"]
     assert [room["images"] for room in rooms] == [8, 8, 16] and rooms[2]["later"] == 8
     assert rooms[2]["wrong"] == 0 and rooms[2]["codes"] == rooms[0]["codes"] + rooms[1]["codes"]
     assert len(scenes.rows[0]) == len(scenes.headers)
-    assert [row[0] for row in revisits.rows] == ["as they come", "learned from revisits"]
-    assert float(revisits.rows[1][3]) >= 0

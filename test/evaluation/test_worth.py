@@ -1,4 +1,4 @@
-"""Rules of acceptance counted on made-up queries, and keyframes by the way of a wanted number."""
+"""Rules of acceptance counted on made-up queries."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from live_makers import room_field
 
 from cl_localization.config import PoseConfig, RenderCheckConfig
-from cl_localization.evaluation.worth import NOWHERE, Look, Rule, acceptance, keyframes_by_way, so_many_by_way, stored_bytes
+from cl_localization.evaluation.worth import NOWHERE, Look, Rule, acceptance
 from cl_localization.localizer import Localization
-from cl_localization.nerf.live import LiveField
 from cl_localization.render_check import RenderEvidence
 
 CHECK = RenderCheckConfig(reject_below=0.3, accept_above=0.4, least_support=10.0)
@@ -46,29 +42,3 @@ def test_what_is_not_known_of_a_query_is_none_in_json() -> None:
     assert known == {"inliers": 100, "patches": 40, "support": pytest.approx(50), "correlation": 0.8, "depth_agreement": None,
                      "error_m": 0.01, "error_deg": 1.0}
     assert [nowhere[name] for name in ("correlation", "error_m", "patches")] == [None, None, 0]
-
-
-def walk(count: int) -> np.ndarray:
-    """Return poses (N, 4, 4) along a line, at uneven distances."""
-    poses = np.tile(np.eye(4), (count, 1, 1))
-    poses[:, 0, 3] = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.2, count))
-    return poses
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.integers(1, 60))
-def test_the_way_gives_as_many_keyframes_as_are_wanted(count) -> None:
-    kept = so_many_by_way(walk(60), count, 0.03, 3.0)
-    assert abs(len(kept) - count) <= 2 and kept[0] == 0 and kept == sorted(set(kept))
-
-
-def test_keyframes_by_the_way_lie_apart() -> None:
-    poses = walk(60)
-    kept = keyframes_by_way(poses, 0.3, 3.0)
-    assert np.diff(poses[kept, 0, 3]).min() >= 0.3
-
-
-def test_a_field_takes_two_bytes_a_value_and_a_bit_a_cell_and_nothing_when_it_knows_nothing() -> None:
-    field = room_field()
-    assert stored_bytes(field) == 2 * (field.field.density.numel() + field.field.colour.numel()) + field.field.cells.used.numel() // 8
-    assert stored_bytes(LiveField()) == 0

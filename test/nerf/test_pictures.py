@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from cl_localization.errors import ConfigError
 from cl_localization.nerf.making import make_field
 from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.paths import looking_at, orbit

@@ -9,7 +9,7 @@ import torch
 from place_makers import pair_of, random_pair, route_descriptors, traverse_of
 
 from cl_localization.data.traverse import Traverse, TraversePair, image_numbers, whole
-from cl_localization.errors import ConfigError, DataError
+from cl_localization.errors import DataError
 from cl_localization.place_recognition.describer import Describer
 from cl_localization.place_recognition.network import PlaceNetwork
 from cl_localization.place_recognition.options import ImageDescriptorConfig, NetworkConfig, SeqMatchNetConfig, TrainingConfig

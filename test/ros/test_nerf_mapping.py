@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from cl_localization.nerf.live_views import reduced
 from cl_localization.nerf.quality import psnr_db
 from cl_localization.ros import conversions
 from cl_localization.ros.mapper_node import MapperNode
-from cl_localization.srv import SaveMap
 
 LEARNING = {"poses__source": "pose", "niceness": 0, "threads": 1, "nerf__enabled": True, "nerf__seconds_per_second": 1.0,
             "nerf__width_px": 80, "nerf__max_renders_hz": 20.0, "nerf__cell_size_m": 0.08, "nerf__rays": 512, "nerf__settle_steps": 3}

@@ -153,6 +153,13 @@ def test_a_file_of_before_keyframes_had_descriptors_has_unknown_ones(path, tmp_p
     assert len(older.keyframes) == len(load_map(path).keyframes)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_with_the_column_of_matches_that_older_versions_wrote_is_read_without_it(path, tmp_path, version):
+    codes = len(load_map(path))
+    older = rewritten(path, tmp_path / "b.map", {"format_version": version}, header={"sha256": None}, matched=np.zeros(codes, np.uint16))
+    assert_same_map(load_map(older), load_map(path))
+
+
 def test_the_digest_covers_the_metadata(path, tmp_path):
     with pytest.raises(DamagedMapError, match="must have the content that was written"):
         load_map(rewritten(path, tmp_path / "b.map", {"cell_size_m": 0.5}))
@@ -256,11 +263,11 @@ def test_weights_of_a_network_are_no_map(tmp_path):
         load_map(tmp_path / "weights.safetensors")
 
 
-@pytest.mark.parametrize("version", [0, 3, 99, None, "1"])
+@pytest.mark.parametrize("version", [0, 4, 99, None, "1"])
 def test_another_format_version_is_told(path, tmp_path, version):
     changed = rewritten(path, tmp_path / "b.map", {"format_version": version})
     for reader in (load_map, read_map_info):
-        with pytest.raises(MapError, match=f"must have format version 1 or {FORMAT_VERSION}.*use the version of"):
+        with pytest.raises(MapError, match=f"must have format version 1 or 2 or {FORMAT_VERSION}.*use the version of"):
             reader(changed)
 
 

@@ -176,13 +176,6 @@ def test_finishing_twice_or_with_nothing_is_no_problem(mapped):
     assert len(mapped.map_code) > 0.95 * before
 
 
-def test_learning_on_at_the_end_does_no_harm(mapped):
-    learned = Session(learning_steps=3)
-    learned.add_all(noise_px=0.4, similarity=0.92)
-    assert len(learned.map_code) == len(mapped.map_code)
-    assert np.median(learned.errors_m()) < 1.05 * np.median(mapped.errors_m())
-
-
 def test_only_the_newest_views_are_remembered():
     session = Session(max_views=3)
     session.add_all(noise_px=0.3, similarity=0.95)

@@ -11,7 +11,6 @@ from cl_localization.data.simulation.lighting import LIGHTS
 from cl_localization.data.simulation.paths import PATHS
 from cl_localization.errors import ConfigError, DataError
 
-PREFIX = "sim:"
 MAX_SIDE_PX = 2048
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from cl_localization.data.simulation import open_simulation
 from cl_localization.data.simulation.atlas import LEVELS, Atlas
-from cl_localization.data.simulation.bench import frame_rate_hz
 from cl_localization.data.simulation.furniture import stand
 from cl_localization.data.simulation.renderer import Renderer
 from cl_localization.data.simulation.sensor import Sensor
@@ -188,10 +187,3 @@ def correct_matches(camera, encoder, first, second) -> int:
     points = se3.transform(se3.inverse(pose_b) @ pose_a, points)
     error_px = np.linalg.norm(camera.project(points) - b.keypoints_px[to_b], axis=1)
     return int((mutual & (points[:, 2] > 0.1) & (error_px < 3)).sum())
-
-
-def test_the_rate_is_measured_and_shown(clean, capsys) -> None:
-    rate_hz = frame_rate_hz(clean, 10)
-    with capsys.disabled():
-        print(f"\nsimulator: {rate_hz:.0f} frames a second at 320x240")
-    assert rate_hz > 0
