@@ -1,4 +1,4 @@
-"""Installs the ROS-free core and its command line (`pip install -e .`); all that is said of them stands in setup.cfg."""
+"""Installs the ROS-free core and its command line with `pip install -e .`; setup.cfg describes them."""
 
 from setuptools import setup
 

@@ -3,8 +3,8 @@
 import os
 from pkgutil import extend_path
 
-# Idle OpenMP threads of torch and faiss spin by default: on two cores a localizer and a mapper then slow each other down ten- to
-# fiftyfold. Must be set before those libraries are loaded; a user's own choice stands.
+# Idle OpenMP threads of torch and faiss spin by default: on two cores a localizer and a mapper then slow each other
+# down ten- to fiftyfold. Must be set before those libraries are loaded; a user's own choice stands.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # The colcon build installs the generated messages (cl_localization.msg, .srv) in a package of this same name; extending

@@ -1,7 +1,7 @@
 """Every option once: its name, default, unit, range and help.
 
-Command-line flags, ROS parameters (with their descriptors) and `config/*.yaml` are all made from these dataclasses; a default
-is changed here and nowhere else.
+Command-line flags, ROS parameters (with their descriptors) and `config/*.yaml` are all made from these dataclasses; a
+default is changed here and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Iterator
 
 from cl_localization.errors import ConfigError
-
 
 MAX_SCENE_NAME = 1000
 """Characters in the name of a scene."""
@@ -126,8 +125,10 @@ class EncoderConfig(Config):
 class KeyframeConfig(Config):
     """Which frames are kept for mapping."""
 
-    min_translation_m: float = option(0.03, "A frame this far from every kept keyframe that looks its way is a keyframe [m].", 0, 100)
-    min_rotation_deg: float = option(3.0, "A frame turned this much from every keyframe near it is a keyframe [deg].", 0, 180)
+    min_translation_m: float = option(0.03, "A frame this far from every kept keyframe that looks its way is a "
+                                            "keyframe [m].", 0, 100)
+    min_rotation_deg: float = option(3.0, "A frame turned this much from every keyframe near it is a keyframe [deg].",
+                                     0, 180)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ class MapCodeConfig(Config):
 
     cell_size_m: float = option(0.02, "Edge of the voxel cells in which codes merge [m].", 1e-4, 10)
     modes_per_cell: int = option(3, "Descriptors kept in a cell: other viewpoints, other light.", 1, 16)
-    budget_mb: float = option(64.0, "Memory bound of codes and keyframes [MB]; the least useful codes go first.", 0.01, 100000)
+    budget_mb: float = option(64.0, "Memory bound of codes and keyframes [MB]; the least useful codes go first.", 0.01,
+                              100000)
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,10 @@ class DepthConfig(Config):
     max_depth_m: float = option(6.0, "Depth readings beyond this are not used [m].", 0.1, 1000)
     merge_similarity: float = option(0.80, "Cosine similarity above which a sighting joins a code near it.", 0, 1)
     merge_distance_m: float = option(0.03, "Distance within which a sighting can join a code [m].", 1e-4, 10)
-    max_misses: int = option(3, "A code seen once goes after this many views that should have shown it and did not.", 1, 255)
-    gone_after: int = option(3, "A code that was not seen since the sequence began, or where the place has changed, goes after this "
+    max_misses: int = option(3, "A code seen once goes after this many views that should have shown it and did not.", 1,
+                             255)
+    gone_after: int = option(3, "A code that was not seen since the sequence began, or where the place has changed, "
+                                "goes after this "
                              "many views that measured past it without seeing it; 0 keeps it.", 0, 255)
 
 
@@ -155,17 +159,22 @@ class DepthConfig(Config):
 class TriangulationConfig(Config):
     """Points from posed keyframes when there is no depth."""
 
-    min_translation_m: float = option(0.10, "Without depth, as keyframes.min_translation_m: points need parallax [m].", 0, 100)
+    min_translation_m: float = option(0.10, "Without depth, as keyframes.min_translation_m: points need parallax [m].",
+                                      0, 100)
     min_rotation_deg: float = option(8.0, "Without depth, as keyframes.min_rotation_deg [deg].", 0, 180)
     neighbours: int = option(6, "Earlier keyframes with which a new one is matched.", 1, 50)
     min_parallax_deg: float = option(1.5, "Smallest angle between two rays of a point [deg].", 0.05, 45)
-    max_reprojection_error_px: float = option(2.0, "Largest reprojection error of a point in any of its views [px of a 640 px "
+    max_reprojection_error_px: float = option(2.0,
+                                              "Largest reprojection error of a point in any of its views [px of a 640 "
+                                              "px "
                                               "wide image].", 0.1, 50)
     min_views: int = option(2, "Views in which a point must have been seen.", 2, 50)
     max_views: int = option(400, "Newest keyframes whose features are remembered for matching.", 2, 100000)
-    pose_rotation_sigma_deg: float = option(0.5, "How exact the given orientations are; they are adjusted within this [deg].",
-                                            0.0001, 45)
-    pose_position_sigma_share: float = option(0.01, "How exact the given positions are, as a share of the median distance of "
+    pose_rotation_sigma_deg: float = option(
+        0.5, "How exact the given orientations are; they are adjusted within this [deg].", 0.0001, 45
+    )
+    pose_position_sigma_share: float = option(0.01,
+                                              "How exact the given positions are, as a share of the median distance of "
                                               "points; they are adjusted within this.", 1e-6, 1)
 
 
@@ -175,7 +184,8 @@ class LiveNerfConfig(Config):
 
     width_px: int = option(160, "Width to which images are reduced [px].", 16, 4096)
     cell_size_m: float = option(0.04, "Edge of the field's cells at first [m].", 0.001, 10)
-    max_cell_size_m: float = option(0.32, "Cells get larger when the field does not fit its memory; when they would get larger than this, "
+    max_cell_size_m: float = option(0.32, "Cells get larger when the field does not fit its memory; when they would "
+                                          "get larger than this, "
                                     "it begins anew where the robot is [m].", 0.001, 100)
     field_mb: float = option(100.0, "Memory bound of the field [MB].", 1, 100000)
     replay_mb: float = option(10.0, "Memory bound of the compressed keyframes that it replays [MB].", 0.001, 100000)
@@ -193,9 +203,13 @@ class RenderCheckConfig(Config):
     width_px: int = option(80, "Width at which they are compared [px].", 16, 1024)
     patch_px: int = option(10, "Edge of the patches that are correlated [px].", 3, 256)
     min_patches: int = option(12, "With fewer patches to compare, the check says nothing.", 1, 100000)
-    reject_below: float = option(0.25, "A pose whose patches correlate less in the mean is not trusted; -1: all may be.", -1, 1)
-    accept_above: float = option(0.4, "A pose that lacks support is trusted if its patches correlate more in the mean; 1: none is.", -1, 1)
-    accept_depth_above: float = option(0.95, "Or if measured and rendered depth agree in a larger share of the pixels, and the patches "
+    reject_below: float = option(
+        0.25, "A pose whose patches correlate less in the mean is not trusted; -1: all may be.", -1, 1
+    )
+    accept_above: float = option(0.4, "A pose that lacks support is trusted if its patches correlate more in the mean; "
+                                      "1: none is.", -1, 1)
+    accept_depth_above: float = option(0.95, "Or if measured and rendered depth agree in a larger share of the pixels, "
+                                             "and the patches "
                                        "correlate well enough not to be refused; 1: none is.", 0, 1)
     least_support: float = option(8.0, "The support that such a pose has at least; see pose.min_support.", 0, 10000)
 
@@ -204,9 +218,11 @@ class RenderCheckConfig(Config):
 class RelearnConfig(Config):
     """Learning again what changed where the robot has been before: light, and things that were moved."""
 
-    look_every_s: float = option(2.0, "A frame with depth that shows no new view is looked at this often, to see whether the place has "
+    look_every_s: float = option(2.0, "A frame with depth that shows no new view is looked at this often, to see "
+                                      "whether the place has "
                                  "changed; 0 never [s].", 0, 1e6)
-    min_explained: float = option(0.65, "A place has changed when the map explains less than this share of an image's features, or "
+    min_explained: float = option(0.65, "A place has changed when the map explains less than this share of an image's "
+                                        "features, or "
                                   "two thirds of it in parts of the image.", 0, 1)
     min_translation_m: float = option(0.06, "Where a place has changed, views this far apart are learned [m].", 0, 100)
     min_rotation_deg: float = option(6.0, "As min_translation_m [deg].", 0, 180)
@@ -235,16 +251,22 @@ class PoseConfig(Config):
     """From matches to a pose, and whether to trust it."""
 
     max_keypoints: int = option(1500, "Keypoints searched in the map, the strongest first.", 50, 20000)
-    max_ambiguity: float = option(0.88, "A match is kept when its descriptor distance is below this share of the next best place's.",
+    max_ambiguity: float = option(0.88, "A match is kept when its descriptor distance is below this share of the next "
+                                        "best place's.",
                                   0.1, 1.0)
-    inlier_threshold_px: float = option(12.0, "Largest reprojection error of an inlier [px of a 640 px wide image].", 0.5, 100)
+    inlier_threshold_px: float = option(12.0, "Largest reprojection error of an inlier [px of a 640 px wide image].",
+                                        0.5, 100)
     max_iterations: int = option(1000, "Most RANSAC hypotheses.", 10, 100000)
-    min_similarity: float = option(0.75, "Least cosine similarity of matches that are searched again near the first pose.", 0, 1)
-    keypoint_sigma_px: float = option(0.5, "How exactly matched keypoints are known at best [px of a 640 px wide image].", 0.05, 50)
+    min_similarity: float = option(0.75, "Least cosine similarity of matches that are searched again near the first "
+                                         "pose.", 0, 1)
+    keypoint_sigma_px: float = option(0.5, "How exactly matched keypoints are known at best [px of a 640 px wide "
+                                           "image].", 0.05, 50)
     min_inliers: int = option(30, "Fewer inliers than this and the pose is not trusted.", 4, 10000, live=True)
-    min_support: float = option(25.0, "Inliers among the unguided matches times their share: less and the pose is not trusted.",
+    min_support: float = option(25.0, "Inliers among the unguided matches times their share: less and the pose is not "
+                                      "trusted.",
                                 0, 10000, live=True)
-    max_position_sigma_m: float = option(0.30, "A pose less certain than this is not trusted [m].", 1e-4, 100, live=True)
+    max_position_sigma_m: float = option(0.30, "A pose less certain than this is not trusted [m].", 1e-4, 100,
+                                         live=True)
     seed: int = option(0, "Seed of the robust estimator.", 0, 2**31 - 1)
 
 
@@ -258,12 +280,14 @@ class PlaceIndexConfig(Config):
     speed_steps: int = option(13, "Speed ratios tried between these.", 1, 100)
     shortlist: int = option(256, "Keyframes most like an image that are considered.", 1, 100000)
     places: int = option(5, "Places returned.", 1, 1000)
-    min_travel_m: float = option(0.0, "Images from less far apart than this are not matched, where the way travelled is known [m].", 0, 100)
+    min_travel_m: float = option(0.0, "Images from less far apart than this are not matched, where the way travelled "
+                                      "is known [m].", 0, 100)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.min_speed_ratio > self.max_speed_ratio:
-            raise ConfigError("option min_speed_ratio", f"must not be larger than max_speed_ratio, {self.max_speed_ratio:g}",
+            raise ConfigError("option min_speed_ratio",
+                              f"must not be larger than max_speed_ratio, {self.max_speed_ratio:g}",
                               self.min_speed_ratio)
 
 
@@ -273,11 +297,14 @@ class PlaceConfig(PlaceIndexConfig):
 
     sequence_length: int = option(5, "Images that are matched together.", 1, 1000)
     enabled: bool = option(True, "Recognise places, where the map's keyframes have descriptors.")
-    search_first: int = option(2, "Places whose neighbourhood is searched before all of the map, one half by the last images together, the "
+    search_first: int = option(2, "Places whose neighbourhood is searched before all of the map, one half by the last "
+                                  "images together, the "
                                "other by the newest alone; 0 searches all at once.", 0, 100)
-    enough_support: float = option(100.0, "A pose found near them with less support than this is compared with one of all of the map; "
+    enough_support: float = option(100.0, "A pose found near them with less support than this is compared with one of "
+                                          "all of the map; "
                                    "see pose.min_support.", 0, 100000)
-    min_travel_m: float = option(0.03, "Images from less far apart than this, turns included, are not matched, where the odometry is "
+    min_travel_m: float = option(0.03, "Images from less far apart than this, turns included, are not matched, where "
+                                       "the odometry is "
                                  "known [m].", 0, 100)
 
 
@@ -285,23 +312,31 @@ class PlaceConfig(PlaceIndexConfig):
 class SecondLookConfig(Config):
     """Looking again at an image whose pose has too little support or is uncertain, with the attention regressor."""
 
-    min_support: float = option(3.0, "A pose with less support than this is given up without looking again; see pose.min_support.",
+    min_support: float = option(3.0, "A pose with less support than this is given up without looking again; see "
+                                     "pose.min_support.",
                                 0, 10000)
     agreement_m: float = option(0.10, "Both looks must find the same position, up to this [m].", 0, 100)
     agreement_deg: float = option(2.0, "Both looks must find the same rotation, up to this [deg].", 0, 180)
-    uncertain_above: float = option(0.03, "A pose that is accepted is looked at again, too, when the standard deviation of its position is "
-                                    "more than this share of the distance to what it sees; the more certain pose counts.", 0, 1000)
+    uncertain_above: float = option(0.03, "A pose that is accepted is looked at again, too, when the standard "
+                                          "deviation of its position is "
+                                    "more than this share of the distance to what it sees; the more certain pose "
+                                    "counts.", 0, 1000)
 
 
 @dataclass(frozen=True)
 class LocalizerConfig(Config):
     """Everything the localizer can be told."""
 
-    regressor: str = option("nearest_then_attention", "How features get their scene coordinates: those of the nearest code; by a trained "
-                            "network that attends to the codes the search proposes; or of the nearest code and, where the pose has too "
-                            "little support, again by the network.", choices=("nearest", "attention", "nearest_then_attention"))
-    regressor_weights: str = option("", "Weights file (safetensors) of the attention regressor; empty takes those that come with the "
-                                    "package, for maps of XFeat; in maps of other encoders nothing is then looked at again.")
+    regressor: str = option("nearest_then_attention",
+                            "How features get their scene coordinates: those of the nearest code; by a trained "
+                            "network that attends to the codes the search proposes; or of the nearest code and, where "
+                            "the pose has too "
+                            "little support, again by the network.", choices=("nearest", "attention",
+                                                                              "nearest_then_attention"))
+    regressor_weights: str = option("", "Weights file (safetensors) of the attention regressor; empty takes those that "
+                                        "come with the "
+                                    "package, for maps of XFeat; in maps of other encoders nothing is then looked at "
+                                    "again.")
     second_look: SecondLookConfig = section(SecondLookConfig)
     encoder: EncoderConfig = section(EncoderConfig)
     pose: PoseConfig = section(PoseConfig)
@@ -312,21 +347,28 @@ class LocalizerConfig(Config):
 class TrackerConfig(Config):
     """From poses of single images to a pose that is trusted over time."""
 
-    confirm_frames: int = option(2, "Poses that must agree with each other before one is trusted after LOST, or against the track.",
+    confirm_frames: int = option(2, "Poses that must agree with each other before one is trusted after LOST, or "
+                                    "against the track.",
                                  1, 20, live=True)
-    overwhelming_support: float = option(100.0, "A pose of this support is trusted at once after LOST; see pose.min_support.",
+    overwhelming_support: float = option(100.0,
+                                         "A pose of this support is trusted at once after LOST; see pose.min_support.",
                                          0, 100000, live=True)
-    agreement_window_s: float = option(2.0, "Poses further apart in time than this do not confirm each other [s].", 0.01, 600, live=True)
-    lost_after_s: float = option(1.0, "LOST after this time without a trusted pose, or without images [s].", 0.01, 3600, live=True)
+    agreement_window_s: float = option(2.0, "Poses further apart in time than this do not confirm each other [s].",
+                                       0.01, 600, live=True)
+    lost_after_s: float = option(1.0, "LOST after this time without a trusted pose, or without images [s].", 0.01, 3600,
+                                 live=True)
     gate_sigmas: float = option(4.0, "Standard deviations by which poses that agree may differ.", 0, 100, live=True)
     gate_floor_m: float = option(0.10, "Distance by which poses that agree may always differ [m].", 0, 100, live=True)
     gate_floor_deg: float = option(3.0, "Angle by which poses that agree may always differ [deg].", 0, 180, live=True)
     drift_share: float = option(0.05, "Error of the odometry, as a share of the way and of the turns.", 0, 1, live=True)
     drift_deg_per_m: float = option(1.0, "Error of the odometry's heading [deg per m of the way].", 0, 180, live=True)
-    max_speed_m_s: float = option(3.0, "Largest speed of the camera; bounds its motion without odometry, and tells jumps of the "
+    max_speed_m_s: float = option(3.0, "Largest speed of the camera; bounds its motion without odometry, and tells "
+                                       "jumps of the "
                                   "odometry [m/s].", 0.001, 1000, live=True)
-    max_turn_deg_s: float = option(240.0, "Largest rate of turn of the camera, as max_speed_m_s [deg/s].", 0.1, 100000, live=True)
-    doubt_frames: int = option(5, "Poses in a row that agree with each other but not with the odometry until it is doubted.",
+    max_turn_deg_s: float = option(240.0, "Largest rate of turn of the camera, as max_speed_m_s [deg/s].", 0.1, 100000,
+                                   live=True)
+    doubt_frames: int = option(5, "Poses in a row that agree with each other but not with the odometry until it is "
+                                  "doubted.",
                                2, 100, live=True)
 
 
@@ -334,5 +376,7 @@ class TrackerConfig(Config):
 class SmoothingConfig(Config):
     """How quickly map -> odom follows the poses while TRACKING."""
 
-    max_speed_m_s: float = option(0.5, "Largest speed at which corrections move the robot in the map [m/s].", 0.001, 1000, live=True)
-    max_turn_deg_s: float = option(30.0, "Largest rate at which corrections turn the robot in the map [deg/s].", 0.01, 100000, live=True)
+    max_speed_m_s: float = option(0.5, "Largest speed at which corrections move the robot in the map [m/s].", 0.001,
+                                  1000, live=True)
+    max_turn_deg_s: float = option(30.0, "Largest rate at which corrections turn the robot in the map [deg/s].", 0.01,
+                                   100000, live=True)

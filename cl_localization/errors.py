@@ -1,7 +1,7 @@
 """The one exception family of the package.
 
-Every error names the thing that is wrong, states the rule it broke, shows the value found and says what to do, so that a
-user who reads one line can mend it. The command line prints that line and ends with exit code 1; nodes log it.
+Every error names the thing that is wrong, states the rule it broke, shows the value found and says what to do, so that
+a user who reads one line can mend it. The command line prints that line and ends with exit code 1; nodes log it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,59 +11,19 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, Features, make_encoder
 from cl_localization.geometry import se3
-from cl_localization.place_recognition.place_index import Place
-from cl_localization.places import MapPlaces, Recognition
-from cl_localization.scene_coordinates.map_code import MapCode
-from cl_localization.scene_coordinates.pose_estimation import CameraPose
-from cl_localization.scene_coordinates.pose_search import PoseSearch, reason_against
-
-
-@dataclass(eq=False)
-class Localization:
-    """Where an image was taken, and on what evidence.
-
-    Attributes:
-        stamp_ns: of the image.
-        accepted: whether the pose may be used; `reason` says "ok" or why not.
-        world_T_cam: (4, 4) the estimate, also when it was not accepted; None when there is none.
-        covariance: (6, 6) of x y z [m] and rotation about x y z [rad], in world axes; None without a pose.
-        keypoints, matches, inliers: how many features were found, matched to the map, and agree with the pose.
-        inlier_ratio: share of the matches that agreed with the pose before it guided the matching.
-        reprojection_error_px: median over the inliers.
-        inlier_keypoints_px, inlier_points_m: the inliers, (I, 2) in the image as it came and (I, 3).
-        scene: the scene most inliers belong to.
-        place: of the pose if it is accepted, else the one that this image and those before it look most like; None for none.
-        place_check: whether the place that the images look like agrees with the accepted pose; empty when one of them is unsure.
-        timings_s: seconds by step.
-    """
-
-    stamp_ns: int
-    accepted: bool = False
-    reason: str = "the map is empty"
-    world_T_cam: np.ndarray | None = None
-    covariance: np.ndarray | None = None
-    keypoints: int = 0
-    matches: int = 0
-    inliers: int = 0
-    inlier_ratio: float = 0.0
-    reprojection_error_px: float = float("nan")
-    inlier_keypoints_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
-    inlier_points_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    scene: str = ""
-    place: Place | None = None
-    place_check: str = ""
-    timings_s: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def support(self) -> float:
-        """Inliers among the unguided matches times their share."""
-        return self.matches * self.inlier_ratio**2
+from cl_localization.localization.hierarchical_search import PoseSearch, reason_against
+from cl_localization.localization.pose_estimation import CameraPose
+from cl_localization.localization.result import Localization
+from cl_localization.map.map_code import MapCode
+from cl_localization.places.map_places import MapPlaces, Recognition
 
 
 class Localizer:
-    """Finds the pose of images in a map, each by itself, without an initial guess; those before only say where to search first."""
+    """Finds the pose of images in a map, each by itself, without an initial guess; those before only say where to
+    search first."""
 
-    def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(), encoder: Encoder | None = None) -> None:
+    def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(),
+                 encoder: Encoder | None = None) -> None:
         """Make a localizer for a map.
 
         Raises:
@@ -82,7 +41,8 @@ class Localizer:
             MapError: the map was made by another encoder.
         """
         if (map_code.encoder, map_code.dim) != (self.encoder.name, self.encoder.dim):
-            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder, "map again")
+            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder,
+                           "map again")
         self.map_code = map_code
         self._search = PoseSearch(map_code, self.config)
         self._places = MapPlaces(map_code, self.config.place)
@@ -119,7 +79,8 @@ class Localizer:
         if pose.cam_T_world is None:
             return Localization(frame.stamp_ns, reason=reason, keypoints=len(features), matches=pose.matches)
         return Localization(
-            frame.stamp_ns, reason is None, reason or "ok", se3.inverse(pose.cam_T_world), pose.covariance, len(features),
+            frame.stamp_ns, reason is None, reason or "ok", se3.inverse(pose.cam_T_world), pose.covariance,
+            len(features),
             pose.matches, pose.inliers, pose.first_inlier_ratio, pose.reprojection_error_px,
             features.keypoints_px[pose.features], pose.points_m, self._scene_of(pose.rows))
 

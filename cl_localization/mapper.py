@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from cl_localization.config import MapperConfig
-from cl_localization.continual.keyframes import KeyframePolicy
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, MapError
 from cl_localization.features import Encoder, make_encoder
+from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
-from cl_localization.place_recognition.whole_image import place_descriptor
-from cl_localization.scene_coordinates.changed_places import ChangedPlaces
-from cl_localization.scene_coordinates.depth_mapper import DepthMapper
-from cl_localization.scene_coordinates.map_code import MapCode
-from cl_localization.scene_coordinates.pose_correction import corrected_keyframes
-from cl_localization.scene_coordinates.triangulating_mapper import TriangulatingMapper
-from cl_localization.scene_coordinates.variance_factor import APART_DEG, variance_factor
-from cl_localization.scene_coordinates.views import View
+from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
+from cl_localization.map.keyframe_views import View
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.pose_correction import corrected_keyframes
+from cl_localization.mapping.change_detection import ChangedPlaces
+from cl_localization.mapping.depth_mapper import DepthMapper
+from cl_localization.mapping.keyframe_policy import KeyframePolicy
+from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 MAX_POSITION_M = 1e5
 """Codes keep their position in single precision: at this distance it is good to 8 mm."""
@@ -49,9 +49,11 @@ class MappingResult:
 
 
 class Mapper:
-    """Builds a map, or goes on building one, from frames with poses; with depth where frames have it, else by triangulation."""
+    """Builds a map, or goes on building one, from frames with poses; with depth where frames have it, else by
+    triangulation."""
 
-    def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None, map_code: MapCode | None = None) -> None:
+    def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
+                 map_code: MapCode | None = None) -> None:
         """Make a mapper of an empty map or of `map_code`, which it changes.
 
         Raises:
@@ -61,9 +63,11 @@ class Mapper:
         self.encoder = encoder or make_encoder(config.encoder)
         self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
         if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
-            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder, "map again")
+            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
+                           "map again")
         self._policy = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
-        self._policy_without_depth = KeyframePolicy(config.triangulation.min_translation_m, config.triangulation.min_rotation_deg)
+        self._policy_without_depth = KeyframePolicy(config.triangulation.min_translation_m,
+                                                    config.triangulation.min_rotation_deg)
         self.use_scene(config.scene)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._changed_places = ChangedPlaces(self.map_code, config.relearn, config.depth)
@@ -86,10 +90,12 @@ class Mapper:
         """
         started = time.perf_counter()
         if frame.world_T_cam is None:
-            raise DataError(f"frame {frame.name or frame.stamp_ns}", "must have a pose to be mapped", remedy="localize it instead")
+            raise DataError(f"frame {frame.name or frame.stamp_ns}", "must have a pose to be mapped",
+                            remedy="localize it instead")
         world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
         if np.abs(world_T_cam[:3, 3]).max() > MAX_POSITION_M:
-            raise DataError(f"pose of frame {frame.name or frame.stamp_ns}", f"must lie within {MAX_POSITION_M:g} m of the origin",
+            raise DataError(f"pose of frame {frame.name or frame.stamp_ns}",
+                            f"must lie within {MAX_POSITION_M:g} m of the origin",
                             world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
         has_depth = frame.depth_m is not None and bool(np.any(frame.depth_m > 0))
         policy = self._policy if has_depth else self._policy_without_depth
@@ -104,7 +110,8 @@ class Mapper:
             return self._result("looks as it did before", started)
         factor = variance_factor(self.map_code, view, APART_DEG if has_depth else 0.0)
         descriptor = place_descriptor(features.descriptors)
-        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor, descriptor)
+        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor,
+                                                              descriptor)
         self._changed_places.learned(keyframe)
         if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, changed=not is_new)
@@ -112,16 +119,19 @@ class Mapper:
             inserted, merged = self._without_depth.add(view)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
-        return self._result("new view" if is_new else "looks other than before", started, inserted, merged, evicted, keyframe)
+        return self._result("new view" if is_new else "looks other than before", started, inserted, merged, evicted,
+                            keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
-        """Take over poses (P, 4, 4) that a SLAM has corrected, of images with stamps (P,); return how many keyframes moved by it.
+        """Take over poses (P, 4, 4) that a SLAM has corrected, of images with stamps (P,); return how many keyframes
+        moved by it.
 
         The codes anchored to a keyframe move with it. The same poses once more change nothing.
         """
         keyframes = self.map_code.keyframes.rows()
         given = self._without_depth.given_poses(keyframes)
-        which, now_given = corrected_keyframes(self.map_code.keyframes["keyframe_stamps_ns"][keyframes], given, stamps_ns, world_T_cam)
+        which, now_given = corrected_keyframes(self.map_code.keyframes["keyframe_stamps_ns"][keyframes], given,
+                                               stamps_ns, world_T_cam)
         if len(which):
             moved = now_given @ se3.inverse(given[which]) @ self.map_code.keyframe_world_T_cam[which]
             self.map_code.move_keyframes(keyframes[which], moved)

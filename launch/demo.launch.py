@@ -1,12 +1,12 @@
-"""Watch mapper and localizer at work on a sequence: `ros2 launch cl_localization demo.launch.py sequence:=sim:7 rviz:=true`.
+"""Watch mapper and localizer at work on a sequence: `ros2 launch cl_localization demo.launch.py sequence:=sim:7
+rviz:=true`.
 
-The mapper learns from the sequence's true poses while the localizer follows its map live; `loop:=true` plays it over and over,
-`composed:=true` runs both in one process.
+The mapper learns from the sequence's true poses while the localizer follows its map live; `loop:=true` plays it over
+and over, `composed:=true` runs both in one process.
 """
 
+from cl_localization.ros.nodes.launching import COMPOSED, RVIZ, Argument, dds_profile, declared, our_node, rviz
 from launch import LaunchDescription
-
-from cl_localization.ros.launching import COMPOSED, RVIZ, Argument, declared, dds_profile, our_node, rviz
 
 PLAYER = {
     "sequence": Argument("Folder, file, bag or sim:SEED.", "sim:7", "sequence"),

@@ -1,12 +1,12 @@
-"""Learn a map: `ros2 launch cl_localization mapping.launch.py image:=... camera_info:=... depth:=... map_file:=kitchen.safetensors`.
+"""Learn a map: `ros2 launch cl_localization mapping.launch.py image:=... camera_info:=... depth:=...
+map_file:=kitchen.safetensors`.
 
-Poses come from tf (map to camera, from a SLAM), or with `pose_source:=odometry` or `pose` from a topic. `composed:=true` also
-localizes, in the same process. All arguments: `--show-args`.
+Poses come from tf (map to camera, from a SLAM), or with `pose_source:=odometry` or `pose` from a topic.
+`composed:=true` also localizes, in the same process. All arguments: `--show-args`.
 """
 
+from cl_localization.ros.nodes.launching import COMMON, COMPOSED, Argument, description, topic
 from launch import LaunchDescription
-
-from cl_localization.ros.launching import COMMON, COMPOSED, Argument, description, topic
 
 ARGUMENTS = COMMON | COMPOSED | {
     "depth": topic("depth", "Topic of the depth images, registered to colour; used while somebody publishes it."),

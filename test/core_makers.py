@@ -116,7 +116,8 @@ class SceneEncoder:
 
     name = "scene"
 
-    def __init__(self, scene: PointScene, camera: Camera = CAMERA, noise_px: float = 0.0, similarity: float = 1.0) -> None:
+    def __init__(self, scene: PointScene, camera: Camera = CAMERA, noise_px: float = 0.0,
+                 similarity: float = 1.0) -> None:
         self.scene, self.camera = scene, camera
         self.noise_px, self.similarity = noise_px, similarity
         self.dim = scene.descriptors.shape[1]
@@ -129,7 +130,8 @@ class SceneEncoder:
         number = len(self.poses)
         image[0, 0] = number // 256, number % 256, 0
         self.poses.append(world_T_cam)
-        return Frame(10**9 * (number + 1), image, self.camera, depth_m, world_T_cam if posed else None, name=f"frame-{number}")
+        return Frame(10**9 * (number + 1), image, self.camera, depth_m, world_T_cam if posed else None,
+                     name=f"frame-{number}")
 
     def encode(self, image: np.ndarray) -> Features:
         """Return the features of the scene seen from where the frame was taken."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from nerf_makers import room_views
-
 from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.nerf.live import LiveField
+from nerf_makers import room_views
 
 SMALL = LiveNerfConfig(width_px=32, cell_size_m=0.15, rays=512, settle_steps=3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.config import MapCodeConfig
-from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
+from cl_localization.map.map_code import MapCode, NewCodes
 
 DIM = 8
 

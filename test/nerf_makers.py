@@ -11,12 +11,13 @@ import numpy as np
 
 from cl_localization.data.transforms_json import OPENGL_T_OPENCV
 from cl_localization.geometry.camera import Camera
-from cl_localization.nerf.paths import looking_at
 from cl_localization.nerf.views import View
+from cl_localization.research.nerf_cl.paths import looking_at
 
 ANGLE_X = 0.7
 RADIUS = 4.0
-BALLS = (((0.0, 0.0, 0.0), 0.6, (200, 60, 40)), ((0.6, 0.5, 0.3), 0.4, (40, 90, 200)), ((-0.5, -0.6, 0.2), 0.35, (60, 180, 70)))
+BALLS = (((0.0, 0.0, 0.0), 0.6, (200, 60, 40)), ((0.6, 0.5, 0.3), 0.4, (40, 90, 200)),
+         ((-0.5, -0.6, 0.2), 0.35, (60, 180, 70)))
 
 
 def ball_image(world_T_cam: np.ndarray, side_px: int) -> np.ndarray:
@@ -43,7 +44,8 @@ def world_T_cams(count: int, seed: int) -> list[np.ndarray]:
     for number in range(count):
         azimuth = rng.uniform(-1.3, 1.3) + math.pi * (number % 2)
         height = rng.uniform(0.1, 0.8)
-        centre = RADIUS * np.array([math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height), math.sin(height)])
+        centre = RADIUS * np.array([math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height),
+                                    math.sin(height)])
         poses.append(looking_at(centre, np.zeros(3)))
     return poses
 
@@ -56,7 +58,8 @@ def write_scene(root: Path, views: dict[str, int] | None = None, side_px: int = 
         for number, world_T_cam in enumerate(world_T_cams(count, seed)):
             image = ball_image(world_T_cam, side_px)
             cv2.imwrite(str(root / split / f"r_{number}.png"), image if alpha else image[..., :3])
-            frames.append({"file_path": f"./{split}/r_{number}", "transform_matrix": (world_T_cam @ OPENGL_T_OPENCV).tolist()})
+            frames.append({"file_path": f"./{split}/r_{number}",
+                           "transform_matrix": (world_T_cam @ OPENGL_T_OPENCV).tolist()})
         (root / f"transforms_{split}.json").write_text(json.dumps({"camera_angle_x": ANGLE_X, "frames": frames}))
     return root
 
@@ -74,7 +77,8 @@ def room_views(count: int, side_px: int, seed: int = 0) -> list[View]:
     """Return views with depth from inside a box whose walls are coloured smoothly."""
     rng, camera, views = np.random.default_rng(seed), ball_camera(side_px), []
     rows, columns = np.indices((side_px, side_px)) + 0.5
-    rays = np.stack([(columns - camera.cx_px) / camera.fx_px, (rows - camera.cy_px) / camera.fy_px, np.ones_like(rows)], axis=-1)
+    rays = np.stack([(columns - camera.cx_px) / camera.fx_px, (rows - camera.cy_px) / camera.fy_px, np.ones_like(rows)],
+                    axis=-1)
     for number in range(count):
         azimuth = 0.3 * number
         centre = 0.2 * rng.uniform(-1, 1, 3)
@@ -91,7 +95,8 @@ def write_frames(folder: Path, count: int) -> Path:
     """Write frames of the room in the layout of 7-Scenes, 64x48, depth as given by the colour camera itself."""
     for view in room_views(count, 64):
         stem = f"frame-{view.name}"
-        cv2.imwrite(str(folder / f"{stem}.color.png"), np.zeros((480, 640, 3), np.uint8) + cv2.resize(view.image, (640, 480)))
+        cv2.imwrite(str(folder / f"{stem}.color.png"), np.zeros((480, 640, 3), np.uint8)
+                    + cv2.resize(view.image, (640, 480)))
         cv2.imwrite(str(folder / f"{stem}.depth.png"), (1000 * cv2.resize(view.depth, (640, 480))).astype(np.uint16))
         np.savetxt(folder / f"{stem}.pose.txt", view.world_T_cam)
     return folder

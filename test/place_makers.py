@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from cl_localization.data.traverse import Traverse, TraversePair, image_numbers, whole
+from cl_localization.research.seqmatchnet.traverse import Traverse, TraversePair, image_numbers, whole
 
 
 def route_descriptors(count: int = 60, width: int = 24, seed: int = 0) -> np.ndarray:

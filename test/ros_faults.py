@@ -1,8 +1,9 @@
-"""Faults on purpose: a relay that spoils a topic, a clock that jumps, processes that starve or freeze others, a disk that is full.
+"""Faults on purpose: a relay that spoils a topic, a clock that jumps, processes that starve or freeze others, a disk
+that is full.
 
-For a full disk: `with small_disk(tmp_path / "disk", 1_000_000) as folder:` mounts a tmpfs of that many bytes; the test is skipped with a
-reason where mounting is not allowed. `fill(folder)` leaves not one byte free, `fill(folder, keep=1000)` about that many.
-Node processes are killed, frozen and started again by `ros_processes.Processes`.
+For a full disk: `with small_disk(tmp_path / "disk", 1_000_000) as folder:` mounts a tmpfs of that many bytes; the test
+is skipped with a reason where mounting is not allowed. `fill(folder)` leaves not one byte free, `fill(folder,
+keep=1000)` about that many. Node processes are killed, frozen and started again by `ros_processes.Processes`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ FILL_BLOCK_BYTES = 65536
 def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
     """A file system of its own with this much room, mounted at `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)], capture_output=True, text=True,
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)],
+                             capture_output=True, text=True,
                              check=False)
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
@@ -40,7 +42,8 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
 
 
 def fill(folder: Path, keep: int = 0) -> Path:
-    """Fill a small disk with a file, but for about `keep` bytes; return the file, to be removed when there is room again."""
+    """Fill a small disk with a file, but for about `keep` bytes; return the file, to be removed when there is room
+    again."""
     path = folder / "filler"
     with open(path, "wb", buffering=0) as file:
         try:

@@ -1,4 +1,5 @@
-"""Malformed messages without end: real ones with fields replaced by what should not be there, and bytes changed on their way."""
+"""Malformed messages without end: real ones with fields replaced by what should not be there, and bytes changed on
+their way."""
 
 from __future__ import annotations
 
@@ -10,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
-INTEGERS = {"int8": (-2**7, 2**7 - 1), "uint8": (0, 2**8 - 1), "byte": (0, 2**8 - 1), "char": (0, 2**8 - 1), "octet": (0, 2**8 - 1),
-            "int16": (-2**15, 2**15 - 1), "uint16": (0, 2**16 - 1), "int32": (-2**31, 2**31 - 1), "uint32": (0, 2**32 - 1),
+INTEGERS = {"int8": (-2**7, 2**7 - 1), "uint8": (0, 2**8 - 1), "byte": (0, 2**8 - 1), "char": (0, 2**8 - 1),
+            "octet": (0, 2**8 - 1),
+            "int16": (-2**15, 2**15 - 1), "uint16": (0, 2**16 - 1), "int32": (-2**31, 2**31 - 1),
+            "uint32": (0, 2**32 - 1),
             "int64": (-2**63, 2**63 - 1), "uint64": (0, 2**64 - 1)}
 FLOATS = {"float": 3.4e38, "double": 1.7e308}
-TEXTS = ("", "x" * 100_000, "/", "map", "../../etc", "%s%n\n", "\u65e5\u672c", "a b", "rgb8", "16UC1", "bayer_rggb8", "plumb_bob")
-PATHS = ("", ".", "/", "/nowhere/map", "/proc/self/mem", "/dev/zero", "/proc/1/root", "x" * 5000, "a\nb", "~", "%s%n", "\u65e5\u672c/x",
+TEXTS = ("", "x" * 100_000, "/", "map", "../../etc", "%s%n\n", "\u65e5\u672c", "a b", "rgb8", "16UC1", "bayer_rggb8",
+         "plumb_bob")
+PATHS = ("", ".", "/", "/nowhere/map", "/proc/self/mem", "/dev/zero", "/proc/1/root", "x" * 5000, "a\nb", "~", "%s%n",
+         "\u65e5\u672c/x",
          "nul\0byte")
 LARGEST_ARRAY = 5000
 
@@ -40,7 +45,8 @@ def hostile_sequence(kind: str, values: Any, fixed: bool, random: np.random.Gene
     draw: Callable[[], Any] = lambda: hostile_float(kind, random) if kind in FLOATS else hostile_integer(kind, random)
     found = list(values)
     if not fixed:
-        length = (0, 1, len(found) // 2, len(found) + 1, min(2 * len(found), LARGEST_ARRAY), len(found), len(found))[random.integers(7)]
+        length = (0, 1, len(found) // 2, len(found) + 1, min(2 * len(found), LARGEST_ARRAY), len(found),
+                  len(found))[random.integers(7)]
         found = found[:length] + [draw() for _ in range(length - len(found))]
     for place in random.integers(0, len(found), random.integers(0, 4)) if found else ():
         found[place] = draw()
@@ -76,7 +82,8 @@ def spoil_field(message: Any, random: np.random.Generator) -> None:
 
 
 def spoiled(message: Any, random: np.random.Generator) -> Any:
-    """Return a copy of a message with one to three fields replaced; one time in five as bytes of which some are wrong or missing."""
+    """Return a copy of a message with one to three fields replaced; one time in five as bytes of which some are wrong
+    or missing."""
     from rclpy.serialization import deserialize_message, serialize_message
 
     raw = serialize_message(message)

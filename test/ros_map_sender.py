@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cl_localization.map.map_code import MapCode
 from map_makers import empty_map, grow
 from ros_world import RosWorld
-
-from cl_localization.scene_coordinates.map_code import MapCode
 
 XFEAT_DIM = 64
 
@@ -17,9 +16,10 @@ class Sender:
 
     def __init__(self, ros: RosWorld, source: str = "") -> None:
         from cl_localization.msg import MapCode as MapCodeMessage
-        from cl_localization.ros.map_messages import map_message
-        from cl_localization.ros.map_stream import MapStream
-        from cl_localization.ros.map_subscription import MAP_QOS
+
+        from cl_localization.ros.map_topic.map_messages import map_message
+        from cl_localization.ros.map_topic.map_stream import MapStream
+        from cl_localization.ros.map_topic.map_subscription import MAP_QOS
 
         self.map_code, self.source, self._message = empty_map(dim=XFEAT_DIM), source, map_message
         self.publisher = ros.node.create_publisher(MapCodeMessage, "map_code", MAP_QOS)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-MODULES = {"composed": "composed", "localizer": "localizer_node", "mapper": "mapper_node", "sequence_player": "sequence_player_node"}
 END_S = 10.0
 
 
@@ -17,7 +16,8 @@ class Processes:
     """Starts our nodes as processes and ends them after the test.
 
     Attributes:
-        log: where the processes write what they say; None for pipes, which a process that says much fills and then waits at.
+        log: where the processes write what they say; None for pipes, which a process that says much fills and then
+            waits at.
         folder: where the processes are started; None for the present one.
     """
 
@@ -30,9 +30,10 @@ class Processes:
 
     def start(self, node: str, *arguments: str) -> subprocess.Popen:
         """Start a node with --ros-args arguments."""
-        command = [sys.executable, "-m", f"cl_localization.ros.{MODULES[node]}", "--ros-args", *arguments]
+        command = [sys.executable, "-m", f"cl_localization.ros.nodes.{node}", "--ros-args", *arguments]
         output = subprocess.PIPE if self.log is None else self.log.open("a")
-        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=output,
+                                   stderr=subprocess.STDOUT, text=True)
         self.started.append(process)
         self._commands[process.pid] = node, arguments
         return process
@@ -89,8 +90,8 @@ def memory_bytes(process: subprocess.Popen) -> int:
 def remove_dead_segments(folder: Path = Path("/dev/shm")) -> int:
     """Remove the shared memory that killed processes of Fast DDS left behind, and return how many segments went.
 
-    The owner of a segment `fastdds_ID` holds a lock on `fastdds_ID_el` as long as it lives (`fastdds shm clean` goes by that, too).
-    A few hundred kills would else fill the memory of the machine.
+    The owner of a segment `fastdds_ID` holds a lock on `fastdds_ID_el` as long as it lives (`fastdds shm clean` goes by
+    that, too). A few hundred kills would else fill the memory of the machine.
     """
     removed = 0
     for lock in folder.glob("fastdds_*_el"):

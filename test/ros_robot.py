@@ -20,12 +20,13 @@ class Robot:
     def __init__(self, ros: RosWorld, sequence: Any, **parameters: Any) -> None:
         from rclpy.parameter import Parameter
 
-        from cl_localization.ros.managed_node import ManagedNode
-        from cl_localization.ros.node_config import SequencePlayerConfig
-        from cl_localization.ros.sequence_outputs import SequenceOutputs
+        from cl_localization.ros.nodes.config import SequencePlayerConfig
+        from cl_localization.ros.nodes.managed_node import ManagedNode
+        from cl_localization.ros.nodes.sequence_outputs import SequenceOutputs
 
         overrides = [Parameter(key, value=value) for key, value in parameters.items()]
-        self.node = ros.add(ManagedNode("robot", SequencePlayerConfig(), context=ros.context, parameter_overrides=overrides))
+        self.node = ros.add(ManagedNode("robot", SequencePlayerConfig(), context=ros.context,
+                                        parameter_overrides=overrides))
         self.outputs = SequenceOutputs(self.node, self.node.config, sequence.base_T_cam)
         self.shown: dict[int, Any] = {}
 
@@ -37,7 +38,8 @@ class Robot:
         return stamp_ns
 
     def show_until(self, frames: list[Any], condition: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
-        """Show frames over and over until a condition holds; return it. The first ones may be lost before all have met."""
+        """Show frames over and over until a condition holds; return it. The first ones may be lost before all have
+        met."""
         pause, deadline_s, number = threading.Event(), time.monotonic() + timeout_s, 0
         while not (value := condition()):
             assert time.monotonic() < deadline_s, "deadline passed"
@@ -49,8 +51,8 @@ class Robot:
 
 def save_map_of(frames: list[Any], path: Path) -> Path:
     """Map frames and write the map to a file."""
+    from cl_localization.map.map_file import save_map
     from cl_localization.mapper import Mapper
-    from cl_localization.scene_coordinates.map_file import save_map
 
     mapper = Mapper()
     for frame in frames:

@@ -1,4 +1,5 @@
-"""What the ROS tests share: nodes in a domain of their own, spun in a thread; waiting with deadlines, never a fixed sleep."""
+"""What the ROS tests share: nodes in a domain of their own, spun in a thread; waiting with deadlines, never a fixed
+sleep."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "cl_localization"
-MADE = {".venv", ".git", "build", "install", "log", ".setup", "out", "__pycache__", ".pytest_cache", ".hypothesis"}
+MADE = {".venv", ".git", "build", "install", "log", ".setup", "out", "__pycache__", ".pytest_cache", ".hypothesis",
+        ".ruff_cache", ".mypy_cache"}
 """Folders that tools make."""
 
 

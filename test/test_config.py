@@ -8,13 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.config import (Config, KeyframeConfig, LocalizerConfig, MapperConfig, PoseConfig, checked, flatten, option,
-                                    section, with_values)
+from cl_localization.config import (
+    Config,
+    KeyframeConfig,
+    LocalizerConfig,
+    MapperConfig,
+    PoseConfig,
+    checked,
+    flatten,
+    option,
+    section,
+    with_values,
+)
 from cl_localization.errors import ConfigError
 
 UNITS = ("_m", "_deg", "_mb", "_s", "_hz", "_ms")
-LEAVES = {name: (value, spec) for config in (MapperConfig(), LocalizerConfig()) for name, value, spec in flatten(config)}
-NUMBERS = {name: leaf for name, leaf in LEAVES.items() if isinstance(leaf[0], (int, float)) and not isinstance(leaf[0], bool)}
+LEAVES = {name: (value, spec) for config in (MapperConfig(), LocalizerConfig()) for name, value,
+          spec in flatten(config)}
+NUMBERS = {name: leaf for name, leaf in LEAVES.items() if isinstance(leaf[0], (int, float))
+           and not isinstance(leaf[0], bool)}
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,8 @@ def test_a_config_cannot_be_changed_in_place():
         Inner().count = 4
 
 
-@pytest.mark.parametrize(("name", "suggested"), [("inner.cuont", "inner.count"), ("inner.rate", "inner.rate_hz"), ("mod", "mode")])
+@pytest.mark.parametrize(("name", "suggested"), [("inner.cuont", "inner.count"), ("inner.rate", "inner.rate_hz"),
+                                                 ("mod", "mode")])
 def test_a_misspelt_name_is_told_with_the_nearest(name, suggested):
     with pytest.raises(ConfigError, match=f"option {name} is unknown; did you mean {suggested}?"):
         with_values(Outer(), {name: 1})
@@ -76,7 +89,8 @@ def test_a_section_is_no_option(name):
         with_values(Outer(), {name: 1})
 
 
-@pytest.mark.parametrize("section_name", [field.name for config in (MapperConfig(), LocalizerConfig()) for field in fields(config)
+@pytest.mark.parametrize("section_name", [field.name for config in (MapperConfig(), LocalizerConfig())
+                                          for field in fields(config)
                                           if isinstance(getattr(config, field.name), Config)])
 def test_a_misspelt_key_of_every_section_is_an_error(section_name):
     config = MapperConfig() if hasattr(MapperConfig(), section_name) else LocalizerConfig()

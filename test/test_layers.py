@@ -5,26 +5,18 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
 from source_files import PACKAGE, REPOSITORY, python_files, shown, tree_of
 
-LEVELS = {"errors": 0, "config": 1, "geometry": 2, "data": 3, "features": 4, "continual": 4, "training": 4, "scene_coordinates": 5,
-          "place_recognition": 5, "nerf": 5, "places": 6, "place_learning": 6, "localizer": 7, "mapper": 7, "agreement": 6,
-          "tracker": 8, "render_check": 8, "render_replay": 8, "novelty_keyframes": 6, "evaluation": 9, "viz": 9, "cli": 10, "ros": 10}
+LEVELS = {"errors": 0, "config": 1, "geometry": 2, "data": 3, "simulation": 4, "features": 4, "continual": 4, "map": 5,
+          "places": 6, "localization": 7, "mapping": 8, "nerf": 8, "tracking": 8, "localizer": 9, "mapper": 9,
+          "evaluation": 10, "viz": 10, "cli": 11, "ros": 11, "demo": 12, "research": 13, "benchmarks": 14}
 """A room imports from lower levels only, never from another room of its own level."""
 
-ALLOWED = {
-    ("__main__.py", "cl_localization.cli.main"),
-    *(
-        (file, f"cl_localization.ros.{name}")
-        for file in ("cli/demo.py", "cli/demo_report.py")
-        for name in ("demo", "demo_config", "demo_result")
-    ),
-    *(("cli/bench_nodes.py", f"cl_localization.ros.{name}") for name in ("load_bench", "soak_bench")),
-}
-"""The demo command shows what the nodes do; two benchmark tables measure them."""
+ROS_ROOMS = {"ros", "demo", "benchmarks"}
+"""The nodes, the demo that watches them, and the benchmarks that measure them."""
 
 ROS_ROOTS = {
     "rclpy",
@@ -68,7 +60,8 @@ class NoRos(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, NoRos())
 import cl_localization
 for found in pkgutil.walk_packages([{package!r}], "cl_localization."):
-    if not found.name.startswith(("cl_localization.ros", "cl_localization.__main__", *{generated!r})):
+    rooms = "cl_localization.ros", "cl_localization.demo", "cl_localization.__main__"
+    if not found.name.startswith((*rooms, *{generated!r})):
         importlib.import_module(found.name)
 """
 
@@ -87,40 +80,66 @@ def imports(path: Path) -> list[str]:
 
 
 def room_of(path: Path) -> str:
-    """Return the room that a file of the package lies in."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    """Return the room that a file of the package or of the benchmarks lies in."""
+    parts = path.relative_to(REPOSITORY).parts
+    return "benchmarks" if parts[0] == "benchmarks" else parts[1].removesuffix(".py")
 
 
-CORE_FILES = [path for path in python_files("cl_localization") if room_of(path) != "ros"]
+def module_of(path: Path) -> str:
+    """Return the name by which a file is imported."""
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = python_files("cl_localization", "benchmarks")
+ROOMS = [path for path in FILES if room_of(path) not in ("__init__", "__main__")]
+
+
+def imported_room(name: str) -> str | None:
+    """Return the room of an imported module, None for what is not ours."""
+    parts = name.split(".")
+    if parts[0] == "benchmarks":
+        return "benchmarks"
+    return parts[1] if parts[0] == "cl_localization" and len(parts) > 1 and parts[1] in LEVELS else None
 
 
 def test_every_room_has_a_level() -> None:
-    rooms = {room_of(path) for path in python_files("cl_localization")} - {"__init__", "__main__"}
-    assert rooms <= set(LEVELS)
+    assert {room_of(path) for path in ROOMS} == set(LEVELS)
 
 
-@pytest.mark.parametrize("path", python_files("cl_localization"), ids=shown)
-def test_imports_go_one_way(path: Path) -> None:
-    own = room_of(path)
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "cl_localization" or len(parts) < 2 or parts[1] not in LEVELS:
-            continue
-        if parts[1] == own or (path.relative_to(PACKAGE).as_posix(), name) in ALLOWED:
-            continue
-        assert LEVELS[parts[1]] < LEVELS[own], f"{shown(path)} must not import {name}"
+def test_imports_go_one_way() -> None:
+    upward = [f"{shown(path)} imports {name}" for path in ROOMS for name in imports(path)
+              if (room := imported_room(name)) not in (None, room_of(path)) and LEVELS[room] >= LEVELS[room_of(path)]]
+    assert upward == []
 
 
-@pytest.mark.parametrize("path", CORE_FILES, ids=shown)
-def test_only_the_ros_room_imports_ros(path: Path) -> None:
-    for name in imports(path):
-        assert name.split(".")[0] not in ROS_ROOTS, f"{shown(path)} imports {name}"
-        assert not name.startswith(GENERATED), f"{shown(path)} imports {name}"
+def imported_modules(path: Path, known: dict[str, Path]) -> set[str]:
+    """Return the modules that a file imports; of `from package import module` only the module."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            full = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in full.values()}
+    return found & set(known)
 
 
-@pytest.mark.parametrize("path", python_files("cl_localization"), ids=shown)
-def test_imports_within_the_package_are_written_in_full(path: Path) -> None:
-    assert not [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom) and node.level > 0]
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = {module_of(path): path for path in FILES}
+    sorter = TopologicalSorter({name: imported_modules(path, known) - {name} for name, path in known.items()})
+    sorter.prepare()  # raises CycleError, which names the circle
+
+
+def test_only_the_ros_room_and_what_watches_nodes_import_ros() -> None:
+    found = [f"{shown(path)} imports {name}" for path in ROOMS if room_of(path) not in ROS_ROOMS
+             for name in imports(path)
+             if name.split(".")[0] in ROS_ROOTS or name.startswith(GENERATED)]
+    assert found == []
+
+
+def test_imports_within_the_package_are_written_in_full() -> None:
+    assert [shown(path) for path in FILES for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.ImportFrom) and node.level > 0] == []
 
 
 def test_the_core_can_be_imported_where_there_is_no_ros() -> None:

@@ -6,29 +6,31 @@ import re
 
 import numpy as np
 import pytest
-from core_makers import PointScene, SceneEncoder, look_at, unit_vectors
 
 from cl_localization.config import EncoderConfig, LocalizerConfig, MapCodeConfig, PlaceConfig, PoseConfig
 from cl_localization.errors import EncoderError, MapError
+from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import inverse, pose_error, transform
+from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localizer import Localizer
-from cl_localization.place_recognition.whole_image import place_descriptor
-from cl_localization.scene_coordinates.map_code import MapCode, NewCodes
-from cl_localization.scene_coordinates.pose_estimation import PoseEstimator
+from cl_localization.map.map_code import MapCode, NewCodes
+from core_makers import PointScene, SceneEncoder, look_at, unit_vectors
 
 ROOM = PointScene.room(400)
 HERE = look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8))
 
 
-def map_of(scene: PointScene = ROOM, encoder: str = "scene", names: tuple[str, ...] = ("room",), sigma_m: float = 0.005) -> MapCode:
+def map_of(scene: PointScene = ROOM, encoder: str = "scene", names: tuple[str, ...] = ("room",),
+           sigma_m: float = 0.005) -> MapCode:
     """Return a map of all points, shared evenly among scenes."""
     map_code = MapCode(MapCodeConfig(), encoder, scene.descriptors.shape[1])
     for number, name in enumerate(names):
         frame = map_code.add_keyframe(np.eye(4), 0, map_code.scene_number(name))
         part = slice(number, None, len(names))
         positions_m = scene.points_m[part].astype(np.float32)
-        map_code.insert(NewCodes(scene.descriptors[part], positions_m, np.full(len(positions_m), sigma_m, np.float32)), frame)
+        map_code.insert(NewCodes(scene.descriptors[part], positions_m, np.full(len(positions_m), sigma_m, np.float32)),
+                        frame)
     return map_code
 
 
@@ -79,7 +81,12 @@ def test_the_camera_of_the_frame_counts_and_not_that_of_the_map(encoder):
 
 def test_in_an_empty_map_the_reason_is_that(encoder):
     found = Localizer(MapCode(MapCodeConfig(), "scene", 64), encoder=encoder).localize(encoder.frame(HERE))
-    assert (found.accepted, found.reason, found.world_T_cam, found.covariance) == (False, "the map is empty", None, None)
+    assert (found.accepted, found.reason, found.world_T_cam, found.covariance) == (
+        False,
+        "the map is empty",
+        None,
+        None,
+    )
     assert encoder.encoded == []
 
 
@@ -142,7 +149,8 @@ def test_the_encoder_of_the_options_is_made(monkeypatch, encoder):
 
 def test_the_scene_is_the_one_that_most_inliers_belong_to(encoder):
     map_code = map_of(names=("hall", "kitchen"))
-    map_code.codes.put(map_code.codes.rows(), map_code.version, scenes=np.where(map_code.positions_m[:, 0] > -0.5, 1, 0))
+    map_code.codes.put(map_code.codes.rows(), map_code.version,
+                       scenes=np.where(map_code.positions_m[:, 0] > -0.5, 1, 0))
     assert Localizer(map_code, encoder=encoder).localize(encoder.frame(HERE)).scene == "kitchen"
 
 
@@ -197,14 +205,17 @@ def houses(swapped: bool = False) -> tuple[MapCode, list[PointScene]]:
     map_code = MapCode(MapCodeConfig(), "scene", 64)
     looks = [place_descriptor(scene.descriptors[scene.visible(HERE)[0]]) for scene in scenes]
     for number, scene in enumerate(scenes):
-        frame = map_code.add_keyframe(HERE, 10**9 * number, map_code.scene_number(f"house {number}"), 0.0, looks[number ^ swapped])
-        map_code.insert(NewCodes(scene.descriptors, scene.points_m.astype(np.float32), np.full(300, 0.005, np.float32)), frame)
+        frame = map_code.add_keyframe(HERE, 10**9 * number, map_code.scene_number(f"house {number}"), 0.0,
+                                      looks[number ^ swapped])
+        map_code.insert(NewCodes(scene.descriptors, scene.points_m.astype(np.float32), np.full(300, 0.005, np.float32)),
+                        frame)
     return map_code, scenes
 
 
 @pytest.mark.parametrize("swapped, enough, searched", [(False, 50.0, 1), (False, 1e5, 2), (True, 50.0, 2)])
-def test_the_neighbourhood_of_the_best_place_is_searched_first_and_everything_when_that_is_not_enough(monkeypatch, swapped, enough,
-                                                                                                        searched):
+def test_the_neighbourhood_of_the_best_place_is_searched_first_and_everything_when_that_is_not_enough(
+    monkeypatch, swapped, enough, searched
+):
     map_code, scenes = houses(swapped)
     encoder = SceneEncoder(scenes[1], noise_px=0.4, similarity=0.95)
     localizer = Localizer(map_code, LocalizerConfig(place=PlaceConfig(search_first=1, sequence_length=1, places=1,

@@ -48,7 +48,8 @@ def kitchen(frames: dict[int, Frame], encoder: XFeatEncoder) -> Localizer:
 
 def errors(localizer: Localizer, frames: dict[int, Frame]) -> np.ndarray:
     """Return distance [m] and angle [deg] (Q, 2) of the queries; infinite where the pose was not accepted."""
-    found = [(localizer.localize(Frame(0, frames[index].image, frames[index].camera)), frames[index].world_T_cam) for index in QUERIES]
+    found = [(localizer.localize(Frame(0, frames[index].image, frames[index].camera)), frames[index].world_T_cam)
+             for index in QUERIES]
     return np.array([pose_error(one.world_T_cam, truth) if one.accepted else (np.inf, np.inf) for one, truth in found])
 
 

@@ -15,10 +15,11 @@ from cl_localization.errors import DataError, EncoderError, MapError
 from cl_localization.features.xfeat import XFeatEncoder
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import pose_error
-from cl_localization.localizer import Localization, Localizer
+from cl_localization.localization.result import Localization
+from cl_localization.localizer import Localizer
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_file import load_map, save_map
 from cl_localization.mapper import Mapper
-from cl_localization.scene_coordinates.map_code import MapCode
-from cl_localization.scene_coordinates.map_file import load_map, save_map
 
 MAPPING, HELD_OUT = "sim:7?path=mapping&rooms=1&frames=120", "sim:7?path=tracking&rooms=1&frames=60"
 OTHER_HOUSES = ["sim:8?path=tracking&rooms=1&frames=60", "sim:21?path=tracking&rooms=1&frames=60"]
@@ -119,7 +120,8 @@ def test_darker_and_noisier_images_are_localized_too(encoder, map_code, held_out
 def test_a_second_look_finds_more_blurred_and_half_hidden_images_and_none_wrong(encoder, map_code):
     hidden = perturbed(open_sequence(HELD_OUT), ["blur=9", "occlude=0.3"])
     frames = [hidden[index] for index in range(0, len(hidden), 4)]
-    localizers = [Localizer(map_code, LocalizerConfig(regressor=name), encoder) for name in ("nearest", "nearest_then_attention")]
+    localizers = [Localizer(map_code, LocalizerConfig(regressor=name), encoder)
+                  for name in ("nearest", "nearest_then_attention")]
     one, both = ([localizer.localize(without_truth(frame)) for frame in frames] for localizer in localizers)
     assert share_within(both, frames, 0.10, 5.0) > share_within(one, frames, 0.10, 5.0)
     assert share_within(both, frames, 0.30, 10.0) == np.mean([found.accepted for found in both])

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from core_makers import CAMERA, PointScene, SceneEncoder, look_at, wall_depth
-from map_makers import assert_same_map
 
 from cl_localization.config import EncoderConfig, KeyframeConfig, MapCodeConfig, MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, EncoderError, GeometryError, MapError
+from cl_localization.features.whole_image import place_descriptor
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_file import load_map, save_map
 from cl_localization.mapper import Mapper
-from cl_localization.place_recognition.whole_image import place_descriptor
-from cl_localization.scene_coordinates.map_code import MapCode
-from cl_localization.scene_coordinates.map_file import load_map, save_map
+from core_makers import CAMERA, PointScene, SceneEncoder, look_at, wall_depth
+from map_makers import assert_same_map
 
 WALL = PointScene.wall(300)
 ROOM = PointScene.room(250)
@@ -313,7 +313,8 @@ def test_learning_without_depth_goes_on_in_the_corrected_map(room):
     frames = [room.frame(pose) for pose in POSES]
     for frame in frames[:5]:
         mapper.add(frame)
-    mapper.correct(np.array([frame.stamp_ns for frame in frames[:5]]), np.array([SHIFT @ frame.world_T_cam for frame in frames[:5]]))
+    mapper.correct(np.array([frame.stamp_ns for frame in frames[:5]]),
+                   np.array([SHIFT @ frame.world_T_cam for frame in frames[:5]]))
     for frame in frames[5:]:
         mapper.add(replace(frame, world_T_cam=SHIFT @ frame.world_T_cam))
     mapper.finish()

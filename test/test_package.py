@@ -19,7 +19,8 @@ UNDERLAY = sorted(path.parent for path in (REPOSITORY / "underlay").glob("*/pack
 PROGRAMS = sorted((REPOSITORY / "nodes").iterdir())
 SCRIPTS = [REPOSITORY / "scripts" / name for name in ("demo", "run", "setup", "test")] + [REPOSITORY / ".ci" / "run"]
 CMAKE = (REPOSITORY / "CMakeLists.txt").read_text()
-INTERFACES = sorted(path.relative_to(REPOSITORY).as_posix() for kind in ("msg", "srv") for path in (REPOSITORY / kind).iterdir())
+INTERFACES = sorted(path.relative_to(REPOSITORY).as_posix() for kind in ("msg", "srv")
+                    for path in (REPOSITORY / kind).iterdir())
 NORMALIZED = re.compile(r"[-_.]+")
 
 
@@ -91,7 +92,8 @@ def test_every_message_and_service_is_generated():
 
 
 def test_every_ros_package_that_the_nodes_import_is_declared():
-    known = {"ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch", "launch_ros",
+    known = {"ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch",
+             "launch_ros",
              "lifecycle_msgs", "nav_msgs", "rcl_interfaces", "rclpy", "rosgraph_msgs", "sensor_msgs", "std_msgs",
              "std_srvs", "tf2_msgs", "tf2_ros", "tf_transformations", "visualization_msgs"}
     used = imported_packages(REPOSITORY / "cl_localization" / "ros") | imported_packages(REPOSITORY / "launch")
@@ -102,7 +104,7 @@ def test_every_ros_package_that_the_nodes_import_is_declared():
 def test_every_node_is_a_program_that_cmake_installs(program):
     assert os.access(program, os.X_OK) and program.read_text().startswith("#!/usr/bin/env python3\n")
     assert f"nodes/{program.name}" in CMAKE
-    module = re.search(r"from (cl_localization\.ros\.\w+) import main", program.read_text())[1]
+    module = re.search(r"from (cl_localization\.ros\.nodes\.\w+) import main", program.read_text())[1]
     assert (REPOSITORY / (module.replace(".", "/") + ".py")).is_file()
 
 

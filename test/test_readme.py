@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 import pytest
-from source_files import REPOSITORY
 
 from cl_localization.cli.flags import parse
 from cl_localization.cli.main import COMMANDS, GROUPS, find_command, main
-from cl_localization.cli.original_names import TEST_NAMES, TRAIN_NAMES
 from cl_localization.config import flatten
+from cl_localization.research.seqmatchnet.original_names import TEST_NAMES, TRAIN_NAMES
+from source_files import REPOSITORY
 
 README = REPOSITORY / "README.md"
 RUNNERS = (["scripts/run", "cl_localization"], ["cl_localization"], ["python3", "-m", "cl_localization"],

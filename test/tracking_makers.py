@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from core_makers import motion
 
 from cl_localization.geometry.se3 import inverse
-from cl_localization.localizer import Localization
+from cl_localization.localization.result import Localization
+from core_makers import motion
 
 SECOND = 1_000_000_000
 PERIOD_NS = SECOND // 10
@@ -23,11 +23,13 @@ def found(map_T_cam: np.ndarray | None, stamp_ns: int, support: float = 60.0, si
     """Return an accepted pose with some support; None for an image without one."""
     if map_T_cam is None:
         return Localization(stamp_ns, reason="12 inliers, 30 needed")
-    return Localization(stamp_ns, True, "ok", map_T_cam, np.eye(6) * sigma_m**2, matches=round(support), inlier_ratio=SUPPORT_RATIO)
+    return Localization(stamp_ns, True, "ok", map_T_cam, np.eye(6) * sigma_m**2, matches=round(support),
+                        inlier_ratio=SUPPORT_RATIO)
 
 
 def odometry(poses: list[np.ndarray], start: np.ndarray = np.eye(4), scale: float = 1.0) -> list[np.ndarray]:
-    """Return odom_T_cam of poses in the map for odometry that begins at `start` and measures the way with a wrong scale."""
+    """Return odom_T_cam of poses in the map for odometry that begins at `start` and measures the way with a wrong
+    scale."""
     readings = [start]
     for before, now in zip(poses, poses[1:]):
         step = inverse(before) @ now

@@ -25,7 +25,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Print the contents; return the exit code."""
     from cl_localization.evaluation.map_contents import map_contents
-    from cl_localization.scene_coordinates.map_file import load_map, read_map_info
+    from cl_localization.map.map_file import load_map, read_map_info
 
     metadata = read_map_info(arguments.map)
     contents = map_contents(load_map(arguments.map))

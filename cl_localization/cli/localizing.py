@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cl_localization.data.frame import Sequence
     from cl_localization.evaluation.records import FrameRecord
     from cl_localization.localizer import Localizer
-    from cl_localization.scene_coordinates.map_code import MapCode
+    from cl_localization.map.map_code import MapCode
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def open_localizer(map_path: Path, options: LocalizerConfig) -> tuple[Localizer,
         MapError: the map cannot be read, or was made with another encoder than the options name.
     """
     from cl_localization.localizer import Localizer
-    from cl_localization.scene_coordinates.map_file import load_map
+    from cl_localization.map.map_file import load_map
 
     map_code = load_map(map_path, encoder=options.encoder.name)
     return Localizer(map_code, options), map_code

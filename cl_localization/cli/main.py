@@ -9,12 +9,14 @@ import importlib
 import logging
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
+import cl_localization
 from cl_localization import __version__
 from cl_localization.cli.flags import parse
 from cl_localization.errors import ConfigError, LocalizationError
@@ -33,7 +35,7 @@ COMMANDS = {
     "bench": "make the README's benchmark tables again on this machine",
     "config": "write a file with every option, its default and its help",
 }
-"""Every command with its one-line help; `cl_localization.cli.<command>` holds its `Arguments` and `run`."""
+"""Every command with its one-line help."""
 
 GROUPS = {
     "train": {"seqmatchnet": "descriptors for matching sequences of images, from two traverses of the same places",
@@ -46,7 +48,13 @@ GROUPS = {
              "attention": "poses in a scene that the shared regressor never saw",
              "nerf": "how well a radiance field renders views it did not learn"},
 }
-"""Commands that are followed by a method; `cl_localization.cli.<command>_<method>` holds its `Arguments` and `run`."""
+"""Commands that are followed by a method."""
+
+METHOD_ROOMS = {"seqmatchnet": "seqmatchnet", "hscnet": "hscnet", "ace": "ace", "attention": "ace_g", "nerf": "nerf_cl"}
+GROUP_MODULES = {"train": "cli_train", "test": "cli_eval"}
+OTHER_MODULES = {"demo": "cl_localization.demo.command", "bench": "benchmarks.bench"}
+"""Where a command's `Arguments` and `run` are: those of methods in `research/`, the others in `cli/` unless they are
+named here."""
 
 PROGRAM = "cl_localization"
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -104,14 +112,31 @@ def find_command(argv: list[str]) -> tuple[ModuleType, list[str], str]:
     if name not in COMMANDS:
         raise ConfigError(f"command {name!r}", "is unknown", remedy=suggestion(name, COMMANDS))
     parts = [name]
+    module_name = OTHER_MODULES.get(name, f"cl_localization.cli.{name}")
     if name in GROUPS:
         method, words = (words[0], words[1:]) if words else ("", [])
         if method not in GROUPS[name]:
             raise ConfigError(f"method {method!r} of {name}", "is unknown", remedy=suggestion(method, GROUPS[name]))
         parts.append(method)
-    module = importlib.import_module(f"cl_localization.cli.{'_'.join(parts)}")
+        module_name = f"cl_localization.research.{METHOD_ROOMS[method]}.{GROUP_MODULES[name]}"
+    module = importlib.import_module(module_name) if name != "bench" else benchmarks_module(module_name)
     understood = getattr(module, "understood", list)  # some commands know other names for their options
     return module, understood(words), " ".join([PROGRAM, *parts])
+
+
+def benchmarks_module(name: str) -> ModuleType:
+    """Return a module of the benchmarks, which lie beside the package in a checkout and are not installed with it.
+
+    Raises:
+        ConfigError: this is an installed package without a checkout.
+    """
+    checkout = Path(cl_localization.__file__).resolve().parents[1]
+    if not (checkout / "benchmarks" / "__init__.py").is_file():
+        raise ConfigError("command 'bench'", "needs a checkout of the repository",
+                          remedy="run it there, with scripts/run cl_localization bench")
+    if str(checkout) not in sys.path:
+        sys.path.append(str(checkout))
+    return importlib.import_module(name)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ def run(arguments: Arguments) -> int:
 
     from cl_localization.cli.frames import require_poses
     from cl_localization.data import open_sequence
-    from cl_localization.scene_coordinates.map_file import save_map
+    from cl_localization.map.map_file import save_map
 
     sequences = [open_sequence(spec, arguments.format) for spec in arguments.sequences]
     for sequence in sequences:
@@ -69,8 +69,8 @@ def run(arguments: Arguments) -> int:
 
 def open_mapper(arguments: Arguments) -> Mapper:
     """Return a mapper with an empty map, or with the one to go on from."""
+    from cl_localization.map.map_file import load_map
     from cl_localization.mapper import Mapper
-    from cl_localization.scene_coordinates.map_file import load_map
 
     options = arguments.options
     base = load_map(arguments.update, options.encoder.name, options.map_code).fork() if arguments.update else None
@@ -80,7 +80,7 @@ def open_mapper(arguments: Arguments) -> Mapper:
 def file_metadata(arguments: Arguments, counts: list[MappingCount]) -> dict[str, Any]:
     """Return how a map was made: sequences (those of the map gone on from too), camera, options, commit."""
     from cl_localization.evaluation.provenance import provenance
-    from cl_localization.scene_coordinates.map_file import read_map_info
+    from cl_localization.map.map_file import read_map_info
 
     earlier = read_map_info(arguments.update).get("extra", {}).get("sequences", []) if arguments.update else []
     made_with = provenance()

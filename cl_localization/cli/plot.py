@@ -61,7 +61,7 @@ def draw_top_view(axes: Axes, arguments: Arguments) -> None:
     import numpy as np
 
     from cl_localization.data.trajectory import read_trajectory
-    from cl_localization.scene_coordinates.map_file import load_map
+    from cl_localization.map.map_file import load_map
     from cl_localization.viz.style import PATH
     from cl_localization.viz.top_view import draw_cameras, draw_codes, draw_path, fit_view, up_axis
 

@@ -28,7 +28,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Serve the map until Ctrl-C; return the exit code."""
     viser = import_viser()
-    from cl_localization.scene_coordinates.map_file import load_map
+    from cl_localization.map.map_file import load_map
     from cl_localization.viz.viewer import show_map
 
     map_code = load_map(arguments.map)

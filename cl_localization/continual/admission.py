@@ -1,6 +1,7 @@
 """Which items a full replay buffer takes in, and which it gives up for them.
 
-A policy sees traits only (class, loss, regions), never what an item is: the same policies serve frames, map features and rays.
+A policy sees traits only (class, loss, regions), never what an item is: the same policies serve frames, map features
+and rays.
 """
 
 from __future__ import annotations
@@ -68,11 +69,12 @@ class Seen:
 class AdmissionPolicy(Protocol):
     """Decides slot by slot. A policy holds no state of its own: buffers can be saved and resumed without it."""
 
-    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int, rng: np.random.Generator) -> np.ndarray:
+    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
+              rng: np.random.Generator) -> np.ndarray:
         """Return the slot (N,) that each candidate goes to, `DROPPED` for none.
 
-        Slots below len(stored) replace what is there, further ones are appended without a gap; of two candidates for one slot the
-        later one stays. `seen` is as before the first candidate.
+        Slots below len(stored) replace what is there, further ones are appended without a gap; of two candidates for
+        one slot the later one stays. `seen` is as before the first candidate.
         """
         ...
 
@@ -88,7 +90,8 @@ class Reservoir:
         """See `AdmissionPolicy`."""
         return int(rng.integers(len(stored)))
 
-    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int, rng: np.random.Generator) -> np.ndarray:
+    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
+              rng: np.random.Generator) -> np.ndarray:
         """See `AdmissionPolicy`."""
         slots = len(stored) + np.arange(len(candidates))
         late = slots >= capacity
@@ -108,7 +111,8 @@ class HighestLoss:
         """See `AdmissionPolicy`."""
         return int(stored.losses.argmax() if self.lowest else stored.losses.argmin())
 
-    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int, rng: np.random.Generator) -> np.ndarray:
+    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
+              rng: np.random.Generator) -> np.ndarray:
         """See `AdmissionPolicy`."""
         worth = np.r_[stored.losses, candidates.losses] * (-1 if self.lowest else 1)
         stays = np.zeros(len(worth), dtype=bool)
@@ -130,7 +134,8 @@ class Strided:
         """See `AdmissionPolicy`."""
         return len(stored) - 1
 
-    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int, rng: np.random.Generator) -> np.ndarray:
+    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
+              rng: np.random.Generator) -> np.ndarray:
         """See `AdmissionPolicy`."""
         taken = (seen.total + np.arange(len(candidates))) % self.stride == 0
         slots = np.where(taken, len(stored) + np.cumsum(taken) - 1, DROPPED)
@@ -139,20 +144,23 @@ class Strided:
 
 @dataclass(frozen=True)
 class ClassBalanced:
-    """Classes share the buffer evenly, each a reservoir of its items (Imgbal of CL_HSCNet; class-balancing reservoir sampling).
+    """Classes share the buffer evenly, each a reservoir of its items (Imgbal of CL_HSCNet; class-balancing reservoir
+    sampling).
 
-    An item of a class that is not the largest replaces a random one of the largest; one of the largest class replaces a random one of
-    its own with probability m / n: m stored of n seen.
+    An item of a class that is not the largest replaces a random one of the largest; one of the largest class replaces a
+    random one of its own with probability m / n: m stored of n seen.
     """
 
-    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int, rng: np.random.Generator) -> np.ndarray:
+    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
+              rng: np.random.Generator) -> np.ndarray:
         """See `AdmissionPolicy`."""
         classes, regions = list(stored.classes), list(stored.regions)
         counts = Counter(seen.by_class)
         slots = np.full(len(candidates), DROPPED)
         for row, (class_id, seen_regions) in enumerate(zip(candidates.classes, candidates.regions)):
             counts[class_id] += 1
-            slot = len(classes) if len(classes) < capacity else self._replaced(int(class_id), seen_regions, classes, regions, counts, rng)
+            slot = len(classes) if len(classes) < capacity else self._replaced(int(class_id), seen_regions, classes,
+                                                                               regions, counts, rng)
             if slot == DROPPED:
                 continue
             classes[slot:slot + 1], regions[slot:slot + 1] = [class_id], [seen_regions]
@@ -190,7 +198,8 @@ class CoverageScore(ClassBalanced):
     """As `ClassBalanced`, but an item that sees a region which no stored item of its class sees always goes in.
 
     Attributes:
-        evict_redundant: False replaces a random item, as CL_HSCNet's CoverageS does; True the one whose loss uncovers least.
+        evict_redundant: False replaces a random item, as CL_HSCNet's CoverageS does; True the one whose loss uncovers
+            least.
     """
 
     evict_redundant: bool = True

@@ -1,4 +1,4 @@
-"""What to give up when memory is full: the items whose loss uncovers the least of the known space."""
+"""Which item of a full replay buffer to give up: the one whose removal uncovers the fewest regions."""
 
 from __future__ import annotations
 
@@ -7,30 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def least_covering(regions: np.ndarray, utility: np.ndarray, count: int) -> np.ndarray:
-    """Return the rows of `count` items whose removal loses least coverage.
-
-    Coverage score: the number of regions seen, as in CL_HSCNet's buffer; beyond the first item of a region each further one adds
-    less. So the fullest regions give first, down to a common level, and within a region the items of least utility.
-
-    Args:
-        regions: (N,) label of the region each item lies in.
-        utility: (N,) worth of an item among those of its region.
-        count: how many to remove, at most N.
-    """
-    if count <= 0:
-        return np.zeros(0, dtype=np.int64)
-    _, labels, populations = np.unique(regions, return_inverse=True, return_counts=True)
-    order = np.lexsort((-utility, labels))
-    starts = np.r_[0, np.cumsum(populations)[:-1]]
-    rank_in_region = np.empty(len(regions), dtype=np.int64)
-    rank_in_region[order] = np.arange(len(regions)) - np.repeat(starts, populations)
-    most_expendable = np.lexsort((utility, -rank_in_region))
-    return most_expendable[:count]
-
-
 def most_redundant(regions: Sequence[np.ndarray]) -> int:
-    """Return the index of the item whose removal uncovers the fewest regions; of several, the one whose regions most others see.
+    """Return the index of the item whose removal uncovers the fewest regions; of several, the one whose regions most
+    others see.
 
     Args:
         regions: of each item the distinct numbers of the regions it sees; at least one item.

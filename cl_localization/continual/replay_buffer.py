@@ -1,7 +1,7 @@
 """Replay: a bounded memory of what was learned from, whatever it is, that can be saved and resumed.
 
-Policy (admission.py), storage (storage.py) and sampling (sampling.py) are apart: scene coordinate regression replays frames, the
-place descriptor sequences, the NeRF rays, all from this one class.
+Policy (admission.py), storage (storage.py) and sampling (sampling.py) are apart: scene coordinate regression replays
+frames, the place descriptor sequences, the NeRF rays, all from this one class.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class ReplayBuffer:
             DataError: no bound, or a negative one.
         """
         if min(capacity, capacity_bytes) < 0 or capacity == capacity_bytes == 0:
-            raise DataError("replay buffer", "must have a positive bound, in items or in bytes", (capacity, capacity_bytes))
+            raise DataError("replay buffer", "must have a positive bound, in items or in bytes",
+                            (capacity, capacity_bytes))
         self.policy, self.capacity, self.capacity_bytes = policy, capacity, capacity_bytes
         self.rng = np.random.default_rng(seed)
         self.columns = Columns()
@@ -49,7 +50,8 @@ class ReplayBuffer:
         """What the stored items take, without the traits."""
         return self.columns.size_bytes
 
-    def offer(self, items: Mapping[str, np.ndarray | Sequence[bytes]], class_id: int = 0, losses: np.ndarray | None = None,
+    def offer(self, items: Mapping[str, np.ndarray | Sequence[bytes]], class_id: int = 0,
+              losses: np.ndarray | None = None,
               regions: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """Offer N items and return the slot (N,) each one went to, -1 for those not kept.
 
@@ -71,7 +73,8 @@ class ReplayBuffer:
         if self._fits_by_count(items):
             return self._take(items, offered, self._capacity_in_rows(items))
         one = [slice(row, row + 1) for row in range(count)]
-        slots = [self._take_by_bytes({name: column[row] for name, column in items.items()}, offered.rows(row)) for row in one]
+        slots = [self._take_by_bytes({name: column[row] for name, column in items.items()}, offered.rows(row))
+                 for row in one]
         return np.concatenate(slots or [np.zeros(0, np.int64)])
 
     def sample(self, count: int, sampling: Sampling = UniformSampling(), prior: np.ndarray | None = None,
@@ -108,7 +111,8 @@ class ReplayBuffer:
 
     def _check_item(self, item_bytes: int) -> None:
         if item_bytes > self.capacity_bytes:
-            raise DataError("replay item", f"must fit into the buffer's {self.capacity_bytes} bytes", f"{item_bytes} bytes",
+            raise DataError("replay item", f"must fit into the buffer's {self.capacity_bytes} bytes",
+                            f"{item_bytes} bytes",
                             "make the buffer larger or items smaller")
 
     def _take(self, items: Mapping[str, Any], offered: Traits, capacity: int) -> np.ndarray:
@@ -127,7 +131,8 @@ class ReplayBuffer:
         """Take one item of any size: more than one may have to go for it."""
         item_bytes = bytes_of(item)
         self._check_item(item_bytes)
-        has_room = self.size_bytes + item_bytes <= self.capacity_bytes and (not self.capacity or len(self) < self.capacity)
+        has_room = self.size_bytes + item_bytes <= self.capacity_bytes and (not self.capacity
+                                                                            or len(self) < self.capacity)
         slots = self._take(item, offered, len(self) + 1 if has_room or len(self) == 0 else len(self))
         while self.size_bytes > self.capacity_bytes:
             gone, last = self.policy.victim(self.traits, self.rng), len(self) - 1

@@ -13,7 +13,8 @@ from cl_localization.errors import DataError
 class Sampling(Protocol):
     """Draws slots from the losses that a buffer keeps."""
 
-    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator,
+             prior: np.ndarray | None = None) -> np.ndarray:
         """Return `count` slots (count,), without repeats while there are enough.
 
         Args:
@@ -26,7 +27,8 @@ class Sampling(Protocol):
 class UniformSampling:
     """Every item with the same probability."""
 
-    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator,
+             prior: np.ndarray | None = None) -> np.ndarray:
         """See `Sampling`."""
         return _drawn(np.ones(len(losses)), count, rng)
 
@@ -34,7 +36,8 @@ class UniformSampling:
 class HighestLossSampling:
     """The items of largest loss, always (NeRF-CL's sample mode topk)."""
 
-    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator,
+             prior: np.ndarray | None = None) -> np.ndarray:
         """See `Sampling`."""
         order = np.argsort(-losses, kind="stable")
         return np.resize(order, count)
@@ -42,7 +45,8 @@ class HighestLossSampling:
 
 @dataclass(frozen=True)
 class LossWeightedSampling:
-    """Probability proportional to the last loss, mixed with a prior, and a share drawn evenly from the rest (NeRF-CL C5).
+    """Probability proportional to the last loss, mixed with a prior, and a share drawn evenly from the rest (NeRF-CL
+    C5).
 
     Attributes:
         exploration_share: part of the draw that is taken uniformly from the items not chosen by weight, 0 to 1.
@@ -57,7 +61,8 @@ class LossWeightedSampling:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise DataError(f"sampling {name}", "must lie in [0, 1]", getattr(self, name))
 
-    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator, prior: np.ndarray | None = None) -> np.ndarray:
+    def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator,
+             prior: np.ndarray | None = None) -> np.ndarray:
         """See `Sampling`."""
         explored = int(self.exploration_share * count)
         weights = _normalised(losses)
@@ -81,7 +86,8 @@ def _drawn(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndar
     enough = np.count_nonzero(weights) >= count
     if not enough:
         return rng.choice(len(weights), count, replace=True, p=weights)
-    # Exponential clocks of rate w: the first `count` to ring are a weighted draw without replacement (Efraimidis and Spirakis).
+    # Exponential clocks of rate w: the first `count` to ring are a weighted draw without replacement (Efraimidis and
+    # Spirakis).
     rings = np.full(len(weights), np.inf)
     some = weights > 0
     rings[some] = rng.exponential(size=some.sum()) / weights[some]

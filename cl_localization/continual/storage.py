@@ -1,4 +1,5 @@
-"""Columns of a replay buffer: arrays with one row an item, or byte strings of any length; and the file they are kept in."""
+"""Columns of a replay buffer: arrays with one row an item, or byte strings of any length; and the file they are kept
+in."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Columns:
         return bytes_of({name: column[:self._count] for name, column in self._columns.items()})
 
     def checked(self, items: Mapping[str, Any]) -> int:
-        """Return the number of items in some columns; raises DataError if they do not go together or with what is stored."""
+        """Return the number of items in some columns; raises DataError if they do not go together or with what is
+        stored."""
         lengths = {len(column) for column in items.values()}
         if len(lengths) != 1:
             raise DataError("replay items", "must be columns of one length", sorted(lengths))
@@ -56,7 +58,8 @@ class Columns:
                 column[self._count] = None
 
 
-def put_rows(stored: np.ndarray, slots: np.ndarray, values: np.ndarray, reserve: np.ndarray | None = None) -> np.ndarray:
+def put_rows(stored: np.ndarray, slots: np.ndarray, values: np.ndarray,
+             reserve: np.ndarray | None = None) -> np.ndarray:
     """Write rows and return the array, a longer one when slots go beyond its end.
 
     Args:
@@ -75,7 +78,8 @@ def put_rows(stored: np.ndarray, slots: np.ndarray, values: np.ndarray, reserve:
 
 def bytes_of(columns: Mapping[str, Any]) -> int:
     """Return what columns take in bytes."""
-    return sum(sum(len(item) for item in column) if _is_ragged(column) else column.nbytes for column in columns.values())
+    return sum(sum(len(item) for item in column) if _is_ragged(column) else column.nbytes
+               for column in columns.values())
 
 
 def _is_ragged(column: Any) -> bool:

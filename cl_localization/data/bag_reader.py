@@ -32,7 +32,8 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
              max_difference_s: float = 0.02, max_gap_s: float = 0.5) -> BagSequence:
     """Open a bag. All of it is read once, to find out what there is; images are decoded when they are asked for.
 
-    MCAP files without chunks (rosbag2's preset `fastwrite`) have no index and are searched from their beginning for each
+    MCAP files without chunks (rosbag2's preset `fastwrite`) have no index and are searched from their beginning for
+    each
     frame: convert long ones with `ros2 bag convert` first.
 
     Topics that are not given are guessed; `notes` of the sequence says which. Poses come from, in this order: a

@@ -88,7 +88,7 @@ def open_sequence(spec: str | Path, format: str = "auto", **options: Any) -> Seq
 
 def _open_simulation(parsed: SequenceSpec, options: dict[str, Any]) -> Sequence:
     """The simulated house reads its own options from the spec."""
-    simulation = importlib.import_module("cl_localization.data.simulation")
+    simulation = importlib.import_module("cl_localization.simulation")
     merged = {**parsed.options, **{key: str(value) for key, value in options.items()}}
     query = "&".join(f"{key}={value}" for key, value in merged.items())
     source = parsed.source if parsed.source.startswith("sim:") else f"sim:{parsed.source}"

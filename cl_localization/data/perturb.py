@@ -1,9 +1,9 @@
 """Makes images harder, to see what localization bears: other exposure, motion blur, things in the way, noise.
 
-A perturbation is written `name=number`: `gamma=0.4` (exponent of the grey value: below 1 brighter, above 1 darker), `gain=0.5`
-(factor), `blur=15` (motion blur over so many pixels in a random direction), `occlude=0.4` (share of the image that random blocks
-cover), `noise=20` (standard deviation in grey levels). `blur_px` and `occlusion` are other words for two of them.
-Everything random comes from a seed and the frame's number.
+A perturbation is written `name=number`: `gamma=0.4` (exponent of the grey value: below 1 brighter, above 1 darker),
+`gain=0.5` (factor), `blur=15` (motion blur over so many pixels in a random direction), `occlude=0.4` (share of the
+image that random blocks cover), `noise=20` (standard deviation in grey levels). `blur_px` and `occlusion` are other
+words for two of them. Everything random comes from a seed and the frame's number.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def motion_blurred(image: np.ndarray, length_px: float, rng: np.random.Generator
 
 
 def occluding_blocks(size: tuple[int, int], share: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a mask (H, W) bool of random, possibly overlapping blocks that cover `share` of the image, or just above it."""
+    """Return a mask (H, W) bool of random, possibly overlapping blocks that cover `share` of the image, or just above
+    it."""
     height, width = size
     mask = np.zeros(size, bool)
     while mask.mean() < share:
@@ -85,7 +86,8 @@ class Kind:
     maximum: float
 
 
-KINDS = {"gamma": Kind(changed_gamma, 0.05, 20), "gain": Kind(changed_gain, 0, 20), "blur": Kind(motion_blurred, 0, 200),
+KINDS = {"gamma": Kind(changed_gamma, 0.05, 20), "gain": Kind(changed_gain, 0, 20),
+         "blur": Kind(motion_blurred, 0, 200),
          "occlude": Kind(occluded, 0, 1), "noise": Kind(noisy, 0, 255)}
 OTHER_WORDS = {"blur_px": "blur", "occlusion": "occlude"}
 
@@ -141,7 +143,8 @@ class PerturbedSequence:
         for step, (name, value) in enumerate(self.perturbations):
             image = KINDS[name].apply(image, value, self._generator(index, step))
             if name == "occlude" and depth_m is not None:
-                depth_m = np.where(occluding_blocks(depth_m.shape, value, self._generator(index, step)), np.float32(0), depth_m)
+                depth_m = np.where(occluding_blocks(depth_m.shape, value, self._generator(index, step)), np.float32(0),
+                                   depth_m)
         return replace(frame, image=image, depth_m=depth_m)
 
     def _generator(self, index: int, step: int) -> np.random.Generator:

@@ -20,8 +20,8 @@ class Calibration:
 
     Attributes:
         frames: accepted poses with a true one.
-        pose_percent, position_percent, rotation_percent: share whose error lies inside the 95 % ellipsoid of the covariance (6, 6) and
-            of its two blocks (3, 3); 95 is perfect, 90 to 99 is calibrated.
+        pose_percent, position_percent, rotation_percent: share whose error lies inside the 95 % ellipsoid of the
+            covariance (6, 6) and of its two blocks (3, 3); 95 is perfect, 90 to 99 is calibrated.
         median_sigma_cm, rms_error_cm: stated, the root of the trace of the position's covariance, and found.
         median_sigma_deg, rms_error_deg: the same of the rotation.
     """
@@ -41,7 +41,8 @@ class Calibration:
 
 
 def errors_and_covariances(records: Sequence[FrameRecord]) -> tuple[np.ndarray, np.ndarray]:
-    """Return errors (N, 6) in world axes [m, rad] and covariances (N, 6, 6) of the accepted poses that have a true one."""
+    """Return errors (N, 6) in world axes [m, rad] and covariances (N, 6, 6) of the accepted poses that have a true
+    one."""
     usable = [record for record in records
               if record.accepted and record.true_world_T_cam is not None and record.covariance is not None]
     errors = [difference(record.world_T_cam, record.true_world_T_cam) for record in usable]
@@ -70,7 +71,8 @@ def calibration(records: Sequence[FrameRecord]) -> Calibration | None:
     if len(errors) == 0:
         return None
     inside = [inside_95_percent(errors, covariances, part) for part in (POSE, POSITION, ROTATION)]
-    (sigma_m, rms_m), (sigma_rad, rms_rad) = (_stated_and_found(errors, covariances, part) for part in (POSITION, ROTATION))
+    (sigma_m, rms_m), (sigma_rad, rms_rad) = (_stated_and_found(errors, covariances, part)
+                                              for part in (POSITION, ROTATION))
     return Calibration(len(errors), *inside, 100 * sigma_m, 100 * rms_m,
                        float(np.rad2deg(sigma_rad)), float(np.rad2deg(rms_rad)))
 

@@ -25,7 +25,8 @@ class AccuracyMatrix:
 
     def __post_init__(self) -> None:
         if self.percent.shape != (len(self.tasks),) * 2 or not self.tasks:
-            raise DataError("accuracy matrix", f"must be {len(self.tasks)} x {len(self.tasks)}, at least 1 x 1", self.percent.shape)
+            raise DataError("accuracy matrix", f"must be {len(self.tasks)} x {len(self.tasks)}, at least 1 x 1",
+                            self.percent.shape)
 
     @property
     def average(self) -> float:
@@ -34,7 +35,8 @@ class AccuracyMatrix:
 
     @property
     def forgetting(self) -> np.ndarray:
-        """Best accuracy a task ever had before the end minus its last, (T - 1,), of all tasks but the last (Chaudhry et al. 2018).
+        """Best accuracy a task ever had before the end minus its last, (T - 1,), of all tasks but the last (Chaudhry et
+        al. 2018).
 
         NaN for a task whose accuracy was not measured before the end: tasks that were learned at once.
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from cl_localization.scene_coordinates.map_code import MapCode
+    from cl_localization.map.map_code import MapCode
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ class FrameRecord:
         world_T_cam: (4, 4) estimate, also when it was not accepted; None where there was none.
         true_world_T_cam: (4, 4) ground truth; None where there is none.
         translation_error_m, rotation_error_deg: distance between the two; None unless both are there.
-        covariance: (6, 6) of the estimate in world axes, x y z [m] and rotation about x y z [rad]; None where there was none.
+        covariance: (6, 6) of the estimate in world axes, x y z [m] and rotation about x y z [rad]; None where there was
+            none.
     """
 
     name: str
@@ -43,7 +44,9 @@ class FrameRecord:
         values = asdict(self)
         for key in ("world_T_cam", "true_world_T_cam"):
             values[key] = None if values[key] is None else seven_numbers(values[key])
-        values["covariance"] = None if self.covariance is None or not np.isfinite(self.covariance).all() else self.covariance.tolist()
+        values["covariance"] = (
+            None if self.covariance is None or not np.isfinite(self.covariance).all() else self.covariance.tolist()
+        )
         return values
 
 

@@ -1,8 +1,8 @@
 """Records of frames in, one row of numbers out: medians, shares within bounds, latency.
 
 `frames` counts the frames that have a true pose, `localized` those of them whose pose was accepted. Medians are over
-localized frames. Shares are of `frames`: a frame that was refused is not within any bound. Bounds are closed (<=). Latency
-percentiles are over all frames that were tried.
+localized frames. Shares are of `frames`: a frame that was refused is not within any bound. Bounds are closed (<=).
+Latency percentiles are over all frames that were tried.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class EvaluationSummary:
 
     `median_translation_extent_percent` is the median error as a share of `camera_extent_m`, the diagonal of the box
     around the true camera positions: the number to look at when the sequence's unit of length is not the metre.
-    `inside_95_ellipsoid_percent` is the share of localized frames whose error lies inside the 95 % ellipsoid of the covariance.
+    `inside_95_ellipsoid_percent` is the share of localized frames whose error lies inside the 95 % ellipsoid of the
+    covariance.
     """
 
     frames: int

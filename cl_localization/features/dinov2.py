@@ -1,7 +1,7 @@
 """DINOv2 with registers (Oquab et al., 2023; Darcet et al., 2024), the encoder of ACE-G: one feature a 14x14 patch.
 
-Robust to light and season, coarser than XFeat. The network comes from timm; weights from a local safetensors file or, where a
-network connection allows, from the model hub.
+Robust to light and season, coarser than XFeat. The network comes from timm; weights from a local safetensors file or,
+where a network connection allows, from the model hub.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from cl_localization.features.images import checked_image, torch_device
 from cl_localization.features.weights import load_safetensors, load_state
 
 PATCH_PX = 14
-MODELS = {"small": "vit_small_patch14_reg4_dinov2", "base": "vit_base_patch14_reg4_dinov2", "large": "vit_large_patch14_reg4_dinov2"}
+MODELS = {"small": "vit_small_patch14_reg4_dinov2", "base": "vit_base_patch14_reg4_dinov2",
+          "large": "vit_large_patch14_reg4_dinov2"}
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 """ImageNet's colour statistics, which DINOv2 was trained with."""
@@ -73,12 +74,14 @@ def _load_network(model: str, weights: str) -> nn.Module:
     try:
         return timm.create_model(model, pretrained=True, num_classes=0, dynamic_img_size=True)
     except Exception as error:  # the hub client raises errors of many libraries
-        raise EncoderError(f"weights of {model}", "must be reachable on the model hub or given as a file", type(error).__name__,
+        raise EncoderError(f"weights of {model}", "must be reachable on the model hub or given as a file",
+                           type(error).__name__,
                            "set encoder.weights to a safetensors file of this model") from error
 
 
 def _declare_torchvision_operators() -> None:
-    """Let timm import torchvision where its compiled operators do not fit the installed torch (CPU torch, CUDA torchvision).
+    """Let timm import torchvision where its compiled operators do not fit the installed torch (CPU torch, CUDA
+    torchvision).
 
     torchvision refuses to import when operators that timm never calls have no declaration; declaring them is enough.
     """

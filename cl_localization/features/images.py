@@ -17,7 +17,8 @@ def checked_image(image: np.ndarray, min_side_px: int) -> np.ndarray:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise EncoderError("image", "must be (H, W, 3) uint8 RGB", f"{image.shape} {image.dtype}")
     if min(image.shape[:2]) < min_side_px:
-        raise EncoderError("image", f"must be at least {min_side_px} px on each side", f"{image.shape[1]}x{image.shape[0]}")
+        raise EncoderError("image", f"must be at least {min_side_px} px on each side",
+                           f"{image.shape[1]}x{image.shape[0]}")
     return image
 
 

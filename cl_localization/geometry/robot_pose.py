@@ -1,6 +1,7 @@
 """From the camera's pose and its covariance to those of the robot that carries it, also of one that drives on a plane.
 
-Covariances (6, 6) are those of `geometry_msgs/PoseWithCovariance`: position [m] and rotation [rad], in the axes of the world.
+Covariances (6, 6) are those of `geometry_msgs/PoseWithCovariance`: position [m] and rotation [rad], in the axes of the
+world.
 """
 
 from __future__ import annotations

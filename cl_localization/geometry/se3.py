@@ -1,7 +1,7 @@
 """Rigid motions as 4x4 matrices, named `a_T_b`: takes points of frame b to frame a.
 
-All functions take and return float64 NumPy arrays. Tangent vectors are (translation, rotation), in metres and radians, the
-order of `geometry_msgs/PoseWithCovariance`.
+All functions take and return float64 NumPy arrays. Tangent vectors are (translation, rotation), in metres and radians,
+the order of `geometry_msgs/PoseWithCovariance`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 from cl_localization.errors import GeometryError
 
 ROTATION_TOLERANCE = 1e-3
-"""How far R^T R may be from the identity before a matrix read from outside is refused; text files carry 6 to 7 digits."""
+"""How far R^T R may be from the identity before a matrix read from outside is refused; text files carry 6 to 7
+digits."""
 
 
 def from_quaternion(position_m: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
@@ -70,7 +71,8 @@ def validated(matrix: np.ndarray, thing: object) -> np.ndarray:
     rotation = matrix[:3, :3]
     error = np.abs(rotation.T @ rotation - np.eye(3)).max()
     if error > ROTATION_TOLERANCE or np.linalg.det(rotation) < 0:
-        raise GeometryError(thing, "must hold a rotation", f"|R^T R - I| = {error:.2g}, det {np.linalg.det(rotation):.2g}",
+        raise GeometryError(thing, "must hold a rotation",
+                            f"|R^T R - I| = {error:.2g}, det {np.linalg.det(rotation):.2g}",
                             "remove scale or mirroring")
     u, _, vt = np.linalg.svd(rotation)
     orthonormal = matrix.copy()

@@ -28,13 +28,15 @@ class SmoothCorrection:
         self.map_T_odom = None
 
     def aim(self, map_T_base: np.ndarray, odom_T_base: np.ndarray, at_once: bool) -> None:
-        """Set where to go: the base's newest pose (4, 4) in the map, and in the odometry's frame; at once or smoothly."""
+        """Set where to go: the base's newest pose (4, 4) in the map, and in the odometry's frame; at once or
+        smoothly."""
         self._wanted, self._odom_T_base = map_T_base @ se3.inverse(odom_T_base), odom_T_base
         if at_once or self.map_T_odom is None:
             self.map_T_odom = self._wanted
 
     def advance(self, seconds: float, config: SmoothingConfig) -> np.ndarray:
-        """Go on for a time and return the correction then in force (4, 4); `aim` must have been called. Time that goes back is none."""
+        """Go on for a time and return the correction then in force (4, 4); `aim` must have been called. Time that goes
+        back is none."""
         in_force, wanted = self.map_T_odom @ self._odom_T_base, self._wanted @ self._odom_T_base
         distance_m, angle_deg = se3.pose_error(in_force, wanted)
         needed_s = max(distance_m / config.max_speed_m_s, angle_deg / config.max_turn_deg_s)

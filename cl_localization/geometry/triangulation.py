@@ -41,7 +41,8 @@ class Observations:
         return total
 
 
-def ray_midpoints(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray, rays_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ray_midpoints(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray,
+                  rays_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the points (N, 3) nearest to both rays of each pair, and the parallax (N,) in degrees.
 
     Args:
@@ -64,7 +65,8 @@ def _directions(world_T_cam: np.ndarray, rays_cam: np.ndarray) -> np.ndarray:
     return directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
-def epipolar_distances(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray, rays_b: np.ndarray) -> np.ndarray:
+def epipolar_distances(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray,
+                       rays_b: np.ndarray) -> np.ndarray:
     """Return the distance (A, B), in normalized image b, of each ray of b from the epipolar line of each ray of a."""
     b_T_a = se3.inverse(world_T_b) @ world_T_a
     essential = se3.skew(b_T_a[:3, 3]) @ b_T_a[:3, :3]
@@ -77,15 +79,18 @@ def reprojection_errors(points_m: np.ndarray, seen: Observations) -> np.ndarray:
     """Return the errors (O,) in pixels of points (P, 3) in the views that saw them; infinite behind a camera."""
     points_cam = _in_camera(points_m, seen)
     depth = points_cam[:, 2]
-    errors = np.linalg.norm(points_cam[:, :2] / np.maximum(depth, MIN_DEPTH)[:, None] - seen.rays_cam, axis=1) * seen.focal_px
+    errors = np.linalg.norm(points_cam[:, :2] / np.maximum(depth, MIN_DEPTH)[:, None] - seen.rays_cam,
+                            axis=1) * seen.focal_px
     return np.where(depth > MIN_DEPTH, errors, np.inf)
 
 
-def refined_points(points_m: np.ndarray, seen: Observations, sigma_px: float, iterations: int = 6) -> tuple[np.ndarray, np.ndarray]:
+def refined_points(
+    points_m: np.ndarray, seen: Observations, sigma_px: float, iterations: int = 6
+) -> tuple[np.ndarray, np.ndarray]:
     """Return points (P, 3) of least robust reprojection error over all their views, and their sigmas (P,) in metres.
 
-    Gauss-Newton for all points at once, Cauchy weights at the scale `sigma_px`, damped so that points seen under little parallax
-    stay where they are along the ray.
+    Gauss-Newton for all points at once, Cauchy weights at the scale `sigma_px`, damped so that points seen under little
+    parallax stay where they are along the ray.
     """
     points_m = points_m.astype(np.float64).copy()
     for _ in range(iterations):

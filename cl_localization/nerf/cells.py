@@ -1,4 +1,5 @@
-"""A grid of cubic cells over a box, of which only some are used: where their corners are stored, and which cells a point is in."""
+"""A grid of cubic cells over a box, of which only some are used: where their corners are stored, and which cells a
+point is in."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Grid:
         """
         size = np.asarray(high, float) - np.asarray(low, float)
         if not np.isfinite(size).all() or (size <= 0).any():
-            raise DataError("box of the scene", "must have a volume", f"{low} to {high}", "give near and far, or poses that differ")
+            raise DataError("box of the scene", "must have a volume", f"{low} to {high}",
+                            "give near and far, or poses that differ")
         edge = float((size.prod() / count) ** (1 / 3))
         corners = tuple(int(number) for number in np.ceil(size / edge).astype(int) + 1)
         return cls(tuple(float(value) for value in low), edge, corners)
@@ -77,7 +79,8 @@ class UsedCells:
         self.grid, self.used = grid, used
         device = used.device
         strides = grid.corner_strides()
-        offsets = torch.tensor([a * strides[0] + b * strides[1] + c for a in (0, 1) for b in (0, 1) for c in (0, 1)], device=device)
+        offsets = torch.tensor([a * strides[0] + b * strides[1] + c for a in (0, 1) for b in (0, 1) for c in (0, 1)],
+                               device=device)
         where = used.nonzero()
         firsts = (where * torch.tensor(strides, device=device)).sum(dim=1)
         corners = firsts[:, None] + offsets
@@ -93,7 +96,8 @@ class UsedCells:
         self._laplacian: csr_array | Tensor | None = None
 
     def find(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return which of the positions (N, 3), in cells from the lowest corner, lie in used cells, and the index of these cells."""
+        """Return which of the positions (N, 3), in cells from the lowest corner, lie in used cells, and the index of
+        these cells."""
         limits = torch.tensor(self.grid.cells, dtype=torch.int32, device=positions.device) - 1
         indices = torch.minimum(positions.to(torch.int32).clamp_(min=0), limits)
         found = self._cell_index[self.grid.cell_numbers(indices)]
@@ -107,7 +111,8 @@ class UsedCells:
         x, y, z = fractions.unbind(dim=1)
         far, near = 1.0 - z, z
         planes = [(1 - x) * (1 - y), (1 - x) * y, x * (1 - y), x * y]
-        return self._rows_of_cell[cells], torch.stack([part for plane in planes for part in (plane * far, plane * near)], dim=1)
+        return self._rows_of_cell[cells], torch.stack([part for plane in planes
+                                                       for part in (plane * far, plane * near)], dim=1)
 
     def variation_gradient(self, values: Tensor) -> Tensor:
         """Return the gradient of half the sum of squared differences between neighbouring corners, (A, C)."""
@@ -127,7 +132,8 @@ class UsedCells:
             ends.append(torch.stack([one[other != UNUSED], other[other != UNUSED].long()]))
         one, other = torch.cat(ends, dim=1).cpu().numpy()
         weight = np.ones(len(one), np.float32)
-        adjacency = coo_array((np.r_[weight, weight], (np.r_[one, other], np.r_[other, one])), shape=(count, count)).tocsr()
+        adjacency = coo_array((np.r_[weight, weight], (np.r_[one, other], np.r_[other, one])),
+                              shape=(count, count)).tocsr()
         degrees = np.asarray(adjacency.sum(axis=1)).ravel()
         diagonal = coo_array((degrees, (np.arange(count), np.arange(count))), shape=(count, count))
         laplacian = csr_array(diagonal - adjacency, dtype=np.float32)
@@ -138,7 +144,8 @@ class UsedCells:
 
 
 def _blocks(used: Tensor) -> Tensor:
-    """Return which blocks of cells, and which beside such, have a used cell; a ray that meets none of them sees nothing."""
+    """Return which blocks of cells, and which beside such, have a used cell; a ray that meets none of them sees
+    nothing."""
     pooled = torch.nn.functional.max_pool3d(used[None, None].float(), BLOCK, BLOCK, ceil_mode=True)
     return torch.nn.functional.max_pool3d(pooled, 3, 1, 1)[0, 0] > 0
 

@@ -1,4 +1,5 @@
-"""From densities and colours along rays to what is seen: the quadrature of volume rendering (Max 1995; NeRF, ECCV 2020, eq. 3)."""
+"""From densities and colours along rays to what is seen: the quadrature of volume rendering (Max 1995; NeRF, ECCV 2020,
+eq. 3)."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def packed_weights(optical_depths: Tensor, rays: Tensor, ray_count: int) -> Tens
     """
     if len(rays) == 0:
         return optical_depths
-    # One running sum over all rays, less what it was at the start of each: in doubles, as it grows over the whole batch.
+    # One running sum over all rays, less what it was at the start of each: in doubles, as it grows over the whole
+    # batch.
     before = torch.cumsum(optical_depths.double(), dim=0) - optical_depths
     starts = torch.searchsorted(rays, torch.arange(ray_count, device=rays.device)).clamp_(max=len(rays) - 1)
     return torch.exp(before[starts][rays] - before).float() * (1.0 - torch.exp(-optical_depths))

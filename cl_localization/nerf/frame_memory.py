@@ -21,7 +21,8 @@ from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
 
 FRAMES_A_DRAW, PIXELS_A_DRAW = (16, 64), 1 << 18
-"""Frames from which rays are drawn: the more the better, and within these bounds as many as have about so many pixels to decompress."""
+"""Frames from which rays are drawn: the more the better, and within these bounds as many as have about so many pixels
+to decompress."""
 
 DEPTH_STEP_M = 0.001
 LARGEST_DEPTH_STEP = 65534
@@ -34,7 +35,8 @@ class FrameMemory:
         buffer: images and depth as bytes, poses and intrinsics as arrays; the trait loss is the image's mean.
     """
 
-    def __init__(self, config: OnlineConfig, near: float, far: float, seed: int = 0, policy: AdmissionPolicy = Reservoir()) -> None:
+    def __init__(self, config: OnlineConfig, near: float, far: float, seed: int = 0,
+                 policy: AdmissionPolicy = Reservoir()) -> None:
         self.config, self.near, self.far = config, near, far
         self.buffer = ReplayBuffer(policy, capacity_bytes=config.memory_bytes, seed=seed)
         self.sampling = sampling_of(config.sample_mode, config.exploration_ratio, 0.0)
@@ -98,13 +100,17 @@ def _encoded(suffix: str, pixels: np.ndarray, options: list[int]) -> bytes:
 
 def _intrinsics(camera: Camera) -> np.ndarray:
     if camera.distortion_model != "none":
-        raise DataError("camera of a frame for replay", "must be without distortion", camera.distortion_model, "rectify the images")
+        raise DataError("camera of a frame for replay", "must be without distortion", camera.distortion_model,
+                        "rectify the images")
     return np.array([camera.width_px, camera.height_px, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px])
 
 
 def _view(columns: dict[str, np.ndarray], number: int) -> View:
     width, height, *rest = columns["intrinsics"][number]
-    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(columns["image"][number], np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(columns["image"][number], np.uint8), cv2.IMREAD_COLOR),
+                         cv2.COLOR_BGR2RGB)
     packed = columns["depth"][number]
-    depth = cv2.imdecode(np.frombuffer(packed, np.uint8), cv2.IMREAD_UNCHANGED) * np.float32(DEPTH_STEP_M) if packed else None
-    return View("replayed", Camera(int(width), int(height), *(float(value) for value in rest)), columns["pose"][number], image, depth)
+    depth = cv2.imdecode(np.frombuffer(packed, np.uint8),
+                         cv2.IMREAD_UNCHANGED) * np.float32(DEPTH_STEP_M) if packed else None
+    return View("replayed", Camera(int(width), int(height), *(float(value) for value in rest)), columns["pose"][number],
+                image, depth)

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cl_localization.nerf.anchor import Anchor, learned_values
+from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.compositing import Rendered
 from cl_localization.nerf.options import LearningConfig, NerfConfig
 from cl_localization.nerf.rays import RayBundle, SeenRays
@@ -49,6 +49,11 @@ class Field(Protocol):
     def after_backward(self, step: int, rays: int) -> None:
         """Add to the gradient."""
         ...
+
+
+def learned_values(field: Field) -> list[Tensor]:
+    """Return the tensors that a field's optimizer changes."""
+    return [values for group in field.optimizer.param_groups for values in group["params"]]
 
 
 @dataclass(eq=False)
@@ -93,7 +98,8 @@ class Learner:
         self.steps = self.skipped = 0
 
     def step(self, batches: list[Batch], constraint: Batch | None = None) -> Learned:
-        """Make a step that lowers the loss of `batches`; see A-GEM (ICLR 2019) for the constraint: its loss must not rise.
+        """Make a step that lowers the loss of `batches`; see A-GEM (ICLR 2019) for the constraint: its loss must not
+        rise.
 
         A step whose loss or gradient is not finite changes nothing and is counted.
         """
@@ -154,7 +160,8 @@ class Learner:
 
 
 def render_rays(field: Field, rays: RayBundle, chunk: int) -> Rendered:
-    """Return what rays see by the finest level of a field, `chunk` of them at once, without anything random, on the CPU."""
+    """Return what rays see by the finest level of a field, `chunk` of them at once, without anything random, on the
+    CPU."""
     parts = []
     with torch.no_grad():
         for begin in range(0, len(rays), chunk):

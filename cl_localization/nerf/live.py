@@ -1,7 +1,8 @@
-"""A radiance field that lives beside a map: it takes keyframes one by one, learns for as long as it may, and shows what it believes.
+"""A radiance field that lives beside a map: it takes keyframes one by one, learns for as long as it may, and shows what
+it believes.
 
-Nothing need be known beforehand: neither how many images come nor how large the world is. Memory is bounded: what was seen is kept as
-compressed images in a replay memory, and the field's cells get larger when there are too many.
+Nothing need be known beforehand: neither how many images come nor how large the world is. Memory is bounded: what was
+seen is kept as compressed images in a replay memory, and the field's cells get larger when there are too many.
 
     field = LiveField(LiveNerfConfig())
     novelty_db = field.add(keyframe)          # how well it was known before
@@ -93,8 +94,8 @@ class LiveField:
         memory: the keyframes that are replayed.
         keyframes: taken so far.
         before_db: PSNR of the newest keyframe before it was learned (its novelty: low is new), NaN before the first.
-        after_db: PSNR of the newest keyframe of which it is known, measured `settle_steps` steps after it was taken, or when the next was
-            taken if that was earlier; NaN before.
+        after_db: PSNR of the newest keyframe of which it is known, measured `settle_steps` steps after it was taken, or
+            when the next was taken if that was earlier; NaN before.
         measured: whether keyframes have depth.
         restarts: how often it began anew because cells would have become too large.
     """
@@ -136,22 +137,25 @@ class LiveField:
         return reduced(frame, self.config.width_px, self.config.max_depth_m)
 
     def in_view(self, frame: Frame, points_m: np.ndarray) -> np.ndarray:
-        """Return the points (N, 3) of the world that a reduced frame sees, none where they are too few to tell how far; from any thread."""
+        """Return the points (N, 3) of the world that a reduced frame sees, none where they are too few to tell how far;
+        from any thread."""
         return seen_points(_view_of(frame), self.config.max_depth_m, points_m)
 
     def psnr_db(self, frame: Frame) -> float:
-        """Return how well the field knows a frame [dB], by a part of its rays: low is new. Raises DataError for one without a pose."""
+        """Return how well the field knows a frame [dB], by a part of its rays: low is new. Raises DataError for one
+        without a pose."""
         return self._psnr_of(self._sparse(_view_of(self.reduced(frame))))
 
     def add(self, frame: Frame, points_m: np.ndarray | None = None) -> float:
         """Take a keyframe and return its PSNR before it is learned [dB]: low is new. NaN when it is left out.
 
-        It is left out when nothing tells how far it sees: none had depth so far, and too few known points are in view. Once keyframes
-        have depth, one without teaches only what lies where surfaces were measured.
+        It is left out when nothing tells how far it sees: none had depth so far, and too few known points are in view.
+        Once keyframes have depth, one without teaches only what lies where surfaces were measured.
 
         Args:
             frame: with a pose, and with depth if there is any.
-            points_m: (N, 3) known points of the world, such as the map's codes; they bound what a frame without depth sees.
+            points_m: (N, 3) known points of the world, such as the map's codes; they bound what a frame without depth
+                sees.
 
         Raises:
             DataError, GeometryError: no pose or one that is none, or a memory too small for one keyframe.
@@ -168,7 +172,11 @@ class LiveField:
         if view.depth is not None or not self.measured:
             self._make_room(view, bounds)
         self.memory.offer([view], [10 ** (-before_db / 10)])
-        self._newest, self._sparse_newest, self._settled_at = self._rays(view), sparse, self.steps + self.config.settle_steps
+        self._newest, self._sparse_newest, self._settled_at = (
+            self._rays(view),
+            sparse,
+            self.steps + self.config.settle_steps,
+        )
         self.keyframes, self.before_db = self.keyframes + 1, before_db
         return before_db
 
@@ -254,7 +262,8 @@ class LiveField:
                 return
             self.begin_at(view.world_T_cam[:3, 3], self.config.cell_size_m)
             self.restarts += 1
-        raise DataError("option field_mb", f"must hold what one keyframe shows in cells of at most {self.config.max_cell_size_m:g} m",
+        raise DataError("option field_mb", f"must hold what one keyframe shows in cells of at most "
+                                           f"{self.config.max_cell_size_m:g} m",
                         f"{self.config.field_mb:g} MB", "raise it")
 
     def _step(self) -> float:
@@ -265,7 +274,8 @@ class LiveField:
         drawn = [old]
         if self._newest is not None:
             drawn.append(self._newest.rows(torch.randint(len(self._newest), (new_count,), generator=self._generator)))
-        found = self._learner.step([Batch(self.field.tightened(up_to_surfaces(rays, HIDDEN_MARGIN_M))) for rays in drawn])
+        found = self._learner.step([Batch(self.field.tightened(up_to_surfaces(rays, HIDDEN_MARGIN_M)))
+                                    for rays in drawn])
         if not found.skipped:
             self.memory.learned(slots, found.losses[0])
         return found.mean

@@ -1,4 +1,5 @@
-"""Live fields on disk: what is known and what is replayed in one file, whole or not at all; learning goes on from it."""
+"""Live fields on disk: what is known and what is replayed in one file, whole or not at all; learning goes on from
+it."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ import torch
 from torch import Tensor
 
 from cl_localization.config import LiveNerfConfig
+from cl_localization.data.network_file import NetworkFile
 from cl_localization.errors import DataError, LocalizationError
 from cl_localization.nerf.cells import Grid, UsedCells
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_views import BYTES_PER_MB
 from cl_localization.nerf.live_voxels import GRID_BYTES
-from cl_localization.training.network_file import NetworkFile
 
 FILE = NetworkFile("cl_localization_live_nerf", "radiance field", DataError, "one is saved when the mapper ends")
 REPLAY, USED, DENSITY, COLOUR = "replay", "used", "density", "colour"
@@ -34,7 +35,8 @@ def save_live(live: LiveField, path: Path, owner: str) -> None:
         DataError: it cannot be written, or there is nothing to write.
     """
     if live.field is None:
-        raise DataError(f"radiance field {path}", "must have taken a keyframe to be saved", "none yet", "show it a keyframe")
+        raise DataError(f"radiance field {path}", "must have taken a keyframe to be saved", "none yet",
+                        "show it a keyframe")
     grid = live.field.cells.grid
     with TemporaryDirectory() as folder:
         live.memory.save(Path(folder) / REPLAY)
@@ -42,7 +44,8 @@ def save_live(live: LiveField, path: Path, owner: str) -> None:
     tensors = {DENSITY: live.field.density, COLOUR: live.field.colour, REPLAY: replay,
                USED: torch.from_numpy(np.packbits(live.field.cells.used.numpy().reshape(-1)))}
     FILE.write(path, tensors, {"owner": owner, "low": grid.low, "edge": grid.edge, "corners": grid.corners,
-                               "keyframes": live.keyframes, "steps": live.steps, "skipped": live.skipped, "measured": live.measured})
+                               "keyframes": live.keyframes, "steps": live.steps, "skipped": live.skipped,
+                               "measured": live.measured})
 
 
 def load_live(path: Path, config: LiveNerfConfig) -> tuple[LiveField, str]:
@@ -59,7 +62,8 @@ def load_live(path: Path, config: LiveNerfConfig) -> tuple[LiveField, str]:
         _put(live, tensors, metadata)
         return live, str(metadata["owner"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError, LocalizationError) as error:
-        raise DataError(f"radiance field {path}", "must have parts that fit together and the memory", " ".join(str(error).split())[:300],
+        raise DataError(f"radiance field {path}", "must have parts that fit together and the memory",
+                        " ".join(str(error).split())[:300],
                         "remove it; it is learned anew") from error
 
 
@@ -77,7 +81,8 @@ def _put(live: LiveField, tensors: dict[str, Tensor], metadata: dict[str, Any]) 
     density, colour = tensors[DENSITY], tensors[COLOUR]
     live.begin_at(np.array(low), edge)
     if density.shape != (len(cells.corner_numbers), 1) or colour.shape != (len(density), live.field.colour.shape[1]):
-        raise ValueError(f"{tuple(density.shape)} densities and {tuple(colour.shape)} colours for {len(cells.corner_numbers)} corners")
+        raise ValueError(f"{tuple(density.shape)} densities and {tuple(colour.shape)} colours for "
+                         f"{len(cells.corner_numbers)} corners")
     live.field.adopt(cells, density, colour)
     with TemporaryDirectory() as folder:
         tensors[REPLAY].numpy().tofile(Path(folder) / REPLAY)

@@ -49,7 +49,8 @@ def size_px(camera: Camera, width_px: int) -> tuple[int, int]:
 
 
 def seen_points(view: View, max_depth_m: float, points_m: np.ndarray | None) -> np.ndarray:
-    """Return points (N, 3) that bound what a view sees: measured ones, else known ones in its image; none where too few are known."""
+    """Return points (N, 3) that bound what a view sees: measured ones, else known ones in its image; none where too few
+    are known."""
     if view.depth is not None:
         return surface_of(view, NEAR_M, max_depth_m)[0].astype(float)
     points = np.zeros((0, 3)) if points_m is None else np.asarray(points_m, float).reshape(-1, 3)
@@ -68,7 +69,8 @@ def seen_cells(grid: Grid, view: View, points: np.ndarray) -> Tensor:
 
 
 def _in_view(view: View, points: np.ndarray, max_depth_m: float) -> np.ndarray:
-    """Return which points (N, 3) of the world are in front of a view's camera, nearer than the bound, and in its image."""
+    """Return which points (N, 3) of the world are in front of a view's camera, nearer than the bound, and in its
+    image."""
     cam_T_world = se3.inverse(view.world_T_cam)
     points_cam = points @ cam_T_world[:3, :3].T + cam_T_world[:3, 3]
     seen = (points_cam[:, 2] > NEAR_M) & (points_cam[:, 2] < max_depth_m)

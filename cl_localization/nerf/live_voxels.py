@@ -1,4 +1,5 @@
-"""A field of voxels whose box nobody has to know beforehand: it grows with what is seen, and its cells with it when memory is short."""
+"""A field of voxels whose box nobody has to know beforehand: it grows with what is seen, and its cells with it when
+memory is short."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ COPIES = 4
 """What is kept of every value: itself, its gradient, and two means of that."""
 
 CORNER_BYTES, CELL_BYTES, GRID_BYTES = 80, 32, 10
-"""What a stored corner takes besides its values (its neighbours), what a used cell takes, and a cell of the box, used or not."""
+"""What a stored corner takes besides its values (its neighbours), what a used cell takes, and a cell of the box, used
+or not."""
 
 BYTES_PER_NUMBER = 4
 
@@ -30,7 +32,8 @@ class GrowingVoxels(VoxelField):
         max_bytes: bound of what it takes.
     """
 
-    def __init__(self, config: VoxelConfig, centre: np.ndarray, edge: float, background: float, far: float, max_bytes: int) -> None:
+    def __init__(self, config: VoxelConfig, centre: np.ndarray, edge: float, background: float, far: float,
+                 max_bytes: int) -> None:
         """Begin with a small box of cells of length `edge` around a centre (3,), none of them in use."""
         half = GROWTH_CELLS * edge
         super().__init__(config, centre - half, centre + half, background, far, empty=True)
@@ -48,7 +51,8 @@ class GrowingVoxels(VoxelField):
         return self._bytes_of(len(self.density), int(self.cells.used.sum()), self.cells.used.numel())
 
     def before_step(self, step: int, total: int = 0, epoch: float = 0.0) -> bool:
-        """Set the learning rates, which never end to fall and rise; skip empty cells when it is time, and say whether cells changed."""
+        """Set the learning rates, which never end to fall and rise; skip empty cells when it is time, and say whether
+        cells changed."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * self.rate
         if step and step % self.config.prune_every == 0:
@@ -71,7 +75,8 @@ class GrowingVoxels(VoxelField):
         if before.any() or after.any():
             bounds = [side for axis in (2, 1, 0) for side in (int(before[axis]), int(after[axis]))]
             used = nn.functional.pad(self.cells.used, bounds)
-            # Corners are stored in an order that does not change when cells are added around them: the values stay as they are.
+            # Corners are stored in an order that does not change when cells are added around them: the values stay as
+            # they are.
             low = tuple(float(value) for value in np.array(grid.low) - before * grid.edge)
             self._on(Grid(low, grid.edge, tuple(int(number) for number in corners)), used)
 
@@ -81,7 +86,8 @@ class GrowingVoxels(VoxelField):
             self.coarsen()
 
     def coarsen(self) -> None:
-        """Go on with cells twice as large: a corner becomes as opaque as the most opaque beside it, of their mean colour."""
+        """Go on with cells twice as large: a corner becomes as opaque as the most opaque beside it, of their mean
+        colour."""
         old = self.cells
         cells = tuple(-(-number // 2) for number in old.grid.cells)
         grid = Grid(old.grid.low, 2 * old.grid.edge, tuple(number + 1 for number in cells))
@@ -89,7 +95,8 @@ class GrowingVoxels(VoxelField):
         density, colour = self.density.detach(), self.colour.detach()
         weights = self._opacities(density, old.grid.edge)[:, None] + LEAST_WEIGHT
         _, y, z = old.grid.corners
-        indices = torch.stack([old.corner_numbers // (y * z), old.corner_numbers // z % y, old.corner_numbers % z], dim=1)
+        indices = torch.stack([old.corner_numbers // (y * z), old.corner_numbers // z % y, old.corner_numbers % z],
+                              dim=1)
         strides = torch.tensor(grid.corner_strides(), device=self.device)
         count = int(np.prod(grid.corners))
         highest, total = density.new_full((count, 1), -torch.inf), density.new_zeros(count, 1)
@@ -115,7 +122,8 @@ class GrowingVoxels(VoxelField):
         self.put(self.cells, density, colour)
 
     def _on(self, grid: Grid, used: Tensor | None = None) -> None:
-        self.cells = UsedCells(grid, torch.zeros(grid.cells, dtype=torch.bool, device=self.device) if used is None else used)
+        self.cells = UsedCells(grid, torch.zeros(grid.cells, dtype=torch.bool, device=self.device) if used is None
+                               else used)
         self.low = np.array(grid.low)
         self.high = self.low + grid.edge * np.array(grid.cells)
         self.finest_edge = grid.edge

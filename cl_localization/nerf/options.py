@@ -15,7 +15,8 @@ class RenderConfig(Config):
     """How rays are sampled; as in the original for `mlp`, while `voxel` samples by its grid and uses `chunk` alone."""
 
     samples: int = option(64, "Samples along a ray of the coarse network.", 2, 4096)
-    importance_samples: int = option(128, "Further samples of the fine network where the coarse one found something; 0: one network.",
+    importance_samples: int = option(128, "Further samples of the fine network where the coarse one found something; "
+                                          "0: one network.",
                                      0, 4096)
     in_disparity: bool = option(False, "Space samples evenly in 1/depth instead of depth.")
     perturb: float = option(1.0, "Random shift of the samples in training, in sample distances; 0: none.", 0, 1)
@@ -28,7 +29,8 @@ class VoxelConfig(Config):
     """The field of voxels: densities and spherical harmonics at the corners of cells, only where there is something."""
 
     voxels: int = option(262144, "Corners of the finest grid over the box.", 512, 2**27)
-    upsample_at: str = option("0.05,0.12,0.25", "Shares of the training after which the grid gets finer; empty: finest from the start; "
+    upsample_at: str = option("0.05,0.12,0.25",
+                              "Shares of the training after which the grid gets finer; empty: finest from the start; "
                               "0.02,0.04,0.06 for streams.")
     growth: float = option(1.3, "How many times finer along each edge a grid is than the one before.", 1.01, 4)
     step: float = option(0.5, "Distance of samples along a ray, in voxels.", 0.05, 4)
@@ -57,10 +59,12 @@ class LearningConfig(Config):
     """How a field learns. 0 or auto: what suits the field."""
 
     batch_size: int = option(0, "New rays in a step; 0: 1024 for mlp, 4096 for voxel.", 0, 10**6)
-    num_epochs: int = option(0, "Passes over the rays, those of the checkpoint counted; 0: on top of those, 16 for mlp and "
+    num_epochs: int = option(0, "Passes over the rays, those of the checkpoint counted; 0: on top of those, 16 for mlp "
+                                "and "
                              "10 for voxel.", 0, 10**6)
     max_steps: int = option(0, "Steps after which training ends even so; 0: no bound.", 0, 10**8)
-    optimizer: str = option("adam", "Optimizer of mlp; voxel always uses adam.", choices=("adam", "sgd", "radam", "ranger"))
+    optimizer: str = option("adam", "Optimizer of mlp; voxel always uses adam.",
+                            choices=("adam", "sgd", "radam", "ranger"))
     learning_rate: float = option(0.0005, "Learning rate of mlp.", 1e-9, 10)
     momentum: float = option(0.9, "Momentum of sgd.", 0, 1)
     weight_decay: float = option(0.0, "Weight decay of mlp.", 0, 1)
@@ -78,23 +82,31 @@ class LearningConfig(Config):
 class ReplayConfig(Config):
     """What is done against forgetting in tasks: distillation, replay of rays; with neither of them nothing is."""
 
-    distillation: bool = option(False, "Also match what the field rendered before this task, seen from the cameras of those before it.")
-    distillation_weight: float = option(0.0, "Weight of also matching it on every new ray, right or wrong; the original did, with 1.",
+    distillation: bool = option(False, "Also match what the field rendered before this task, seen from the cameras of "
+                                       "those before it.")
+    distillation_weight: float = option(0.0, "Weight of also matching it on every new ray, right or wrong; the "
+                                             "original did, with 1.",
                                         0, 1000)
     use_replay: bool = option(False, "Replay rays of the tasks before.")
     replay_weight: float = option(1.0, "Weight of the replayed rays.", 0, 1000)
     buffer_size: int = option(20480, "Rays kept of the tasks before.", 1, 10**9)
-    fill_mode: str = option("random", "Which rays are kept: random, every n-th, or those of largest or lowest loss.", choices=FILL_MODES)
-    sample_mode: str = option("random", "Which of them are replayed: evenly, by their loss, or always those of largest loss.",
+    fill_mode: str = option("random", "Which rays are kept: random, every n-th, or those of largest or lowest loss.",
+                            choices=FILL_MODES)
+    sample_mode: str = option("random", "Which of them are replayed: evenly, by their loss, or always those of largest "
+                                        "loss.",
                               choices=SAMPLE_MODES)
-    soft_targets: bool = option(False, "Replay the colours that the field rendered before this task instead of those of the images.")
+    soft_targets: bool = option(False, "Replay the colours that the field rendered before this task instead of those "
+                                       "of the images.")
     exploration_ratio: float = option(0.0, "Share of the weighted draws that is drawn evenly from the rest.", 0, 1)
     dynamic_update: bool = option(False, "Keep the newest loss of replayed rays.")
     use_centre_weight: bool = option(False, "Prefer rays near the centre of their image.")
     centre_ratio: float = option(0.3, "Share of that preference against the loss.", 0, 1)
-    generated_share: float = option(0.8, "Share of the replayed rays that are seen from the cameras of the tasks before, in the colours "
-                                    "that the field itself rendered there before this task; 0: only rays that were kept.", 0, 1)
-    anchor: float = option(0.5, "How firmly values are held where the tasks before left them, the more the more their rays depend on "
+    generated_share: float = option(0.8, "Share of the replayed rays that are seen from the cameras of the tasks "
+                                         "before, in the colours "
+                                    "that the field itself rendered there before this task; 0: only rays that were "
+                                    "kept.", 0, 1)
+    anchor: float = option(0.5, "How firmly values are held where the tasks before left them, the more the more their "
+                                "rays depend on "
                            "them; 0: not at all.", 0, 1e6)
 
     @property
@@ -113,17 +125,21 @@ class OnlineConfig(Config):
     method: str = option("replay", "none; replay: new and old rays in one loss; agem: old rays only bend the gradient.",
                          choices=("none", "replay", "agem"))
     memory_bytes: int = option(4_000_000, "Bytes of compressed images that are kept for replay [B].", 1, 10**12)
-    image_format: str = option("png", "How images are compressed: png without loss, jpeg smaller.", choices=("png", "jpeg"))
+    image_format: str = option("png", "How images are compressed: png without loss, jpeg smaller.",
+                               choices=("png", "jpeg"))
     jpeg_quality: int = option(92, "Quality of jpeg.", 1, 100)
-    sample_mode: str = option("random", "Which rays of the kept images are replayed: evenly, or by the loss of their image.",
+    sample_mode: str = option("random", "Which rays of the kept images are replayed: evenly, or by the loss of their "
+                                        "image.",
                               choices=("random", "weighted_random"))
     exploration_ratio: float = option(0.2, "Share of the weighted draws that is drawn evenly.", 0, 1)
-    newest_share: float = option(0.15, "Share of the rays of a step that are of the present chunk; at the start, when it has a larger "
+    newest_share: float = option(0.15, "Share of the rays of a step that are of the present chunk; at the start, when "
+                                       "it has a larger "
                                  "share of all frames, that.", 0, 1)
 
 
 STREAM_VALUES = {"voxel.final_rate": 0.3, "voxel.upsample_at": "0.02,0.04,0.06"}
-"""What other values suit voxels that learn from a stream: late frames need rates, and early ones no coarse grid for long."""
+"""What other values suit voxels that learn from a stream: late frames need rates, and early ones no coarse grid for
+long."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +147,11 @@ class NerfConfig(Config):
     """Everything that a radiance field can be told."""
 
     field: str = option("voxel", "Field: voxel, quick without a GPU, or mlp, the original network.", choices=FIELDS)
-    background: str = option("auto", "Colour where rays hit nothing; auto: white where images have an alpha channel, else black.",
+    background: str = option("auto", "Colour where rays hit nothing; auto: white where images have an alpha channel, "
+                                     "else black.",
                              choices=("auto", "white", "black"))
-    near: float = option(2.0, "Nearest distance that is rendered, in units of the scene; with depth or a box only a bound.", 0, 1e6)
+    near: float = option(2.0, "Nearest distance that is rendered, in units of the scene; with depth or a box only a "
+                              "bound.", 0, 1e6)
     far: float = option(6.0, "Farthest distance.", 1e-6, 1e6)
     render: RenderConfig = section(RenderConfig)
     voxel: VoxelConfig = section(VoxelConfig)

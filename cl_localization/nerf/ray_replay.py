@@ -74,5 +74,6 @@ def sampling_of(mode: str, exploration_share: float, prior_share: float) -> Samp
     if mode == "weighted_random":
         return LossWeightedSampling(exploration_share, prior_share)
     if prior_share:
-        raise ConfigError("option use_centre_weight", "needs weighted sampling", mode, "set --buffer_sample_mode weighted_random")
+        raise ConfigError("option use_centre_weight", "needs weighted sampling", mode,
+                          "set --buffer_sample_mode weighted_random")
     return HighestLossSampling() if mode == "topk" else UniformSampling()

@@ -66,14 +66,16 @@ class SeenRays(RayBundle):
 
 def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, thing: str = "camera",
                 pixels: np.ndarray | slice = slice(None)) -> RayBundle:
-    """Return the rays through the centres of all pixels, row by row, or of those with the numbers `pixels` (N,) in that order.
+    """Return the rays through the centres of all pixels, row by row, or of those with the numbers `pixels` (N,) in that
+    order.
 
     Raises:
         DataError: the pose is missing, not finite or singular.
     """
     if world_T_cam is None or world_T_cam.shape != (4, 4) or not np.isfinite(world_T_cam).all() \
             or abs(np.linalg.det(world_T_cam[:3, :3])) < 1e-6:
-        raise DataError(f"pose of {thing}", "must be a finite 4x4 matrix that is not singular", world_T_cam, "leave the frame out")
+        raise DataError(f"pose of {thing}", "must be a finite 4x4 matrix that is not singular", world_T_cam,
+                        "leave the frame out")
     directions = (_pixel_directions(camera)[pixels] @ world_T_cam[:3, :3].T).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     count = len(directions)
@@ -82,9 +84,11 @@ def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float
                      torch.full((count,), float(far)))
 
 
-def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, image: np.ndarray, depth: np.ndarray | None = None,
+def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, image: np.ndarray,
+              depth: np.ndarray | None = None,
               thing: str = "camera", pixels: np.ndarray | slice = slice(None)) -> SeenRays:
-    """Return the rays of an image (H, W, 3) uint8 with its colours, and with depth (H, W) along the optical axis if it has any.
+    """Return the rays of an image (H, W, 3) uint8 with its colours, and with depth (H, W) along the optical axis if it
+    has any.
 
     Args:
         pixels: see `camera_rays`.
@@ -96,7 +100,8 @@ def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, 
         # Distance along the ray is depth along the axis over the cosine between the two.
         lengths = np.linalg.norm(_pixel_directions(camera)[pixels], axis=1).astype(np.float32)
         depths = torch.from_numpy(depth.reshape(-1)[pixels].astype(np.float32) * lengths)
-    return SeenRays(bundle.origins, bundle.directions, bundle.near, bundle.far, colours, depths, _centredness(camera)[pixels])
+    return SeenRays(bundle.origins, bundle.directions, bundle.near, bundle.far, colours, depths,
+                    _centredness(camera)[pixels])
 
 
 @lru_cache(maxsize=LENSES)
@@ -109,12 +114,14 @@ def _pixel_directions(camera: Camera) -> np.ndarray:
 
 @lru_cache(maxsize=LENSES)
 def _centredness(camera: Camera) -> Tensor:
-    y, x = torch.meshgrid(torch.linspace(-1, 1, camera.height_px), torch.linspace(-1, 1, camera.width_px), indexing="ij")
+    y, x = torch.meshgrid(torch.linspace(-1, 1, camera.height_px), torch.linspace(-1, 1, camera.width_px),
+                          indexing="ij")
     return torch.exp(-0.5 * (x * x + y * y)).reshape(-1)
 
 
 def up_to_surfaces(rays: SeenRays, margin: float) -> SeenRays:
-    """Return rays that are followed only to `margin` behind the surface, where depth is known: what is behind is not seen."""
+    """Return rays that are followed only to `margin` behind the surface, where depth is known: what is behind is not
+    seen."""
     known = rays.depths > UNKNOWN_DEPTH
     return replace(rays, far=torch.where(known, torch.minimum(rays.far, rays.depths + margin), rays.far))
 

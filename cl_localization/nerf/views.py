@@ -1,4 +1,5 @@
-"""What a field is trained and tested on: posed images, read at the size that is wanted, and the box that holds the scene."""
+"""What a field is trained and tested on: posed images, read at the size that is wanted, and the box that holds the
+scene."""
 
 from __future__ import annotations
 
@@ -106,7 +107,8 @@ def of_side(views: Iterable[View], side: str) -> list[View]:
     views = list(views)
     chosen = [view for view in views if side not in SIDES or view.side == side]
     if not chosen:
-        raise DataError(f"views from the {side}", "must be at least one", f"{len(views)} views", "choose another side or split")
+        raise DataError(f"views from the {side}", "must be at least one", f"{len(views)} views",
+                        "choose another side or split")
     return chosen
 
 
@@ -128,7 +130,8 @@ def surface_of(view: View, near: float, far: float) -> tuple[np.ndarray, np.ndar
 
 
 def box_of(views: list[View], near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box (low, high) that holds what views see: their depth where they have it, else all between the bounds.
+    """Return the box (low, high) that holds what views see: their depth where they have it, else all between the
+    bounds.
 
     Raises:
         DataError: there are no views.
@@ -146,7 +149,8 @@ def box_of(views: list[View], near: float, far: float) -> tuple[np.ndarray, np.n
             points += [(rays.origins[corners] + bound * rays.directions[corners]).numpy() for bound in (near, far)]
     joined = np.concatenate(points)
     if len(joined) == 0:
-        raise DataError("box of the scene", "needs depth between the bounds", f"near {near:g}, far {far:g}", "change --near and --far")
+        raise DataError("box of the scene", "needs depth between the bounds", f"near {near:g}, far {far:g}",
+                        "change --near and --far")
     share = DEPTH_QUANTILE if views[0].depth is not None else 0.0
     low, high = np.quantile(joined, (share, 1.0 - share), axis=0)
     margin = DEPTH_MARGIN * float((high - low).max()) if share else 0.0
@@ -158,4 +162,5 @@ def _check_alpha(sequence: ImageFileSequence) -> None:
         head = read_bytes(file.image_path, 1 << 28)[:PNG_COLOUR_TYPE_BYTE + 1]
         if not (head.startswith(PNG_SIGNATURE) and head[-1] in PNG_TYPES_WITH_ALPHA):
             raise DataError(f"image {file.image_path}", "must have an alpha channel, as those of synthetic scenes have",
-                            "an image without", "say what is around the object with --background white or --background black")
+                            "an image without", "say what is around the object with --background white or --background "
+                                                "black")

@@ -1,7 +1,8 @@
-"""The field of voxels: density and colour at the corners of the cells that are in use (after DVGO and Plenoxels, CVPR 2022).
+"""The field of voxels: density and colour at the corners of the cells that are in use (after DVGO and Plenoxels, CVPR
+2022).
 
-Empty cells are skipped and not stored. It starts coarse and gets finer. Colours are computed only for the few samples that matter, once
-their densities say which these are.
+Empty cells are skipped and not stored. It starts coarse and gets finer. Colours are computed only for the few samples
+that matter, once their densities say which these are.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class VoxelField(nn.Module):
         """Make a field that has learned nothing.
 
         Args:
-            empty: whether to start on the finest grid without any cell in use, for scenes whose surfaces are given by depth.
+            empty: whether to start on the finest grid without any cell in use, for scenes whose surfaces are given by
+                depth.
 
         Raises:
             DataError: a box without a volume.
@@ -81,7 +83,8 @@ class VoxelField(nn.Module):
 
     def on(self, device: torch.device) -> VoxelField:
         """Move the field to a device and return it; the optimizer begins anew."""
-        self.put(UsedCells(self.cells.grid, self.cells.used.to(device)), self.density.detach().to(device), self.colour.detach().to(device))
+        self.put(UsedCells(self.cells.grid, self.cells.used.to(device)), self.density.detach().to(device),
+                 self.colour.detach().to(device))
         return self
 
     def put(self, cells: UsedCells, density: Tensor, colour: Tensor) -> None:
@@ -99,8 +102,8 @@ class VoxelField(nn.Module):
         """Get ready for another task, on the finest grid: forget the state of the optimizer.
 
         Args:
-            reuse: whether to use all cells again: the task may need those that were found empty. Cells that nothing has looked into are
-                in use in any case.
+            reuse: whether to use all cells again: the task may need those that were found empty. Cells that nothing has
+                looked into are in use in any case.
         """
         while self.level < len(self.upsample_at):
             self.refine()
@@ -109,7 +112,8 @@ class VoxelField(nn.Module):
             self._use(torch.ones_like(self.cells.used), CLEARED_DENSITY)
 
     def render(self, rays: RayBundle, generator: torch.Generator | None = None) -> list[Rendered]:
-        """Return what rays see, as the one element of a list; a generator shifts the samples at random, for training."""
+        """Return what rays see, as the one element of a list; a generator shifts the samples at random, for
+        training."""
         ray, distances, positions, cells = self._samples(rays, generator)
         rows, weights = self.cells.corners_and_weights(positions, cells)
         raw = interpolate(self.density, rows, weights)[:, 0] + DENSITY_SHIFT
@@ -126,7 +130,8 @@ class VoxelField(nn.Module):
         return [Rendered(seen + self.background * clear[:, None], depths + self.far * clear, opacities)]
 
     def tightened(self, rays: RayBundle) -> RayBundle:
-        """Return rays followed only from the first to the last block of cells in use that they meet; far = near where there is none."""
+        """Return rays followed only from the first to the last block of cells in use that they meet; far = near where
+        there is none."""
         if len(rays) == 0:
             return rays
         low, high = self._box()
@@ -138,7 +143,9 @@ class VoxelField(nn.Module):
         # The blocks have those beside them added, so that between two samples nothing can be missed.
         numbers = torch.zeros(distances.shape, dtype=torch.int64, device=self.device)
         for axis, size in enumerate(self.cells.blocks.shape):
-            along = ((rays.origins[:, axis] - low[axis]) / block)[:, None] + distances * (rays.directions[:, axis] / block)[:, None]
+            along = ((rays.origins[:, axis] - low[axis]) / block)[:, None] + distances * (
+                rays.directions[:, axis] / block
+            )[:, None]
             numbers = numbers * size + along.to(torch.int64).clamp_(0, size - 1)
         meets = self.cells.blocks.reshape(-1)[numbers] & (far > near)[:, None]
         first = torch.where(meets, distances, torch.inf).amin(dim=1) - stride
@@ -164,7 +171,8 @@ class VoxelField(nn.Module):
         """Add the gradient of the total variation, relative to a loss that is the mean over `rays`."""
         if step % VARIATION_EVERY:
             return
-        for values, weight in ((self.density, self.config.density_variation), (self.colour, self.config.colour_variation)):
+        for values, weight in ((self.density, self.config.density_variation),
+                               (self.colour, self.config.colour_variation)):
             if weight and values.grad is not None:
                 values.grad.add_(self.cells.variation_gradient(values), alpha=VARIATION_EVERY * weight / rays)
 
@@ -197,7 +205,8 @@ class VoxelField(nn.Module):
         self._use(grown(occupied) & self.cells.used)
 
     def add_surface(self, points: Tensor, colours: Tensor) -> None:
-        """Use the cells around measured points (N, 3); corners that are new get their density and colour (N, 3) in [0, 1]."""
+        """Use the cells around measured points (N, 3); corners that are new get their density and colour (N, 3) in [0,
+        1]."""
         grid = self.cells.grid
         positions = (points - self._box()[0]) / grid.edge
         inside = ((positions >= 0) & (positions < torch.tensor(grid.cells, device=self.device))).all(dim=1)
@@ -244,7 +253,8 @@ class VoxelField(nn.Module):
         at = at[self.cells.corner_numbers]
         self.anchor = None if self.anchor is None else self.anchor.picked(at)
         states = [self.optimizer.state.get(values, {}) for values in (self.density, self.colour)]
-        self.density, self.colour = (nn.Parameter(_picked(values.detach(), at)) for values in (self.density, self.colour))
+        self.density, self.colour = (nn.Parameter(_picked(values.detach(), at))
+                                     for values in (self.density, self.colour))
         self.density.data[at < 0] = new_density
         self.optimizer = self._new_optimizer()
         for values, state in zip((self.density, self.colour), states):
@@ -253,7 +263,8 @@ class VoxelField(nn.Module):
 
     def _new_optimizer(self) -> torch.optim.Adam:
         groups = [{"params": [values], "lr": rate, "full_rate": rate}
-                  for values, rate in ((self.density, self.config.density_rate), (self.colour, self.config.colour_rate))]
+                  for values, rate in ((self.density, self.config.density_rate),
+                                       (self.colour, self.config.colour_rate))]
         return torch.optim.Adam(groups, betas=ADAM_BETAS, fused=True)
 
     def grid_of(self, level: int) -> Grid:

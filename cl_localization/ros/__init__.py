@@ -2,6 +2,6 @@
 
 import os
 
-# NumPy's BLAS wakes a thread for each core and has it spin while it waits: in a node, whose matrices are small, that burns half a core
-# and gains nothing. Read when NumPy is loaded, so it works only here, before that.
+# NumPy's BLAS wakes a thread for each core and has it spin while it waits: in a node, whose matrices are small, that
+# burns half a core and gains nothing. Read when NumPy is loaded, so it works only here, before that.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

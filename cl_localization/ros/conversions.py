@@ -69,7 +69,8 @@ def rgb_image(message: Image | CompressedImage, max_pixels: int = DEFAULT_MAX_PI
     """Return the (H, W, 3) uint8 RGB image of a raw or compressed message.
 
     Raises:
-        RosError: an encoding that is no colour or grey image, a size that does not fit the data, too many pixels, broken data.
+        RosError: an encoding that is no colour or grey image, a size that does not fit the data, too many pixels,
+            broken data.
     """
     if isinstance(message, CompressedImage):
         return _decompressed(message, max_pixels)
@@ -109,12 +110,13 @@ def camera(message: CameraInfo) -> Camera:
     """Return the camera of a CameraInfo, binning and region of interest applied: that of the images it comes with.
 
     Raises:
-        RosError: an uncalibrated camera (K of zeros), one whose focal length or principal point no lens has, a region of interest
-            outside the image.
+        RosError: an uncalibrated camera (K of zeros), one whose focal length or principal point no lens has, a region
+            of interest outside the image.
         GeometryError: numbers that are no camera, a distortion model that is unknown.
     """
     if not any(message.k):
-        raise RosError("camera_info", "must hold a calibration", "K of zeros", "calibrate the camera: ros2 run camera_calibration "
+        raise RosError("camera_info", "must hold a calibration", "K of zeros",
+                       "calibrate the camera: ros2 run camera_calibration "
                        "cameracalibrator, or give the driver its camera_info_url")
     matrix = np.array(message.k, float).reshape(3, 3)
     whole = Camera.from_opencv(message.width, message.height, matrix, message.distortion_model, tuple(message.d))
@@ -129,11 +131,13 @@ def _check_lens(view: Camera) -> None:
     size = max(view.width_px, view.height_px)
     low, high = (factor * size for factor in FOCAL_LENGTHS)
     if not low <= min(view.fx_px, view.fy_px) <= max(view.fx_px, view.fy_px) <= high:
-        raise RosError("camera_info K", f"must have focal lengths from {low:g} to {high:g} px", f"fx={view.fx_px} fy={view.fy_px}",
+        raise RosError("camera_info K", f"must have focal lengths from {low:g} to {high:g} px",
+                       f"fx={view.fx_px} fy={view.fy_px}",
                        "calibrate the camera")
     centre = view.cx_px / view.width_px, view.cy_px / view.height_px
     if not (PRINCIPAL_POINTS[0] <= min(centre) and max(centre) <= PRINCIPAL_POINTS[1]):
-        raise RosError("camera_info K", f"must have its principal point at {PRINCIPAL_POINTS[0]} to {PRINCIPAL_POINTS[1]} of the image",
+        raise RosError("camera_info K", f"must have its principal point at {PRINCIPAL_POINTS[0]} to "
+                                        f"{PRINCIPAL_POINTS[1]} of the image",
                        f"cx={view.cx_px} cy={view.cy_px}", "calibrate the camera")
 
 
@@ -143,7 +147,8 @@ def _cropped(view: Camera, roi: RegionOfInterest) -> Camera:
     if roi.x_offset + width > view.width_px or roi.y_offset + height > view.height_px:
         raise RosError("camera_info roi", f"must lie in the image of {view.width_px}x{view.height_px}",
                        f"{width}x{height} at {roi.x_offset}, {roi.y_offset}")
-    return replace(view, width_px=width, height_px=height, cx_px=view.cx_px - roi.x_offset, cy_px=view.cy_px - roi.y_offset)
+    return replace(view, width_px=width, height_px=height, cx_px=view.cx_px - roi.x_offset,
+                   cy_px=view.cy_px - roi.y_offset)
 
 
 def camera_info_message(view: Camera) -> CameraInfo:
@@ -260,7 +265,8 @@ def _compressed_size(data: memoryview) -> tuple[int, int]:
 def _jpeg_size(data: memoryview) -> tuple[int, int]:
     """Return width and height of a JPEG file; (0, 0) for one that is written otherwise than decoders read it.
 
-    Were it laxer or stricter than the decoder about what lies between the segments, another size could be decoded than was read.
+    Were it laxer or stricter than the decoder about what lies between the segments, another size could be decoded than
+    was read.
     """
     position = 2
     for _ in range(MAX_JPEG_SEGMENTS):

@@ -11,7 +11,7 @@ from cl_localization.geometry.se3 import to_quaternion
 from cl_localization.viz.top_view import up_axis
 
 if TYPE_CHECKING:
-    from cl_localization.scene_coordinates.map_code import MapCode
+    from cl_localization.map.map_code import MapCode
 
 FRUSTUM_FOV_RAD, FRUSTUM_ASPECT, FRUSTUM_SCALE_M = 0.9, 4 / 3, 0.08
 KEYFRAME_COLOR = (48, 99, 142)

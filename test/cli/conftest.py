@@ -108,7 +108,7 @@ def fake_core(monkeypatch) -> Iterator[SimpleNamespace]:
     contents = {
         "cl_localization.mapper": {"Mapper": make_mapper},
         "cl_localization.localizer": {"Localizer": FakeLocalizer},
-        "cl_localization.scene_coordinates.map_file": {
+        "cl_localization.map.map_file": {
             "save_map": save_fake_map,
             "load_map": load_fake_map,
             "read_map_info": lambda path: {"format_version": 1, "extra": json.loads(Path(path).read_text())["extra"]},
@@ -118,9 +118,9 @@ def fake_core(monkeypatch) -> Iterator[SimpleNamespace]:
         module = ModuleType(name)
         vars(module).update(values)
         monkeypatch.setitem(sys.modules, name, module)
-    sys.modules.pop("cl_localization.cli.bench_runs", None)
+    sys.modules.pop("benchmarks.runs", None)
     yield SimpleNamespace(mappers=mappers)
-    sys.modules.pop("cl_localization.cli.bench_runs", None)  # it has imported the fakes
+    sys.modules.pop("benchmarks.runs", None)  # it has imported the fakes
 
 
 @pytest.fixture(scope="session")

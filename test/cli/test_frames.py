@@ -3,10 +3,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from evaluation_fakes import FakeSequence
 
 from cl_localization.cli.frames import prefetched, require_poses, require_readable
 from cl_localization.errors import DataError
+from evaluation_fakes import FakeSequence
 
 
 def test_frames_come_in_order_and_one_is_read_ahead() -> None:

@@ -17,11 +17,13 @@ from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.continual.sampling import HighestLossSampling, LossWeightedSampling
 from cl_localization.errors import DataError
 
-KEEPING = [Reservoir(), ClassBalanced(), CoverageScore(), CoverageScore(evict_redundant=False), HighestLoss(), HighestLoss(lowest=True)]
+KEEPING = [Reservoir(), ClassBalanced(), CoverageScore(), CoverageScore(evict_redundant=False), HighestLoss(),
+           HighestLoss(lowest=True)]
 POLICIES = [*KEEPING, Strided(2)]
 
 
-def filled(policy, capacity: int = 10, count: int = 40, classes: int = 2, seed: int = 0, batch: int = 7, **bounds) -> ReplayBuffer:
+def filled(policy, capacity: int = 10, count: int = 40, classes: int = 2, seed: int = 0, batch: int = 7,
+           **bounds) -> ReplayBuffer:
     """A buffer that was offered numbers with random losses and regions, class after class."""
     rng = np.random.default_rng(seed + 100)
     buffer = ReplayBuffer(policy, capacity, seed=seed, **bounds)
@@ -35,7 +37,9 @@ def filled(policy, capacity: int = 10, count: int = 40, classes: int = 2, seed: 
 
 @pytest.mark.parametrize("policy", KEEPING, ids=repr)
 @given(capacity=st.integers(1, 30), count=st.integers(1, 40), batch=st.integers(1, 50), seed=st.integers(0, 1000))
-def test_a_buffer_holds_as_many_items_as_it_was_offered_up_to_its_capacity_and_none_twice(policy, capacity, count, batch, seed) -> None:
+def test_a_buffer_holds_as_many_items_as_it_was_offered_up_to_its_capacity_and_none_twice(
+    policy, capacity, count, batch, seed
+) -> None:
     buffer = filled(policy, capacity, count, 2, seed, batch)
     numbers = buffer.columns.rows(np.arange(len(buffer)))["number"]
     assert len(buffer) == min(capacity, 2 * count) and len(set(numbers.tolist())) == len(numbers)
@@ -68,7 +72,8 @@ def test_a_balanced_class_is_a_uniform_sample_of_its_items() -> None:
 
 
 def regions_seen(items: list[np.ndarray]) -> int:
-    """Return how many distinct regions some item sees: the coverage score of CL_HSCNet, not divided by the number of regions."""
+    """Return how many distinct regions some item sees: the coverage score of CL_HSCNet, not divided by the number of
+    regions."""
     return len(np.unique(np.concatenate(items))) if items else 0
 
 
@@ -76,7 +81,8 @@ def test_coverage_policies_cover_more_regions_than_a_reservoir_and_evicting_the_
     def mean_coverage(policy) -> float:
         return np.mean([regions_seen(list(filled(policy, 6, 50, 1, seed).traits.regions)) for seed in range(30)])
 
-    reservoir, random_eviction, redundant = map(mean_coverage, (Reservoir(), CoverageScore(evict_redundant=False), CoverageScore()))
+    reservoir, random_eviction, redundant = map(mean_coverage,
+                                                (Reservoir(), CoverageScore(evict_redundant=False), CoverageScore()))
     assert reservoir < random_eviction < redundant
 
 
@@ -126,14 +132,16 @@ def test_weighted_sampling_follows_losses_and_explores_the_rest() -> None:
     losses = np.r_[np.full(10, 5.0), np.full(90, 0.0)]
     slots = LossWeightedSampling(exploration_share=0.5).draw(losses, 20, np.random.default_rng(0))
     assert set(slots[:10]) == set(range(10)) and (slots[10:] >= 10).all() and len(set(slots.tolist())) == 20
-    counts = np.bincount(np.concatenate([LossWeightedSampling(0.0).draw(np.array([1.0, 3.0]), 1, np.random.default_rng(seed))
+    counts = np.bincount(np.concatenate([LossWeightedSampling(0.0).draw(np.array([1.0, 3.0]), 1,
+                                                                        np.random.default_rng(seed))
                                          for seed in range(2000)]), minlength=2)
     assert chisquare(counts, [500, 1500]).pvalue > 1e-3
 
 
 def test_a_prior_shifts_weighted_sampling_by_its_share() -> None:
     sampling = LossWeightedSampling(0.0, prior_share=0.5)
-    counts = np.bincount(np.concatenate([sampling.draw(np.array([1.0, 0.0]), 1, np.random.default_rng(seed), np.array([0.0, 1.0]))
+    counts = np.bincount(np.concatenate([sampling.draw(np.array([1.0, 0.0]), 1, np.random.default_rng(seed),
+                                                       np.array([0.0, 1.0]))
                                          for seed in range(2000)]), minlength=2)
     assert chisquare(counts).pvalue > 1e-3
 
@@ -148,7 +156,8 @@ def test_sampling_by_highest_loss_follows_refreshed_losses() -> None:
 @given(count=st.integers(1, 30), wanted=st.integers(0, 60))
 def test_uniform_sampling_does_not_repeat_while_there_are_enough(count, wanted) -> None:
     slots, _ = filled(Reservoir(), 30, count, 1).sample(wanted)
-    assert len(slots) == wanted and len(set(slots.tolist())) == (wanted if wanted <= count else len(set(slots.tolist())))
+    assert len(slots) == wanted and len(set(slots.tolist())) == (wanted if wanted <= count
+                                                                 else len(set(slots.tolist())))
     assert ((0 <= slots) & (slots < count)).all()
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from data.makers import CAMERA
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from cl_localization.data.bag_encoder import BagFrames, MessageEncoder
 from cl_localization.geometry.camera import Camera
+from data.makers import CAMERA
 
 STORE = get_typestore(Stores.ROS2_KILTED)
 IMAGE, COMPRESSED, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"

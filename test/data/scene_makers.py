@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from data.makers import make_image, write_7scenes, write_image
 
 from cl_localization.geometry.camera import Camera
+from data.makers import make_image, write_7scenes, write_image
 
 SMALL = Camera(64, 48, 60.0, 60.0, 32.5, 24.5)
 INFO = """m_colorWidth = 64
@@ -41,7 +41,8 @@ def write_seven(root: Path, scenes: tuple[str, ...], frames: int = 1) -> Path:
 
 
 def write_twelve(root: Path, scenes: tuple[str, ...], frames: int = 2) -> Path:
-    """Write scenes of 12-Scenes below root/12Scenes: the first sequence to test, the second, of which one pose is infinite, to learn."""
+    """Write scenes of 12-Scenes below root/12Scenes: the first sequence to test, the second, of which one pose is
+    infinite, to learn."""
     for scene in scenes:
         folder = root / "12Scenes" / scene
         for number in range(2 * frames):

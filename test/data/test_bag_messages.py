@@ -3,14 +3,14 @@
 import cv2
 import numpy as np
 import pytest
-from data.bag_makers import STORE, camera_info, compressed, header, image
-from data.makers import CAMERA, make_image
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cl_localization.data.bag_messages import camera_of, depth_of, header_stamp_ns, image_of, is_depth
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
+from data.bag_makers import STORE, camera_info, compressed, header, image
+from data.makers import CAMERA, make_image
 
 RGB = make_image(1)
 

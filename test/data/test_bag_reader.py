@@ -5,13 +5,13 @@ import threading
 
 import numpy as np
 import pytest
-from data.bag_makers import camera_info, image, odometry, pose_stamped, transforms, write_messages
-from data.makers import CAMERA, make_depth, make_image, make_pose
 
 from cl_localization.data import open_sequence
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import pose_error
+from data.bag_makers import camera_info, image, odometry, pose_stamped, transforms, write_messages
+from data.makers import CAMERA, make_depth, make_image, make_pose
 
 S = 10**9
 STAMPS = (1 * S, 2 * S, 3 * S)

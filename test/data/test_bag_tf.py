@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from data.makers import make_pose
 
 from cl_localization.data.bag_tf import TfTree
 from cl_localization.data.trajectory import interpolated
 from cl_localization.geometry.se3 import inverse
+from data.makers import make_pose
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import yaml
-from data.makers import MadeSequence, make_pose
 from rosbags.rosbag2 import Reader
 
 from cl_localization.data import open_sequence, select
@@ -11,6 +10,7 @@ from cl_localization.data.bag_encoder import BagFrames
 from cl_localization.data.bag_writer import write_bag
 from cl_localization.errors import DataError
 from cl_localization.geometry.se3 import pose_error
+from data.makers import MadeSequence, make_pose
 
 EPOCH_NS = 1_700_000_000_123_456_789
 TF_HASH = "RIHS01_e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"

@@ -6,8 +6,6 @@ import json
 import cv2
 import numpy as np
 import pytest
-from data.bag_makers import camera_info, image, transforms, write_messages
-from data.makers import CAMERA, make_depth, make_image, make_pose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +14,8 @@ from cl_localization.data.camera_yaml import read_camera_yaml, write_camera_yaml
 from cl_localization.data.images import decode_depth, decode_rgb
 from cl_localization.data.trajectory import read_trajectory
 from cl_localization.errors import LocalizationError
+from data.bag_makers import camera_info, image, transforms, write_messages
+from data.makers import CAMERA, make_depth, make_image, make_pose
 
 ENCODED = {suffix: cv2.imencode(suffix, make_image(1))[1].tobytes() for suffix in (".png", ".jpg", ".ppm")}
 DEPTH = cv2.imencode(".png", (make_depth(1) * 1000).astype(np.uint16))[1].tobytes()

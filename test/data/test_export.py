@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from data.makers import CAMERA, MadeSequence, make_depth
 
 from cl_localization.data import open_sequence, select
 from cl_localization.data.export import depth_to_mm, export_7scenes
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from data.makers import CAMERA, MadeSequence, make_depth
 
 
 def test_an_exported_sequence_is_read_back_as_it_was(tmp_path):

@@ -2,20 +2,23 @@
 
 import numpy as np
 import pytest
-from data.makers import CAMERA, make_image
 
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
+from data.makers import CAMERA, make_image
 
 
-@pytest.mark.parametrize("image", [np.zeros((24, 32), np.uint8), np.zeros((24, 32, 4), np.uint8), np.zeros((24, 32, 3))])
+@pytest.mark.parametrize("image", [np.zeros((24, 32), np.uint8), np.zeros((24, 32, 4), np.uint8),
+                                   np.zeros((24, 32, 3))])
 def test_an_image_that_is_not_rgb_of_eight_bits_is_refused(image):
     with pytest.raises(DataError, match=r"image one must be \(H, W, 3\) uint8 RGB"):
         Frame(0, image, CAMERA, name="one")
 
 
 def test_an_image_of_another_size_than_the_camera_is_refused():
-    with pytest.raises(DataError, match="image one must have the camera's size 32x24, found 32x23; give the calibration"):
+    with pytest.raises(
+        DataError, match="image one must have the camera's size 32x24, found 32x23; give the calibration"
+    ):
         Frame(0, make_image(0)[1:], CAMERA, name="one")
 
 

@@ -1,12 +1,12 @@
 """Folders of images with a calibration."""
 
 import pytest
-from data.makers import CAMERA, make_image, make_pose, write_image
 
 from cl_localization.data import open_sequence
 from cl_localization.data.camera_yaml import write_camera_yaml
 from cl_localization.data.trajectory import write_trajectory
 from cl_localization.errors import DataError
+from data.makers import CAMERA, make_image, make_pose, write_image
 
 S = 1_000_000_000
 

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from data.makers import make_depth, make_image, write_image
 
 from cl_localization.data import images
 from cl_localization.errors import DataError
+from data.makers import make_depth, make_image, write_image
 
 
 @pytest.mark.parametrize("suffix", [".png", ".ppm"])

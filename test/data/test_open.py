@@ -4,10 +4,10 @@ import sys
 import types
 
 import pytest
-from data.makers import MadeSequence, write_7scenes
 
 from cl_localization.data import open_sequence
 from cl_localization.errors import DataError
+from data.makers import MadeSequence, write_7scenes
 
 
 def test_what_is_not_there_is_named(tmp_path):
@@ -72,9 +72,9 @@ def test_a_selection_is_applied_and_the_name_is_the_whole_spec(tmp_path):
                                                        ("7", "sim", "sim:7?size=9x9")])
 def test_the_simulated_house_gets_its_own_options(monkeypatch, spec, format, asked):
     calls = []
-    house = types.ModuleType("cl_localization.data.simulation")
+    house = types.ModuleType("cl_localization.simulation")
     house.open_simulation = lambda text: calls.append(text) or MadeSequence(4)
-    monkeypatch.setitem(sys.modules, "cl_localization.data.simulation", house)
+    monkeypatch.setitem(sys.modules, "cl_localization.simulation", house)
     sequence = open_sequence(spec, format, size="9x9")
     assert calls == [asked]
     assert len(sequence) == (2 if "[" in spec else 4)

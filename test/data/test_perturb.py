@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from cl_localization.data.frame import Frame
 from cl_localization.data.perturb import (
-    KINDS, changed_gain, changed_gamma, motion_blurred, noisy, occluded, occluding_blocks, parse_perturbation, perturbed)
+    KINDS,
+    changed_gain,
+    changed_gamma,
+    motion_blurred,
+    noisy,
+    occluded,
+    occluding_blocks,
+    parse_perturbation,
+    perturbed,
+)
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
@@ -27,7 +36,8 @@ class ThreeFrames:
     def __getitem__(self, index: int) -> Frame:
         camera = Camera(WIDTH, HEIGHT, 70, 70, 40, 30)
         depth_m = np.full((HEIGHT, WIDTH), 2, np.float32)
-        return Frame(index % 3, random_image(index % 3), camera, depth_m, world_T_cam=self.pose(index), name=f"frame {index % 3}")
+        return Frame(index % 3, random_image(index % 3), camera, depth_m, world_T_cam=self.pose(index),
+                     name=f"frame {index % 3}")
 
     def __iter__(self):
         return (self[index] for index in range(3))
@@ -103,7 +113,9 @@ def test_a_perturbed_sequence_is_the_same_every_time_it_is_read() -> None:
     for index, frame in enumerate(sequence):
         assert (frame.image == again[index].image).all()
     assert (sequence[-1].image == sequence[2].image).all()
-    assert (perturbed(ThreeFrames(), ["noise=20"], seed=1)[0].image != perturbed(ThreeFrames(), ["noise=20"])[0].image).any()
+    assert (
+        perturbed(ThreeFrames(), ["noise=20"], seed=1)[0].image != perturbed(ThreeFrames(), ["noise=20"])[0].image
+    ).any()
 
 
 def test_a_perturbed_sequence_keeps_names_poses_and_stamps() -> None:

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from data.makers import MadeSequence
 
 from cl_localization.data import base_T_cam_of, frame_names, select, select_where
 from cl_localization.data import sequence as sequence_module
 from cl_localization.data.sequence import FORWARD_BASE_T_CAM, ImageFileSequence
 from cl_localization.errors import DataError
+from data.makers import MadeSequence
 
 
 def test_frames_are_had_by_index_from_both_ends_and_in_turn():

@@ -4,12 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
-from data.makers import make_pose, write_7scenes
 
 from cl_localization.data import open_sequence
 from cl_localization.data.seven_scenes import COLOUR_T_DEPTH
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.se3 import inverse
+from data.makers import make_pose, write_7scenes
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """How a sequence and a part of it are written in one word."""
 
 import pytest
-from data.makers import MadeSequence
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.spec import parse_spec, selected, sliced_indices
 from cl_localization.errors import DataError
+from data.makers import MadeSequence
 
 bounds = st.none() | st.integers(-20, 20)
 

@@ -2,14 +2,19 @@
 
 import numpy as np
 import pytest
-from data.makers import make_pose
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cl_localization.data.trajectory import (
-    interpolated, read_pose_lines, read_trajectory, trajectory_of, write_trajectory)
+    interpolated,
+    read_pose_lines,
+    read_trajectory,
+    trajectory_of,
+    write_trajectory,
+)
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.se3 import from_quaternion, pose_error, rotation_angle_deg
+from data.makers import make_pose
 
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
 quaternions = st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda quat: np.linalg.norm(quat) > 0.1)

@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from data.makers import make_image, make_pose, write_image
 
 from cl_localization.data import open_sequence
 from cl_localization.errors import DataError, GeometryError
+from data.makers import make_image, make_pose, write_image
 
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from data.makers import CAMERA, make_image, make_pose, write_image
 
 from cl_localization.data import open_sequence
 from cl_localization.data.camera_yaml import write_camera_yaml
@@ -10,6 +9,7 @@ from cl_localization.data.trajectory import interpolated, write_trajectory
 from cl_localization.data.tum import nearest_index
 from cl_localization.errors import DataError
 from cl_localization.geometry.se3 import pose_error
+from data.makers import CAMERA, make_image, make_pose, write_image
 
 MS = 1_000_000
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from data.makers import make_image, make_pose, write_image
 
 from cl_localization.data import open_sequence
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from data.makers import make_image, make_pose, write_image
 
 COLOUR = Camera(64, 48, 60.0, 60.0, 32.5, 24.5)
 INFO = """m_versionNumber = 4

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cl_localization.evaluation.calibration import POSITION, ROTATION, calibration, errors_and_covariances, inside_95_percent
+from cl_localization.evaluation.calibration import (
+    POSITION,
+    ROTATION,
+    calibration,
+    errors_and_covariances,
+    inside_95_percent,
+)
 from cl_localization.evaluation.records import FrameRecord, make_record
 from cl_localization.geometry.se3 import rotation_from_vector
 
@@ -44,7 +50,8 @@ def test_position_and_rotation_are_judged_alone_too() -> None:
 
 
 def test_only_accepted_poses_with_a_true_one_count() -> None:
-    errors, covariances = errors_and_covariances([record(SIGMAS), record(SIGMAS, accepted=False), record(SIGMAS, posed=False)])
+    errors, covariances = errors_and_covariances([record(SIGMAS), record(SIGMAS, accepted=False),
+                                                  record(SIGMAS, posed=False)])
     assert errors.shape == (1, 6) and covariances.shape == (1, 6, 6)
     np.testing.assert_allclose(errors[0], SIGMAS, atol=1e-9)
 

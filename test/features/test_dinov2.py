@@ -13,8 +13,7 @@ from safetensors.torch import save_file
 
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
-from cl_localization.features import make_encoder
-from cl_localization.features import dinov2
+from cl_localization.features import dinov2, make_encoder
 from cl_localization.features.dinov2 import MODELS, PATCH_PX, DinoV2Encoder, distinctiveness
 
 
@@ -60,7 +59,8 @@ def test_there_is_a_feature_a_patch(encoder, width_px, height_px):
 
 def test_keypoints_are_the_centres_of_patches(encoder):
     features = encoder.encode(image_of(70, 56))
-    assert sorted(map(tuple, features.keypoints_px.tolist())) == [(7.0 + 14 * x, 7.0 + 14 * y) for x in range(5) for y in range(4)]
+    assert sorted(map(tuple, features.keypoints_px.tolist())) == [(7.0 + 14 * x, 7.0 + 14 * y) for x in range(5)
+                                                                  for y in range(4)]
 
 
 def test_the_same_image_gives_the_same_features(encoder):
@@ -77,7 +77,8 @@ def test_features_know_where_they_are_in_the_image(encoder):
 
 
 def test_the_strongest_features_of_a_smaller_image_are_kept(weights):
-    few = DinoV2Encoder(EncoderConfig(name="dinov2", device="cpu", weights=str(weights), max_keypoints=50, max_image_side_px=140))
+    few = DinoV2Encoder(EncoderConfig(name="dinov2", device="cpu", weights=str(weights), max_keypoints=50,
+                                      max_image_side_px=140))
     features = few.encode(image_of(280, 280))
     assert len(features) == 50
     assert features.keypoints_px.max() > 140
@@ -98,7 +99,8 @@ def test_without_weights_and_hub_the_remedy_is_told(weights, monkeypatch):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr("timm.create_model", offline)
-    with pytest.raises(EncoderError, match="weights of vit_small.* must be reachable on the model hub or given as a file, "
+    with pytest.raises(EncoderError, match="weights of vit_small.* must be reachable on the model hub or given as a "
+                                           "file, "
                                            "found ConnectionError; set encoder.weights to a safetensors file"):
         DinoV2Encoder(EncoderConfig(name="dinov2", device="cpu"))
 

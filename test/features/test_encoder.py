@@ -9,7 +9,8 @@ from cl_localization.config import EncoderConfig
 from cl_localization.errors import ConfigError
 from cl_localization.features import Features
 
-FEATURES = Features(np.arange(10, dtype=np.float32).reshape(5, 2), np.eye(5, dtype=np.float32), np.arange(5, dtype=np.float32)[::-1])
+FEATURES = Features(np.arange(10, dtype=np.float32).reshape(5, 2), np.eye(5, dtype=np.float32),
+                    np.arange(5, dtype=np.float32)[::-1])
 
 
 @pytest.mark.parametrize("rows", [np.array([0, 2]), np.array([True, False, True, False, False])])

@@ -84,6 +84,9 @@ def test_an_image_that_cannot_be_encoded_is_an_error_for_all_who_asked_and_is_no
 
 
 def test_a_process_has_one_encoder_for_each_configuration() -> None:
-    first, other = shared_encoder(EncoderConfig(device="cpu")), shared_encoder(EncoderConfig(device="cpu", max_keypoints=100))
+    first, other = (
+        shared_encoder(EncoderConfig(device="cpu")),
+        shared_encoder(EncoderConfig(device="cpu", max_keypoints=100)),
+    )
     assert shared_encoder(EncoderConfig(device="cpu")) is first
     assert other is not first and first.name == other.name == "xfeat"

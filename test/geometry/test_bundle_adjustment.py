@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from core_makers import PointScene, look_at, motion
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl_localization.geometry import se3
 from cl_localization.geometry.bundle_adjustment import PosePrior, adjusted
 from cl_localization.geometry.triangulation import Observations, reprojection_errors
+from core_makers import PointScene, look_at, motion
 
 FOCAL_PX = 500.0
-VIEWS = np.array([look_at((x, y, 0.0), (0.0, 0.0, 4.0)) for x, y in [(-1.2, 0.1), (-0.5, -0.4), (0.1, 0.4), (0.6, -0.2), (1.2, 0.2)]])
+VIEWS = np.array([look_at((x, y, 0.0), (0.0, 0.0, 4.0)) for x,
+                  y in [(-1.2, 0.1), (-0.5, -0.4), (0.1, 0.4), (0.6, -0.2), (1.2, 0.2)]])
 CAM_T_WORLD = se3.inverse(VIEWS)
 POINTS_M = PointScene.room(60, seed=3).points_m
 
@@ -36,11 +37,13 @@ def disturbed(seed: int, position_m: float, rotation_deg: float) -> np.ndarray:
     random = np.random.default_rng(seed)
     poses = CAM_T_WORLD.copy()
     for index in range(2, len(poses)):
-        poses[index] = motion(np.deg2rad(random.normal(scale=rotation_deg, size=3)), random.normal(scale=position_m, size=3)) @ poses[index]
+        poses[index] = motion(np.deg2rad(random.normal(scale=rotation_deg, size=3)),
+                              random.normal(scale=position_m, size=3)) @ poses[index]
     return poses
 
 
-def prior(poses: np.ndarray, position_sigma_m: float = 0.05, rotation_sigma_deg: float = 1.0, fixed: int = 2) -> PosePrior:
+def prior(poses: np.ndarray, position_sigma_m: float = 0.05, rotation_sigma_deg: float = 1.0,
+          fixed: int = 2) -> PosePrior:
     return PosePrior(poses, position_sigma_m, np.deg2rad(rotation_sigma_deg), np.arange(len(poses)) < fixed)
 
 

@@ -43,7 +43,8 @@ def test_all_points_of_a_ray_appear_in_one_pixel(camera, keypoints_px, depth_m):
 @given(keypoints_px=pixels_640)
 def test_undistorted_keypoints_have_the_same_rays_in_the_pinhole_camera(camera, keypoints_px):
     pinhole = camera.pinhole()
-    np.testing.assert_allclose(pinhole.normalize(camera.undistort(keypoints_px)), camera.normalize(keypoints_px), atol=1e-12)
+    np.testing.assert_allclose(pinhole.normalize(camera.undistort(keypoints_px)), camera.normalize(keypoints_px),
+                               atol=1e-12)
     assert (pinhole.distortion_model, pinhole.distortion) == ("none", ())
     np.testing.assert_array_equal(pinhole.matrix, camera.matrix)
 
@@ -76,7 +77,8 @@ def test_opencv_puts_the_first_pixel_centre_half_a_pixel_lower():
 def test_pixels_agree_with_opencv_but_for_the_half():
     camera = BARREL
     points_cam = np.random.default_rng(0).uniform([-1, -1, 2], [1, 1, 5], (50, 3))
-    opencv_px = cv2.projectPoints(points_cam, np.zeros(3), np.zeros(3), camera.opencv_matrix, np.array(camera.distortion))[0][:, 0]
+    opencv_px = cv2.projectPoints(points_cam, np.zeros(3), np.zeros(3), camera.opencv_matrix,
+                                  np.array(camera.distortion))[0][:, 0]
     np.testing.assert_allclose(camera.project(points_cam), opencv_px + 0.5, atol=1e-9)
 
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_makers import motion, motions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl_localization.geometry import pnp, se3
 from cl_localization.geometry.camera import Camera
+from core_makers import motion, motions
 
 CAMERA = Camera(640, 480, 530.0, 520.0, 325.0, 237.0)
 THRESHOLD_PX = 8.0
 
 
-def matches(cam_T_world: np.ndarray, count: int = 200, noise_px: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def matches(
+    cam_T_world: np.ndarray, count: int = 200, noise_px: float = 0.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Return keypoints (N, 2) and points (N, 3) spread over the image, 1 to 6 m away."""
     random = np.random.default_rng(seed)
     keypoints_px = random.uniform([0, 0], [640, 480], (count, 2))
     depth_m = random.uniform(1, 6, count)[:, None]
     points_cam = np.column_stack([CAMERA.normalize(keypoints_px), np.ones(count)]) * depth_m
-    return keypoints_px + random.normal(scale=noise_px, size=(count, 2)), se3.transform(se3.inverse(cam_T_world), points_cam)
+    return keypoints_px + random.normal(scale=noise_px, size=(count, 2)), se3.transform(
+        se3.inverse(cam_T_world), points_cam
+    )
 
 
 def error_m_deg(cam_T_world: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -57,7 +61,8 @@ def test_fewer_than_four_matches_give_no_pose(count):
 @pytest.mark.parametrize("seed", range(5))
 def test_matches_by_chance_agree_with_few(seed):
     random = np.random.default_rng(seed)
-    result = pnp.robust_pose(CAMERA, random.uniform(0, 480, (300, 2)), random.uniform(-3, 3, (300, 3)), THRESHOLD_PX, 300, seed)
+    result = pnp.robust_pose(CAMERA, random.uniform(0, 480, (300, 2)), random.uniform(-3, 3, (300, 3)), THRESHOLD_PX,
+                             300, seed)
     assert result is None or result.inliers.sum() < 20
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_makers import coordinates, motion, motions
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from cl_localization.geometry import se3
 from cl_localization.geometry.robot_pose import PLANAR_VARIANCE, moved_covariance, planar, planar_covariance, robot_pose
+from core_makers import coordinates, motion, motions
 
 SIGMAS = np.array([0.02, 0.01, 0.03, 0.004, 0.01, 0.006])
 

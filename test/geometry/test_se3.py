@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_makers import coordinates, motion, motions
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cl_localization.errors import GeometryError
 from cl_localization.geometry import se3
+from core_makers import coordinates, motion, motions
 
 quaternions = st.lists(st.floats(-1, 1), min_size=4, max_size=4).map(np.array)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_makers import motion, motions
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cl_localization.config import SmoothingConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.smoothing import SmoothCorrection, between
+from core_makers import motion, motions
 
 CONFIG = SmoothingConfig(max_speed_m_s=0.5, max_turn_deg_s=30.0)
 
@@ -28,7 +28,9 @@ def test_the_first_correction_is_taken_at_once(map_T_base, odom_T_base):
 
 
 @given(motions(50), motions(500), motions(3), st.floats(0, 2))
-def test_the_robot_never_moves_faster_than_allowed_and_never_away_from_where_it_belongs(map_T_base, odom_T_base, change, seconds):
+def test_the_robot_never_moves_faster_than_allowed_and_never_away_from_where_it_belongs(
+    map_T_base, odom_T_base, change, seconds
+):
     smooth, wanted = smooth_at(map_T_base, odom_T_base), map_T_base @ change
     before = se3.pose_error(map_T_base, wanted)
     assume(before[1] < 179)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_makers import coordinates, look_at
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cl_localization.geometry import se3
-from cl_localization.geometry.triangulation import (Observations, epipolar_distances, parallax_deg, ray_midpoints,
-                                                    refined_points, reprojection_errors)
+from cl_localization.geometry.triangulation import (
+    Observations,
+    epipolar_distances,
+    parallax_deg,
+    ray_midpoints,
+    refined_points,
+    reprojection_errors,
+)
+from core_makers import coordinates, look_at
 
 FOCAL_PX = 500.0
 CENTRE = (0.0, 0.0, 5.0)
@@ -103,7 +109,8 @@ def test_exact_points_have_no_reprojection_error(points_m):
 
 
 def test_a_reprojection_error_is_in_pixels_and_infinite_behind_the_camera():
-    seen = Observations(np.array([0, 1]), np.array([[0.01, 0.0], [0.0, 0.0]]), np.tile(np.eye(4), (2, 1, 1)), np.full(2, FOCAL_PX))
+    seen = Observations(np.array([0, 1]), np.array([[0.01, 0.0], [0.0, 0.0]]), np.tile(np.eye(4), (2, 1, 1)),
+                        np.full(2, FOCAL_PX))
     errors_px = reprojection_errors(np.array([[0, 0, 2.0], [0, 0, -2.0]]), seen)
     assert errors_px.tolist() == [pytest.approx(5.0), np.inf]
 
@@ -153,5 +160,6 @@ def test_a_point_seen_once_stays_where_it_was_along_its_ray():
 def test_parallax_is_the_largest_angle_to_the_first_ray(points_m):
     found_deg = parallax_deg(points_m, observations(points_m, VIEWS))
     to_view = [view[:3, 3] - points_m for view in VIEWS]
-    cosine = [(to_view[0] * to).sum(axis=1) / np.linalg.norm(to_view[0], axis=1) / np.linalg.norm(to, axis=1) for to in to_view]
+    cosine = [(to_view[0] * to).sum(axis=1) / np.linalg.norm(to_view[0], axis=1) / np.linalg.norm(to, axis=1)
+              for to in to_view]
     np.testing.assert_allclose(found_deg, np.rad2deg(np.arccos(np.clip(cosine, -1, 1))).max(axis=0), atol=1e-6)

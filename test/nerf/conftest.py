@@ -1,28 +1,5 @@
-from __future__ import annotations
+"""The fixtures of tests of radiance fields."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from nerf_fixtures import one_thread, scene, views
 
-import pytest
-import torch
-from nerf_makers import write_scene
-
-from cl_localization.nerf.views import View, read_synthetic
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_scene(tmp_path_factory.mktemp("balls"))
-
-
-@pytest.fixture(scope="session")
-def views(scene: Path) -> list[View]:
-    return read_synthetic(scene, "train", (16, 16))
+__all__ = ["one_thread", "scene", "views"]

@@ -8,17 +8,19 @@ import torch
 
 from cl_localization.config import with_values
 from cl_localization.errors import DataError
-from cl_localization.nerf.anchor import Anchor, anchored, learned_values
-from cl_localization.nerf.earlier_tasks import EarlierTasks, begin_task
-from cl_localization.nerf.field_file import Checkpoint, load_checkpoint, save_checkpoint
-from cl_localization.nerf.learner import Batch, Learner, render_rays
-from cl_localization.nerf.making import best_device, make_field, moved
+from cl_localization.nerf.anchor import Anchor
+from cl_localization.nerf.learner import Batch, Learner, learned_values, render_rays
 from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.task import Progress, TaskTraining
 from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
+from cl_localization.research.nerf_cl.anchoring import anchored
+from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
+from cl_localization.research.nerf_cl.field_file import Checkpoint, load_checkpoint, save_checkpoint
+from cl_localization.research.nerf_cl.making import best_device, make_field, moved
+from cl_localization.research.nerf_cl.task import Progress, TaskTraining
 
-SMALL = {"voxel.voxels": 1500, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 3, "mlp.layers": 2,
+SMALL = {"voxel.voxels": 1500, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 3,
+         "mlp.layers": 2,
          "mlp.width": 8, "render.samples": 8, "render.importance_samples": 4}
 REPLAY = {"replay.use_replay": True, "replay.buffer_size": 100}
 
@@ -45,7 +47,8 @@ def test_importance_is_the_diagonal_of_the_gauss_newton_matrix(views: list[View]
     exact = sum(torch.autograd.grad(colour, field.colour, retain_graph=True)[0] ** 2 for colour in colours.reshape(-1))
     expected, field.density.grad = 2.0 * exact / (3 * len(rays)), None
     found = torch.stack([anchored(field, rays, 1.0, seed).importance[1] for seed in range(100)]).mean(dim=0)
-    assert torch.allclose(found.sum(), expected.sum(), rtol=0.05) and float((found - expected).norm() / expected.norm()) < 0.2
+    assert torch.allclose(found.sum(), expected.sum(), rtol=0.05) and float((found - expected).norm()
+                                                                            / expected.norm()) < 0.2
     assert not found[expected == 0].any()
     twice = anchored(field, rays, 2.0, 0)
     assert torch.allclose(twice.importance[0], 2.0 * anchored(field, rays, 1.0, 0).importance[0])
@@ -154,7 +157,8 @@ def test_a_task_that_goes_on_keeps_anchor_and_cells(views: list[View], tmp_path:
 def test_an_anchor_that_does_not_fit_its_field_is_refused(views: list[View], tmp_path: Path) -> None:
     config, path = config_of(), tmp_path / "c.safetensors"
     field = make_field(config, SYNTHETIC_BOX, 1.0)
-    field.anchor = Anchor([torch.zeros(2, 1) for _ in learned_values(field)], [torch.ones_like(values) for values in learned_values(field)])
+    field.anchor = Anchor([torch.zeros(2, 1) for _ in learned_values(field)],
+                          [torch.ones_like(values) for values in learned_values(field)])
     save_checkpoint(Checkpoint(field, config, 1.0, finished=False), path)
     with pytest.raises(DataError, match="values of the anchor do not fit the field"):
         load_checkpoint(path)

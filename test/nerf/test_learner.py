@@ -8,14 +8,14 @@ import torch
 
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError, DataError
-from cl_localization.nerf.earlier_tasks import EarlierTasks, begin_task
 from cl_localization.nerf.learner import Batch, Learner, render_rays
-from cl_localization.nerf.making import make_field
 from cl_localization.nerf.options import NerfConfig, ReplayConfig
 from cl_localization.nerf.ray_replay import RayReplay, sampling_of
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.task import Progress, TaskTraining
 from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
+from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
+from cl_localization.research.nerf_cl.making import make_field
+from cl_localization.research.nerf_cl.task import Progress, TaskTraining
 
 SMALL = {"voxel.voxels": 2000, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 4}
 
@@ -61,8 +61,10 @@ def test_depth_where_it_is_known_pulls_surfaces_there() -> None:
     learner = learner_of(config)
     count = 64
     spots = torch.rand(count, 2, generator=torch.Generator().manual_seed(0)) - 0.5
-    rays = SeenRays(torch.cat([spots, torch.full((count, 1), 4.0)], dim=1), torch.tensor([[0.0, 0, -1]]).expand(count, 3),
-                    torch.full((count,), 2.0), torch.full((count,), 6.0), torch.full((count, 3), 0.5), torch.full((count,), 4.0),
+    rays = SeenRays(torch.cat([spots, torch.full((count, 1), 4.0)], dim=1),
+                    torch.tensor([[0.0, 0, -1]]).expand(count, 3),
+                    torch.full((count,), 2.0), torch.full((count,), 6.0), torch.full((count, 3), 0.5),
+                    torch.full((count,), 4.0),
                     torch.ones(count))
     for step in range(80):
         learner.field.before_step(step, 80)
@@ -76,7 +78,8 @@ def test_depth_where_it_is_known_pulls_surfaces_there() -> None:
 def test_all_ways_to_fill_and_sample_give_rays_of_before(views: list[View], fill: str, sample: str) -> None:
     rays = rays_of(views[:2])
     losses = torch.arange(len(rays), dtype=torch.float32)
-    config = ReplayConfig(buffer_size=100, fill_mode=fill, sample_mode=sample, exploration_ratio=0.2, dynamic_update=True,
+    config = ReplayConfig(buffer_size=100, fill_mode=fill, sample_mode=sample, exploration_ratio=0.2,
+                          dynamic_update=True,
                           use_centre_weight=sample == "weighted_random")
     replay = RayReplay(config, rays, torch.zeros(len(rays), 3), losses, 0)
     assert len(replay.buffer) == 100
@@ -94,7 +97,8 @@ def test_all_ways_to_fill_and_sample_give_rays_of_before(views: list[View], fill
 
 def test_soft_targets_replace_the_colours_of_replayed_rays(views: list[View]) -> None:
     rays = rays_of(views[:1])
-    replay = RayReplay(ReplayConfig(buffer_size=50, soft_targets=True), rays, torch.full((len(rays), 3), 0.25), torch.zeros(len(rays)), 0)
+    replay = RayReplay(ReplayConfig(buffer_size=50, soft_targets=True), rays, torch.full((len(rays), 3), 0.25),
+                       torch.zeros(len(rays)), 0)
     assert set(replay.draw(10)[1].colours.reshape(-1).tolist()) == {0.25}
     before = replay.buffer.traits.losses.copy()
     replay.learned(np.arange(3), torch.ones(3))
@@ -139,6 +143,7 @@ def test_replay_needs_an_earlier_task_and_a_task_needs_rays(views: list[View]) -
         begin_task(field, config, rays, None)
     with pytest.raises(DataError, match="distillation needs cameras of an earlier task or a weight for new rays"):
         begin_task(field, config_of(**{"replay.distillation": True}), rays, None)
-    assert begin_task(field, config_of(**{"replay.distillation": True, "replay.distillation_weight": 1.0}), rays, None).soft is not None
+    assert begin_task(field, config_of(**{"replay.distillation": True, "replay.distillation_weight": 1.0}), rays,
+                      None).soft is not None
     with pytest.raises(DataError, match="task must have rays"):
         TaskTraining(field, config, rays.rows(slice(0, 0)), Progress())

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from live_makers import SMALL, learned, room_frames
-from nerf_makers import ROOM_HALF_SIZE, ball_camera
 
 from cl_localization.config import LiveNerfConfig
 from cl_localization.data import open_sequence
@@ -21,6 +19,9 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.nerf import learner
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.quality import psnr_db
+from live_makers import SMALL, learned, room_frames
+from nerf_makers import ROOM_HALF_SIZE, ball_camera
+
 
 def likeness_db(field: LiveField, frame: Frame) -> float:
     small = field.reduced(frame)
@@ -50,7 +51,8 @@ def test_a_real_kitchen_is_learned_live(kitchen_folder: Path) -> None:
     field = learned(seen, LiveNerfConfig(max_depth_m=5.0), steps=8)
     spent_s = time.process_time() - began_s
     psnrs_db = [np.mean([likeness_db(field, frame) for frame in some]) for some in (seen, held_out)]
-    print(f"learned {len(seen)} frames: {psnrs_db[0]:.1f} dB, {len(held_out)} held out: {psnrs_db[1]:.1f} dB, {spent_s:.0f} s of processor "
+    print(f"learned {len(seen)} frames: {psnrs_db[0]:.1f} dB, {len(held_out)} held out: {psnrs_db[1]:.1f} dB, "
+          f"{spent_s:.0f} s of processor "
           f"time, {field.size_bytes / 1e6:.0f} MB")
     assert psnrs_db[1] > 18
 
@@ -109,7 +111,8 @@ def test_steps_that_are_not_finite_are_counted_and_change_nothing(monkeypatch: p
     field = learned(room_frames(2))
     before = field.field.density.detach().clone()
     true_loss = learner.Learner._loss
-    monkeypatch.setattr(learner.Learner, "_loss", lambda self, batch: tuple(part * math.nan for part in true_loss(self, batch)))
+    monkeypatch.setattr(learner.Learner, "_loss", lambda self,
+                        batch: tuple(part * math.nan for part in true_loss(self, batch)))
     done = field.learn(3600.0, stop=lambda: field.skipped == 2)
     assert done.skipped == field.skipped == 2 and math.isnan(done.loss) and torch.equal(field.field.density, before)
     monkeypatch.undo()
@@ -155,7 +158,12 @@ def test_a_keyframe_without_depth_adds_no_cells_to_those_around_measured_surface
     field = learned(frames[:1])
     cells = int(field.field.cells.used.sum())
     field.add(replace(frames[1], depth_m=None))
-    assert field.keyframes == 2 and len(field.memory) == 2 and int(field.field.cells.used.sum()) == cells and field.measured
+    assert (
+        field.keyframes == 2
+        and len(field.memory) == 2
+        and int(field.field.cells.used.sum()) == cells
+        and field.measured
+    )
     assert field.learn(0.0).steps == 1
 
 

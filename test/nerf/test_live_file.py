@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from live_makers import SMALL, learned, room_frames
 
 from cl_localization.errors import DataError
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import FILE, beside, load_live, save_live
+from live_makers import SMALL, learned, room_frames
 
 
 def test_the_file_lies_beside_that_of_the_map() -> None:
@@ -25,7 +25,8 @@ def test_a_field_goes_on_from_its_file(tmp_path: Path) -> None:
     save_live(field, tmp_path / "a", "map 1 attic")
     again, owner = load_live(tmp_path / "a", SMALL)
     assert owner == "map 1 attic" and (again.keyframes, again.steps, len(again.memory)) == (4, 40, 4)
-    for one, other in zip(*(vars(shown.render(frames[0].world_T_cam, frames[0].camera)).values() for shown in (field, again))):
+    for one, other in zip(*(vars(shown.render(frames[0].world_T_cam, frames[0].camera)).values()
+                            for shown in (field, again))):
         assert np.array_equal(one, other)
     assert again.learn(0.0).steps == 1 and again.steps == 41
     assert again.add(frames[0]) > 20 and again.keyframes == 5
@@ -49,12 +50,14 @@ def tampered(folder: Path, **changes: object) -> Path:
     """The file with other metadata, or tensors."""
     tensors, metadata = FILE.read(folder / "a")
     tensors |= {name: value for name, value in changes.items() if isinstance(value, torch.Tensor)}
-    FILE.write(folder / "b", tensors, {**metadata, **{name: value for name, value in changes.items() if name not in tensors}})
+    FILE.write(folder / "b", tensors, {**metadata, **{name: value for name,
+                                                      value in changes.items() if name not in tensors}})
     return folder / "b"
 
 
 @pytest.mark.parametrize("changes", [
-    {"corners": [3, 3]}, {"corners": [1, 9, 9]}, {"edge": 0.0}, {"edge": "wide"}, {"low": [0.0, float("nan"), 0.0]}, {"corners": [4, 4, 4]},
+    {"corners": [3, 3]}, {"corners": [1, 9, 9]}, {"edge": 0.0}, {"edge": "wide"}, {"low": [0.0, float("nan"), 0.0]},
+    {"corners": [4, 4, 4]},
     {"density": torch.zeros(3, 1)}, {"colour": torch.zeros(3, 7)}, {"replay": torch.zeros(9, dtype=torch.uint8)},
     {"used": torch.zeros(1, dtype=torch.uint8)}, {"keyframes": None}], ids=str)
 def test_parts_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from nerf_makers import ball_camera, room_views
 
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 from cl_localization.nerf.cells import Grid
 from cl_localization.nerf.live_views import reduced, seen_cells, seen_points, size_px
+from nerf_makers import ball_camera, room_views
 
 LENSES = [("plumb_bob", (-0.25, 0.08, 0.001, -0.001)), ("equidistant", (0.05, -0.01, 0.002, 0.0))]
 
@@ -21,7 +21,11 @@ def test_frames_are_made_small_but_never_large() -> None:
     view = room_views(1, 48)[0]
     frame = Frame(7, view.image, view.camera, view.depth, view.world_T_cam, name="a")
     small = reduced(frame, 24, 6.0)
-    assert small.image.shape == (24, 24, 3) and small.depth_m.shape == (24, 24) and (small.stamp_ns, small.name) == (7, "a")
+    assert (
+        small.image.shape == (24, 24, 3)
+        and small.depth_m.shape == (24, 24)
+        and (small.stamp_ns, small.name) == (7, "a")
+    )
     assert reduced(frame, 1000, 6.0).image is frame.image and size_px(view.camera, 1000) == (48, 48)
     assert reduced(small, 24, 6.0).image is small.image
     assert size_px(Camera(640, 1, 500.0, 500.0, 320.0, 0.5), 16) == (16, 1)

@@ -65,14 +65,16 @@ def test_any_box_is_held_within_the_bound(centre: list[float], size: float) -> N
     low, high = np.array(centre) - size, np.array(centre) + size
     field.hold(low, high)
     tolerance = 1e-6 * (1 + np.abs(centre).max())
-    assert (field.low <= low + tolerance).all() and (field.high >= high - tolerance).all() and field.size_bytes <= 1_000_000
+    assert (field.low <= low + tolerance).all() and (field.high >= high
+                                                     - tolerance).all() and field.size_bytes <= 1_000_000
 
 
 def test_rates_are_scaled_and_empty_cells_are_given_up_in_time() -> None:
     field = walls()
     field.rate = 0.5
     assert not field.before_step(1)
-    assert [group["lr"] for group in field.optimizer.param_groups] == [0.5 * VOXELS.density_rate, 0.5 * VOXELS.colour_rate]
+    assert [group["lr"] for group in field.optimizer.param_groups] == [0.5 * VOXELS.density_rate,
+                                                                       0.5 * VOXELS.colour_rate]
     used = torch.zeros_like(field.cells.used)
     used[:2, :2, :2] = True
     field.use_seen(used)

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from nerf_makers import ball_camera
 
 from cl_localization.errors import DataError
-from cl_localization.nerf.paths import looking_at
 from cl_localization.nerf.rays import RayBundle, camera_rays, seen_rays, tightened_to_box, up_to_surfaces
+from cl_localization.research.nerf_cl.paths import looking_at
+from nerf_makers import ball_camera
 
 
 def test_rays_pass_through_the_centres_of_pixels() -> None:
@@ -25,10 +25,12 @@ def test_rays_pass_through_the_centres_of_pixels() -> None:
 
 
 def test_depth_along_the_axis_becomes_distance_along_the_ray() -> None:
-    rays = seen_rays(ball_camera(4), np.eye(4), 0.1, 9.0, np.full((4, 4, 3), 255, np.uint8), np.full((4, 4), 2.0, np.float32))
+    rays = seen_rays(ball_camera(4), np.eye(4), 0.1, 9.0, np.full((4, 4, 3), 255, np.uint8),
+                     np.full((4, 4), 2.0, np.float32))
     assert torch.allclose(rays.depths * rays.directions[:, 2], torch.full((16,), 2.0), atol=1e-5)
     assert torch.equal(rays.colours, torch.ones(16, 3))
-    assert rays.centredness.argmax() in (5, 6, 9, 10) and math.isclose(float(rays.centredness[0]), math.exp(-1), abs_tol=1e-6)
+    assert rays.centredness.argmax() in (5, 6, 9, 10) and math.isclose(float(rays.centredness[0]), math.exp(-1),
+                                                                       abs_tol=1e-6)
 
 
 @pytest.mark.parametrize("broken", [np.zeros((4, 4)), np.full((4, 4), np.nan), np.eye(3)])
@@ -38,7 +40,8 @@ def test_a_pose_that_is_none_is_refused(broken: np.ndarray) -> None:
 
 
 def test_rays_are_cut_to_a_box() -> None:
-    rays = RayBundle(torch.tensor([[-5.0, 0, 0], [-5.0, 3, 0], [0.0, 0, 0]]), torch.tensor([[1.0, 0, 0]] * 3), torch.zeros(3),
+    rays = RayBundle(torch.tensor([[-5.0, 0, 0], [-5.0, 3, 0], [0.0, 0, 0]]), torch.tensor([[1.0, 0, 0]] * 3),
+                     torch.zeros(3),
                      torch.full((3,), 100.0))
     near, far = tightened_to_box(rays, torch.full((3,), -1.0), torch.ones(3))
     assert near.tolist() == [4.0, *near.tolist()[1:2], 0.0] and far.tolist()[0] == 6.0 and far.tolist()[2] == 1.0

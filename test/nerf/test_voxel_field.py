@@ -41,7 +41,10 @@ def trained(views: list[View], steps: int, config: VoxelConfig = SMALL) -> Voxel
 def test_interpolation_and_its_gradient_are_those_of_the_plain_sum() -> None:
     generator = torch.Generator().manual_seed(1)
     table = torch.randn(20, 3, generator=generator, requires_grad=True)
-    rows, weights = torch.randint(20, (7, 8), generator=generator, dtype=torch.int32), torch.rand(7, 8, generator=generator)
+    rows, weights = (
+        torch.randint(20, (7, 8), generator=generator, dtype=torch.int32),
+        torch.rand(7, 8, generator=generator),
+    )
     ours, plain = interpolate(table, rows, weights), (table[rows.long()] * weights[..., None]).sum(dim=1)
     assert torch.allclose(ours, plain, atol=1e-6)
     upstream = torch.randn(7, 3, generator=generator)
@@ -75,7 +78,8 @@ def test_variation_is_the_gradient_of_squared_differences() -> None:
 
 
 def test_spherical_harmonics_are_orthonormal() -> None:
-    directions = torch.nn.functional.normalize(torch.randn(200_000, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+    directions = torch.nn.functional.normalize(torch.randn(200_000, 3, generator=torch.Generator().manual_seed(0)),
+                                               dim=1)
     values = harmonics(directions, 2)
     assert harmonics_count(2) == 9
     assert torch.allclose(values.T @ values * 4 * math.pi / len(values), torch.eye(9), atol=0.05)
@@ -100,10 +104,15 @@ def test_tightening_rays_does_not_change_what_they_see(views: list[View]) -> Non
 
 def test_rays_that_meet_nothing_see_the_background() -> None:
     field = VoxelField(SMALL, *BOX, 1.0, 6.0, empty=True)
-    rays = RayBundle(torch.tensor([[0.0, 0, 4], [9.0, 9, 9]]), torch.tensor([[0.0, 0, -1], [0.0, 0, 1]]), torch.full((2,), 2.0),
+    rays = RayBundle(torch.tensor([[0.0, 0, 4], [9.0, 9, 9]]), torch.tensor([[0.0, 0, -1], [0.0, 0, 1]]),
+                     torch.full((2,), 2.0),
                      torch.full((2,), 6.0))
     seen = field.render(field.tightened(rays))[0]
-    assert torch.equal(seen.colours, torch.ones(2, 3)) and seen.opacities.tolist() == [0, 0] and seen.depths.tolist() == [6, 6]
+    assert (
+        torch.equal(seen.colours, torch.ones(2, 3))
+        and seen.opacities.tolist() == [0, 0]
+        and seen.depths.tolist() == [6, 6]
+    )
 
 
 def test_measured_surfaces_are_seen_at_once() -> None:
@@ -111,7 +120,8 @@ def test_measured_surfaces_are_seen_at_once() -> None:
     y, z = torch.meshgrid(torch.linspace(-1, 1, 60), torch.linspace(-1, 1, 60), indexing="ij")
     wall = torch.stack([torch.zeros_like(y), y, z], dim=2).reshape(-1, 3)
     field.add_surface(wall, torch.tensor([[0.9, 0.5, 0.1]]).expand(len(wall), 3))
-    rays = RayBundle(torch.tensor([[4.0, 0.1, 0.2]]), torch.tensor([[-1.0, 0, 0]]), torch.tensor([2.0]), torch.tensor([6.0]))
+    rays = RayBundle(torch.tensor([[4.0, 0.1, 0.2]]), torch.tensor([[-1.0, 0, 0]]), torch.tensor([2.0]),
+                     torch.tensor([6.0]))
     seen = field.render(field.tightened(rays))[0]
     assert torch.allclose(seen.colours[0], torch.tensor([0.9, 0.5, 0.1]), atol=0.05)
     assert float(seen.opacities[0]) > 0.95 and abs(float(seen.depths[0]) - 4.0) < 0.3

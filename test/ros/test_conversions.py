@@ -22,7 +22,8 @@ from cl_localization.errors import GeometryError, RosError
 from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
 
-GRADIENT = np.stack([*np.meshgrid(np.arange(0, 240, 4), np.arange(0, 160, 4)), np.full((40, 60), 90)], axis=2).astype(np.uint8)
+GRADIENT = np.stack([*np.meshgrid(np.arange(0, 240, 4), np.arange(0, 160, 4)), np.full((40, 60), 90)],
+                    axis=2).astype(np.uint8)
 
 
 def over_the_wire(message):
@@ -56,10 +57,12 @@ def test_an_rgb_image_comes_back() -> None:
 def test_colour_encodings_become_rgb(encoding: str) -> None:
     alpha = np.full((40, 60, 1), 7, np.uint8)
     bgr = np.ascontiguousarray(GRADIENT[..., ::-1])
-    images = {"bgr8": bgr, "8UC3": bgr, "rgba8": np.concatenate([GRADIENT, alpha], 2), "bgra8": np.concatenate([bgr, alpha], 2),
+    images = {"bgr8": bgr, "8UC3": bgr, "rgba8": np.concatenate([GRADIENT, alpha], 2),
+              "bgra8": np.concatenate([bgr, alpha], 2),
               "8UC4": np.concatenate([bgr, alpha], 2), "mono8": GRADIENT[..., :1], "8UC1": GRADIENT[..., :1]}
     expected = np.repeat(GRADIENT[..., :1], 3, axis=2) if encoding in ("mono8", "8UC1") else GRADIENT
-    np.testing.assert_array_equal(conversions.rgb_image(raw(np.ascontiguousarray(images[encoding]), encoding)), expected)
+    np.testing.assert_array_equal(conversions.rgb_image(raw(np.ascontiguousarray(images[encoding]), encoding)),
+                                  expected)
 
 
 def test_rows_may_be_padded_by_whole_pixels() -> None:
@@ -81,7 +84,8 @@ def test_images_that_are_not_what_their_header_says_are_refused(fields: dict, ma
                               if "encoding" not in fields else raw(GRADIENT, fields["encoding"]))
 
 
-@given(st.sampled_from(["rgb8", "mono8", "bgra8", "16UC1", "nonsense"]), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1),
+@given(st.sampled_from(["rgb8", "mono8", "bgra8", "16UC1", "nonsense"]), st.integers(0, 2**32 - 1),
+       st.integers(0, 2**32 - 1),
        st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=200))
 def test_random_raw_images_decode_or_are_refused(encoding, height, width, step, big_endian, data) -> None:
     message = Image(encoding=encoding, height=height, width=width, step=step, is_bigendian=big_endian, data=data)
@@ -165,7 +169,8 @@ def test_depth_that_cannot_be_read_is_refused(message: Image, match: str) -> Non
 
 
 @pytest.mark.parametrize("camera", [
-    Camera(640, 480, 525, 526, 320.5, 240.25), Camera(64, 48, 50, 51, 32, 24, "plumb_bob", (0.1, -0.2, 0.001, 0.002, 0.05)),
+    Camera(640, 480, 525, 526, 320.5, 240.25), Camera(64, 48, 50, 51, 32, 24, "plumb_bob",
+                                                      (0.1, -0.2, 0.001, 0.002, 0.05)),
     Camera(64, 48, 50, 51, 32, 24, "equidistant", (0.1, -0.2, 0.001, 0.002)),
     Camera(64, 48, 50, 51, 32, 24, "rational_polynomial", (0.1, -0.2, 0.001, 0.002, 0.05, 0.1, 0.1, 0.1))])
 def test_a_camera_comes_back(camera: Camera) -> None:
@@ -179,7 +184,8 @@ def test_pixel_centres_move_by_half_a_pixel() -> None:
 
 
 def test_region_and_binning_give_the_camera_of_the_image_as_it_is() -> None:
-    info = CameraInfo(width=640, height=480, k=[525.0, 0.0, 319.5, 0.0, 525.0, 239.5, 0.0, 0.0, 1.0], binning_x=2, binning_y=2)
+    info = CameraInfo(width=640, height=480, k=[525.0, 0.0, 319.5, 0.0, 525.0, 239.5, 0.0, 0.0, 1.0], binning_x=2,
+                      binning_y=2)
     info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 100, 50, 400, 300
     assert conversions.camera(info) == Camera(200, 150, 262.5, 262.5, 110, 95)
 

@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 
 import pytest
+
 from ros_world import RosWorld
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from std_msgs.msg import UInt8MultiArray
 
-from cl_localization.ros.map_subscription import MAP_QOS
+from cl_localization.ros.map_topic.map_subscription import MAP_QOS
 
 SMALL_BYTES, LARGE_BYTES = 10_000, 4_000_000
 

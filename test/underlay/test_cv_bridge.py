@@ -13,7 +13,8 @@ from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 BRIDGE = cv_bridge.CvBridge()
-ENCODINGS = {"mono8": (np.uint8, 1), "8UC1": (np.uint8, 1), "rgb8": (np.uint8, 3), "bgr8": (np.uint8, 3), "8UC3": (np.uint8, 3),
+ENCODINGS = {"mono8": (np.uint8, 1), "8UC1": (np.uint8, 1), "rgb8": (np.uint8, 3), "bgr8": (np.uint8, 3),
+             "8UC3": (np.uint8, 3),
              "rgba8": (np.uint8, 4), "bgra8": (np.uint8, 4), "mono16": (np.uint16, 1), "16UC1": (np.uint16, 1),
              "32FC1": (np.float32, 1), "64FC2": (np.float64, 2)}
 
@@ -42,7 +43,8 @@ def test_without_an_encoding_a_message_says_the_type_of_the_array_and_keeps_the_
 
 @pytest.mark.parametrize("source, target, code", [
     ("bgr8", "rgb8", cv2.COLOR_BGR2RGB), ("rgba8", "rgb8", cv2.COLOR_RGBA2RGB), ("bgra8", "rgb8", cv2.COLOR_BGRA2RGB),
-    ("mono8", "rgb8", cv2.COLOR_GRAY2RGB), ("rgb8", "mono8", cv2.COLOR_RGB2GRAY), ("rgb8", "bgra8", cv2.COLOR_RGB2BGRA)])
+    ("mono8", "rgb8", cv2.COLOR_GRAY2RGB), ("rgb8", "mono8", cv2.COLOR_RGB2GRAY),
+    ("rgb8", "bgra8", cv2.COLOR_RGB2BGRA)])
 def test_colours_are_converted_on_wish(source, target, code):
     image = random_image(source)
     message = BRIDGE.cv2_to_imgmsg(image, source)
@@ -75,7 +77,8 @@ def test_depth_in_millimetres_becomes_float_without_scaling():
     assert metres.dtype == np.float32 and metres.tolist() == [[0.0, 1500.0]]
 
 
-@pytest.mark.parametrize("source, target", [("16UC1", "mono8"), ("8UC3", "rgb8"), ("rgb8", "8UC1"), ("rgb8", "bayer_rggb8")])
+@pytest.mark.parametrize("source, target", [("16UC1", "mono8"), ("8UC3", "rgb8"), ("rgb8", "8UC1"),
+                                            ("rgb8", "bayer_rggb8")])
 def test_a_conversion_that_makes_no_sense_is_refused(source, target):
     message = BRIDGE.cv2_to_imgmsg(random_image(source), source)
     with pytest.raises(cv_bridge.CvBridgeError, match=source):
@@ -88,7 +91,8 @@ def test_an_unknown_encoding_is_named():
 
 
 def test_an_encoding_that_does_not_fit_the_array_is_refused():
-    with pytest.raises(cv_bridge.CvBridgeError, match="encoding specified as mono8, but image has incompatible type 8UC3"):
+    with pytest.raises(cv_bridge.CvBridgeError,
+                       match="encoding specified as mono8, but image has incompatible type 8UC3"):
         BRIDGE.cv2_to_imgmsg(random_image("rgb8"), "mono8")
 
 

@@ -94,7 +94,8 @@ def test_edges_above_the_common_parent_need_no_data_at_the_stamp(robot):
     assert robot.can_transform("laser", "camera", at(99.0))
 
 
-@given(st.lists(st.tuples(*[st.floats(-5, 5)] * 3, *[st.floats(-math.pi, math.pi)] * 3), min_size=2, max_size=5), st.data())
+@given(st.lists(st.tuples(*[st.floats(-5, 5)] * 3, *[st.floats(-math.pi, math.pi)] * 3), min_size=2, max_size=5),
+       st.data())
 @settings(max_examples=30, deadline=None)
 def test_any_pair_of_frames_agrees_with_the_product_of_matrices(edges, data):
     buffer, world_T_frame = tf2_ros.Buffer(), {"0": np.eye(4)}
@@ -194,7 +195,8 @@ def test_transforms_may_arrive_in_any_order(buffer):
     lambda message: setattr(message, "child_frame_id", "odom"),
     lambda message: setattr(message, "child_frame_id", ""),
     lambda message: setattr(message.header, "frame_id", ""),
-], ids=["nan", "quaternion without length", "quaternion too long", "quaternion far too long", "own parent", "no child", "no parent"])
+], ids=["nan", "quaternion without length", "quaternion too long", "quaternion far too long", "own parent", "no child",
+        "no parent"])
 def test_a_transform_that_makes_no_sense_is_ignored(buffer, change):
     message = transform("odom", "base", 1.0)
     change(message)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cl_localization.demo.figure import DemoPicture, demo_figure
 from cl_localization.errors import DataError
 from cl_localization.viz.curves import draw_bound, draw_error_curve, draw_errors_over_frames
-from cl_localization.viz.demo_figure import DemoPicture, demo_figure
 from cl_localization.viz.style import new_figure, save_figure
 
 

@@ -20,8 +20,8 @@ class CvBridge:
     def imgmsg_to_cv2(self, img_msg: Image, desired_encoding: str = "passthrough") -> np.ndarray:
         """Return the array of an image message, in another encoding on wish.
 
-        Rows may be padded by whole pixels; other paddings shear the image, as in the real package. Without padding and conversion
-        the array is a view of the message's data.
+        Rows may be padded by whole pixels; other paddings shear the image, as in the real package. Without padding and
+        conversion the array is a view of the message's data.
 
         Raises:
             CvBridgeError: unknown encoding, or no way to the desired one.
@@ -35,7 +35,8 @@ class CvBridge:
         image = np.ascontiguousarray(image[:, :img_msg.width], dtype)
         return image if desired_encoding == "passthrough" else convert(image, img_msg.encoding, desired_encoding)
 
-    def compressed_imgmsg_to_cv2(self, cmprs_img_msg: CompressedImage, desired_encoding: str = "passthrough") -> np.ndarray | None:
+    def compressed_imgmsg_to_cv2(self, cmprs_img_msg: CompressedImage,
+                                 desired_encoding: str = "passthrough") -> np.ndarray | None:
         """Return the decoded array of a compressed image; without conversion None for data that cannot be decoded.
 
         Raises:
@@ -60,7 +61,8 @@ class CvBridge:
         generic = f"{OPENCV_DEPTHS[cvim.dtype.name]}C{cvim.shape[2] if cvim.ndim == 3 else 1}"
         if encoding != "passthrough" and layout(encoding) != layout(generic):
             raise CvBridgeError(f"encoding specified as {encoding}, but image has incompatible type {generic}")
-        message = Image(height=cvim.shape[0], width=cvim.shape[1], encoding=generic if encoding == "passthrough" else encoding)
+        message = Image(height=cvim.shape[0], width=cvim.shape[1],
+                        encoding=generic if encoding == "passthrough" else encoding)
         if header is not None:
             message.header = header
         message.is_bigendian = int(cvim.dtype.byteorder == ">")

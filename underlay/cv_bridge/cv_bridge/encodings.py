@@ -7,13 +7,15 @@ import re
 import cv2
 import numpy as np
 
-DEPTHS = {"8U": "uint8", "8S": "int8", "16U": "uint16", "16S": "int16", "32S": "int32", "32F": "float32", "64F": "float64"}
+DEPTHS = {"8U": "uint8", "8S": "int8", "16U": "uint16", "16S": "int16", "32S": "int32", "32F": "float32",
+          "64F": "float64"}
 """OpenCV's names of numbers, and NumPy's."""
 
 GENERIC = re.compile("(8U|8S|16U|16S|32S|32F|64F)(?:C([0-9]+))?")
 """Encodings that say nothing of colours."""
 
-CHANNELS = {"mono": 1, "rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4, "bayer_rggb": 1, "bayer_bggr": 1, "bayer_gbrg": 1, "bayer_grbg": 1}
+CHANNELS = {"mono": 1, "rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4, "bayer_rggb": 1, "bayer_bggr": 1, "bayer_gbrg": 1,
+            "bayer_grbg": 1}
 COLOR = re.compile(f"({'|'.join(CHANNELS)})(8|16)")
 YUV = {"yuv422": "UYVY", "yuv422_yuy2": "YUY2"}
 OPENCV_NAMES = {"mono": "GRAY", "rgb": "RGB", "bgr": "BGR", "rgba": "RGBA", "bgra": "BGRA", "bayer_rggb": "BayerBG",

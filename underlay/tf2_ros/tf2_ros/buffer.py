@@ -65,7 +65,8 @@ class Buffer:
         """Add a transform that holds always. One that makes no sense is logged and ignored."""
         self._insert(transform, authority, static=True)
 
-    def lookup_transform(self, target_frame: str, source_frame: str, time: Any, timeout: Duration = Duration()) -> TransformStamped:
+    def lookup_transform(self, target_frame: str, source_frame: str, time: Any,
+                         timeout: Duration = Duration()) -> TransformStamped:
         """Return the transform that takes points of `source_frame` to `target_frame`.
 
         Args:
@@ -73,7 +74,8 @@ class Buffer:
             timeout: how long to wait for it, on the wall clock.
 
         Raises:
-            LookupException, ConnectivityException, ExtrapolationException, InvalidArgumentException: all TransformExceptions.
+            LookupException, ConnectivityException, ExtrapolationException, InvalidArgumentException: all
+                TransformExceptions.
         """
         self._wait(target_frame, source_frame, time, timeout)
         stamp_ns, target_T_source = self._tree.find(target_frame, source_frame, nanoseconds(time))
@@ -81,7 +83,8 @@ class Buffer:
 
     def can_transform(self, target_frame: str, source_frame: str, time: Any, timeout: Duration = Duration(),
                       return_debug_tuple: bool = False) -> bool | tuple[bool, str]:
-        """Return whether `lookup_transform` would succeed, waiting for it up to `timeout`; on wish with the reason why not."""
+        """Return whether `lookup_transform` would succeed, waiting for it up to `timeout`; on wish with the reason why
+        not."""
         self._wait(target_frame, source_frame, time, timeout)
         reason = self._reason(target_frame, source_frame, time)
         return (not reason, reason) if return_debug_tuple else not reason
@@ -102,7 +105,8 @@ class Buffer:
         if not problem and not self._tree.insert(child, stamp_ns, unit_edge(parent, translation_m, quat_wxyz), static):
             problem = f"it is from the past (TF_OLD_DATA, {seconds(stamp_ns)})"
         if problem:
-            get_logger("tf2_buffer").warning(f'Ignoring transform of "{child}" from authority "{authority}" because {problem}')
+            get_logger("tf2_buffer").warning(f'Ignoring transform of "{child}" from authority "{authority}" because '
+                                             f'{problem}')
             return
         with self._news:
             self._news.notify_all()
@@ -111,7 +115,8 @@ class Buffer:
     def _wait(self, target_frame: str, source_frame: str, time: Any, timeout: Duration) -> None:
         if timeout.nanoseconds > 0:
             with self._news:
-                self._news.wait_for(lambda: not self._reason(target_frame, source_frame, time), timeout.nanoseconds / 1e9)
+                self._news.wait_for(lambda: not self._reason(target_frame, source_frame, time),
+                                    timeout.nanoseconds / 1e9)
 
     def _reason(self, target_frame: str, source_frame: str, time: Any) -> str:
         try:

@@ -8,7 +8,8 @@ from typing import Iterator
 
 import numpy as np
 
-from tf2_ros.exceptions import (ConnectivityException, ExtrapolationException, InvalidArgumentException, LookupException)
+from tf2_ros.exceptions import (ConnectivityException, ExtrapolationException, InvalidArgumentException,
+                                LookupException)
 from tf2_ros.time_cache import Edge, StaticCache, TimeCache
 
 MAX_DEPTH = 1000
@@ -72,7 +73,8 @@ class FrameTree:
         return self._caches[frame].latest() if frame in self._caches else None
 
     def _latest_common_stamp_ns(self, target: str, source: str) -> int:
-        """Return the newest stamp for which all moving edges between the frames have data; 0 when none of them moves."""
+        """Return the newest stamp for which all moving edges between the frames have data; 0 when none of them
+        moves."""
         above_source = dict(self._newest_above(source))
         for frame, newest_ns in self._newest_above(target):
             if frame in above_source:
@@ -81,7 +83,8 @@ class FrameTree:
         raise unconnected(target, source)
 
     def _newest_above(self, frame: str) -> Iterator[tuple[str, float]]:
-        """Yield the frame and those above it, each with the newest stamp that all moving edges on the way have reached."""
+        """Yield the frame and those above it, each with the newest stamp that all moving edges on the way have
+        reached."""
         newest_ns = math.inf
         for _ in range(MAX_DEPTH):
             yield frame, newest_ns

@@ -102,7 +102,8 @@ class TimeCache:
             ExtrapolationException: the stamp lies outside the history.
         """
         if not self._stamps_ns:
-            raise ExtrapolationException(f"Lookup would require extrapolation at time {seconds(stamp_ns)}, but the buffer is empty")
+            raise ExtrapolationException(f"Lookup would require extrapolation at time {seconds(stamp_ns)}, but the "
+                                         "buffer is empty")
         if stamp_ns in (0, self._stamps_ns[-1]):
             return self._edges[-1]
         self._check_inside(stamp_ns)

@@ -37,7 +37,8 @@ class TransformListener:
         self.tf_sub = node.create_subscription(TFMessage, tf_topic, self.callback, moving if qos is None else qos,
                                                callback_group=self.group)
         self.tf_static_sub = node.create_subscription(TFMessage, tf_static_topic, self.static_callback,
-                                                      static if static_qos is None else static_qos, callback_group=self.group)
+                                                      static if static_qos is None else static_qos,
+                                                      callback_group=self.group)
         if spin_thread:
             self.executor = SingleThreadedExecutor()
             self.dedicated_listener_thread = Thread(target=self._spin)

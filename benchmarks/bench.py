@@ -1,0 +1,281 @@
+"""`bench`: the README's benchmark tables, made again on this machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmarks.options import ContinualBenchConfig, NerfBenchConfig, PoseCheckBenchConfig, RegressorBenchConfig
+from benchmarks.table import BenchTable
+from cl_localization.cli.flags import argument, settings
+from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
+from cl_localization.config import LocalizerConfig, MapperConfig, TrackerConfig
+from cl_localization.errors import DataError
+
+if TYPE_CHECKING:
+    from benchmarks.runs import Outcome
+
+DATA_VARIABLE = "CL_LOCALIZATION_DATA"
+KITCHEN, NORDLAND, LEGO = "redkitchen/seq-01", "nordland", "lego"
+HEADERS = ("experiment", "mapped", "queries", "5 cm/5 deg [%]", "20 cm/10 deg [%]", "median [cm]", "median [deg]",
+           "wrong", "latency p50 [ms]", "p95 [ms]", "codes", "map file [MB]", "mapping [s]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Make the README's benchmark tables again on this machine: bench.json and bench.md in the output folder.
+
+    kitchen: RedKitchen of 7-Scenes, near and far queries, with and without depth, then all frames mapped.
+    wrong: images of other places tried against that map; a pose accepted for one of them is wrong.
+    sim: the simulated house. photos: a set of your own.
+    kidnap: a robot is carried about in a simulated house of six rooms, and must know where it is within a second of
+        images.
+    scenes: RedKitchen, where it is, and eight simulated rooms in one map: is the right room found, and what does it
+        cost?
+    covariance: how many errors lie inside the 95 % ellipsoids that poses state, on RedKitchen (where it is) and in
+        simulated houses.
+    load: the localizer as a node process: alone, beside a mapper that learns, and in one process with it.
+    soak: mapper and localizer for minutes at full rate with a small budget: does memory or latency grow?
+    places: Nordland, place recognition trained and tested: recall, other speeds, the time of a live search, the losses
+        compared.
+
+    continual: rooms learned one after the other, RedKitchen first: what the map code and a small HSCNet with replay
+        buffers forget.
+
+    regressors: the nearest code, attention, and both one after the other, on queries that are harder and harder.
+
+    nerf: radiance fields in two tasks, and from streams seen once: the synthetic scene lego, and RedKitchen where it
+        is.
+
+    pose_check: poses compared with views that a radiance field renders from there.
+
+    Tables may be named first. Example: cl_localization bench sim --out out/bench
+    """
+
+    tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
+                          "soak",
+                          "continual", "regressors", "nerf", "pose_check"], ...] = argument(
+        "Which tables; without it kitchen, wrong, sim and photos, as far as their data is there.", ())
+    data: Path | None = argument(
+        f"Folder that holds {KITCHEN} and {NORDLAND}; without it the environment variable {DATA_VARIABLE} says where.",
+        None,
+        metavar="FOLDER",
+    )
+    photos: str = argument(
+        "A posed sequence of which every fifth frame is a query, mapped without depth.", "", metavar="SEQ"
+    )
+    tries: int = argument("Images of other places that are tried.", 500)
+    frames: int = argument("Frames of the simulated house that are mapped; a third as many are queries.", 200)
+    kidnappings: int = argument("Places that the robot is carried to.", 100)
+    seconds: float = argument("Time of each run of the table load [s].", 20.0)
+    minutes: float = argument("Time of the soak after the map is full [min].", 5.0)
+    loss_seeds: int = argument("Trainings with each loss of place recognition that are compared; 0 leaves the "
+                               "comparison out.", 5)
+    seed: int = argument("Seed of the simulated house.", 7)
+    out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER")
+    json: Path | None = argument("Another file for what bench.json holds.", None, metavar="FILE")
+    continual: ContinualBenchConfig = settings(ContinualBenchConfig, "continual")
+    regressors: RegressorBenchConfig = settings(RegressorBenchConfig, "regressors")
+    nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
+    pose_check: PoseCheckBenchConfig = settings(PoseCheckBenchConfig, "pose_check")
+    mapper: MapperConfig = settings(MapperConfig, "mapper")
+    localizer: LocalizerConfig = settings(LocalizerConfig, "localizer")
+    tracker: TrackerConfig = settings(TrackerConfig, "tracker")
+
+
+def understood(words: list[str]) -> list[str]:
+    """Return the words of a command line with tables named first, as in `bench places --json FILE`, put behind
+    `--tables`."""
+    return ["--tables", *words] if words and not words[0].startswith("-") else words
+
+
+def run(arguments: Arguments) -> int:
+    """Run the benchmarks, print and write their tables; return the exit code."""
+    require_folder(arguments.out)
+    if arguments.json is not None:
+        require_writable(arguments.json)
+    chosen = chosen_tables(arguments)
+    from cl_localization.evaluation.provenance import provenance
+
+    tables = [*core_tables(arguments, chosen), *place_tables_of(arguments, chosen), *node_tables(arguments, chosen),
+              *continual_tables_of(arguments, chosen), *nerf_tables_of(arguments, chosen),
+              *pose_check_tables_of(arguments, chosen)]
+    for table in tables:
+        table.show()
+    machine = provenance()
+    heading = f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit'] or 'unknown'}\n"
+    write_text(arguments.out / "bench.md", "\n".join([heading, *(table.markdown() for table in tables)]))
+    results: dict[str, Any] = {"machine": machine, "mapper": asdict(arguments.mapper),
+                               "localizer": asdict(arguments.localizer),
+                               "tracker": asdict(arguments.tracker)}
+    for table in tables:
+        results |= table.results
+    for path in (arguments.out / "bench.json", arguments.json):
+        if path is not None:
+            write_json(path, results)
+    return 0
+
+
+def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the chosen tables that maps and single images make; the first has a row for every map that was made."""
+    from benchmarks.runs import Bench, kitchen_experiments, photo_experiment, sim_experiment
+
+    bench, tried, others = Bench(arguments.mapper, arguments.localizer), None, []
+    if {"kitchen", "wrong"} & set(chosen):
+        for experiment in kitchen_experiments(str(kitchen_folder(arguments)), with_queries="kitchen" in chosen):
+            bench.run(experiment)
+    if "wrong" in chosen:
+        tried = bench.other_places(arguments.tries)
+    if "sim" in chosen:
+        bench.run(sim_experiment(arguments.seed, arguments.frames))
+    if "photos" in chosen:
+        bench.run(photo_experiment(arguments.photos))
+    if "kidnap" in chosen:
+        from benchmarks.kidnap import kidnap_table
+
+        others.append(kidnap_table(bench, arguments.tracker, arguments.seed, arguments.kidnappings))
+    if "scenes" in chosen:
+        from benchmarks.scenes import scenes_tables
+
+        others += scenes_tables(str(kitchen_folder(arguments)) if has_data(arguments) else None, arguments.mapper,
+                                arguments.localizer)
+    if "covariance" in chosen:
+        from benchmarks.covariance import covariance_table
+
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others.append(covariance_table(bench, kitchen, arguments.seed, arguments.frames))
+    if "regressors" in chosen:
+        from benchmarks.regressors import regressor_tables
+
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames, arguments.regressors)
+    return [experiments_table(bench.outcomes, tried), *others]
+
+
+def experiments_table(outcomes: list[Outcome], tried: tuple[int, int] | None) -> BenchTable:
+    """Return the table of maps and queries; `tried` has how many images of other places were tried, and how many
+    accepted."""
+    sentence = "" if tried is None else (
+        f"Images of other places against the whole kitchen map: {tried[1]} poses accepted of {tried[0]} tried.")
+    other_places = None if tried is None else {"tried": tried[0], "accepted": tried[1]}
+    return BenchTable("benchmark", HEADERS, [outcome_row(outcome) for outcome in outcomes], sentence,
+                      {"experiments": [outcome.to_json() for outcome in outcomes], "other_places": other_places})
+
+
+def place_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the tables of place recognition if they are chosen."""
+    if "places" not in chosen:
+        return []
+    from benchmarks.places import place_tables
+
+    return place_tables(data_folder(arguments, NORDLAND), arguments.loss_seeds)
+
+
+def nerf_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the tables of radiance fields if they are chosen."""
+    if "nerf" not in chosen:
+        return []
+    from benchmarks.nerf import nerf_tables
+
+    kitchen = (arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))) / KITCHEN
+    return nerf_tables(data_folder(arguments, LEGO), kitchen if kitchen.is_dir() else None, arguments.nerf,
+                       arguments.out)
+
+
+def pose_check_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the table of the pose check if it is chosen."""
+    if "pose_check" not in chosen:
+        return []
+    from benchmarks.pose_check import check_table
+
+    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+    return [check_table(kitchen, arguments.pose_check, arguments.mapper, arguments.localizer)]
+
+
+def node_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the chosen tables that real node processes make."""
+    if not {"load", "soak"} & set(chosen):
+        return []
+    from benchmarks.nodes import load_table, soak_table
+
+    loads = [load_table(arguments.seed, arguments.seconds)] if "load" in chosen else []
+    return [*loads, *([soak_table(arguments.seed, arguments.minutes)] if "soak" in chosen else [])]
+
+
+def continual_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the tables of learning without forgetting if they are chosen; its figure goes to the output folder."""
+    if "continual" not in chosen:
+        return []
+    from benchmarks.continual import continual_tables
+
+    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+    return continual_tables(arguments.continual, kitchen, arguments.mapper, arguments.localizer, arguments.out)
+
+
+def has_data(arguments: Arguments) -> bool:
+    """Return whether somebody said where the benchmark data is."""
+    return arguments.data is not None or DATA_VARIABLE in os.environ
+
+
+def chosen_tables(arguments: Arguments) -> tuple[str, ...]:
+    """Return the tables to make: those asked for, else all whose data is there.
+
+    Raises:
+        DataError: a table was asked for whose data is not there.
+    """
+    if arguments.tables:
+        if {"kitchen", "wrong"} & set(arguments.tables):
+            kitchen_folder(arguments)
+        if "places" in arguments.tables:
+            data_folder(arguments, NORDLAND)
+        if "nerf" in arguments.tables:
+            data_folder(arguments, LEGO)
+        if "photos" in arguments.tables and not arguments.photos:
+            raise DataError("table photos", "needs a sequence", remedy="give it with --photos SEQ")
+        return arguments.tables
+    if has_data(arguments):
+        kitchen_folder(arguments)
+    return (("kitchen", "wrong") if has_data(arguments) else ()) + ("sim",) + (("photos",) if arguments.photos else ())
+
+
+def kitchen_folder(arguments: Arguments) -> Path:
+    """Return the folder of the RedKitchen sequence. Raises DataError when it is not there."""
+    return data_folder(arguments, KITCHEN)
+
+
+def data_folder(arguments: Arguments, name: str) -> Path:
+    """Return a folder of the benchmark data.
+
+    Raises:
+        DataError: it is not there.
+    """
+    root = arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
+    folder = root / name
+    if not folder.is_dir():
+        raise DataError(f"benchmark data {folder}", "is missing",
+                        remedy=f"give --data FOLDER or set {DATA_VARIABLE}, or choose --tables sim")
+    return folder
+
+
+def outcome_row(outcome: Outcome) -> tuple[str, ...]:
+    """Return one row of the table, in the order of `HEADERS`."""
+    head, tail = (outcome.name, str(outcome.mapped)), (f"{outcome.codes:,}", f"{outcome.file_bytes / 1e6:.2f}",
+                                                       f"{outcome.mapping_s:.1f}")
+    summary = outcome.summary
+    if summary is None:
+        return (*head, *("-",) * 8, *tail)
+    medians = [f"{value:.2f}" if value is not None else "-"
+               for value in (summary.median_translation_cm, summary.median_rotation_deg)]
+    return (
+        *head,
+        str(summary.frames),
+        f"{summary.within_5cm_5deg_percent:.1f}",
+        f"{summary.within_20cm_10deg_percent:.1f}",
+        *medians,
+        str(summary.wrong_accepted),
+        f"{summary.latency_ms_p50:.0f}",
+        f"{summary.latency_ms_p95:.0f}",
+        *tail,
+    )

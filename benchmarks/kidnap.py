@@ -1,0 +1,67 @@
+"""The kidnappings of `bench`: a house of six rooms is mapped, and a robot is carried about in it again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.kidnapping import IMAGES_HZ, KidnapSummary, carried, judged, look, stretches
+from benchmarks.runs import Bench, Experiment
+from benchmarks.table import BenchTable
+from cl_localization.cli.progress import tracked
+from cl_localization.config import TrackerConfig
+from cl_localization.data import open_sequence
+
+if TYPE_CHECKING:
+    from cl_localization.data.frame import Frame
+
+ROOMS = 6
+MAPPING_FRAMES_A_ROOM = 80
+STRETCH_FRAMES = 10
+"""One second of images."""
+
+HEADERS = ("house of six rooms", "kidnappings", "recovered within 1 s", "wrong poses trusted", "median [s]",
+           "longest [s]", "images")
+
+
+@dataclass(frozen=True)
+class KidnapRun:
+    """One row: what the tracker was given, and what came of it."""
+
+    name: str
+    summary: KidnapSummary
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells, in the order of `HEADERS`."""
+        found = self.summary
+        times = [f"{time_s:.1f}" if time_s is not None else "-" for time_s in (found.median_s, found.longest_s)]
+        return self.name, str(found.kidnappings), str(found.in_time), str(found.wrong), *times, str(found.images)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        return {"name": self.name, **self.summary.to_json()}
+
+
+def run_kidnappings(bench: Bench, tracker: TrackerConfig, seed: int, count: int) -> list[KidnapRun]:
+    """Map the house with `bench` and return one row for each thing the tracker may be given; images are localized
+    once."""
+    bench.run(Experiment("house of six rooms", lambda: (
+        open_sequence(f"sim:{seed}?rooms={ROOMS}&path=mapping&frames={MAPPING_FRAMES_A_ROOM * ROOMS}"), None)))
+    seen = look(bench.localizer, shown(seed, count))
+    return [KidnapRun(f"{images}, {source}", judged(seen, tracker, every, odometry))
+            for source, odometry in (("odometry", True), ("no odometry", False))
+            for images, every in (("every image", 1), ("every third image", 3))]
+
+
+def kidnap_table(bench: Bench, tracker: TrackerConfig, seed: int, count: int) -> BenchTable:
+    """Return the table of `run_kidnappings`."""
+    runs = run_kidnappings(bench, tracker, seed, count)
+    return BenchTable("kidnappings", HEADERS, [one.row() for one in runs],
+                      results={"kidnappings": [one.to_json() for one in runs]})
+
+
+def shown(seed: int, count: int) -> Iterator[tuple[int, Frame]]:
+    """Yield the frames of all stretches with progress."""
+    frames = carried(stretches(seed, ROOMS, count, STRETCH_FRAMES), 1 / IMAGES_HZ)
+    yield from tracked(frames, count * STRETCH_FRAMES, "kidnappings")

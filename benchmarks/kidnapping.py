@@ -1,0 +1,138 @@
+"""A robot that is carried away again and again: how soon the tracker knows where it is, and whether it ever trusts a
+wrong pose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cl_localization.config import TrackerConfig
+from cl_localization.data import open_sequence
+from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.sequence import select
+from cl_localization.geometry.se3 import inverse, pose_error
+from cl_localization.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from cl_localization.localization.result import Localization
+from cl_localization.localizer import Localizer
+
+NANOSECONDS = 1_000_000_000
+START_NS = 1000 * NANOSECONDS
+
+IMAGES_HZ = 10.0
+WAY_FRAMES_A_ROOM = 150
+
+IN_TIME_S = 1.0
+"""A kidnapping is recovered in time when a right pose is trusted for an image taken this soon after the first at the
+new place."""
+
+WRONG_M, WRONG_DEG = 0.3, 10.0
+"""A trusted pose farther off than this is wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the localizer found in one image.
+
+    Attributes:
+        place: number of the stretch that the robot was carried to.
+        world_T_cam: (4, 4) truth.
+        odom_T_cam: (4, 4) odometry, which knows nothing of the carrying; None without.
+    """
+
+    place: int
+    found: Localization
+    world_T_cam: np.ndarray
+    odom_T_cam: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class KidnapSummary:
+    """What came of all kidnappings.
+
+    Attributes:
+        kidnappings, images: places the robot was carried to, and images that were looked at.
+        in_time: kidnappings recovered within `IN_TIME_S` of images.
+        wrong: trusted poses that are wrong.
+        median_s, longest_s: time to recover, over those that were recovered at all; None without any.
+    """
+
+    kidnappings: int
+    images: int
+    in_time: int
+    wrong: int
+    median_s: float | None
+    longest_s: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        return dict(vars(self))
+
+
+def stretches(seed: int, rooms: int, count: int, frames: int) -> Iterator[Sequence]:
+    """Yield short stretches at random places of all rooms of a simulated house, 10 images a second.
+
+    Every other one is a slow motion about a place off the mapped path, those between are parts of a way driven at half
+    a metre a second.
+    """
+    house = f"sim:{seed}?rooms={rooms}&hz={IMAGES_HZ:g}"
+    way = open_sequence(f"{house}&path=tracking&frames={WAY_FRAMES_A_ROOM * rooms}")
+    random = np.random.default_rng([seed, count])
+    for number in range(count):
+        if number % 2:
+            start = int(random.integers(len(way) - frames))
+            yield select(way, range(start, start + frames))
+        else:
+            yield open_sequence(f"{house}&path=kidnap&place={number // 2}&frames={frames}")
+
+
+def carried(stretches: Iterable[Sequence], period_s: float) -> Iterator[tuple[int, Frame]]:
+    """Yield the frames of all stretches with the number of theirs, as one robot would record them that is carried from
+    each to the next.
+
+    Stamps go on evenly, and the odometry goes on from where it was: the wheels do not turn while the robot is carried.
+    """
+    stamp_ns, odom_T_cam = START_NS, np.eye(4)
+    for place, stretch in enumerate(stretches):
+        correction = None
+        for frame in stretch:
+            stamp_ns += round(period_s * NANOSECONDS)
+            if frame.odom_T_cam is not None:
+                correction = odom_T_cam @ inverse(frame.odom_T_cam) if correction is None else correction
+                odom_T_cam = correction @ frame.odom_T_cam
+                frame = replace(frame, odom_T_cam=odom_T_cam)
+            yield place, replace(frame, stamp_ns=stamp_ns)
+
+
+def look(localizer: Localizer, frames: Iterable[tuple[int, Frame]]) -> list[Seen]:
+    """Localize frames, each on its own; what the tracker makes of them is `judged` later, with any config."""
+    return [Seen(place, localizer.localize(frame), frame.world_T_cam, frame.odom_T_cam) for place, frame in frames]
+
+
+def judged(seen: list[Seen], config: TrackerConfig, every: int = 1, odometry: bool = True) -> KidnapSummary:
+    """Track what was seen and return what came of it.
+
+    Args:
+        every: only one image of so many is looked at, as on a slow machine.
+        odometry: whether the tracker has it.
+    """
+    tracker, looked_at, wrong = Tracker(config), seen[::every], 0
+    began_ns: dict[int, int] = {}
+    for image in seen:
+        began_ns.setdefault(image.place, image.found.stamp_ns)
+    recovered_s: dict[int, float] = {}
+    for image in looked_at:
+        if not tracker.update(image.found, image.odom_T_cam if odometry else None).trusted:
+            continue
+        distance_m, angle_deg = pose_error(image.found.world_T_cam, image.world_T_cam)
+        if distance_m > WRONG_M or angle_deg > WRONG_DEG:
+            wrong += 1
+        else:
+            recovered_s.setdefault(image.place, (image.found.stamp_ns - began_ns[image.place]) / NANOSECONDS)
+    times_s = list(recovered_s.values())
+    return KidnapSummary(len(began_ns), len(looked_at), sum(time_s < IN_TIME_S for time_s in times_s), wrong,
+                         float(np.median(times_s)) if times_s else None, max(times_s, default=None))

@@ -1,0 +1,74 @@
+"""Options of single tables of `bench`, apart so that the command's help needs nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cl_localization.config import Config, option
+
+METHODS = ("map_code", "none", "Random", "Imgbal", "CoverageS", "Redundant", "joint")
+
+
+@dataclass(frozen=True)
+class ContinualBenchConfig(Config):
+    """Sizes of the table `continual`; most of its time goes into the small HSCNet: methods times seeds times
+    iterations."""
+
+    rooms: int = option(4, "Simulated rooms after RedKitchen.", 1, 12)
+    frames: int = option(140, "Frames of the way through each simulated room.", 8, 10000)
+    room_queries: str = option("same", "What is asked for in them: every fourth frame of the same way, not learned, or "
+                                       "frames of another "
+                               "way.", choices=("same", "other"))
+    queries: int = option(40, "Most frames of a scene that are asked for, after every scene.", 4, 10000)
+    methods: str = option("map_code,none,Random,CoverageS,Redundant,joint",
+                          "Methods, separated by commas: map_code, and trainings of the "
+                          "small HSCNet: none (no replay), Random, Imgbal, CoverageS, Redundant, joint.")
+    seeds: int = option(3, "Trainings with each method.", 1, 100)
+    seed: int = option(0, "The first seed.", 0, 10**6)
+    buffer_size: int = option(40, "Frames in every replay buffer.", 2, 10**6)
+    iterations: int = option(500, "Steps of the small HSCNet for each scene.", 1, 10**7)
+    width: float = option(0.25, "Channels of the small HSCNet as a share of the published ones.", 0.01, 4)
+    image_width_px: int = option(96, "Width of its images [px].", 32, 4096)
+    rooms_twice: int = option(2, "Simulated rooms that are mapped twice, with changes between; 0 leaves this out.", 0,
+                              100)
+    ace_seconds: float = option(60.0, "Time that ACE's head learns RedKitchen, encoding not counted [s]; 0 leaves this "
+                                      "out.",
+                                0, 1e6)
+
+
+@dataclass(frozen=True)
+class RegressorBenchConfig(Config):
+    """How much of the table `regressors` is made."""
+
+    queries: int = option(0, "Queries of each set, evenly spread; 0 for all.", 0, 10000)
+    elsewhere: int = option(140, "Images of other simulated houses that are tried as they are, and as many changed; 0 "
+                                 "leaves them out.",
+                            0, 10000)
+
+
+@dataclass(frozen=True)
+class NerfBenchConfig(Config):
+    """How much of the table `nerf` is made."""
+
+    parts: str = option("", "Tables: tasks, stream, room; separated by commas, all of them when empty.")
+    methods: str = option("", "What is tried against forgetting in the second task, separated by commas; everything "
+                              "when empty.")
+    side_px: int = option(64, "Width and height of the synthetic views [px].", 4, 800)
+    epochs: int = option(0, "Passes over the rays of each task; 0: as `train nerf`.", 0, 10**6)
+    chunk_steps: int = option(12, "Steps for each chunk of two frames of the synthetic stream.", 1, 10**6)
+    kitchen_frames: int = option(300, "Frames of RedKitchen.", 8, 10**6)
+    kitchen_steps: int = option(5, "Steps for each of them.", 1, 10**6)
+    kitchen_voxels: int = option(1_500_000, "Corners of its grid.", 512, 2**27)
+
+
+@dataclass(frozen=True)
+class PoseCheckBenchConfig(Config):
+    """How much of the table `pose_check` is made."""
+
+    rooms: int = option(2, "Simulated rooms in which poses are checked.", 1, 100)
+    seed: int = option(31, "The first of them.", 0, 10**6)
+    frames: int = option(140, "Frames of the way through each; and at most so many of RedKitchen.", 8, 10000)
+    queries: int = option(40, "Queries of a set; every room has seven.", 2, 10000)
+    others: int = option(3, "Simulated houses whose images are tried against each map, as many of each.", 1, 100)
+    steps: int = option(5, "Steps in which the field learns a keyframe.", 1, 1000)
+    support: float = option(8.0, "Support that is enough for poses that a rendered view confirms.", 0, 10000)

@@ -1,0 +1,139 @@
+"""The tables of place recognition for `bench`: recall on Nordland, the two losses, other speeds, the time of a live
+search."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.table import BenchTable
+from cl_localization.config import PlaceIndexConfig
+from cl_localization.places.place_index import PlaceIndex
+from cl_localization.research.seqmatchnet.datasets import open_pair
+from cl_localization.research.seqmatchnet.describer import Describer
+from cl_localization.research.seqmatchnet.network import PlaceNetwork, described_images
+from cl_localization.research.seqmatchnet.options import (
+    ImageDescriptorConfig,
+    NetworkConfig,
+    PlaceDataConfig,
+    SeqMatchNetConfig,
+)
+from cl_localization.research.seqmatchnet.recall import match_places
+from cl_localization.research.seqmatchnet.scoring import PlaceScorer
+from cl_localization.research.seqmatchnet.training import DescribedPair, describe_pair, split_validation, train_model
+
+LENGTHS, TOLERANCE, TRAINED_PLACES = (1, 5, 10, 20), 1.0, 2000
+RECALL_HEADERS = ("descriptors", "database", *(f"recall@1, L = {length}" for length in LENGTHS), "training [s]")
+SPEED_HEADERS = ("queries driven", "recall@1, L = 10, live")
+TIME_HEADERS = ("keyframes", "numbers a descriptor", "L", "search p50 [ms]", "p95 [ms]")
+LOSSES = {"single images": {"loss_method": "centerOnly"}, "both (default)": {},
+          "sequences": {"single_image_share": 0.0}}
+FASTER = 1.4
+BIG_INDEX, BIG_WIDTH, BIG_QUERIES = 100_000, 512, 200
+
+
+def place_tables(nordland: Path, seeds: int = 5) -> list[BenchTable]:
+    """Return the tables of place recognition.
+
+    Args:
+        nordland: folder with the traverses `summer` and `winter`.
+        seeds: how often the losses are compared.
+    """
+    seasons = {season: str(nordland / season) for season in ("summer", "winter")}
+    pair = open_pair(PlaceDataConfig(database=seasons["summer"], query=seasons["winter"], tolerance=TOLERANCE), "train")
+    describer = Describer(ImageDescriptorConfig())
+    data = describe_pair(pair, describer)
+    train, unseen = data.part(0, TRAINED_PLACES), data.part(TRAINED_PLACES, len(pair.queries))
+    raw = describe_pair(unseen.pair, Describer(ImageDescriptorConfig(kind="patch_normalised")))
+    plain = PlaceNetwork(NetworkConfig(pooling="single+seqmatch"), 1).eval()
+    network, seconds = trained(train, describer, SeqMatchNetConfig())
+    rows = [*both_ways("patch-normalised pixels", plain, raw, "-"), *both_ways("local contrast", plain, unseen, "-"),
+            *both_ways("trained at L = 5", network, unseen, f"{seconds:.0f}")]
+    contents = [(f"Nordland, {len(unseen.queries)} unseen places, within {TOLERANCE:g} place", RECALL_HEADERS, rows),
+                ("Speed of the queries relative to the map run", SPEED_HEADERS, speed_rows(network, unseen)),
+                ("Time of one live search", TIME_HEADERS, [time_row(length) for length in (1, 10, 100)])]
+    if seeds:
+        contents.append((f"Losses trained at L = 5, mean and spread over {seeds} seeds", RECALL_HEADERS,
+                         loss_rows(train, unseen, describer, seeds)))
+    results = {"places": [{"title": title, "headers": headers, "rows": rows} for title, headers, rows in contents]}
+    return [BenchTable(title, headers, rows, results=results) for title, headers, rows in contents]
+
+
+def trained(train: DescribedPair, describer: Describer, config: SeqMatchNetConfig) -> tuple[PlaceNetwork, float]:
+    """Return a network trained as `train seqmatchnet` does, and the seconds that it took."""
+    start = time.perf_counter()
+    model = train_model(*split_validation(train, config.training), describer, config)
+    return model.network, time.perf_counter() - start
+
+
+def both_ways(name: str, network: PlaceNetwork, data: DescribedPair, seconds: str) -> list[tuple[str, ...]]:
+    """Return rows of recall with either season as the database."""
+    return [(name, season, *(f"{value:.3f}" for value in values), seconds) for season,
+            values in recalls(network, data).items()]
+
+
+def recalls(network: PlaceNetwork, data: DescribedPair) -> dict[str, list[float]]:
+    """Return recall@1 at all lengths, by the season that is the database."""
+    pair = data.pair
+    turned = replace(pair, database=pair.queries, queries=pair.database)
+    sides = {"summer": (pair, data.database, data.queries), "winter": (turned, data.queries, data.database)}
+    return {season: [match_places(PlaceScorer(network, one.database, one.queries, database, queries, length), one,
+                                  1).recall(1, TOLERANCE)
+                     for length in LENGTHS] for season, (one, database, queries) in sides.items()}
+
+
+def loss_rows(train: DescribedPair, unseen: DescribedPair, describer: Describer, seeds: int) -> list[tuple[str, ...]]:
+    """Return mean and standard deviation of the recalls of networks trained with either loss."""
+    rows = []
+    for name, changes in LOSSES.items():
+        found, seconds = [], 0.0
+        for seed in range(seeds):
+            config = SeqMatchNetConfig()
+            network, took = trained(train, describer, replace(config,
+                                                              training=replace(config.training, seed=seed, **changes)))
+            found.append(recalls(network, unseen))
+            seconds += took / seeds
+        for season in found[0]:
+            values = np.array([one[season] for one in found])
+            cells = [f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(values.mean(axis=0), values.std(axis=0))]
+            rows.append((name, season, *cells, f"{seconds:.0f}"))
+    return rows
+
+
+def speed_rows(network: PlaceNetwork, data: DescribedPair) -> list[tuple[str, ...]]:
+    """Return the recall of the live index when queries are driven as fast as the map, faster and slower."""
+    database, queries = (described_images(network, side, 256).numpy() for side in (data.database, data.queries))
+    count = len(database)
+    passed = np.floor(np.arange(int((count - 1) / FASTER)) * FASTER + 0.5).astype(int)
+    nearest = np.abs(passed[None] - np.arange(count)[:, None]).argmin(axis=1)
+    return [("at the same speed", f"{live_recall(database, queries, np.arange(count)):.3f}"),
+            (f"{FASTER:g} times as fast", f"{live_recall(database, queries[passed], passed):.3f}"),
+            (f"{1 / FASTER:.2f} times as fast", f"{live_recall(database[passed], queries, nearest):.3f}")]
+
+
+def live_recall(database: np.ndarray, queries: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of queries (N, D), one after the other, whose best keyframe is within the tolerance of `truth`
+    (N,)."""
+    index = PlaceIndex(database.shape[1], PlaceIndexConfig())
+    index.add_all(database, "route", list(range(len(database))))
+    found = np.array([index.query(query)[0].keyframe_id for query in queries])
+    return float((np.abs(found - truth) <= TOLERANCE).mean())
+
+
+def time_row(length: int) -> tuple[str, ...]:
+    """Return the time of a search among very many keyframes of random descriptors."""
+    rng = np.random.default_rng(0)
+    descriptors = rng.normal(size=(BIG_INDEX, BIG_WIDTH)).astype(np.float32)
+    index = PlaceIndex(BIG_WIDTH, PlaceIndexConfig(sequence_length=length))
+    index.add_all(descriptors, "route", list(range(BIG_INDEX)))
+    times = []
+    for number in range(BIG_QUERIES):
+        query = descriptors[5000 + number] + 0.5 * rng.normal(size=BIG_WIDTH)
+        start = time.perf_counter()
+        index.query(query)
+        times.append(1000 * (time.perf_counter() - start))
+    return (f"{BIG_INDEX:,}", str(BIG_WIDTH), str(length), *(f"{value:.1f}"
+                                                             for value in np.percentile(times, (50, 95))))

@@ -1,0 +1,93 @@
+"""Trained networks and the state of training on disk: safetensors with JSON metadata, whole or not at all, nothing run
+from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from cl_localization import __version__
+from cl_localization.data.atomic import written_file
+from cl_localization.errors import EncoderError, LocalizationError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """One kind of file with tensors and metadata.
+
+    Attributes:
+        format: its name in the file.
+        thing: what errors call it.
+        error: what is raised.
+        remedy: what to do where there is none.
+    """
+
+    format: str
+    thing: str = "model"
+    error: type[LocalizationError] = EncoderError
+    remedy: str = "train one first"
+
+    def write(self, path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, Any]) -> None:
+        """Write a file; a crash leaves the old or the new one, whole. Raises `error` when it cannot be written."""
+        header = json.dumps({"format_version": FORMAT_VERSION, "software": f"cl_localization {__version__}",
+                             **metadata})
+        held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        content = save(held, metadata={"format": self.format, "json": header})
+        try:
+            with written_file(path, force=True) as temporary:
+                temporary.write_bytes(content)
+        except (OSError, LocalizationError) as error:
+            raise self.error(f"{self.thing} {path}", "must be writable", str(error),
+                             "nothing was changed; choose another place") from error
+
+    def read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the tensors and metadata of a file; raises `error` for none, another kind, a truncated one or another
+        version."""
+        name = f"{self.thing} {path}"
+        if not path.is_file():
+            raise self.error(name, "must be a file", "nothing there" if not path.exists() else "a folder", self.remedy)
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+                if header.get("format") != self.format:
+                    raise self.error(name, f"must be of format {self.format}", header.get("format"),
+                                     "it is another kind of file")
+                metadata = json.loads(header["json"])
+                if metadata["format_version"] != FORMAT_VERSION:
+                    raise self.error(name, f"must have format version {FORMAT_VERSION}", metadata["format_version"],
+                                     "use the version of cl_localization that wrote it")
+                return {key: file.get_tensor(key) for key in file.keys()}, metadata
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise self.error(name, "must be a whole safetensors file", str(error),
+                             f"it is truncated, damaged or no {self.thing}") from error
+
+
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return what an optimizer remembers of its parameters, under names NUMBER.KEY."""
+    return {f"{number}.{key}": value for number, state in optimizer.state_dict()["state"].items()
+            for key, value in state.items() if isinstance(value, Tensor)}
+
+
+def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Have an optimizer of the same parameters remember that; raises ValueError or KeyError for other names or
+    parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -1,6 +1,0 @@
-"""The simulated house: furnished, textured rooms seen by a robot's camera, from a seed; nothing is downloaded."""
-
-from cl_localization.data.simulation.sequence import SimulatedSequence, open_simulation
-from cl_localization.data.simulation.spec import SimulationConfig, describe_keys
-
-__all__ = ["SimulatedSequence", "SimulationConfig", "describe_keys", "open_simulation"]

@@ -1,0 +1,187 @@
+"""The main job with real node processes over DDS: map online, be carried away, know where it is, track live."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterator
+
+from lifecycle_msgs.msg import Transition
+from std_srvs.srv import SetBool
+
+from cl_localization.demo.observer import DemoObserver
+from cl_localization.demo.plan import DemoConfig, Segment, plan
+from cl_localization.demo.processes import NodeProcesses
+from cl_localization.demo.result import DemoResult, Place
+from cl_localization.errors import RosError
+from cl_localization.map.map_file import load_map
+from cl_localization.srv import SaveMap
+
+NODE_READY_S = 60.0
+SERVICE_S = 30.0
+LAST_POSE_S = 1.5
+MAX_SEGMENT_S = 300.0
+DOMAINS = range(1, 102)
+"""Ids whose ports lie below the range that systems give to outgoing connections."""
+
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class DemoProgress:
+    """How far the demo is.
+
+    Attributes:
+        stage: what is going on, in a few words.
+        step, steps: segments done and in all.
+        detail: figures that change while it goes on.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    detail: str = ""
+
+
+class Demo:
+    """Conducts the nodes through the segments."""
+
+    def __init__(self, config: DemoConfig, folder: Path, progress: Callable[[DemoProgress], None]) -> None:
+        """Prepare a demo whose files go to `folder`."""
+        self._config, self._folder, self._progress = config, folder, progress
+        self._segments = plan(config, folder)
+        self._map_path = folder / "map.safetensors"
+        self._places: list[Place] = []
+        self._after_mapping_ns = self._tracking_ns = 0
+        self._step = 0
+
+    def run(self) -> DemoResult:
+        """Run it and return what came out; ends all nodes in any case."""
+        started_s = time.monotonic()
+        domain = self._config.domain or DOMAINS[os.getpid() % len(DOMAINS)]
+        with NodeProcesses(domain, self._folder) as self._nodes, DemoObserver(domain) as self._seen:
+            self._start_nodes()
+            for self._step, segment in enumerate(self._segments):
+                self._play(segment)
+            self._say("done", "")
+        return self._result(time.monotonic() - started_s)
+
+    def _start_nodes(self) -> None:
+        self._say("starting mapper, localizer and player", "")
+        self._nodes.start("mapper", "mapper", {"threads": 1, "poses.source": "pose", "resume": False,
+                                                    "map_file": str(self._map_path.resolve())},
+                          {"pose": "ground_truth"})
+        self._nodes.start("localizer", "localizer", {"threads": 2})
+        self._start_player(self._segments[0])
+
+    def _start_player(self, segment: Segment) -> None:
+        """Start a player that waits, inactive, for its turn: opening a sequence takes a while."""
+        self._nodes.start("sequence_player", segment.name, {
+            "sequence": segment.sequence, "rate": float(segment.rate), "autostart": False, "wait_for_subscribers": 2,
+            "wait_timeout_s": NODE_READY_S})
+        self._seen.watch_player(segment.name)
+
+    def _play(self, segment: Segment) -> None:
+        """Show one segment to the nodes, the next player getting ready meanwhile."""
+        self._change(segment.name, Transition.TRANSITION_CONFIGURE)
+        if segment.kind == "tracking":
+            self._seen.watch_overlay()
+        before_ns = time.time_ns()
+        self._change(segment.name, Transition.TRANSITION_ACTIVATE)
+        if self._step + 1 < len(self._segments):
+            self._start_player(self._segments[self._step + 1])
+        self._seen.wait(lambda: self._showing(segment), MAX_SEGMENT_S, f"end of {segment.name}", self._nodes.check)
+        self._await_last_pose(before_ns)
+        self._nodes.end(segment.name)
+        {"mapping": self._mapped, "place": self._recovered, "tracking": self._tracked}[segment.kind](before_ns)
+
+    def _showing(self, segment: Segment) -> bool:
+        mapping = self._seen.mapping
+        words = {"mapping": f"{mapping.keyframes} keyframes, {mapping.codes:,} codes, {mapping.map_bytes / 1e6:.1f} MB",
+                 "place": f"{sum(place.recovered for place in self._places)} of {len(self._places)} recovered",
+                 "tracking": f"{len(self._seen.estimates(self._after_mapping_ns))} trusted poses"}
+        self._say(segment.name.replace("_", " "), words[segment.kind])
+        return segment.name in self._seen.done
+
+    def _await_last_pose(self, since_ns: int) -> None:
+        """Give the last image of a segment the time to be localized."""
+        last_ns = max((stamp for stamp in self._seen.truths if stamp >= since_ns), default=0)
+        try:
+            self._seen.wait(lambda: last_ns in self._seen.latencies_ms, LAST_POSE_S, "last status", self._nodes.check)
+        except RosError:
+            self._nodes.check()  # an image may be dropped, a node may not
+
+    def _mapped(self, since_ns: int) -> None:
+        """End learning, and save the map with its last refinement: the localizer gets that too."""
+        self._mapping_path = self._seen.truths_since(since_ns)
+        self._seen.call(SetBool, "mapper/set_learning", SERVICE_S, self._nodes.check, data=False)
+        saved = self._seen.call(SaveMap, "mapper/save_map", SERVICE_S, self._nodes.check)
+        if not saved.success:
+            raise RosError("map of the demo", f"must be saved: {saved.message}",
+                           remedy="choose another folder with --out")
+        self._map_bytes, self._after_mapping_ns = saved.bytes, time.time_ns()
+
+    def _recovered(self, since_ns: int) -> None:
+        """Note whether, when and where the localizer recovered at a place."""
+        estimates = self._seen.estimates(since_ns)
+        right = next((estimate for estimate in estimates if estimate.right), None)
+        shown = right or next(iter(estimates), None)
+        first_ns = min((stamp for stamp in self._seen.truths if stamp >= since_ns), default=0)
+        if not first_ns:
+            raise RosError(f"place {len(self._places)}", "must be shown", "no image", "see the player's log")
+        seconds = None if right is None else self._seen.poses[right.stamp_ns][0] - first_ns / NANOSECONDS
+        self._places.append(Place(self._seen.truths[first_ns], None if shown is None else shown.estimate, seconds))
+
+    def _tracked(self, since_ns: int) -> None:
+        self._tracking_ns = since_ns
+
+    def _change(self, name: str, transition: int) -> None:
+        self._seen.transition(name, transition, NODE_READY_S, self._nodes.check)
+
+    def _say(self, stage: str, detail: str) -> None:
+        self._progress(DemoProgress(stage, self._step, len(self._segments), detail))
+
+    def _result(self, duration_s: float) -> DemoResult:
+        map_code, seen = load_map(self._map_path), self._seen
+        latencies_ms = [latency for stamp, latency in sorted(seen.latencies_ms.items())
+                        if stamp >= self._after_mapping_ns]
+        return DemoResult(
+            mapping_path=self._mapping_path, places=self._places, tracking_truth=seen.truths_since(self._tracking_ns),
+            tracking=seen.estimates(self._tracking_ns), estimates=seen.estimates(self._after_mapping_ns),
+            images=len(seen.truths_since(self._after_mapping_ns)), latencies_ms=latencies_ms, map_bytes=self._map_bytes,
+            codes=len(map_code), keyframes=len(map_code.keyframes), map_points_m=map_code.positions_m,
+            map_path=self._map_path,
+            overlay=seen.overlay, duration_s=duration_s)
+
+
+def run_demo(config: DemoConfig, progress: Callable[[DemoProgress], None] = lambda _: None) -> DemoResult:
+    """Run the demo and return what came out.
+
+    Raises:
+        LocalizationError: a folder that cannot be written, a sequence that cannot be used, a node that ended.
+    """
+    folder = Path(config.out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RosError(f"folder {folder}", "must be writable", error.strerror, "choose another with --out") from error
+    with terminated_as_interrupted():
+        return Demo(config, folder, progress).run()
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Make SIGTERM a KeyboardInterrupt, so that the nodes are ended then too; only a main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

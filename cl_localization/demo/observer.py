@@ -1,0 +1,141 @@
+"""The demo's own node: sees what the nodes publish, and asks them to go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Any, Callable
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from lifecycle_msgs.srv import ChangeState
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool
+
+from cl_localization.demo.result import Estimate
+from cl_localization.errors import RosError
+from cl_localization.msg import LocalizationStatus, MappingStatus
+from cl_localization.ros.conversions import matrix_of, rgb_image, stamp_ns
+
+POLL_S = 0.02
+
+
+class DemoObserver:
+    """Collects truth, poses and statuses by the stamps of their images.
+
+    Attributes:
+        truths: (4, 4) true camera pose by stamp in nanoseconds.
+        poses: by stamp, (wall time of arrival in seconds, trusted (4, 4) camera pose).
+        latencies_ms: by stamp, of the localizer.
+        reason: why the localizer did not trust its last pose, or "ok".
+        mapping: the mapper's last status.
+        overlay: the last overlay image (H, W, 3).
+        done: names of the players that have sent their last frame.
+    """
+
+    def __init__(self, domain: int) -> None:
+        """Open a node in a ROS domain."""
+        self.truths: dict[int, np.ndarray] = {}
+        self.poses: dict[int, tuple[float, np.ndarray]] = {}
+        self.latencies_ms: dict[int, float] = {}
+        self.reason, self.mapping, self.overlay = "", MappingStatus(), None
+        self.done: set[str] = set()
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+        self._node = rclpy.create_node("demo", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        for kind, topic, callback in ((PoseStamped, "ground_truth", self._on_truth),
+                                      (MappingStatus, "mapper/status", self._on_mapping),
+                                      (PoseWithCovarianceStamped, "localizer/pose", self._on_pose),
+                                      (LocalizationStatus, "localizer/status", self._on_status)):
+            self._node.create_subscription(kind, topic, callback, 100)
+        self._thread = threading.Thread(target=self._executor.spin, name="demo", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> DemoObserver:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._executor.shutdown(timeout_sec=1.0)
+        self._thread.join(1.0)
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def watch_player(self, name: str) -> None:
+        """Note in `done` when a player has sent its last frame."""
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._node.create_subscription(Bool, f"{name}/done", lambda message: self.done.add(name), latched)
+
+    def hear(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        """Call back, in the observer's thread, with what is published on a topic."""
+        self._node.create_subscription(kind, topic, callback, 100)
+
+    def watch_overlay(self) -> None:
+        """Begin to receive overlay images."""
+        self._node.create_subscription(Image, "localizer/overlay", self._on_overlay, 1)
+
+    def transition(self, name: str, transition: int, timeout_s: float, check: Callable[[], None]) -> None:
+        """Bring a lifecycle node through a transition; raises RosError when it fails or takes too long."""
+        if not self.call(ChangeState, f"{name}/change_state", timeout_s, check, transition__id=transition).success:
+            raise RosError(f"node {name}", "must configure and activate", "a failed transition", "see its log")
+
+    def call(self, kind: Any, service: str, timeout_s: float, check: Callable[[], None], **fields: Any) -> Any:
+        """Call a service and return its response; `a__b` sets field b of field a.
+
+        Raises:
+            RosError: no service, or no response in time.
+        """
+        client, request = self._node.create_client(kind, service), kind.Request()
+        for path, value in fields.items():
+            *inner, last = path.split("__")
+            target = request
+            for name in inner:
+                target = getattr(target, name)
+            setattr(target, last, value)
+        self.wait(client.service_is_ready, timeout_s, f"service {service}", check)
+        future = client.call_async(request)
+        self.wait(future.done, timeout_s, f"response of {service}", check)
+        return future.result()
+
+    def wait(self, condition: Callable[[], bool], timeout_s: float, what: str, check: Callable[[], None]) -> None:
+        """Wait until a condition holds, checking now and then that all is well; raises RosError at the deadline."""
+        waiting, deadline_s = threading.Event(), time.monotonic() + timeout_s
+        while not condition():
+            check()
+            if time.monotonic() > deadline_s:
+                raise RosError(what, f"must be there within {timeout_s:g} s", remedy="see the logs of the nodes")
+            waiting.wait(POLL_S)
+
+    def estimates(self, since_ns: int) -> list[Estimate]:
+        """Return the trusted poses of images taken since then, with their truths, in order."""
+        return [Estimate(stamp, self.truths[stamp], pose) for stamp, (_, pose) in sorted(self.poses.items())
+                if stamp >= since_ns and stamp in self.truths]
+
+    def truths_since(self, since_ns: int) -> np.ndarray:
+        """Return the true poses (N, 4, 4) of images taken since then, in order."""
+        return np.array([pose for stamp, pose in sorted(self.truths.items()) if stamp >= since_ns]).reshape(-1, 4, 4)
+
+    def _on_truth(self, message: PoseStamped) -> None:
+        self.truths[stamp_ns(message.header.stamp)] = matrix_of(message.pose)
+
+    def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
+        self.poses[stamp_ns(message.header.stamp)] = time.time(), matrix_of(message.pose.pose)
+
+    def _on_status(self, message: LocalizationStatus) -> None:
+        if message.keypoints:  # else it tells of something without an image
+            self.latencies_ms[stamp_ns(message.header.stamp)] = message.latency_ms
+        self.reason = message.reason
+
+    def _on_mapping(self, message: MappingStatus) -> None:
+        self.mapping = message
+
+    def _on_overlay(self, message: Image) -> None:
+        self.overlay = rgb_image(message)

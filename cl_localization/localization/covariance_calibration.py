@@ -1,0 +1,88 @@
+"""How much less certain poses are than the scatter of their matches says: measured on the keyframes themselves.
+
+The matches of an image share errors: codes come from keyframes whose given poses are a little wrong, from a depth
+sensor and a camera that are not calibrated exactly, from triangulation that bends a map. All matches move together, so
+nothing in one image shows it. But every keyframe brings a given pose, and the map that was there before has an opinion
+on it. The variance factor of a keyframe is the squared Mahalanobis distance between the two, a degree of freedom: 1
+when the errors of matches are independent, several hundred in the RedKitchen sequence of 7-Scenes. Covariances are
+multiplied by what puts the right share of the keyframes inside their
+ellipsoids: the "variance of unit weight" of least-squares adjustment (Mikhail and Ackermann, 1976), taken on held-out
+poses instead of residuals, by a quantile as conformal prediction does (Vovk et al., 2005).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import chi2
+
+from cl_localization.config import PoseConfig
+from cl_localization.geometry import se3
+from cl_localization.localization.refinement import refined_in_map
+from cl_localization.map.keyframe_views import View
+from cl_localization.map.map_code import MapCode
+
+APART_DEG = 6.0
+"""Neighbours in a sequence share the errors of their poses. Where keyframes follow closely, only codes that were
+first seen from another direction judge a pose; queries see most codes from directions that differ by about as much
+(RedKitchen: 7 degrees near the mapped views, 11 far from them)."""
+
+ROUNDS = 2
+"""The given pose may be off by more than matches may be: matched again from where the first round leads."""
+
+UNKNOWN = 0.0
+PRIOR = 100.0
+"""Stands in for one keyframe of every map. Errors of ten times the scatter are common in real sequences; a simulated
+one with exact poses has 1 to 3."""
+
+QUANTILE = 0.9
+"""The factor makes the ellipsoids right for this share of the keyframes: their tails are heavier than a normal
+distribution's, and a few given poses may be plainly wrong."""
+
+CORRELATION_KEPT = 0.9
+"""Share of the correlation between position and rotation that is believed. An image fixes some combinations of the
+two far better than either; errors that matches share do not spare those."""
+
+SMALLEST, LARGEST = 1e-6, 1e6
+DEGREES_OF_FREEDOM = 6
+
+
+def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0.0,
+                    config: PoseConfig = PoseConfig()) -> float:
+    """Return the variance factor of a view with a given pose in a map; `UNKNOWN` where the map cannot say.
+
+    Args:
+        view: by the pose it came with.
+        min_view_angle_deg: codes that were first seen from a direction nearer than this have no say.
+    """
+    given_cam_T_world = se3.inverse(view.given_world_T_cam)
+    cam_T_world, found = given_cam_T_world, None
+    for _ in range(ROUNDS):
+        found = refined_in_map(map_code, view.features, view.features.keypoints_px, view.camera, cam_T_world, config,
+                               view.scene,
+                               min_view_angle_deg)
+        if found is None or len(found.rows) < config.min_inliers:
+            return UNKNOWN
+        cam_T_world = found.cam_T_world
+    if not np.isfinite(found.covariance).all():
+        return UNKNOWN
+    error = se3.difference(se3.inverse(cam_T_world), view.given_world_T_cam)
+    squared = float(error @ np.linalg.lstsq(found.covariance, error, rcond=None)[0])
+    return float(np.clip(squared / DEGREES_OF_FREEDOM, SMALLEST, LARGEST))
+
+
+def variance_factor_of(map_code: MapCode, scene: int) -> float:
+    """Return the factor for covariances of poses in a scene, at least 1, from what is known of its keyframes."""
+    rows = map_code.keyframes.rows()
+    factors = map_code.keyframes["keyframe_variance_factors"][rows[map_code.keyframes["keyframe_scenes"][rows]
+                                                                   == scene]]
+    known = np.append(factors[factors > UNKNOWN].astype(np.float64), PRIOR)
+    return max(1.0, DEGREES_OF_FREEDOM * float(np.quantile(known, QUANTILE)) / chi2.ppf(QUANTILE, DEGREES_OF_FREEDOM))
+
+
+def calibrated(covariance: np.ndarray, factor: float) -> np.ndarray:
+    """Return the covariance (6, 6) of position and rotation to be stated for one that takes the errors of matches for
+    independent."""
+    stated = covariance * factor
+    stated[:3, 3:] *= CORRELATION_KEPT
+    stated[3:, :3] *= CORRELATION_KEPT
+    return stated

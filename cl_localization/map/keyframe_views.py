@@ -1,0 +1,105 @@
+"""Mapped views that triangulation remembers: keypoints, descriptors, and which code each feature is a sighting of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.features.encoder import Features
+from cl_localization.geometry import se3
+from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.triangulation import Observations
+
+MAX_TURN_DEG = 60.0
+TURN_COST_M_PER_RAD = 1.0
+
+
+@dataclass(eq=False)
+class View:
+    """A keyframe's features.
+
+    Attributes:
+        keyframe: its number in the map, -1 once the map gave it up.
+        world_T_cam: (4, 4) as it is believed now.
+        given_world_T_cam: (4, 4) as it came with the image.
+        camera: the pinhole camera of `features.keypoints_px`, which are undistorted.
+        rays: (N, 2) normalized coordinates of the keypoints.
+        code: (N,) int64 row of the code that each feature shows, -1 for none yet.
+        scene: number of the scene that the view belongs to.
+    """
+
+    keyframe: int
+    world_T_cam: np.ndarray
+    given_world_T_cam: np.ndarray
+    camera: Camera
+    features: Features
+    rays: np.ndarray
+    code: np.ndarray
+    scene: int = 0
+
+    @classmethod
+    def of(cls, keyframe: int, world_T_cam: np.ndarray, camera: Camera, features: Features, scene: int = 0) -> View:
+        """Return the view of a keyframe from the features of its image as it came."""
+        keypoints_px = camera.undistort(features.keypoints_px).astype(np.float32)
+        undistorted = Features(keypoints_px, features.descriptors, features.scores)
+        return cls(keyframe, world_T_cam, world_T_cam, camera.pinhole(), undistorted,
+                   camera.normalize(features.keypoints_px),
+                   np.full(len(features), -1, np.int64), scene)
+
+    def unlinked(self) -> np.ndarray:
+        """Return the features that show no code yet."""
+        return np.flatnonzero(self.code < 0)
+
+    def link(self, features: np.ndarray, codes: np.ndarray) -> None:
+        """Note that features show codes, unless another feature of this view shows the same code already."""
+        new = ~np.isin(codes, self.code)
+        self.code[features[new]] = codes[new]
+
+
+class ViewStore:
+    """The newest views, up to a bound, and the sightings in them."""
+
+    def __init__(self, capacity: int) -> None:
+        self.views: list[View] = []
+        self._capacity = capacity
+
+    def add(self, view: View) -> None:
+        """Remember a view; the oldest is forgotten when there are too many."""
+        self.views.append(view)
+        del self.views[: max(0, len(self.views) - self._capacity)]
+
+    def neighbours(self, view: View, count: int) -> list[View]:
+        """Return the views that most likely see what `view` sees: of its scene, near by and turned alike, nearest
+        first."""
+        others = [other for other in self.views if other is not view and other.scene == view.scene]
+        if not others:
+            return []
+        poses = np.array([other.world_T_cam for other in others])
+        turn_deg = se3.rotation_angle_deg(np.swapaxes(poses[:, :3, :3], 1, 2) @ view.world_T_cam[:3, :3])
+        distance_m = np.linalg.norm(poses[:, :3, 3] - view.world_T_cam[:3, 3], axis=1)
+        spread_m = max(float(np.median(distance_m)), 1e-9)
+        cost = distance_m / spread_m + np.deg2rad(turn_deg) * TURN_COST_M_PER_RAD
+        order = [index for index in np.argsort(cost) if turn_deg[index] < MAX_TURN_DEG]
+        return [others[index] for index in order[:count]]
+
+    def observations(self, codes: np.ndarray) -> tuple[Observations, np.ndarray]:
+        """Return all sightings of codes (P,), which must be sorted, and the index of the view each was made in.
+
+        Sightings are numbered by the place of their code in `codes`.
+        """
+        parts = []
+        for index, view in enumerate(self.views):
+            feature = np.flatnonzero(np.isin(view.code, codes))
+            cam_T_world = np.broadcast_to(se3.inverse(view.world_T_cam), (len(feature), 4, 4))
+            parts.append((np.searchsorted(codes, view.code[feature]), view.rays[feature], cam_T_world,
+                          np.full(len(feature), view.camera.focal_px), np.full(len(feature), index)))
+        columns = [np.concatenate(column) for column in zip(*parts)]
+        order = np.argsort(columns[0], kind="stable")
+        *seen, view_index = (column[order] for column in columns)
+        return Observations(*seen), view_index
+
+    def unlink(self, codes: np.ndarray) -> None:
+        """Forget the sightings of codes that are no more."""
+        for view in self.views:
+            view.code[np.isin(view.code, codes)] = -1

@@ -1,0 +1,382 @@
+"""The map: a growing set of codes, each a descriptor key with a 3D position.
+
+After ACE-G (Bruns et al., ICCV 2025), which splits a scene coordinate regressor into shared weights and a
+scene-specific map code. There the code is a fixed set of learned vectors; here it grows while the robot drives, one
+token a place and look.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig
+from cl_localization.errors import MapError
+from cl_localization.geometry import se3
+from cl_localization.map.coverage import least_covering
+from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
+from cl_localization.map.table import Table
+
+KEY_CLIP_SIGMAS = 4.0
+"""Components of unit descriptors of D dimensions are about 1/sqrt(D) large; int8 keys span four times that (XFeat:
+99.99 %)."""
+
+COVERAGE_REGION_CELLS = 16
+"""Edge of a region of the coverage score, in cells: about 0.3 m."""
+
+SCENE_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""Odd number that spreads the numbers of scenes over all bits of a cell's label."""
+
+MAX_SCENES = 65536
+"""As many as the columns have numbers for."""
+
+MAX_COUNT = np.iinfo(np.uint16).max
+SPARSE_ROWS, SPARSE_FACTOR = 1_000_000, 64
+"""Numbers accepted from files and topics: up to the first plus this many times the rows there are. A map that evicts
+keeps high numbers for few codes; a damaged number must not claim gigabytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class NewCodes:
+    """Codes to insert: descriptors (N, D) unit length, positions (N, 3), sigmas (N,) in metres."""
+
+    descriptors: np.ndarray
+    positions_m: np.ndarray
+    sigmas_m: np.ndarray
+
+    def select(self, rows: np.ndarray) -> NewCodes:
+        """Return some of the codes, by mask or index."""
+        return NewCodes(self.descriptors[rows], self.positions_m[rows], self.sigmas_m[rows])
+
+
+class MapCode:
+    """Codes and keyframes of one map, with a version that grows with every change.
+
+    Attributes:
+        map_id: identity; a map that was loaded or received keeps it, one that is learned on gets another: see `fork`.
+        parent_id: identity of the map that this one goes on from; empty for none.
+        version: grows by one with every call that changes the map.
+        encoder, dim: which descriptors the keys are.
+        codes, keyframes: the tables behind; read them through the properties below.
+    """
+
+    def __init__(self, config: MapCodeConfig, encoder: str, dim: int, map_id: str | None = None) -> None:
+        self.config = config
+        self.encoder, self.dim = encoder, dim
+        self.map_id, self.parent_id = map_id or uuid.uuid4().hex, ""
+        self.frame_id = "map"
+        self.version = 0
+        self.cell_size_m = config.cell_size_m
+        self.scene_names: list[str] = []
+        self.codes = Table({name: (kind, dim if width < 0 else width) for name, (kind, width) in ROW_TYPES.items()})
+        self.keyframes = Table(KEYFRAME_TYPES)
+        self._oldest_delta = 0
+        self._poses = (-1, np.zeros((0, 4, 4)))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def size_bytes(self) -> int:
+        """What codes and keyframes take, in memory as in the file."""
+        return len(self.codes) * self.codes.row_bytes + len(self.keyframes) * self.keyframes.row_bytes
+
+    @property
+    def positions_m(self) -> np.ndarray:
+        """Positions (M, 3) float32 of the live codes, in the order of `codes.rows()`."""
+        return self.codes["positions_m"][self.codes.rows()]
+
+    @property
+    def keyframe_world_T_cam(self) -> np.ndarray:
+        """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`; not to be written to."""
+        if self._poses[0] != self.version:
+            self._poses = (self.version, matrices(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
+        return self._poses[1]
+
+    def keyframe_poses_of(self, scene: int) -> np.ndarray:
+        """Poses (K, 4, 4) of the live keyframes of one scene."""
+        return self.keyframe_world_T_cam[self.keyframes["keyframe_scenes"][self.keyframes.rows()] == scene]
+
+    def rows_of(self, scene: int | None) -> np.ndarray:
+        """Return the numbers of the live codes of a scene, or of all for None, ascending."""
+        if scene is None or len(self.scene_names) == 1:
+            return self.codes.rows()
+        return np.flatnonzero(self.codes.live & (self.codes["scenes"] == scene))
+
+    def descriptors(self, rows: np.ndarray) -> np.ndarray:
+        """Return the keys of codes as unit descriptors (N, D) float32."""
+        keys = self.codes["keys"][rows].astype(np.float32)
+        return keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), 1e-6)
+
+    def scene_number(self, name: str) -> int:
+        """Return the number of a scene, a new one for a new name.
+
+        Raises:
+            MapError: an empty or endless name, or too many scenes.
+        """
+        if name in self.scene_names:
+            return self.scene_names.index(name)
+        if not 1 <= len(name) <= MAX_SCENE_NAME:
+            raise MapError("name of the scene", f"must have 1 to {MAX_SCENE_NAME} characters", len(name),
+                           "choose another name")
+        if len(self.scene_names) >= MAX_SCENES:
+            raise MapError("map", f"must have at most {MAX_SCENES} scenes", f"one more, {name!r}", "begin another map")
+        self.scene_names.append(name)
+        return len(self.scene_names) - 1
+
+    def fork(self) -> MapCode:
+        """Make this a map of its own that goes on from the one it was, and return it.
+
+        Whoever learns on into a map that also lives elsewhere, in a file or with another mapper, forks it first: both
+        could count the same versions from here on, for different contents.
+        """
+        self.map_id, self.parent_id = uuid.uuid4().hex, self.map_id
+        return self
+
+    def set_cell_size(self, cell_size_m: float) -> None:
+        """Set the edge of the voxel cells of a map that is still empty.
+
+        Raises:
+            MapError: the map has codes already.
+        """
+        if len(self):
+            raise MapError("cell size", "can only be set while the map is empty", f"{len(self)} codes")
+        self.cell_size_m = float(cell_size_m)
+
+    def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int, variance_factor: float = 0.0,
+                     descriptor: np.ndarray | int = 0) -> int:
+        """Add a keyframe and return its number; `variance_factor.py` says what its factor is, 0 for unknown.
+
+        Args:
+            descriptor: (256,) int8 of the whole image; 0 for unknown.
+        """
+        self.version += 1
+        row = self.keyframes.allocate(1)
+        pose = np.concatenate(se3.to_quaternion(world_T_cam))
+        self.keyframes.put(row, self.version, keyframe_poses=pose, keyframe_stamps_ns=stamp_ns, keyframe_scenes=scene,
+                           keyframe_variance_factors=variance_factor, keyframe_descriptors=descriptor)
+        return int(row[0])
+
+    def set_variance_factors(self, keyframes: np.ndarray, factors: np.ndarray) -> None:
+        """Set the variance factors (K,) of live keyframes (K,)."""
+        self.version += 1
+        self.keyframes.put(keyframes, self.version, keyframe_variance_factors=factors)
+
+    def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
+        """Set the pose of a keyframe; its codes stay."""
+        self.version += 1
+        self.keyframes.put(np.array([keyframe]), self.version,
+                           keyframe_poses=np.concatenate(se3.to_quaternion(world_T_cam)))
+
+    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray) -> None:
+        """Set the poses (K, 4, 4) of live keyframes (K,), each given once, and carry the codes anchored to them along.
+
+        All of it is one version. Cells follow from positions. One into which more codes moved than it may hold keeps
+        them, as the next correction may part them again; it takes no new ones.
+        """
+        if len(keyframes) == 0:
+            return
+        correction = world_T_cam @ se3.inverse(matrices(self.keyframes["keyframe_poses"][keyframes]))
+        self.version += 1
+        place = np.full(len(self.keyframes.live), -1, np.int64)
+        place[keyframes] = np.arange(len(keyframes))
+        rows = self.codes.rows()
+        moving = place[self.codes["anchors"][rows]]
+        rows, moving = rows[moving >= 0], moving[moving >= 0]
+        turned = np.einsum("nij,nj->ni", correction[moving, :3, :3], self.codes["positions_m"][rows].astype(np.float64))
+        self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3])
+        self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
+
+    def insert(self, new: NewCodes, keyframe: int) -> np.ndarray:
+        """Insert codes seen from a keyframe where their cell has room for another mode.
+
+        Returns:
+            (N,) int64 the row of each new code, -1 for those that found their cell full.
+        """
+        self.version += 1
+        rows = np.full(len(new.positions_m), -1, np.int64)
+        scene = int(self.keyframes["keyframe_scenes"][keyframe])
+        fits = self._room_in_cells(new.positions_m, scene)
+        rows[fits] = self.codes.allocate(int(fits.sum()))
+        self.codes.put(rows[fits], self.version, keys=quantized(new.descriptors[fits]),
+                       positions_m=new.positions_m[fits],
+                       sigmas_m=new.sigmas_m[fits], seen=1, stamps_s=self._stamp_s(keyframe),
+                       scenes=scene, anchors=keyframe)
+        return rows
+
+    def _stamp_s(self, keyframe: int) -> int:
+        return int(np.clip(self.keyframes["keyframe_stamps_ns"][keyframe] // 10**9, 0, 2**32 - 1))
+
+    def cells(self, positions_m: np.ndarray) -> np.ndarray:
+        """Return the cell label (N,) int64 of positions (N, 3)."""
+        return cell_labels(positions_m, self.cell_size_m)
+
+    def _room_in_cells(self, positions_m: np.ndarray, scene: int) -> np.ndarray:
+        """Return which new positions of a scene, in order, still find fewer modes of that scene in their cell than it
+        may hold."""
+        existing = np.sort(self.cells(self.codes["positions_m"][self.rows_of(scene)]))
+        cells = self.cells(positions_m)
+        taken = np.searchsorted(existing, cells, "right") - np.searchsorted(existing, cells, "left")
+        order = np.argsort(cells, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(cells[order]) != 0]) if len(cells) else np.zeros(0, np.int64)
+        rank = np.empty(len(cells), np.int64)
+        rank[order] = np.arange(len(cells)) - np.repeat(starts, np.diff(np.r_[starts, len(cells)]))
+        return taken + rank < self.config.modes_per_cell
+
+    def merge(self, rows: np.ndarray, seen: NewCodes, keyframe: int) -> None:
+        """Merge new sightings (N,) into existing codes, each row at most once: positions by inverse variance, keys by
+        count."""
+        if len(rows) == 0:
+            return
+        self.version += 1
+        count = self.codes["seen"][rows].astype(np.float32)
+        weight = np.minimum(count, 20.0)[:, None]
+        keys = self.descriptors(rows) * weight + seen.descriptors
+        old, new = self.codes["sigmas_m"][rows] ** -2.0, seen.sigmas_m**-2.0
+        share = (new / (old + new))[:, None]
+        positions = self.codes["positions_m"][rows]
+        self.codes.put(rows, self.version, keys=quantized(keys / np.linalg.norm(keys, axis=1, keepdims=True)),
+                       positions_m=positions + share * (seen.positions_m - positions), sigmas_m=(old + new) ** -0.5,
+                       seen=np.minimum(count + 1, MAX_COUNT), stamps_s=self._stamp_s(keyframe))
+
+    def move(self, rows: np.ndarray, positions_m: np.ndarray, sigmas_m: np.ndarray) -> None:
+        """Set the positions (N, 3) and sigmas (N,) of codes."""
+        self.version += 1
+        self.codes.put(rows, self.version, positions_m=positions_m, sigmas_m=sigmas_m)
+
+    def remove(self, rows: np.ndarray) -> None:
+        """Remove codes."""
+        self.version += 1
+        self.codes.remove(rows, self.version)
+
+    def evict_to_budget(self) -> int:
+        """Remove the codes that cover least until the map fits its budget, and the keyframes that lose their last code
+        by it.
+
+        Keyframes that never anchored a code stay, so that their view does not count as new again, unless nothing else
+        is left.
+
+        Returns:
+            How many codes went.
+        """
+        budget_bytes = int(self.config.budget_mb * 1e6)
+        excess = self.size_bytes - budget_bytes
+        if excess <= 0:
+            return 0
+        rows = self.codes.rows()
+        count = min(len(rows), -(-excess // self.codes.row_bytes))
+        utility = self.codes["seen"][rows].astype(np.float64)
+        regions = cell_labels(self.codes["positions_m"][rows], self.cell_size_m * COVERAGE_REGION_CELLS,
+                              self.codes["scenes"][rows])
+        gone = rows[least_covering(regions, utility, count)]
+        self.remove(gone)
+        anchoring = self.codes["anchors"][self.codes.rows()]
+        self.keyframes.remove(np.setdiff1d(self.codes["anchors"][gone], anchoring), self.version)
+        excess = self.size_bytes - budget_bytes
+        if excess > 0:
+            idle = np.setdiff1d(self.keyframes.rows(), anchoring)
+            oldest = np.argsort(self.keyframes["keyframe_stamps_ns"][idle], kind="stable")
+            self.keyframes.remove(idle[oldest[:-(-excess // self.keyframes.row_bytes)]], self.version)
+        return count
+
+    def delta_since(self, version: int) -> MapDelta:
+        """Return what changed after `version`; everything when that is 0 or older than this copy's history."""
+        base = version if self._oldest_delta <= version <= self.version else 0
+        changed, removed = self.codes.changed_since(base) if base else (self.codes.rows(), np.zeros(0, np.int64))
+        frames, removed_frames = (self.keyframes.changed_since(base) if base else
+                                  (self.keyframes.rows(), np.zeros(0, np.int64)))
+        return MapDelta(
+            self.map_id, self.encoder, self.dim, self.frame_id, self.cell_size_m, base, self.version,
+            list(self.scene_names),
+            ids=changed.astype(np.uint32), removed_ids=removed.astype(np.uint32), keyframe_ids=frames.astype(np.uint32),
+            removed_keyframe_ids=removed_frames.astype(np.uint32),
+            **{name: self.codes.taken(name, changed) for name in ROW_TYPES},
+            **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id)
+
+    def apply(self, delta: MapDelta) -> None:
+        """Bring this copy to the version of a delta.
+
+        Raises:
+            MapError: the delta belongs to another map, begins after this copy's version or ends before it, or is
+                damaged. The copy is unchanged; a snapshot helps.
+        """
+        if delta.map_id != self.map_id or delta.encoder != self.encoder or delta.dim != self.dim:
+            raise MapError("map code delta", f"must belong to map {self.map_id} of {self.encoder}",
+                           f"{delta.map_id} of {delta.encoder}", "take a snapshot of the new map")
+        if delta.base_version > self.version:
+            raise MapError("map code delta", f"must begin at version {self.version} or before", delta.base_version,
+                           "a message was lost: take a snapshot")
+        if delta.version < self.version:
+            raise MapError("map code delta", f"must not end before version {self.version}", delta.version,
+                           "it is old news; make another map of a snapshot to go back")
+        delta.validate(_largest_number(max(np.size(delta.ids), len(self.codes.live))))
+        known = delta.keyframe_ids if delta.base_version == 0 else np.union1d(self.keyframes.rows(), delta.keyframe_ids)
+        if not np.isin(delta.anchors, known).all():
+            raise MapError("map code anchors", "must be keyframes of the map", "an unknown one",
+                           "the message or file is damaged")
+        if delta.base_version == 0:
+            self.codes.remove(self.codes.rows(), delta.version)
+            self.keyframes.remove(self.keyframes.rows(), delta.version)
+            self._oldest_delta = delta.version
+        self.scene_names, self.cell_size_m, self.version = list(delta.scene_names), delta.cell_size_m, delta.version
+        self._poses = (-1, self._poses[1])
+        self.codes.remove(delta.removed_ids, self.version)
+        self.keyframes.remove(delta.removed_keyframe_ids, self.version)
+        self.codes.put(delta.ids, self.version, **{name: getattr(delta, name) for name in ROW_TYPES})
+        self.keyframes.put(delta.keyframe_ids, self.version, **{name: getattr(delta, name) for name in KEYFRAME_TYPES})
+
+    @classmethod
+    def from_snapshot(cls, delta: MapDelta, config: MapCodeConfig) -> MapCode:
+        """Return the map that a snapshot holds.
+
+        Raises:
+            MapError: the delta is no snapshot or is damaged.
+        """
+        if delta.base_version != 0:
+            raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
+        delta.validate(_largest_number(np.size(delta.ids)))
+        map_code = cls(config, delta.encoder, delta.dim, delta.map_id)
+        map_code.frame_id, map_code.parent_id = delta.frame_id, delta.parent_id
+        map_code.apply(delta)
+        return map_code
+
+
+def _largest_number(rows: int) -> int:
+    """Return the largest code number that a file or message about `rows` codes may use."""
+    return SPARSE_ROWS + SPARSE_FACTOR * rows
+
+
+def quantized(descriptors: np.ndarray) -> np.ndarray:
+    """Return unit descriptors (N, D) as int8 keys."""
+    scale = 127.0 * np.sqrt(descriptors.shape[1]) / KEY_CLIP_SIGMAS
+    return np.clip(np.rint(descriptors * scale), -127, 127).astype(np.int8)
+
+
+def cell_labels(positions_m: np.ndarray, cell_size_m: float, scenes: np.ndarray | int = 0) -> np.ndarray:
+    """Return one int64 label a voxel cell for positions (N, 3): 21 bits an axis, so cells repeat only after 2 million.
+
+    Args:
+        scenes: number of the scene, (N,) or one for all; equal cells of different scenes get different labels.
+    """
+    cells = np.floor(positions_m.astype(np.float64) / cell_size_m).astype(np.int64) & 0x1FFFFF
+    labels = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+    return labels ^ (np.atleast_1d(np.asarray(scenes, np.uint64)) * SCENE_MIX).astype(np.int64)
+
+
+def matrices(poses: np.ndarray) -> np.ndarray:
+    """Return the 4x4 matrices (K, 4, 4) of poses (K, 7), x y z qx qy qz qw, which were checked when they came in."""
+    world_T_cam = np.tile(np.eye(4), (len(poses), 1, 1))
+    if len(poses):
+        world_T_cam[:, :3, :3] = Rotation.from_quat(poses[:, 3:]).as_matrix()
+        world_T_cam[:, :3, 3] = poses[:, :3]
+    return world_T_cam
+
+
+def quaternion_poses(world_T_cam: np.ndarray) -> np.ndarray:
+    """Return poses (K, 7), x y z qx qy qz qw with qw >= 0, of K > 0 matrices (K, 4, 4)."""
+    return np.column_stack(
+        [world_T_cam[:, :3, 3], Rotation.from_matrix(world_T_cam[:, :3, :3]).as_quat(canonical=True)]
+    )

@@ -1,0 +1,145 @@
+"""What changed in a map code between two versions: the content of one `MapCode` message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from cl_localization.errors import MapError
+
+KEYFRAME_DESCRIPTOR_DIM = 256
+"""As many as `features.whole_image` makes."""
+
+ROW_TYPES: dict[str, tuple[type, int]] = {
+    "keys": (np.int8, -1), "positions_m": (np.float32, 3), "sigmas_m": (np.float32, 0), "seen": (np.uint16, 0),
+    "stamps_s": (np.uint32, 0), "scenes": (np.uint16, 0), "anchors": (np.uint32, 0),
+}
+"""Columns of a code: type and width (0: one number, -1: the encoder's descriptor length)."""
+
+KEYFRAME_TYPES: dict[str, tuple[type, int]] = {
+    "keyframe_poses": (np.float64, 7), "keyframe_stamps_ns": (np.int64, 0), "keyframe_scenes": (np.uint16, 0),
+    "keyframe_variance_factors": (np.float32, 0), "keyframe_descriptors": (np.int8, KEYFRAME_DESCRIPTOR_DIM),
+}
+"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam; `variance_factor.py` says what the factors are;
+descriptors of whole images, up to a factor, tell places apart, zeros are unknown."""
+
+ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
+
+SCALAR_TYPES: dict[str, tuple[type, ...]] = {
+    "map_id": (str,), "encoder": (str,), "dim": (int,), "frame_id": (str,), "cell_size_m": (float, int),
+    "base_version": (int,),
+    "version": (int,), "scene_names": (list,), "parent_id": (str,),
+}
+
+
+@dataclass(eq=False)
+class MapDelta:
+    """Codes and keyframes that were added, changed or removed after `base_version`; all of them when that is 0.
+
+    Attributes:
+        map_id: identity of the map; versions of different maps cannot be compared.
+        encoder, dim: what made the keys, and their length D.
+        frame_id: the frame that positions and poses are given in.
+        cell_size_m: edge of the voxel cells.
+        base_version, version: what it leads from and to; base 0 is a snapshot.
+        scene_names: names of the scene numbers.
+        ids: (M,) uint32 of the codes in the columns below, whose types are in `ROW_TYPES`.
+        removed_ids: (R,) uint32 codes that are no more.
+        keyframe_ids: (K,) uint32 of the keyframes in the columns below, whose types are in `KEYFRAME_TYPES`.
+        removed_keyframe_ids: uint32 keyframes that are no more.
+        parent_id: identity of the map that this one goes on from; empty for none. Files have it, messages do not.
+    """
+
+    map_id: str
+    encoder: str
+    dim: int
+    frame_id: str
+    cell_size_m: float
+    base_version: int
+    version: int
+    scene_names: list[str]
+    ids: np.ndarray
+    keys: np.ndarray
+    positions_m: np.ndarray
+    sigmas_m: np.ndarray
+    seen: np.ndarray
+    stamps_s: np.ndarray
+    scenes: np.ndarray
+    anchors: np.ndarray
+    removed_ids: np.ndarray
+    keyframe_ids: np.ndarray
+    keyframe_poses: np.ndarray
+    keyframe_stamps_ns: np.ndarray
+    keyframe_scenes: np.ndarray
+    keyframe_variance_factors: np.ndarray
+    keyframe_descriptors: np.ndarray
+    removed_keyframe_ids: np.ndarray
+    parent_id: str = ""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the array fields by name."""
+        return {spec.name: getattr(self, spec.name) for spec in fields(self)
+                if isinstance(getattr(self, spec.name), np.ndarray)}
+
+    def validate(self, max_id: int) -> None:
+        """Check a delta that came from a file or a topic.
+
+        Args:
+            max_id: the largest id accepted; bounds the memory that untrusted input can claim.
+
+        Raises:
+            MapError: scalars of another type, columns of unequal length, wrong shapes, values that are not finite,
+                sigmas that are not positive, quaternions without unit length, scenes without a name, ids too large,
+                versions out of order.
+        """
+        self._check_scalars()
+        for name in ID_COLUMNS:
+            _check_column(name, getattr(self, name), np.uint32, (np.size(getattr(self, name)),))
+        for ids, columns in (("ids", ROW_TYPES), ("keyframe_ids", KEYFRAME_TYPES)):
+            count = len(getattr(self, ids))
+            for name, (kind, width) in columns.items():
+                _check_column(name, getattr(self, name), kind,
+                              (count,) if width == 0 else (count, self.dim if width < 0 else width))
+        for name in ID_COLUMNS:
+            values = getattr(self, name)
+            if len(values) and values.max() > max_id:
+                raise MapError(f"map code {name}", f"must not exceed {max_id}", int(values.max()),
+                               "the message or file is damaged")
+        scenes = np.concatenate([self.scenes, self.keyframe_scenes])
+        if len(scenes) and scenes.max() >= len(self.scene_names):
+            raise MapError("map code scenes", f"must be below {len(self.scene_names)}", int(scenes.max()))
+        norms = np.linalg.norm(self.keyframe_poses[:, 3:], axis=1)
+        if len(norms) and not np.allclose(norms, 1.0, atol=1e-3):
+            raise MapError("map code keyframe_poses", "must hold unit quaternions", f"length {norms.min():.3g}")
+        if len(self.sigmas_m) and self.sigmas_m.min() <= 0:
+            raise MapError("map code sigmas_m", "must be positive", float(self.sigmas_m.min()))
+        if len(self.keyframe_variance_factors) and self.keyframe_variance_factors.min() < 0:
+            raise MapError("map code keyframe_variance_factors", "must not be negative",
+                           float(self.keyframe_variance_factors.min()))
+        nothing = not any(len(getattr(self, name)) for name in ID_COLUMNS)
+        if self.base_version and (self.version < self.base_version
+                                  or (self.version == self.base_version and not nothing)):
+            raise MapError("map code version", f"must be above its base {self.base_version}", self.version)
+        if not (np.isfinite(self.cell_size_m) and self.cell_size_m > 0):
+            raise MapError("map code cell_size_m", "must be positive", self.cell_size_m)
+
+    def _check_scalars(self) -> None:
+        for name, kinds in SCALAR_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or (kinds == (int,) and not 0 <= value < 2**63):
+                raise MapError(f"map code {name}", f"must be a {kinds[0].__name__}, whole numbers from 0",
+                               repr(value)[:80],
+                               "the message or file is damaged")
+        if not all(isinstance(name, str) for name in self.scene_names):
+            raise MapError("map code scene_names", "must be texts", repr(self.scene_names)[:80],
+                           "the message or file is damaged")
+
+
+def _check_column(name: str, values: np.ndarray, kind: type, shape: tuple[int, ...]) -> None:
+    if values.shape != shape or values.dtype != kind:
+        raise MapError(f"map code column {name}", f"must be {np.dtype(kind)} of shape {shape}",
+                       f"{values.dtype} {values.shape}",
+                       "the message or file is damaged")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise MapError(f"map code column {name}", "must be finite", "NaN or infinity", "the message or file is damaged")

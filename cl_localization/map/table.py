@@ -1,0 +1,90 @@
+"""A table of numbered rows that remembers in which version each row changed.
+
+Rows keep their number for life, so that indices, observations and remote copies can refer to them; the numbers of
+removed rows are used again. Memory grows by doubling.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+MIN_CAPACITY = 1024
+
+
+class Table:
+    """Columns of equal length with live and free rows."""
+
+    def __init__(self, columns: dict[str, tuple[type, int]]) -> None:
+        """Make an empty table of columns given as name: (type, width), width 0 for one number a row."""
+        self._columns = {name: np.zeros(self._shape(0, width), kind) for name, (kind, width) in columns.items()}
+        self.live = np.zeros(0, bool)
+        self.changed_in = np.zeros(0, np.uint64)
+
+    @staticmethod
+    def _shape(count: int, width: int) -> tuple[int, ...]:
+        return (count, width) if width else (count,)
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.live))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a whole column, free rows included; index it by `rows()`."""
+        return self._columns[name]
+
+    def taken(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Return a copy of a column of ascending rows; quicker than indexing, so that a whole map is copied in
+        milliseconds."""
+        column = self._columns[name]
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+            return column[rows[0]:rows[-1] + 1].copy()
+        return np.take(column, rows, axis=0)
+
+    @property
+    def row_bytes(self) -> int:
+        """What one row takes, its number included."""
+        return 4 + sum(column.itemsize * int(np.prod(column.shape[1:])) for column in self._columns.values())
+
+    def rows(self) -> np.ndarray:
+        """Return the numbers of the live rows, ascending."""
+        return np.flatnonzero(self.live)
+
+    def allocate(self, count: int) -> np.ndarray:
+        """Return `count` free row numbers, growing the table when there are too few. The caller fills them with
+        `put`."""
+        free = np.flatnonzero(~self.live)[:count]
+        missing = count - len(free)
+        if missing > 0:
+            start = len(self.live)
+            self._grow_to(start + missing)
+            free = np.concatenate([free, np.arange(start, start + missing)])
+        return free
+
+    def _grow_to(self, size: int) -> None:
+        capacity = max(MIN_CAPACITY, len(self.live))
+        while capacity < size:
+            capacity *= 2
+        extra = capacity - len(self.live)
+        for name, column in self._columns.items():
+            self._columns[name] = np.concatenate([column, np.zeros((extra, *column.shape[1:]), column.dtype)])
+        self.live = np.concatenate([self.live, np.zeros(extra, bool)])
+        self.changed_in = np.concatenate([self.changed_in, np.zeros(extra, np.uint64)])
+
+    def put(self, rows: np.ndarray, version: int, **values: np.ndarray) -> None:
+        """Set columns of rows, which become live, and note the version."""
+        if len(rows) and int(rows.max()) >= len(self.live):
+            self._grow_to(int(rows.max()) + 1)
+        for name, column in values.items():
+            self._columns[name][rows] = column
+        self.live[rows] = True
+        self.changed_in[rows] = version
+
+    def remove(self, rows: np.ndarray, version: int) -> None:
+        """Free rows and note the version. Numbers the table never had are ignored."""
+        rows = rows[rows < len(self.live)]
+        self.live[rows] = False
+        self.changed_in[rows] = version
+
+    def changed_since(self, version: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the live rows changed after a version, and the rows freed after it."""
+        changed = self.changed_in > version
+        return np.flatnonzero(changed & self.live), np.flatnonzero(changed & ~self.live)

@@ -1,0 +1,1 @@
+"""From posed keyframes to codes: with depth, without depth, what has changed and what is gone."""

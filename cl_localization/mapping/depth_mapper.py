@@ -1,0 +1,122 @@
+"""Mapping with depth: every keypoint with a depth reading is a point; known codes are merged, new ones inserted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cl_localization.config import DepthConfig
+from cl_localization.geometry import se3
+from cl_localization.geometry.pnp import project
+from cl_localization.localization.guided_matching import guided_matches, visible_codes
+from cl_localization.localization.refinement import REFERENCE_WIDTH_PX
+from cl_localization.map.keyframe_views import View
+from cl_localization.map.map_code import MapCode, NewCodes
+from cl_localization.mapping.depth_points import depth_sigmas, keypoint_depths
+from cl_localization.mapping.free_space_culling import FreeSpace
+
+MERGE_RADIUS_PX = 8.0
+STRONGEST = 1000
+"""Features of a view of a changed place that are learned: in the dark, the weaker ones are noise."""
+PROBATION_VIEWS, PROBATION_SEEN = 5, 2
+"""Codes of a changed place that were seen fewer times than this after so many more views go."""
+
+
+class DepthMapper:
+    """Adds codes from views with registered depth; drops those that nothing but one view ever saw, and those of things
+    that are gone."""
+
+    def __init__(self, map_code: MapCode, config: DepthConfig) -> None:
+        self._map, self._config = map_code, config
+        self._missed = np.zeros(0, np.uint8)
+        self._free_space = FreeSpace(map_code, config.gone_after) if config.gone_after else None
+        self._probation: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray, changed: bool = False) -> tuple[int, int]:
+        """Learn from a view; returns how many codes were inserted and how many were merged.
+
+        Args:
+            keypoints_px: (N, 2) where the view's features lie in the depth image, which is distorted as the image is.
+            depth_m: (H, W) registered depth, 0 where unknown.
+            changed: whether the place is known not to look as the map has it.
+        """
+        if changed:
+            view, keypoints_px = _strongest(view, keypoints_px)
+        depths_m = keypoint_depths(depth_m, keypoints_px, self._config.max_depth_m)
+        known = np.flatnonzero(depths_m > 0)
+        depths_m = depths_m[known]
+        points_cam = np.column_stack([view.rays[known] * depths_m[:, None], depths_m])
+        new = NewCodes(view.features.descriptors[known], se3.transform(view.world_T_cam, points_cam).astype(np.float32),
+                       depth_sigmas(depths_m))
+        merged, rows = self._merge(view, known, new)
+        self._drop_missed(view, rows, depth_m)
+        if self._free_space:
+            self._free_space.observe(view, depth_m, rows, changed)
+        inserted = self._map.insert(new.select(~merged), view.keyframe)
+        self._remember(inserted[inserted >= 0])
+        if changed:
+            self._put_on_probation(inserted[inserted >= 0])
+        return int((inserted >= 0).sum()), len(rows)
+
+    def finish(self) -> None:
+        """End a sequence."""
+        if self._free_space:
+            self._free_space.begin()
+
+    def _put_on_probation(self, inserted: np.ndarray) -> None:
+        """Have the codes of a changed place go if the next few views of such do not see them again: in the dark, most
+        are noise."""
+        self._probation.append((inserted, self._map.codes["anchors"][inserted].copy()))
+        if len(self._probation) > PROBATION_VIEWS:
+            rows, anchors = self._probation.pop(0)
+            codes = self._map.codes
+            self._map.remove(rows[codes.live[rows] & (codes["anchors"][rows] == anchors)
+                                  & (codes["seen"][rows] < PROBATION_SEEN)])
+
+    def _merge(self, view: View, known: np.ndarray, new: NewCodes) -> tuple[np.ndarray, np.ndarray]:
+        """Merge the sightings of codes the map has; returns which of the new ones (N,) those were, and the codes."""
+        radius_px = MERGE_RADIUS_PX * max(view.camera.width_px, view.camera.height_px) / REFERENCE_WIDTH_PX
+        found = guided_matches(self._map, view.features.select(known), view.features.keypoints_px[known], view.camera,
+                               se3.inverse(view.world_T_cam), radius_px, self._config.merge_similarity, view.scene)
+        apart_m = np.linalg.norm(self._map.codes["positions_m"][found.rows] - new.positions_m[found.features], axis=1)
+        same = apart_m < self._config.merge_distance_m + 2 * new.sigmas_m[found.features]
+        features, rows = found.features[same], found.rows[same]
+        self._map.merge(rows, new.select(features), view.keyframe)
+        merged = np.zeros(len(known), bool)
+        merged[features] = True
+        return merged, rows
+
+    def _drop_missed(self, view: View, seen_again: np.ndarray, depth_m: np.ndarray) -> None:
+        """Count the codes that this view should have shown and did not; remove those of one sighting that it happens to
+        often."""
+        self._grow()
+        cam_T_world = se3.inverse(view.world_T_cam)
+        rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0, view.scene)
+        once = self._map.codes["seen"][rows] == 1
+        rows, pixels = rows[once], pixels[once].astype(np.int64)
+        expected_m = project(view.camera, cam_T_world, self._map.codes["positions_m"][rows])[1]
+        measured_m = depth_m[pixels[:, 1].clip(0, depth_m.shape[0] - 1), pixels[:, 0].clip(0, depth_m.shape[1] - 1)]
+        unoccluded = np.abs(measured_m - expected_m) < self._config.merge_distance_m + 2 * depth_sigmas(expected_m)
+        missed = np.setdiff1d(rows[unoccluded], seen_again)
+        self._missed[missed] += 1
+        self._map.remove(missed[self._missed[missed] >= self._config.max_misses])
+
+    def _remember(self, inserted: np.ndarray) -> None:
+        """Begin to count for new codes, whose rows may have been others' before."""
+        self._grow()
+        self._missed[inserted] = 0
+        if self._free_space:
+            self._free_space.forget(inserted)
+
+    def _grow(self) -> None:
+        """Have a count for every row of the map, also for those that came from a file."""
+        extra = len(self._map.codes.live) - len(self._missed)
+        self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])
+
+
+def _strongest(view: View, keypoints_px: np.ndarray) -> tuple[View, np.ndarray]:
+    """Return a view with its strongest features only, and where those lie in the depth image."""
+    order = np.argsort(-view.features.scores, kind="stable")[:STRONGEST]
+    return replace(view, features=view.features.select(order), rays=view.rays[order],
+                   code=view.code[order]), keypoints_px[order]

@@ -1,0 +1,148 @@
+"""Where in a map the last images were probably taken: place recognition, fed with the keyframes of a map as they come
+and go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cl_localization.config import PlaceConfig
+from cl_localization.features import Features
+from cl_localization.features.whole_image import DIM, place_descriptor, unit_place_descriptors
+from cl_localization.geometry import se3
+from cl_localization.map.map_code import MapCode
+from cl_localization.places.place_index import Place, PlaceIndex
+
+TURN_M_PER_DEG = 0.01
+"""What a turn counts for the way travelled: mapping keeps a keyframe every 0.03 m or 3 degrees."""
+
+OTHER_VIEW = 0.8
+"""Images less like the last one matched than this are matched though the odometry tells of no way: the robot was
+carried."""
+
+ELSEWHERE_M = 5.0
+"""A pose farther than this from a place contradicts it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """What place recognition makes of an image and those before it.
+
+    Attributes:
+        places: the best first, by the last images together; empty where the map has no descriptors.
+        keyframes: around which to search first: of the best places, and of those that the image alone looks most like.
+        complete: whether as many images were matched as a sequence has.
+    """
+
+    places: list[Place] = field(default_factory=list)
+    keyframes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    complete: bool = False
+
+
+class MapPlaces:
+    """The places of one map, and the images of one drive through it."""
+
+    def __init__(self, map_code: MapCode, config: PlaceConfig) -> None:
+        self._map, self._config = map_code, config
+        self._index = PlaceIndex(DIM, config)
+        self._version = -1
+        self._held = np.zeros(0, bool)
+        self._stamps_ns = np.zeros(0, np.int64)
+        self._descriptors = np.zeros((0, DIM), np.int8)
+        self._newest: np.ndarray | None = None
+        self._odom_T_cam: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Return how many keyframes can be recognised."""
+        return len(self._index)
+
+    def recognize(self, features: Features, odom_T_cam: np.ndarray | None = None) -> Recognition:
+        """Return the places that an image shows.
+
+        Args:
+            odom_T_cam: (4, 4) the camera in the odometry's frame, where that is known: images from one spot then count
+                once.
+        """
+        self._follow()
+        descriptor = place_descriptor(features.descriptors)
+        if not self._config.enabled or len(self._index) == 0 or not descriptor.any():
+            return Recognition()
+        unit = unit_place_descriptors(descriptor[None])[0]
+        places = self._index.query(unit, self._way_m(odom_T_cam, unit))
+        half = (self._config.search_first + 1) // 2
+        first = [*places[:half], *self._index.alike(self._config.search_first - half)]
+        return Recognition(places, np.unique([place.keyframe_id for place in first]).astype(np.int64),
+                           self._index.images >= self._config.sequence_length)
+
+    def contradiction(self, recognition: Recognition, scene: str, world_T_cam: np.ndarray) -> str | None:
+        """Return how a pose and the places contradict each other: empty when they agree, None when the places do not
+        agree themselves."""
+        if not recognition.places or not recognition.complete:
+            return None
+        best = recognition.places[0]
+        if not all(place.scene == best.scene and self._apart_m(place, self._pose_of(best)) <= ELSEWHERE_M
+                   for place in recognition.places):
+            return None
+        if scene != best.scene:
+            return f"the last images look like scene {best.scene}, the pose lies in {scene}"
+        apart_m = min(self._apart_m(place, world_T_cam) for place in recognition.places)
+        return f"the last images look like a place {apart_m:.1f} m away" if apart_m > ELSEWHERE_M else ""
+
+    def place_at(self, scene: str, world_T_cam: np.ndarray) -> Place:
+        """Return the place of a pose: the keyframe of a scene that was nearest; its distance is that of the newest
+        image from it."""
+        rows = self._map.keyframes.rows()
+        rows = rows[self._map.keyframes["keyframe_scenes"][rows] == self._map.scene_number(scene)]
+        apart_m = np.linalg.norm(self._map.keyframes["keyframe_poses"][rows, :3] - world_T_cam[:3, 3], axis=1)
+        nearest = int(rows[apart_m.argmin()])
+        likeness = 0.0
+        if self._newest is not None and self._held[nearest]:
+            likeness = float(unit_place_descriptors(self._descriptors[nearest][None])[0] @ self._newest)
+        return Place(scene, nearest, float(np.sqrt(max(2.0 - 2.0 * likeness, 0.0))))
+
+    def _pose_of(self, place: Place) -> np.ndarray:
+        rows = self._map.keyframes.rows()
+        return self._map.keyframe_world_T_cam[np.searchsorted(rows, place.keyframe_id)]
+
+    def _apart_m(self, place: Place, world_T_cam: np.ndarray) -> float:
+        return float(np.linalg.norm(self._pose_of(place)[:3, 3] - world_T_cam[:3, 3]))
+
+    def _way_m(self, odom_T_cam: np.ndarray | None, unit: np.ndarray) -> float | None:
+        """Return the way since the last image, turns included; None when it is not known or cannot be believed."""
+        before, last = self._odom_T_cam, self._newest
+        self._odom_T_cam, self._newest = odom_T_cam, unit
+        if before is None or odom_T_cam is None or last is None or float(last @ unit) < OTHER_VIEW:
+            return None
+        moved_m, turned_deg = se3.pose_error(before, odom_T_cam)
+        return moved_m + TURN_M_PER_DEG * turned_deg
+
+    def _follow(self) -> None:
+        """Bring the index to the map's version: keyframes that moved or were told again stay, in their place on the
+        route."""
+        if self._map.version == self._version or not self._config.enabled:
+            return
+        self._version, table = self._map.version, self._map.keyframes
+        extra = len(table.live) - len(self._held)
+        self._held = np.concatenate([self._held, np.zeros(extra, bool)])
+        self._stamps_ns = np.concatenate([self._stamps_ns, np.zeros(extra, np.int64)])
+        self._descriptors = np.concatenate([self._descriptors, np.zeros((extra, DIM), np.int8)])
+        stamps_ns, descriptors = table["keyframe_stamps_ns"], table["keyframe_descriptors"]
+        wanted = table.live & descriptors.any(axis=1)
+        same = (stamps_ns == self._stamps_ns) & (descriptors == self._descriptors).all(axis=1)
+        for keyframe in np.flatnonzero(self._held & ~(wanted & same)).tolist():
+            self._index.remove(keyframe)
+        self._add(np.flatnonzero(wanted & ~(self._held & same)))
+        self._held, self._stamps_ns, self._descriptors = wanted, stamps_ns.copy(), descriptors.copy()
+
+    def _add(self, keyframes: np.ndarray) -> None:
+        """Add keyframes scene by scene, in the order in which they were recorded."""
+        scenes, stamps_ns = (
+            self._map.keyframes["keyframe_scenes"][keyframes],
+            self._map.keyframes["keyframe_stamps_ns"][keyframes],
+        )
+        for scene in np.unique(scenes):
+            of_scene = keyframes[scenes == scene]
+            of_scene = of_scene[np.argsort(stamps_ns[scenes == scene], kind="stable")]
+            units = unit_place_descriptors(self._map.keyframes["keyframe_descriptors"][of_scene])
+            self._index.add_all(units, self._map.scene_names[scene], of_scene.tolist())

@@ -1,0 +1,196 @@
+"""The places of a map, live: keyframes come and go, and each image of a drive says where it probably is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.config import PlaceIndexConfig
+from cl_localization.errors import DataError
+from cl_localization.places.checks import checked_descriptors
+from cl_localization.places.line_votes import Image, LineVotes
+from cl_localization.places.sequence_distance import MIN_SQUARED_DISTANCE
+from cl_localization.places.shortlist_index import ShortlistIndex
+
+APART = 3
+"""Places returned are at least this many keyframes apart."""
+
+CARRIED = 32
+"""Best positions of the last image that are looked at again, for images whose own shortlist lacks the place."""
+
+MAX_HOLES = 2.0
+"""Positions are numbered anew when there are this many times as many as keyframes."""
+
+MIN_RENUMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place that an image may show.
+
+    Attributes:
+        scene: of the keyframe.
+        keyframe_id: the keyframe nearest to the camera.
+        distance: mean descriptor distance of the last images to the keyframes passed, 0 (equal) to 2.
+    """
+
+    scene: str
+    keyframe_id: int
+    distance: float
+
+    @property
+    def score(self) -> float:
+        """Return the similarity that belongs to the distance: 1 for equal descriptors, 0 for unrelated ones."""
+        return 1.0 - 0.5 * self.distance ** 2
+
+
+class PlaceIndex:
+    """Keyframes by descriptor, in the order in which they were recorded, searched with the last images of a drive.
+
+    Keyframes of one scene that are added one after the other lie on a route; images are matched along routes, at any of
+    the speed ratios.
+
+    Args:
+        width: of the descriptors.
+    """
+
+    def __init__(self, width: int, config: PlaceIndexConfig | None = None) -> None:
+        self.config = config or PlaceIndexConfig()
+        self._index = ShortlistIndex(width)
+        ratios = np.geomspace(self.config.min_speed_ratio, self.config.max_speed_ratio, self.config.speed_steps)
+        self._votes = LineVotes(ratios, self.config.sequence_length)
+        self._gap = int(np.ceil(self.config.max_speed_ratio * self.config.sequence_length)) + 1
+        self._position_of: dict[int, int] = {}
+        self._keyframe_at: dict[int, tuple[str, int]] = {}
+        self._end, self._last_scene = 0, ""
+        self._waiting_m, self._latest = 0.0, []
+        self._carried = np.zeros(0, np.int64)
+        self._newest = np.zeros(0, np.int64), np.zeros(0)
+
+    def __len__(self) -> int:
+        return len(self._position_of)
+
+    @property
+    def images(self) -> int:
+        """How many images are matched together now, at most the sequence length."""
+        return len(self._votes)
+
+    def add(self, descriptor: np.ndarray, scene: str, keyframe_id: int) -> None:
+        """Add a keyframe at the end of its scene's route.
+
+        Args:
+            descriptor: (D,) of the image.
+
+        Raises:
+            DataError: another width, not finite, or the keyframe is there already.
+        """
+        self.add_all(np.asarray(descriptor)[None], scene, [keyframe_id])
+
+    def add_all(self, descriptors: np.ndarray, scene: str, keyframe_ids: list[int]) -> None:
+        """Add keyframes (N, D) in the order in which they were recorded; see `add`."""
+        descriptors = self._checked(descriptors)
+        ids = [int(number) for number in keyframe_ids]
+        known = next((number for number in ids if number in self._position_of), None)
+        if known is not None or len(set(ids)) != len(descriptors):
+            raise DataError("keyframe ids", "must be new and one for each descriptor",
+                            known if known is not None else len(ids),
+                            "remove the old keyframe first")
+        if scene != self._last_scene and self._position_of:
+            self._end += self._gap  # no line within reach passes from one route to the other
+        self._last_scene = scene
+        positions = np.arange(self._end, self._end + len(ids))
+        self._end += len(ids)
+        self._position_of.update(zip(ids, positions.tolist()))
+        self._keyframe_at.update((position, (scene, number)) for position, number in zip(positions.tolist(), ids))
+        self._index.add(descriptors, positions)
+
+    def remove(self, keyframe_id: int) -> None:
+        """Remove a keyframe; its place on the route stays empty.
+
+        Raises:
+            DataError: there is no such keyframe.
+        """
+        if keyframe_id not in self._position_of:
+            raise DataError(f"keyframe {keyframe_id}", "must be in the index", f"{len(self)} others")
+        position = self._position_of.pop(keyframe_id)
+        del self._keyframe_at[position]
+        self._index.remove(position)
+        if self._end > max(MAX_HOLES * len(self), MIN_RENUMBERED):
+            self._renumber()
+
+    def query(self, descriptor: np.ndarray, travelled_m: float | None = None) -> list[Place]:
+        """Return the places that an image and those before it show best, the best first; none while the index is empty.
+
+        Args:
+            descriptor: (D,) of the image.
+            travelled_m: the way since the last query; images that follow too closely change nothing.
+
+        Raises:
+            DataError: another width or not finite.
+        """
+        descriptor = self._checked(np.asarray(descriptor)[None])[0]
+        if travelled_m is not None:
+            self._waiting_m += travelled_m
+            if self._latest and self._waiting_m < self.config.min_travel_m:
+                return [place for place in self._latest if place.keyframe_id in self._position_of]
+            self._waiting_m = 0.0
+        if not len(self):
+            return []
+        similarity, positions = self._index.search(descriptor, self.config.shortlist)
+        distances = np.sqrt(np.maximum(2 - 2 * similarity.astype(np.float64), MIN_SQUARED_DISTANCE))
+        farthest = float(distances.max())
+        self._votes.add(Image(positions, farthest - distances, farthest), self._end)
+        self._newest = positions, distances
+        self._latest = self._best(positions)
+        return self._latest
+
+    def alike(self, count: int) -> list[Place]:
+        """Return at most `count` places that the newest image looks most like by itself: a robot that was carried away
+        has no sequence."""
+        positions, distances = self._newest
+        known = np.array([position in self._keyframe_at for position in positions.tolist()], bool)
+        return self._apart(positions[known], distances[known], count)
+
+    def reset(self) -> None:
+        """Forget the images seen: the robot was carried elsewhere."""
+        self._votes.reset()
+        self._latest, self._waiting_m, self._carried = [], 0.0, self._carried[:0]
+        self._newest = self._newest[0][:0], self._newest[1][:0]
+
+    def _best(self, shortlist: np.ndarray) -> list[Place]:
+        """Return the best places among the shortlist and where the last best ones lead."""
+        ahead = np.arange(int(np.ceil(self.config.max_speed_ratio)) + 1)
+        positions = np.unique(np.concatenate([shortlist, (self._carried[:, None] + ahead).reshape(-1)]))
+        positions = positions[[position in self._keyframe_at for position in positions.tolist()]]
+        distances = self._votes.mean_distances(positions)
+        self._carried = positions[np.argsort(distances, kind="stable")[:CARRIED]]
+        return self._apart(positions, distances, self.config.places)
+
+    def _apart(self, positions: np.ndarray, distances: np.ndarray, count: int) -> list[Place]:
+        """Return the nearest of keyframes (P,) at descriptor distances (P,), no two of them beside each other."""
+        chosen: list[int] = []
+        for row in np.argsort(distances, kind="stable").tolist():
+            if len(chosen) == count:
+                break
+            if all(abs(positions[row] - positions[other]) >= APART for other in chosen):
+                chosen.append(row)
+        return [Place(*self._keyframe_at[int(positions[row])], float(distances[row])) for row in chosen]
+
+    def _checked(self, descriptors: np.ndarray) -> np.ndarray:
+        descriptors = checked_descriptors(descriptors, "descriptors of the place index", self._index.width)
+        return descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-12)
+
+    def _renumber(self) -> None:
+        """Number the positions anew without those that are empty; the images seen are forgotten."""
+        descriptors, numbers = self._index.everything()
+        order = np.argsort(numbers)
+        fresh = PlaceIndex(self._index.width, self.config)
+        keyframes = [self._keyframe_at[number] for number in numbers[order].tolist()]
+        begin = 0
+        for end in range(1, len(keyframes) + 1):
+            if end == len(keyframes) or keyframes[end][0] != keyframes[begin][0]:
+                fresh.add_all(descriptors[order[begin:end]], keyframes[begin][0],
+                              [number for _, number in keyframes[begin:end]])
+                begin = end
+        self.__dict__.update(fresh.__dict__)

@@ -1,0 +1,35 @@
+"""The options of HSCNet's and CL_HSCNet's own programs, as words of our commands: their command lines run with ours."""
+
+from __future__ import annotations
+
+from cl_localization.errors import ConfigError
+
+NAMES = {"--n_iter": "--iterations", "--init_lr": "--learning-rate", "--train_id": "--exp-name"}
+SWITCHES = {"--aug": ([], ["--no-augment"]), "--dense_pred": (["--dense-pred"], []),
+            "--dense-pred": (["--dense-pred"], [])}
+"""Options that take a word for true or false, and our words for either."""
+TRUE_WORDS, FALSE_WORDS = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+
+
+def translated(words: list[str]) -> list[str]:
+    """Return a command's words with the originals' names replaced by ours.
+
+    Raises:
+        ConfigError: a switch with another word than one for true or false.
+    """
+    result, rest = [], list(words)
+    while rest:
+        flag, equals, value = rest.pop(0).partition("=")
+        if flag not in SWITCHES:
+            result.append(NAMES.get(flag, flag) + equals + value)
+            continue
+        if not equals:
+            value = rest.pop(0) if rest and not rest[0].startswith("-") else "true"
+        result += SWITCHES[flag][_is_false(flag, value)]
+    return result
+
+
+def _is_false(flag: str, word: str) -> bool:
+    if word.lower() not in TRUE_WORDS + FALSE_WORDS:
+        raise ConfigError(f"option {flag}", "must be True or False", repr(word))
+    return word.lower() in FALSE_WORDS

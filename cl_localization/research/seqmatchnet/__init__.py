@@ -1,0 +1,2 @@
+"""Sequence place recognition: SeqMatchNet and SeqNet, trained and live. Knows descriptors and sequences, no map
+codes."""

@@ -1,0 +1,1 @@
+"""Images, camera_info and depth from topics, put together by stamp."""

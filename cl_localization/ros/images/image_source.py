@@ -1,0 +1,158 @@
+"""Images with their camera_info, and with their depth where there is any, put together by stamp."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from cl_localization.data.frame import Frame
+from cl_localization.errors import RosError
+from cl_localization.ros import conversions
+from cl_localization.ros.images.pairing import Pairing
+from cl_localization.ros.nodes.config import ImagesConfig
+from cl_localization.ros.nodes.managed_node import ManagedNode
+
+SILENT_S = 3.0
+"""A topic that says nothing for so long is worth a warning."""
+
+IMAGE, CAMERA_INFO, DEPTH = range(3)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageBundle:
+    """Messages of one instant, not yet decoded: dropping them costs nothing.
+
+    Attributes:
+        arrived_s: monotonic time of arrival.
+    """
+
+    image: Image | CompressedImage
+    info: CameraInfo
+    depth: Image | None
+    arrived_s: float
+
+    @property
+    def stamp_ns(self) -> int:
+        """When the image was taken."""
+        return conversions.stamp_ns(self.image.header.stamp)
+
+    @property
+    def camera_frame(self) -> str:
+        """The tf frame of the camera."""
+        return self.image.header.frame_id
+
+    def frame(self, max_pixels: int) -> Frame:
+        """Decode the messages.
+
+        Raises:
+            RosError, GeometryError, DataError: a message that makes no sense, or sizes that do not fit each other.
+        """
+        return Frame(stamp_ns=self.stamp_ns, image=conversions.rgb_image(self.image, max_pixels),
+                     camera=conversions.camera(self.info), name=self.camera_frame,
+                     depth_m=None if self.depth is None else conversions.depth_image_m(self.depth, max_pixels))
+
+
+class ImageSource:
+    """Subscribes to image, camera_info and depth, and hands over what belongs together, in the order of arrival.
+
+    Attributes:
+        images: images that came.
+        lost: images that came to this machine but not to the node; large images need larger DDS buffers.
+    """
+
+    def __init__(self, node: ManagedNode, config: ImagesConfig, depth: str, hand_over: Callable[[ImageBundle], None],
+                 now_s: Callable[[], float] = time.monotonic) -> None:
+        """Subscribe.
+
+        Args:
+            depth: `off`; `on` waits for depth with every image; `auto` does so while somebody publishes it.
+            hand_over: called on the executor with each bundle.
+            now_s: what time it is.
+        """
+        self.images = self.lost = 0
+        self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
+        self._compressed = config.transport == "compressed"
+        self._topics = ["image/compressed" if self._compressed else "image", "camera_info",
+                        "depth"][:2 if depth == "off" else 3]
+        self._started_s = now_s()
+        self._came_s = [-math.inf] * len(self._topics)
+        self._together_s = self._lost_s = -math.inf
+        slop_ns = int(config.slop_s * conversions.NANOSECONDS)
+        self._pairings = [Pairing(2, slop_ns, config.queue_size, self._without_depth)]
+        if depth != "off":
+            self._pairings.append(Pairing(3, slop_ns, config.queue_size, self._offer))
+        self._subscriptions = [self._subscribed(number) for number in range(len(self._topics))]
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is handed over, or that images were lost of late; empty when all is well."""
+        now_s = self._now_s()
+        silent = [now_s - max(came_s, self._started_s) > SILENT_S for came_s in self._came_s]
+        if silent[IMAGE]:
+            return f"no images on {self._name(IMAGE)}"
+        if now_s - max(self._together_s, self._started_s) > SILENT_S:
+            missing = [self._name(number) for number in self._needed() if silent[number]]
+            if missing:
+                return f"images come, but no {' and '.join(missing)}"
+            return (
+                f"images come, but no {' and '.join(self._name(number) for number in self._needed())} with their stamps"
+            )
+        if now_s - self._lost_s < SILENT_S:
+            return f"{self.lost} images lost in transport; enlarge the DDS buffers (config/fastdds.xml)"
+        return ""
+
+    def close(self) -> None:
+        """End the subscriptions."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _subscribed(self, topic: int) -> Subscription:
+        message_type = [CompressedImage if self._compressed else Image, CameraInfo, Image][topic]
+        events = SubscriptionEventCallbacks(message_lost=self._count_lost) if topic == IMAGE else None
+        name = self._name(topic) if self._compressed and topic == IMAGE else self._topics[topic]
+        return self._node.create_subscription(message_type, name, lambda message: self._take(topic, message),
+                                              qos_profile_sensor_data, event_callbacks=events)
+
+    def _name(self, topic: int) -> str:
+        """Return a topic as it is called here; of compressed images the one remapping `image` is followed."""
+        name, _, transport = self._topics[topic].partition("/")
+        return self._node.resolve_topic_name(name) + (f"/{transport}" if transport else "")
+
+    def _needed(self) -> list[int]:
+        """Return what an image waits for."""
+        return [CAMERA_INFO, DEPTH] if self._waits_for_depth() else [CAMERA_INFO]
+
+    def _waits_for_depth(self) -> bool:
+        return self._depth == "on" or (self._depth == "auto" and self._node.count_publishers(self._name(DEPTH)) > 0)
+
+    def _count_lost(self, event: object) -> None:
+        self.lost += event.total_count_change
+        self._lost_s = self._now_s()
+
+    def _take(self, topic: int, message: Image | CompressedImage | CameraInfo) -> None:
+        stamp_ns = conversions.stamp_ns(message.header.stamp)
+        if stamp_ns < 0:
+            self._node.report(RosError(f"stamp on {self._name(topic)}", "must not be before 1970", f"{stamp_ns} ns",
+                                       "mend the clock of the driver"))
+            return
+        self.images += topic == IMAGE
+        self._came_s[topic] = self._now_s()
+        for pairing in self._pairings:
+            if topic < pairing.topics:
+                pairing.add(topic, stamp_ns, message)
+
+    def _without_depth(self, image: Image | CompressedImage, info: CameraInfo) -> None:
+        if not self._waits_for_depth():
+            self._offer(image, info)
+
+    def _offer(self, image: Image | CompressedImage, info: CameraInfo, depth: Image | None = None) -> None:
+        now_s = self._now_s()
+        self._together_s = now_s
+        self._hand_over(ImageBundle(image, info, depth, now_s))

@@ -1,0 +1,47 @@
+"""Messages of several topics that belong together, found by their stamps."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Callable
+
+
+class Pairing:
+    """Hands over sets of messages, one of each topic, whose stamps lie less than `slop_ns` from that of the newest to
+    come.
+
+    What waits for its counterparts is bounded by the order of arrival, not by the stamps: a few messages with stamps of
+    another year, or from before a clock went back, then make room for others like all do, where message_filters would
+    keep them for good and drop every message after them.
+
+    Attributes:
+        topics: how many topics are joined; their numbers are below this.
+    """
+
+    def __init__(self, topics: int, slop_ns: int, queue_size: int, hand_over: Callable[..., None]) -> None:
+        """Begin empty; `hand_over` gets the messages in the order of the topics."""
+        self.topics = topics
+        self._slop_ns, self._hand_over = slop_ns, hand_over
+        self._waiting: list[deque[tuple[int, Any]]] = [deque(maxlen=queue_size) for _ in range(topics)]
+
+    def add(self, topic: int, stamp_ns: int, message: Any) -> bool:
+        """Take a message of the topic with this number; return whether it completed a set."""
+        chosen: list[tuple[int, Any] | None] = [(stamp_ns, message) if number == topic
+                                                else self._nearest(number, stamp_ns)
+                                                for number in range(len(self._waiting))]
+        if any(entry is None for entry in chosen):
+            self._waiting[topic].append((stamp_ns, message))
+            return False
+        for number, entry in enumerate(chosen):
+            if number != topic:
+                self._forget(number, entry)
+        self._hand_over(*(entry[1] for entry in chosen))
+        return True
+
+    def _nearest(self, topic: int, stamp_ns: int) -> tuple[int, Any] | None:
+        near = [entry for entry in self._waiting[topic] if abs(entry[0] - stamp_ns) < self._slop_ns]
+        return min(near, key=lambda entry: abs(entry[0] - stamp_ns), default=None)
+
+    def _forget(self, topic: int, taken: tuple[int, Any]) -> None:
+        waiting = self._waiting[topic]
+        del waiting[next(place for place, entry in enumerate(waiting) if entry is taken)]

@@ -1,0 +1,79 @@
+"""The map that the localizer node localizes in: from a file, or as `map_code` tells it."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable
+
+from cl_localization.data.frame import Frame
+from cl_localization.features import Encoder
+from cl_localization.localization.result import Localization
+from cl_localization.localizer import Localizer
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_file import load_map
+from cl_localization.ros.map_topic.map_stream import MapFollower
+from cl_localization.ros.map_topic.map_subscription import mappers_on_topic, several_mappers
+from cl_localization.ros.nerf.pose_check import PoseCheck, pose_check_beside
+from cl_localization.ros.nodes.managed_node import ManagedNode
+
+
+class MapInUse:
+    """Keeps a localizer for the newest map; everything but `follower` belongs to the worker.
+
+    Attributes:
+        follower: what the messages have told.
+        localizer: None until there is a map.
+    """
+
+    def __init__(self, node: ManagedNode, encoder: Encoder, on_other_map: Callable[[], None]) -> None:
+        """Begin without a map; `on_other_map` is called when one is replaced by another, not when it grows."""
+        self._node, self._encoder, self._on_other_map = node, encoder, on_other_map
+        self.follower = MapFollower(encoder.name, encoder.dim, lambda: mappers_on_topic(node))
+        self.localizer: Localizer | None = None
+        self._check: PoseCheck | None = None
+
+    @property
+    def map_code(self) -> MapCode | None:
+        """The map as it is known now."""
+        return self.follower.map_code
+
+    @property
+    def problem(self) -> str:
+        """Why there is no map, or one that may not be meant; empty when all is well."""
+        if self.map_code is None:
+            return "no map yet: nobody publishes map_code, and map_file is empty"
+        mappers = mappers_on_topic(self._node) if self._node.config.map_topic.follow else 1
+        return several_mappers(mappers) and f"{several_mappers(mappers)}; following map {self.map_code.map_id}"
+
+    def load(self, path: str) -> None:
+        """Localize in the map of a file from now on.
+
+        Raises:
+            MapError: the file cannot be read, or was made with another encoder; the map in use stays.
+            DataError: poses are to be checked by looking, and there is no field beside the map; as before.
+        """
+        started_s = time.monotonic()
+        map_code = load_map(path, self._encoder.name)
+        self._check = pose_check_beside(path, map_code, self._node.config)
+        self.follower.use(map_code)
+        self.use()
+        self._node.get_logger().info(f"loaded {path}: {len(self.map_code)} codes in {time.monotonic() - started_s:.1f} "
+                                     "s")
+
+    def localize(self, frame: Frame) -> Localization:
+        """Return the pose of a frame in the map, looked at from there if that is asked for. See
+        `Localizer.localize`."""
+        found = self.localizer.localize(frame)
+        checked = self._check is not None and self._check.map_id == self.map_code.map_id
+        return self._check.judged(frame, found, self._node.config) if checked else found
+
+    def use_config(self) -> None:
+        """Localize with the node's present parameters."""
+        if self.localizer is not None:
+            self.use()
+
+    def use(self) -> None:
+        """Localize in the map that the follower holds, with the present parameters."""
+        if self.localizer is not None and self.localizer.map_code.map_id != self.map_code.map_id:
+            self._on_other_map()
+        self.localizer = Localizer(self.map_code, self._node.config, self._encoder)

@@ -1,0 +1,144 @@
+"""`MapCode` messages to `MapDelta` and back. What comes in is checked whole before any of it is believed."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.errors import RosError
+from cl_localization.map.map_delta import KEYFRAME_DESCRIPTOR_DIM, MapDelta
+from cl_localization.msg import MapCode as MapCodeMessage
+from cl_localization.ros.conversions import bytes_field, time_message
+
+BYTES_PER_MB = 1_000_000
+MAX_DIM = 4096
+ROW_BYTES = 36
+"""What a code takes besides its key."""
+
+MAX_TEXT = 1000
+MAX_SCENES = 65536
+
+
+@dataclass(frozen=True)
+class Column:
+    """One array of the message.
+
+    Attributes:
+        dtype: of its elements in memory and on the wire.
+        typecode: the same for Python's array module.
+        rows: the field that says how many rows there are: ids or keyframe_ids; its own name for one that stands alone.
+        width: numbers a row; 0 takes the message's dim.
+    """
+
+    dtype: type
+    typecode: str
+    rows: str
+    width: int = 1
+
+
+COLUMNS = {
+    "ids": Column(np.uint32, "I", "ids"), "keys": Column(np.int8, "b", "ids", 0),
+    "positions_m": Column(np.float32, "f", "ids", 3), "sigmas_m": Column(np.float32, "f", "ids"),
+    "seen": Column(np.uint16, "H", "ids"),
+    "stamps_s": Column(np.uint32, "I", "ids"), "scenes": Column(np.uint16, "H", "ids"),
+    "anchors": Column(np.uint32, "I", "ids"), "removed_ids": Column(np.uint32, "I", "removed_ids"),
+    "keyframe_ids": Column(np.uint32, "I", "keyframe_ids"),
+    "keyframe_poses": Column(np.float64, "d", "keyframe_ids", 7),
+    "keyframe_stamps_ns": Column(np.int64, "q", "keyframe_ids"),
+    "keyframe_scenes": Column(np.uint16, "H", "keyframe_ids"),
+    "keyframe_variance_factors": Column(np.float32, "f", "keyframe_ids"),
+    "keyframe_descriptors": Column(np.int8, "b", "keyframe_ids", KEYFRAME_DESCRIPTOR_DIM),
+    "removed_keyframe_ids": Column(np.uint32, "I", "removed_keyframe_ids"),
+}
+TEXTS = ("map_id", "encoder")
+SEALED = (*TEXTS, "source", "dim", "cell_size_m", "base_version", "version")
+"""Scalars that the checksum covers, besides the header, the names of the scenes and all columns."""
+
+
+def map_message(delta: MapDelta, stamp_ns: int, source: str = "") -> MapCodeMessage:
+    """Return the message of a change of the map, stamped with the time when it was made; `source` says who tells of
+    it."""
+    message = MapCodeMessage(map_id=delta.map_id, source=source, encoder=delta.encoder, dim=int(delta.dim),
+                             cell_size_m=float(delta.cell_size_m), base_version=int(delta.base_version),
+                             version=int(delta.version), scene_names=list(delta.scene_names))
+    message.header.frame_id = delta.frame_id
+    message.header.stamp = time_message(stamp_ns)
+    for name, column in COLUMNS.items():
+        setattr(message, name, bytes_field(np.asarray(getattr(delta, name)).astype(column.dtype, copy=False),
+                                           column.typecode))
+    message.checksum = checksum(message)
+    return message
+
+
+def checksum(message: MapCodeMessage) -> int:
+    """Return the CRC-32 of everything in a message but its own checksum."""
+    stamp = message.header.stamp
+    head = [stamp.sec, stamp.nanosec, message.header.frame_id, list(message.scene_names),
+            [getattr(message, name) for name in SEALED],
+            [len(getattr(message, name)) for name in COLUMNS]]
+    crc = zlib.crc32(json.dumps(head).encode())
+    for name in COLUMNS:
+        crc = zlib.crc32(getattr(message, name), crc)
+    return crc
+
+
+def size_bytes(message: MapCodeMessage) -> int:
+    """Return how much the columns of a message take."""
+    return sum(len(getattr(message, name)) * np.dtype(column.dtype).itemsize for name, column in COLUMNS.items())
+
+
+def map_delta(message: MapCodeMessage, max_bytes: float = 1024 * BYTES_PER_MB) -> MapDelta:
+    """Return the change of the map that a message holds.
+
+    Raises:
+        RosError: too large, damaged, arrays that do not belong together, an id twice, empty or endless names.
+        MapError: what `MapDelta.validate` finds.
+    """
+    _check_head(message, max_bytes)
+    delta = MapDelta(map_id=message.map_id, encoder=message.encoder, dim=message.dim, frame_id=message.header.frame_id,
+                     cell_size_m=message.cell_size_m, base_version=message.base_version, version=message.version,
+                     scene_names=list(message.scene_names), **_arrays(message))
+    for name in ("ids", "keyframe_ids"):
+        if len(np.unique(getattr(delta, name))) != len(getattr(delta, name)):
+            raise RosError(f"map_code {name}", "must name each row once", "an id twice")
+    # a receiver keeps its codes in a table by id: an id beyond what could have been sent would claim memory for nothing
+    delta.validate(int(max_bytes / (message.dim + ROW_BYTES)))
+    return delta
+
+
+def _check_head(message: MapCodeMessage, max_bytes: float) -> None:
+    size = size_bytes(message)
+    if size > max_bytes:
+        raise RosError("map_code", f"must have at most {max_bytes / BYTES_PER_MB:g} MB",
+                       f"{size / BYTES_PER_MB:.1f} MB",
+                       "raise map_topic.max_message_mb if the sender is trusted")
+    if not 1 <= message.dim <= MAX_DIM:
+        raise RosError("map_code dim", f"must lie in [1, {MAX_DIM}]", message.dim)
+    if len(message.scene_names) > MAX_SCENES:
+        raise RosError("map_code scene_names", f"must be at most {MAX_SCENES}", len(message.scene_names))
+    for name, text in [*((name, getattr(message, name)) for name in TEXTS),
+                       *(("scene", s) for s in message.scene_names)]:
+        if not 1 <= len(text) <= MAX_TEXT:
+            raise RosError(f"map_code {name}", f"must have 1 to {MAX_TEXT} characters", len(text))
+    for name, text in (("source", message.source), ("frame_id", message.header.frame_id)):
+        if len(text) > MAX_TEXT:
+            raise RosError(f"map_code {name}", f"must have at most {MAX_TEXT} characters", len(text))
+    found = checksum(message)
+    if found != message.checksum:
+        raise RosError("map_code", f"must have the checksum {message.checksum} that it was sent with", found,
+                       "it was damaged on its way; the next snapshot mends the map")
+
+
+def _arrays(message: MapCodeMessage) -> dict[str, np.ndarray]:
+    """Return all arrays with their rows, own copies, after checking their sizes against each other."""
+    arrays = {}
+    for name, column in COLUMNS.items():
+        values = np.array(getattr(message, name), column.dtype)
+        width, rows = column.width or message.dim, len(getattr(message, column.rows))
+        if len(values) != rows * width:
+            raise RosError(f"map_code {name}", f"must have {rows} * {width} numbers", len(values))
+        arrays[name] = values if width == 1 and column.width == 1 else values.reshape(rows, width)
+    return arrays

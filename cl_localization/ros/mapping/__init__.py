@@ -1,0 +1,1 @@
+"""What the mapper node does besides mapping: poses of images, corrected poses, saving the map."""

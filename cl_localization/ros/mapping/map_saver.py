@@ -1,0 +1,159 @@
+"""Saving the map while the mapper learns on: the worker gives a copy, which takes milliseconds, and a thread writes
+it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from typing import Callable
+
+from cl_localization.config import MapCodeConfig
+from cl_localization.errors import LocalizationError, MapError, RosError
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_delta import MapDelta
+from cl_localization.map.map_store import MapStore
+from cl_localization.mapper import MappingResult
+from cl_localization.ros.mapping.save_schedule import SaveSchedule
+from cl_localization.ros.workers.worker import Worker
+from cl_localization.srv import SaveMap
+
+END_S = 1.0
+LAST_SAVE_S = 10.0
+
+
+class MapSaver:
+    """Saves one mapper's map, when told and by itself; there is never more than one copy of the map in memory.
+
+    Attributes:
+        problem: why the map that was last to be saved to map_file is not there; empty when it is.
+        saved_version: version of the map in map_file, as far as it is this map.
+        saved_id: identity of that map.
+        schedule: when to call `autosave`.
+    """
+
+    def __init__(self, map_file: str, every_keyframes: int, copy: Callable[[bool], Future],
+                 report: Callable[[Exception], None],
+                 begin: Callable[[], None] = lambda: None, period_s: float = 0.0) -> None:
+        """Start the thread.
+
+        Args:
+            map_file: where the map is saved to by itself, and when told without a path; empty for nowhere.
+            every_keyframes: save after this many new keyframes; 0 leaves it to the period.
+            copy: has the mapper's worker make a `MapDelta` of all of the map; True after a last refinement.
+            report: gets what went wrong when nobody waits for it.
+            begin: called once in the thread, before all work.
+            period_s: longest time of learning that a kill may lose; 0 leaves it to the keyframes.
+        """
+        self.schedule = SaveSchedule(period_s)
+        self.problem, self.saved_version, self.saved_id = "", 0, ""
+        self._store = MapStore(map_file) if map_file else None
+        self._every_keyframes, self._copy, self._report = every_keyframes, copy, report
+        self._learned = self._learned_at_copy = self._saved_learned = self._tried_learned = 0
+        self._lock = threading.Lock()
+        self._writer: Worker[None] = Worker(lambda _: self._write(self._store), self._failed, "map saver", begin=begin)
+
+    def close(self) -> bool:
+        """Finish what is being written; return whether that was done in time."""
+        return self._writer.stop(END_S)
+
+    @property
+    def unsaved_keyframes(self) -> int:
+        """How many keyframes were learned after the map in map_file, or since the start."""
+        return self._learned - self._saved_learned
+
+    def load(self, encoder: str, config: MapCodeConfig) -> tuple[MapCode | None, str]:
+        """Return the map to go on from, if there is one, and what is wrong with it; see `MapStore.load`."""
+        return self._store.load(encoder, config) if self._store else (None, "")
+
+    def began(self, map_code: MapCode, problem: str = "") -> None:
+        """Worker: save this map from now on, as soon as it changes; `problem` is said until it is saved."""
+        with self._lock:
+            self.saved_id, self.saved_version, self.problem = map_code.map_id, map_code.version, problem
+            self._saved_learned = self._tried_learned = self._learned
+        if problem:
+            self._report(MapError("map_file", "must be as it was left", problem))
+
+    def learned(self, result: MappingResult | None, map_code: MapCode) -> None:
+        """Worker: note what came of an image; save if new keyframes are many."""
+        self._learned += result is not None and result.is_keyframe
+        if self._every_keyframes and self._learned - self._tried_learned >= self._every_keyframes:
+            self.autosave(map_code)
+
+    def copied(self) -> None:
+        """Worker: the copy that was asked for was made just now."""
+        self._learned_at_copy = self._learned
+        self.schedule.copied()
+
+    def autosave_when_due(self, map_code: MapCode) -> None:
+        """Save to map_file if there is one, the map has changed, and it is time."""
+        if self.schedule.is_due:
+            self.autosave(map_code)
+
+    def autosave(self, map_code: MapCode) -> None:
+        """Save to map_file if there is one and the map has changed; failures are reported, and it is tried again next
+        time."""
+        if self._store and not self._has(map_code):
+            self._tried_learned = self._learned
+            self.schedule.copied()  # so to say: the worker makes the copy as soon as it can, and that is noted then
+            self._writer.offer(None)
+
+    def _has(self, map_code: MapCode) -> bool:
+        """Return whether map_file holds this version of the map."""
+        with self._lock:
+            return (self.saved_id, self.saved_version) == (map_code.map_id, map_code.version)
+
+    def serve(self, request: SaveMap.Request, response: SaveMap.Response) -> Future:
+        """Save refined, to the path of the request or map_file, and fill in the response; the future may hold a
+        `MapError`."""
+        return self._writer.run(lambda: self._answer(request, response))
+
+    def _answer(self, request: SaveMap.Request, response: SaveMap.Response) -> None:
+        store = MapStore(request.path) if request.path else self._store
+        if store is None:
+            raise MapError("path of the map", "must be given", repr(request.path),
+                           "fill in path, or set the parameter map_file")
+        response.bytes = self._write(store, refine=True)
+        response.path = str(store.path)
+
+    def save_last(self, map_code: MapCode) -> None:
+        """Save to map_file what has not been saved, and wait for that; call when the worker has ended."""
+        if self._store is None or self._has(map_code):
+            return
+        self.copied()
+        try:
+            self._writer.run(lambda: self._saved(self._store, map_code.delta_since(0))).result(LAST_SAVE_S)
+        except (LocalizationError, TimeoutError) as error:
+            self._failed(error)
+
+    def _write(self, store: MapStore, refine: bool = False) -> int:
+        """Writer: save a copy made now."""
+        began_s = time.monotonic()
+        size = self._saved(store, self._copy(refine).result())
+        self.schedule.saved(time.monotonic() - began_s)
+        return size
+
+    def _saved(self, store: MapStore, snapshot: MapDelta) -> int:
+        learned = self._learned_at_copy
+        try:
+            size = store.save(snapshot)
+        except MapError as error:
+            if self._is_own(store):
+                self.problem = str(error)
+            raise
+        if self._is_own(store):
+            with self._lock:
+                self.saved_id, self.saved_version, self.problem = snapshot.map_id, snapshot.version, ""
+                self._saved_learned = learned
+        return size
+
+    def _is_own(self, store: MapStore) -> bool:
+        return self._store is not None and store.path == self._store.path
+
+    def _failed(self, error: Exception) -> None:
+        """Report a save that nobody waits for."""
+        if isinstance(error, RosError):
+            return  # the worker has ended meanwhile; `save_last` saves
+        if not isinstance(error, LocalizationError):
+            self.problem = f"saving failed: {error!r}"
+        self._report(error)

@@ -1,0 +1,118 @@
+"""Poses that a SLAM has corrected, from the topic `corrected_path`: the newest one is handed to the mapper's worker."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Callable
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from nav_msgs.msg import Path
+from rclpy.serialization import deserialize_message
+
+from cl_localization.errors import LocalizationError, RosError
+from cl_localization.map.map_code import matrices
+from cl_localization.mapper import MAX_POSITION_M
+from cl_localization.ros.nodes.managed_node import ManagedNode
+
+MAX_PATH_BYTES = 8_000_000
+"""Longer messages are refused unread: about 100,000 poses, of which Python objects take 100 MB."""
+
+QUATERNION_TOLERANCE = 1e-2
+NANOSECONDS = 1_000_000_000
+
+
+class PoseCorrections:
+    """Follows `corrected_path`.
+
+    Attributes:
+        problem: why the last path could not be used; empty when it could.
+    """
+
+    def __init__(self, node: ManagedNode, run: Callable[[Callable[[], None]], object],
+                 correct: Callable[[np.ndarray, np.ndarray], int],
+                 lookup: Callable[[str, str, Time], np.ndarray]) -> None:
+        """Subscribe.
+
+        Args:
+            run: has a task done by the worker.
+            correct: worker: takes stamps (P,) and camera poses (P, 4, 4), returns how many keyframes moved.
+            lookup: worker: what tf says between two frames at a stamp.
+        """
+        self.problem = ""
+        self._node, self._run, self._correct, self._lookup = node, run, correct, lookup
+        self._camera_at: tuple[str, Time] | None = None
+        self._waiting: deque[bytes] = deque(maxlen=1)
+        self._subscription = node.create_subscription(Path, "corrected_path", self._take, 1, raw=True)
+
+    def saw(self, camera_frame: str, stamp: Time) -> None:
+        """Worker: note the camera of an image; base and camera are taken to be mounted then as they always were."""
+        self._camera_at = camera_frame, stamp
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _take(self, message: bytes) -> None:
+        """Keep the newest path until the worker has time for it."""
+        scheduled = bool(self._waiting)
+        self._waiting.append(message)
+        if not scheduled:
+            self._run(self._apply)
+
+    def _apply(self) -> None:
+        """Worker: move the keyframes that the path says belong elsewhere."""
+        if not self._waiting:
+            return
+        try:
+            stamps_ns, map_T_posed = path_poses(self._waiting.popleft(), self._node.config.frames.map)
+            moved = self._correct(stamps_ns, map_T_posed @ self._posed_T_cam())
+            self.problem = ""
+        except LocalizationError as error:
+            self.problem = str(error)
+            self._node.get_logger().error(self.problem, throttle_duration_sec=1.0)
+            return
+        if moved:
+            self._node.get_logger().info(f"moved {moved} keyframes to where corrected_path has them")
+
+    def _posed_T_cam(self) -> np.ndarray:
+        """Return where the camera is on what the path holds the poses of."""
+        if self._node.config.poses.pose_of == "camera":
+            return np.eye(4)
+        if self._camera_at is None:
+            raise RosError("corrected_path", "must come after the first image",
+                           remedy="only images say which camera the base carries")
+        return self._lookup(self._node.config.frames.base, *self._camera_at)
+
+
+def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return stamps (P,) in nanoseconds and poses (P, 4, 4) of a serialized `nav_msgs/Path`.
+
+    Raises:
+        RosError: too long or unreadable, another frame, stamps or poses that make no sense. All of it is refused then.
+    """
+    if len(message) > MAX_PATH_BYTES:
+        raise RosError("corrected_path", f"must have at most {MAX_PATH_BYTES} bytes", len(message), "send fewer poses")
+    try:
+        path = deserialize_message(message, Path)
+    except Exception as error:  # rclpy raises what it likes
+        raise RosError("corrected_path", "must be a readable nav_msgs/Path", repr(error)[:200]) from error
+    frames = {path.header.frame_id, *(pose.header.frame_id for pose in path.poses)} - {""}
+    if frames - {map_frame}:
+        raise RosError("corrected_path", f"must be given in the frame {map_frame}",
+                       sorted(frames - {map_frame})[0][:80])
+    stamps = np.array([(pose.header.stamp.sec, pose.header.stamp.nanosec) for pose in path.poses], np.int64).reshape(
+        -1, 2
+    )
+    poses = np.array([(at.x, at.y, at.z, to.x, to.y, to.z, to.w) for at, to in
+                      ((pose.pose.position, pose.pose.orientation) for pose in path.poses)], float).reshape(-1, 7)
+    if (stamps[:, 1] >= NANOSECONDS).any():
+        raise RosError("corrected_path stamps", "must have less than a second of nanoseconds", int(stamps[:, 1].max()))
+    far = ~(np.abs(poses[:, :3]) < MAX_POSITION_M).all(axis=1)
+    if far.any():
+        raise RosError("corrected_path positions", f"must lie within {MAX_POSITION_M:g} m of the origin",
+                       poses[far][0, :3].tolist())
+    bent = ~(np.abs(np.linalg.norm(poses[:, 3:], axis=1) - 1.0) < QUATERNION_TOLERANCE)
+    if bent.any():
+        raise RosError("corrected_path orientations", "must be unit quaternions", poses[bent][0, 3:].tolist())
+    return stamps[:, 0] * NANOSECONDS + stamps[:, 1], matrices(poses)

@@ -1,0 +1,155 @@
+"""The radiance field of the mapper: learned beside its map from the same keyframes, or not at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from cl_localization.data.frame import Frame
+from cl_localization.errors import LocalizationError
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapper import MappingResult
+from cl_localization.msg import MappingStatus
+from cl_localization.nerf.live import LiveField
+from cl_localization.nerf.live_file import beside, load_live, save_live
+from cl_localization.ros.images.image_source import ImageBundle
+from cl_localization.ros.nerf.learner import Keyframe, Life, NerfLearner
+from cl_localization.ros.nerf.outputs import NerfOutputs, Viewpoint
+from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.tf.lookup import TfLookup
+
+
+class NerfMapping(Protocol):
+    """What the mapper does with a radiance field.
+
+    Attributes:
+        problem: why it does not learn; empty when all is well.
+    """
+
+    problem: str
+
+    def start(self, may_learn: Callable[[], bool]) -> None:
+        """Begin to learn, whenever `may_learn` says so, and to show."""
+        ...
+
+    def began(self, map_code: MapCode) -> None:
+        """Mapper's worker, or set-up: another map is learned from now on."""
+        ...
+
+    def saw(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
+        """Mapper's worker: this came of an image."""
+        ...
+
+    def say(self, status: MappingStatus) -> None:
+        """Fill in what a status says of the field."""
+        ...
+
+
+class NoNerf:
+    """No radiance field."""
+
+    problem = ""
+
+    def start(self, may_learn: Callable[[], bool]) -> None:
+        """See `NerfMapping`."""
+
+    def began(self, map_code: MapCode) -> None:
+        """See `NerfMapping`."""
+
+    def saw(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
+        """See `NerfMapping`."""
+
+    def say(self, status: MappingStatus) -> None:
+        """See `NerfMapping`."""
+        status.nerf_before_db = status.nerf_after_db = math.nan
+
+
+class LearnedNerf:
+    """A radiance field that a thread learns; see `NerfMapping`."""
+
+    def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
+        """Make publishers, and go on from the field that was saved beside the map in map_file."""
+        self._node, self._learner = node, None
+        self._path = beside(Path(node.config.map_file)) if node.config.map_file else None
+        self._outputs = NerfOutputs(node, lookup)
+        self._life = Life(LiveField(node.config.nerf))
+        self._may_resume = node.config.resume
+
+    @property
+    def problem(self) -> str:
+        """See `NerfMapping`."""
+        return self._learner.problem if self._learner else ""
+
+    def start(self, may_learn: Callable[[], bool]) -> None:
+        """See `NerfMapping`."""
+        self._node.active.callback(self._save)
+        self._learner = NerfLearner(self._node, self._life, may_learn)
+        self._outputs.listen()
+        self._node.every(1.0 / self._node.config.nerf.max_renders_hz, self._show)
+
+    def began(self, map_code: MapCode) -> None:
+        """See `NerfMapping`."""
+        self._outputs.newest = None
+        self._live(self._resumed(map_code) if self._may_resume else LiveField(self._node.config.nerf),
+                   self._owner_of(map_code.map_id))
+        self._may_resume = False
+
+    def saw(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
+        """See `NerfMapping`."""
+        self._outputs.newest = Viewpoint(bundle.image.header.stamp, bundle.camera_frame, frame.camera,
+                                         frame.world_T_cam)
+        if self._life.owner != (owner := self._owner_of(map_code.map_id)):  # another scene may lie in the same place
+            self._live(LiveField(self._node.config.nerf), owner)
+        if result.is_keyframe:
+            small = self._life.field.reduced(frame)
+            points_m = self._life.field.in_view(small, map_code.positions_m) if small.depth_m is None else None
+            self._life.offer(Keyframe(small, points_m))
+
+    def say(self, status: MappingStatus) -> None:
+        """See `NerfMapping`."""
+        field = self._life.field
+        status.nerf, status.nerf_keyframes, status.nerf_bytes = True, field.keyframes, self._life.size_bytes
+        status.nerf_steps, status.nerf_skipped_steps = field.steps, field.skipped
+        status.nerf_before_db, status.nerf_after_db = float(field.before_db), float(field.after_db)
+
+    def _show(self) -> None:
+        if self._outputs.wanted:
+            self._learner.ask("show", lambda: self._outputs.show(self._life.field, self._learner.unhurried))
+
+    def _live(self, field: LiveField, owner: str) -> None:
+        """Use another field from now on; what waits for the one before goes with it."""
+        self._life = Life(field, owner)
+        if self._learner:
+            self._learner.life = self._life
+
+    def _owner_of(self, map_id: str) -> str:
+        return f"{map_id} {self._node.config.scene}"
+
+    def _resumed(self, map_code: MapCode) -> LiveField:
+        """Return the field beside map_file, if it belongs to this map; a new one else."""
+        config = self._node.config.nerf
+        if self._path is not None and self._path.is_file():
+            try:
+                field, owner = load_live(self._path, config)
+                if owner in (self._owner_of(map_code.map_id), self._owner_of(map_code.parent_id)):
+                    return field
+            except LocalizationError as error:
+                self._node.report(error)
+        return LiveField(config)
+
+    def _save(self) -> None:
+        """Write what was learned beside the map, after the thread has ended."""
+        life, config = self._life, self._node.config
+        if self._path is None or not config.save_on_shutdown or not life.field.keyframes or not self._learner.ended:
+            return
+        try:
+            save_live(life.field, self._path, life.owner)
+        except LocalizationError as error:
+            self._node.report(error)
+
+
+def make_nerf(node: ManagedNode, lookup: TfLookup) -> NerfMapping:
+    """Return the radiance field that the parameters want, or none."""
+    return LearnedNerf(node, lookup) if node.config.nerf.enabled else NoNerf()

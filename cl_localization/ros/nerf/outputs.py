@@ -1,0 +1,98 @@
+"""What a radiance field shows: images and depth from the newest pose, or from one that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import CameraInfo, Image
+
+from cl_localization.geometry.camera import Camera
+from cl_localization.nerf.live import LiveField
+from cl_localization.ros import conversions
+from cl_localization.ros.mapping.pose_source import within_reach
+from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.tf.lookup import TfLookup
+
+
+@dataclass(frozen=True, eq=False)
+class Viewpoint:
+    """Where a camera was, and when.
+
+    Attributes:
+        frame_id: the camera's tf frame.
+        map_T_cam: (4, 4).
+    """
+
+    stamp: Time
+    frame_id: str
+    camera: Camera
+    map_T_cam: np.ndarray
+
+
+class NerfOutputs:
+    """Publishers of what is rendered, and the topic on which views are asked for.
+
+    Attributes:
+        newest: where the newest image was taken; None before the first.
+    """
+
+    def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
+        """Make the publishers, which live while `node` is configured; poses asked for are taken to the map by
+        `lookup`."""
+        self.newest: Viewpoint | None = None
+        self._node, self._lookup = node, lookup
+        self._wanted: PoseStamped | None = None
+        self._image = node.publisher(Image, "~/nerf/image")
+        self._depth = node.publisher(Image, "~/nerf/depth")
+        self._info = node.publisher(CameraInfo, "~/nerf/camera_info")
+
+    def listen(self) -> None:
+        """Take poses of the camera on ~/nerf/view while the node is active."""
+        self._wanted = None
+        made = self._node.create_subscription(PoseStamped, "~/nerf/view", self._take, 1)
+        self._node.active.callback(self._node.destroy_subscription, made)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody looks, and a camera is known."""
+        publishers = self._image, self._depth, self._info
+        return self.newest is not None and any(publisher.get_subscription_count() for publisher in publishers)
+
+    def show(self, field: LiveField, within: Callable[[], AbstractContextManager]) -> None:
+        """Render and publish, for the pose that was asked for last and not yet shown, else for the newest.
+
+        Args:
+            within: see `LiveField.render`.
+
+        Raises:
+            RosError: tf does not know the frame of the pose asked for, or it makes no sense.
+        """
+        view = self.newest
+        if view is None:
+            return
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            view = replace(view, stamp=wanted.header.stamp, map_T_cam=self._in_map(wanted))
+        camera = field.render_camera(view.camera)
+        seen = field.render(view.map_T_cam, camera, within)
+        messages = ((conversions.image_message(seen.image), self._image),
+                    (conversions.depth_message(seen.depth_m), self._depth),
+                    (conversions.camera_info_message(camera), self._info))
+        for message, publisher in messages:
+            message.header.stamp, message.header.frame_id = view.stamp, view.frame_id
+            publisher.publish(message)
+
+    def _take(self, message: PoseStamped) -> None:
+        self._wanted = message
+
+    def _in_map(self, wanted: PoseStamped) -> np.ndarray:
+        header, frame_T_cam = wanted.header, conversions.matrix_of(wanted.pose)
+        map_frame = self._node.config.frames.map
+        if header.frame_id == map_frame:
+            return within_reach(frame_T_cam)
+        return within_reach(self._lookup.at(map_frame, header.frame_id, header.stamp) @ frame_T_cam)

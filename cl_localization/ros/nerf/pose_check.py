@@ -1,0 +1,47 @@
+"""Poses checked by looking, in the localizer node: with the radiance field that a mapper saved beside the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cl_localization.config import LiveNerfConfig
+from cl_localization.data.frame import Frame
+from cl_localization.errors import MapError
+from cl_localization.localization.result import Localization
+from cl_localization.map.map_code import MapCode
+from cl_localization.nerf.live_file import beside, load_live
+from cl_localization.nerf.render_check import RenderCheck
+from cl_localization.ros.nodes.config import LocalizerNodeConfig
+
+READABLE = LiveNerfConfig(field_mb=2000.0, replay_mb=2000.0)
+"""Bounds of the fields that are read: those of a mapper with much memory."""
+
+
+class PoseCheck:
+    """Looks at the poses of one scene of one map; poses elsewhere stay as they are, as the field knows nothing of
+    them."""
+
+    def __init__(self, check: RenderCheck, map_id: str, scene: str) -> None:
+        self._check, self.map_id, self._scene = check, map_id, scene
+
+    def judged(self, frame: Frame, found: Localization, config: LocalizerNodeConfig) -> Localization:
+        """Return a localization as it is after a look from its pose."""
+        return self._check.judged(frame, found, config.pose) if found.scene == self._scene else found
+
+
+def pose_check_beside(map_path: str, map_code: MapCode, config: LocalizerNodeConfig) -> PoseCheck | None:
+    """Return the check by the field saved beside a map; None where it is not asked for.
+
+    Raises:
+        MapError: the field is that of another map.
+        DataError: there is none, or it cannot be read.
+    """
+    if not config.render_check.enabled:
+        return None
+    path = beside(Path(map_path))
+    field, owner = load_live(path, READABLE)
+    map_id, _, scene = owner.partition(" ")
+    if map_id not in (map_code.map_id, map_code.parent_id):
+        raise MapError(f"radiance field {path}", f"must belong to the map beside it, {map_code.map_id}", map_id,
+                       "switch render_check.enabled off, or map with nerf.enabled")
+    return PoseCheck(RenderCheck(field, config.render_check), map_code.map_id, scene)

@@ -1,0 +1,1 @@
+"""The nodes, and what all nodes share: parameters, lifecycle, diagnostics, a process that ends cleanly."""

@@ -1,0 +1,150 @@
+"""The node `mapper`: images with poses in, the growing map out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from std_srvs.srv import SetBool, Trigger
+
+from cl_localization.errors import LocalizationError
+from cl_localization.features.shared import shared_encoder
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_delta import MapDelta
+from cl_localization.map.map_file import load_map
+from cl_localization.mapper import Mapper
+from cl_localization.ros.images.image_source import ImageBundle, ImageSource
+from cl_localization.ros.map_topic.map_stream import MapStream
+from cl_localization.ros.mapping.map_saver import MapSaver
+from cl_localization.ros.mapping.pose_corrections import PoseCorrections
+from cl_localization.ros.mapping.pose_source import make_pose_source
+from cl_localization.ros.nerf.mapping import make_nerf
+from cl_localization.ros.nodes.config import MapperNodeConfig
+from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.nodes.mapper_diagnostics import MapperDiagnostics
+from cl_localization.ros.nodes.mapper_outputs import MapperOutputs
+from cl_localization.ros.nodes.process import leave, run_nodes
+from cl_localization.ros.nodes.services import answered_later, worker_service
+from cl_localization.ros.nodes.status_messages import Counts
+from cl_localization.ros.tf.lookup import Tf
+from cl_localization.ros.workers.cpu import in_spare_time, settle_worker
+from cl_localization.ros.workers.worker import Worker
+from cl_localization.srv import LoadMap, SaveMap
+
+SHOW_PERIOD_S = 1.0
+
+
+class MapperNode(ManagedNode):
+    """Learns from the newest image whenever the worker is free; all that touches the map happens in the worker."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Declare the parameters; `kwargs` go to rclpy's node."""
+        super().__init__("mapper", MapperNodeConfig(), **kwargs)
+
+    def set_up(self) -> None:
+        """Load the encoder and the map to resume, make publishers."""
+        self._settle = partial(settle_worker, self, self.config.niceness)
+        self._encoder = shared_encoder(self.config.encoder)
+        self._learning = self.config.learning
+        self._tf = Tf(self, self.config.frames)
+        self.configured.callback(self._tf.close)
+        self._outputs = MapperOutputs(self)
+        self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
+                               lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
+                               self.config.autosave_period_s)
+        self.configured.callback(self._saver.close)
+        self._nerf = make_nerf(self, self._tf.lookup)
+        self._use(*self._saver.load(self._encoder.name, self.config.map_code) if self.config.resume else (None, ""))
+
+    def start(self) -> None:
+        """Subscribe, and offer the services that need the worker."""
+        config, self._diagnostics = self.config, MapperDiagnostics(self)
+        learn = in_spare_time(self, self._learn, self.config.niceness)
+        self._worker = Worker(self._diagnostics.timed(learn), self.report, "mapper", begin=self._settle, turn=self.turn)
+        self.active.callback(self._end)
+        self._nerf.start(lambda: self._learning)
+        self._tf.wait_while(self.active)
+        self._poses = make_pose_source(self, self._tf.lookup, config.frames, config.poses)
+        self.active.callback(self._poses.close)
+        self._corrections = PoseCorrections(self, self._worker.run, lambda *poses: self._mapper.correct(*poses),
+                                            self._tf.lookup.at)
+        self.active.callback(self._corrections.close)
+        self._images = ImageSource(self, config.images, config.depth_images, self._worker.offer)
+        self.active.callback(self._images.close)
+        self.service(SaveMap, "~/save_map", answered_later(self, self._saver.serve))
+        self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
+        self.service(Trigger, "~/reset", worker_service(self, self._worker, self._on_reset))
+        self.service(SetBool, "~/set_learning", worker_service(self, self._worker, self._on_set_learning))
+        self.every(max(config.map_code_period_s, 0.01),
+                   lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
+        self.every(SHOW_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
+        parts = self._worker, self._images, self._saver, self._outputs, self._corrections, self._nerf
+        self.every(config.diagnostics_period_s,
+                   lambda: self._diagnostics.say(self._mapper.map_code, self._learning, *parts))
+        self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
+
+    def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
+        self._use(load_map(request.path, self._encoder.name, self.config.map_code))
+        response.codes, response.keyframes = len(self._mapper.map_code), len(self._mapper.map_code.keyframes)
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> None:
+        self._use(None)
+
+    def _on_set_learning(self, request: SetBool.Request, response: SetBool.Response) -> None:
+        self._learning = request.data
+        response.message = "learning" if self._learning else "not learning"
+
+    def _learn(self, bundle: ImageBundle) -> None:
+        """Worker: learn from one image and say what came of it."""
+        result, reason = None, "failed; see the log"
+        try:
+            self._mapper.use_scene(self.config.scene)
+            if self._learning:
+                frame = self._posed(bundle)
+                result = self._mapper.add(frame)
+                self._nerf.saw(bundle, frame, result, self._mapper.map_code)
+            reason = "learning is off" if result is None else result.reason
+            self._saver.learned(result, self._mapper.map_code)
+        except LocalizationError as error:
+            reason = str(error)
+            raise
+        finally:
+            counts, map_code = Counts(self._worker.processed + 1, self._worker.dropped), self._mapper.map_code
+            self._outputs.publish_status(bundle, result, reason, self._learning, map_code, counts, self._saver,
+                                         self._nerf)
+
+    def _posed(self, bundle: ImageBundle) -> Any:
+        frame, header = bundle.frame(self.config.images.max_pixels), bundle.image.header
+        self._corrections.saw(bundle.camera_frame, header.stamp)
+        return replace(frame, world_T_cam=self._poses.map_T_cam(bundle.camera_frame, header.stamp))
+
+    def _use(self, map_code: MapCode | None, problem: str = "") -> None:
+        """Worker or set-up: learn into a map from now on, a new one for None, and tell followers of all of it."""
+        self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
+        self._stream = MapStream(self._mapper.map_code)
+        self._saver.began(self._mapper.map_code, problem)
+        self._nerf.began(self._mapper.map_code)
+
+    def _copy(self, refine: bool) -> MapDelta:
+        """Worker: all of the map now; refined before if asked for, unless that would hold up the learning."""
+        if refine and not self._learning:
+            self._mapper.finish()
+        self._saver.copied()
+        return self._mapper.map_code.delta_since(0)
+
+    def _end(self) -> None:
+        """Stop learning, and save what has not been saved."""
+        if not self._worker.stop():
+            self.get_logger().warning("learning did not end in time; what was not saved by now is lost")
+        elif self.config.save_on_shutdown:
+            self._saver.save_last(self._mapper.map_code)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; what `ros2 run cl_localization mapper` starts."""
+    return run_nodes([MapperNode], args)
+
+
+if __name__ == "__main__":
+    leave(main())

@@ -1,0 +1,44 @@
+"""What the mapper says of itself on /diagnostics."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from cl_localization.map.map_code import MapCode
+from cl_localization.ros.images.image_source import ImageSource
+from cl_localization.ros.map_topic.map_digest import MapDigest
+from cl_localization.ros.mapping.map_saver import MapSaver
+from cl_localization.ros.nodes.diagnostics import NodeDiagnostics
+from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.workers.worker import Worker
+
+
+class Part(Protocol):
+    """A part of the node.
+
+    Attributes:
+        problem: what is not as it should be; empty when all is well.
+    """
+
+    problem: str
+
+
+class MapperDiagnostics(NodeDiagnostics):
+    """The diagnostics of the mapper."""
+
+    def __init__(self, node: ManagedNode) -> None:
+        """Publish for `node` while it is active."""
+        super().__init__(node)
+        self._digest = MapDigest()
+
+    def say(self, map_code: MapCode, learning: bool, worker: Worker[Any], images: ImageSource, saver: MapSaver,
+            *others: Part) -> None:
+        """Publish how the mapper is; `others` may have problems too."""
+        problems = filter(None, (part.problem for part in (images, saver, *others)))
+        self.publish("; ".join(problems), {
+            "images": images.images, "processed": worker.processed, "dropped": worker.dropped,
+            "lost in transport": images.lost}, {
+            "learning": learning, "waiting": worker.waiting, "map": map_code.map_id, "map version": map_code.version,
+            "codes": len(map_code), "keyframes": len(map_code.keyframes), "map bytes": map_code.size_bytes,
+            "saved version": saver.saved_version, "unsaved keyframes": saver.unsaved_keyframes,
+            "map digest": self._digest.of(map_code)}, "processed")

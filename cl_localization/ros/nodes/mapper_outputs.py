@@ -1,0 +1,84 @@
+"""What the mapper says: the stream of its map, status, and the points and keyframes for RViz."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from geometry_msgs.msg import PoseArray
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import PointCloud2
+
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapper import MappingResult
+from cl_localization.msg import MapCode as MapCodeMessage
+from cl_localization.msg import MappingStatus
+from cl_localization.ros import conversions
+from cl_localization.ros.images.image_source import ImageBundle
+from cl_localization.ros.map_topic.map_messages import BYTES_PER_MB, map_message
+from cl_localization.ros.map_topic.map_stream import MapStream
+from cl_localization.ros.map_topic.map_subscription import MAP_QOS, MAP_TOPIC, mappers_on_topic, several_mappers
+from cl_localization.ros.mapping.map_saver import MapSaver
+from cl_localization.ros.nerf.mapping import NerfMapping
+from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.nodes.status_messages import Counts, mapping_status
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class MapperOutputs:
+    """The publishers of the mapper."""
+
+    def __init__(self, node: ManagedNode) -> None:
+        """Make the publishers of `node`, which lives longer than this."""
+        self._node = node
+        self._map_code = node.publisher(MapCodeMessage, MAP_TOPIC, MAP_QOS)
+        self._status = node.publisher(MappingStatus, "~/status")
+        self._codes = node.publisher(PointCloud2, "~/codes", LATCHED)
+        self._keyframes = node.publisher(PoseArray, "~/keyframes", LATCHED)
+        self._shown = ("", 0, False)
+        self._source = uuid.uuid4().hex
+
+    @property
+    def _config(self) -> Any:
+        return self._node.config
+
+    def publish_changes(self, stream: MapStream) -> None:
+        """Send what has changed in the map. Stamped by the wall clock: followers order snapshots by it, also under sim
+        time."""
+        for delta in stream.changes():
+            delta.frame_id = self._config.frames.map
+            self._map_code.publish(map_message(delta, time.time_ns(), self._source))
+
+    def publish_status(self, bundle: ImageBundle, result: MappingResult | None, reason: str, learning: bool,
+                       map_code: MapCode, counts: Counts, saver: MapSaver, nerf: NerfMapping) -> None:
+        """Say what the mapper made of an image; result None: it was not learned from, with the reason."""
+        status = mapping_status(result, reason, learning, map_code, self._config.map_code.budget_mb * BYTES_PER_MB,
+                                counts)
+        status.scene = self._config.scene
+        status.saved_version, status.unsaved_keyframes = int(saver.saved_version), saver.unsaved_keyframes
+        status.save_error = saver.problem
+        nerf.say(status)
+        status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
+        self._status.publish(status)
+
+    def show(self, map_code: MapCode) -> None:
+        """Send the points and keyframes if somebody looks and has not seen this version."""
+        watched = bool(self._codes.get_subscription_count() or self._keyframes.get_subscription_count())
+        shown = (map_code.map_id, map_code.version, watched)
+        if not watched or shown == self._shown:
+            self._shown = shown if watched else ("", 0, False)
+            return
+        self._shown = shown
+        cloud = conversions.cloud_message(map_code.positions_m)
+        poses = PoseArray(poses=[conversions.pose_message(pose) for pose in map_code.keyframe_world_T_cam])
+        for message, publisher in ((cloud, self._codes), (poses, self._keyframes)):
+            message.header.frame_id = self._config.frames.map
+            message.header.stamp = self._node.get_clock().now().to_msg()
+            publisher.publish(message)
+
+    @property
+    def problem(self) -> str:
+        """Why followers may get another map than ours; empty when all is well."""
+        return several_mappers(mappers_on_topic(self._node))

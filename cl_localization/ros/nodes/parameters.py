@@ -1,0 +1,108 @@
+"""ROS parameters made from config dataclasses: names, defaults, descriptions, ranges and checks are never written
+twice.
+
+A node is created with `automatically_declare_parameters_from_overrides=True`, so that what YAML files and the command
+line give is known before anything is declared, and a misspelt name is an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from cl_localization.config import Config, Option, flatten, with_values
+from cl_localization.errors import ConfigError
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+NAMES_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+"""Parameters, or beginnings of their dotted names, that rclpy declares and reads itself."""
+
+LARGEST_INTEGER = 2**63 - 1
+LARGEST_FLOAT = 1.7e308
+
+
+def declare(node: Node, config: ConfigT, beside: Sequence[Config] = ()) -> ConfigT:
+    """Declare every option of `config` as a parameter of `node` and return the config with the values given to the
+    node.
+
+    Args:
+        beside: configs of other nodes in the process: what only they know is left to them.
+
+    Raises:
+        ConfigError: an unknown name, or a value of another type or outside its range.
+    """
+    given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()
+             if name.split(".")[0] not in NAMES_OF_ROS}
+    own = {name for name, _, _ in flatten(config)}
+    others = {name for other in beside for name, _, _ in flatten(other)} - own
+    config = changed(config, {name: value for name, value in given.items() if name not in others})
+    for name in given:
+        node.undeclare_parameter(name)
+    for name, value, option in flatten(config):
+        node.declare_parameter(name, value, descriptor(value, option), ignore_override=True)
+    return config
+
+
+def changed(config: ConfigT, values: dict[str, Any]) -> ConfigT:
+    """Return `config` with new values by dotted name; integers become floats where the option is one.
+
+    Raises:
+        ConfigError: an unknown name, or a value of another type or outside its range.
+    """
+    kinds = {name: type(value) for name, value, _ in flatten(config)}
+    widened = {name: float(value) if kinds.get(name) is float and type(value) is int else value
+               for name, value in values.items()}
+    return with_values(config, widened)
+
+
+def descriptor(value: Any, option: Option) -> ParameterDescriptor:
+    """Return the descriptor of an option whose value has the type of `value`: help, range, choices, read-only unless
+    live."""
+    described = ParameterDescriptor(description=option.help, read_only=not option.live)
+    low, high = option.minimum, option.maximum
+    if option.choices:
+        described.additional_constraints = f"one of: {', '.join(option.choices)}"
+    if type(value) is float:
+        described.floating_point_range = [FloatingPointRange(
+            from_value=-LARGEST_FLOAT if low is None else float(low),
+            to_value=LARGEST_FLOAT if high is None else float(high))]
+    if type(value) is int:
+        described.integer_range = [IntegerRange(from_value=-LARGEST_INTEGER if low is None else int(low),
+                                                to_value=LARGEST_INTEGER if high is None else int(high), step=1)]
+    return described
+
+
+class LiveConfig:
+    """A config that follows `ros2 param set`: new values are checked first, and refused with the reason.
+
+    Attributes:
+        config: the values in force.
+    """
+
+    def __init__(self, node: Node, config: Config, on_change: Callable[[Config], None]) -> None:
+        """Follow the parameters of `node`, which `declare` has declared; `on_change` gets every new config."""
+        self.config = config
+        self._on_change = on_change
+        self._names = {name for name, _, _ in flatten(config)}
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._apply)
+
+    def _values(self, parameters: list[Parameter]) -> dict[str, Any]:
+        return {parameter.name: parameter.value for parameter in parameters if parameter.name in self._names}
+
+    def _check(self, parameters: list[Parameter]) -> SetParametersResult:
+        try:
+            changed(self.config, self._values(parameters))
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _apply(self, parameters: list[Parameter]) -> None:
+        values = self._values(parameters)
+        if values:
+            self.config = changed(self.config, values)
+            self._on_change(self.config)

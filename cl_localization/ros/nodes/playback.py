@@ -1,0 +1,75 @@
+"""A thread that reads frames ahead and hands them over when they are due."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Iterator
+
+from cl_localization.data.frame import Frame, Sequence
+
+NANOSECONDS = 1_000_000_000
+DEFAULT_PERIOD_NS = 100_000_000
+
+
+class Playback:
+    """Plays a sequence once, or over and over."""
+
+    def __init__(self, sequence: Sequence, hand_over: Callable[[Frame, int], None], rate: Callable[[], float],
+                 moved_to_now: bool) -> None:
+        """Make a stopped playback.
+
+        Args:
+            hand_over: called in the thread with each frame and the stamp to give it.
+            rate: asked before each frame for the speed; 0: as fast as frames can be read.
+            moved_to_now: stamps are the time of playing, else the sequence's own.
+        """
+        self._sequence, self._hand_over, self._rate, self._moved = sequence, hand_over, rate, moved_to_now
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, loop: bool, before: Callable[[threading.Event], None],
+              after: Callable[[Exception | None], None]) -> None:
+        """Play in a thread: `before` gets the event that says to stop; `after` gets what went wrong, or None at the
+        end."""
+        def play() -> None:
+            error = None
+            try:
+                before(self._stop)
+                while self._play_once() and loop:
+                    pass
+            except Exception as raised:  # the thread must not end without a word
+                error = raised
+            if not self._stop.is_set():
+                after(error)
+        self._thread = threading.Thread(target=play, name="playback", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 1.5) -> None:
+        """Stop and join, unless called by the thread itself."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    def _play_once(self) -> bool:
+        """Play to the end; return False when told to stop before."""
+        due_s, last_ns = time.monotonic(), None
+        for frame in self._frames_read_ahead():
+            step_ns = 0 if last_ns is None else frame.stamp_ns - last_ns
+            rate, last_ns = self._rate(), frame.stamp_ns
+            due_s = max(due_s + step_ns / NANOSECONDS / rate, time.monotonic() - 1.0) if rate else time.monotonic()
+            if self._stop.wait(max(0.0, due_s - time.monotonic())):
+                return False
+            self._hand_over(frame, time.time_ns() if self._moved else frame.stamp_ns)
+        return not self._stop.wait(DEFAULT_PERIOD_NS / NANOSECONDS / self._rate() if self._rate() else 0.0)
+
+    def _frames_read_ahead(self) -> Iterator[Frame]:
+        """Yield frames while the next one is being decoded."""
+        with ThreadPoolExecutor(1, "decode") as reader:
+            coming = reader.submit(self._sequence.__getitem__, 0)
+            for index in range(len(self._sequence)):
+                frame = coming.result()
+                if index + 1 < len(self._sequence):
+                    coming = reader.submit(self._sequence.__getitem__, index + 1)
+                yield frame

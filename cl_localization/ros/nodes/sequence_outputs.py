@@ -1,0 +1,74 @@
+"""A frame of a sequence as the topics of a robot: image, camera_info, depth, tf, odometry, ground truth and clock."""
+
+from __future__ import annotations
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped, TransformStamped
+from nav_msgs.msg import Odometry
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Bool, Header
+from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
+
+from cl_localization.data.frame import Frame
+from cl_localization.geometry.se3 import inverse
+from cl_localization.ros import conversions
+from cl_localization.ros.nodes.config import SequencePlayerConfig
+from cl_localization.ros.nodes.managed_node import ManagedNode
+
+
+class SequenceOutputs:
+    """The publishers of the sequence player. Images are sent reliably; subscribers with sensor QoS match that."""
+
+    def __init__(self, node: ManagedNode, config: SequencePlayerConfig, base_T_cam: np.ndarray) -> None:
+        """Make the publishers of `node`, which lives longer than this, and say once where the camera is mounted."""
+        self._config, self._cam_T_base = config, inverse(base_T_cam)
+        compressed = config.transport == "compressed"
+        self.image = node.publisher(CompressedImage if compressed else Image,
+                                    node.resolve_topic_name("image") + "/compressed" if compressed else "image")
+        self._convert = conversions.compressed_message if compressed else conversions.image_message
+        self._info, self._depth = node.publisher(CameraInfo, "camera_info"), node.publisher(Image, "depth")
+        self._odometry = node.publisher(Odometry, "odom")
+        self._ground_truth = node.publisher(PoseStamped, "ground_truth")
+        self._done = node.publisher(Bool, "~/done", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+        self._clock = node.publisher(Clock, "/clock") if config.clock else None
+        self._broadcaster, self._static = TransformBroadcaster(node), StaticTransformBroadcaster(node)
+        self._static.sendTransform(self._transform(Header(frame_id=config.base_frame), config.camera_frame, base_T_cam))
+
+    def publish(self, frame: Frame, stamp_ns: int) -> None:
+        """Send all that a frame holds, stamped with `stamp_ns`; the image last, what it needs is then on its way."""
+        stamp = conversions.time_message(stamp_ns)
+        if self._clock is not None:
+            self._clock.publish(Clock(clock=stamp))
+        if frame.odom_T_cam is not None and self._config.odometry:
+            self._publish_odometry(Header(stamp=stamp, frame_id=self._config.odom_frame),
+                                   frame.odom_T_cam @ self._cam_T_base)
+        if frame.world_T_cam is not None:
+            self._ground_truth.publish(PoseStamped(header=Header(stamp=stamp, frame_id=self._config.map_frame),
+                                                   pose=conversions.pose_message(frame.world_T_cam)))
+        header = Header(stamp=stamp, frame_id=self._config.camera_frame)
+        messages = [(self._info, conversions.camera_info_message(frame.camera)),
+                    (self.image, self._convert(frame.image))]
+        if frame.depth_m is not None and self._config.depth:
+            messages.insert(0, (self._depth, conversions.depth_message(frame.depth_m)))
+        for publisher, message in messages:
+            message.header = header
+            publisher.publish(message)
+
+    def done(self, wait_s: float) -> None:
+        """Say that the last frame has been sent, after it has arrived or `wait_s` seconds have passed."""
+        self.image.wait_for_all_acked(Duration(seconds=wait_s))
+        self._done.publish(Bool(data=True))
+
+    def _publish_odometry(self, header: Header, odom_T_base: np.ndarray) -> None:
+        odometry = Odometry(header=header, child_frame_id=self._config.base_frame)
+        odometry.pose.pose = conversions.pose_message(odom_T_base)
+        self._odometry.publish(odometry)
+        self._broadcaster.sendTransform(self._transform(header, self._config.base_frame, odom_T_base))
+
+    @staticmethod
+    def _transform(header: Header, child: str, parent_T_child: np.ndarray) -> TransformStamped:
+        return TransformStamped(header=header, child_frame_id=child,
+                                transform=conversions.transform_message(parent_T_child))

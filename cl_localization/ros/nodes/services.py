@@ -1,0 +1,42 @@
+"""Services whose work is done by a worker while the executor goes on."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future as TaskFuture
+from typing import Any, Awaitable, Callable
+
+from rclpy.task import Future
+
+from cl_localization.errors import LocalizationError
+from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.workers.worker import Worker
+
+
+def worker_service(
+    node: ManagedNode, worker: Worker, work: Callable[[Any, Any], None]
+) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return the callback of a service that has `work(request, response)` done by the worker; see `answered_later`."""
+    return answered_later(node, lambda request, response: worker.run(lambda: work(request, response)))
+
+
+def answered_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return the callback of a service that is answered when the future of `begin(request, response)` is done.
+
+    The response has `success` and `message`; an error raised on purpose ends up in them as one line. Others are logged
+    as well.
+    """
+    async def callback(request: Any, response: Any) -> Any:
+        response.success, response.message = True, "ok"
+        done = Future(executor=node.executor)
+        begin(request, response).add_done_callback(done.set_result)
+        error = (await _settled(done)).exception()
+        if error is not None:
+            response.success, response.message = False, str(error)
+            if not isinstance(error, LocalizationError):
+                node.report(error)
+        return response
+    return callback
+
+
+async def _settled(done: Future) -> TaskFuture:
+    return await done

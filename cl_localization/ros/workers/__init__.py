@@ -1,0 +1,1 @@
+"""Threads for slow work, and how they share the processor."""

@@ -1,1 +1,0 @@
-"""What trainings of all method rooms share: files of networks and the log of figures."""

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.nerf import METHODS, PARTS, chosen
+from cl_localization.cli.main import main
+from cl_localization.errors import ConfigError
+from nerf_makers import write_frames, write_scene
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import nerf as bench_nerf
+
+    small = bench_nerf.NerfConfig
+
+    def made(*arguments: object, **values: object) -> object:
+        return bench_nerf.with_values(small(*arguments, **values), {"voxel.voxels": 1000, "learning.batch_size": 128})
+
+    monkeypatch.setattr(bench_nerf, "NerfConfig", made)
+    write_scene(tmp_path / "lego", {"train": 6, "test": 4})
+    kitchen = tmp_path / "redkitchen" / "seq-01"
+    kitchen.mkdir(parents=True)
+    write_frames(kitchen, 9)
+    out = tmp_path / "out"
+    words = ["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.methods", "no counter-measure,replay",
+             "--nerf.side-px", "8", "--nerf.epochs", "1",
+             "--nerf.chunk-steps", "1", "--nerf.kitchen-frames", "9", "--nerf.kitchen-steps", "1",
+             "--nerf.kitchen-voxels", "5000"]
+    assert main(words) == 0
+    content = json.loads((out / "bench.json").read_text())
+    assert set(content["nerf_tasks"]) == {"right only", "left only", "no counter-measure", "replay"}
+    assert [(row["stream"], row["method"]) for row in content["nerf_online"]] == [
+        ("synthetic", "none"), ("synthetic", "replay"), ("synthetic", "agem"), ("RedKitchen", "none"),
+        ("RedKitchen", "replay")]
+    assert {file.name for file in out.glob("*.png")} == {
+        "nerf_tasks.png", *(f"nerf_synthetic_{method}.png" for method in ("none", "replay", "agem")),
+        "nerf_RedKitchen_none.png",
+        "nerf_RedKitchen_replay.png"}
+
+
+def test_all_parts_and_methods_are_made_unless_some_are_named() -> None:
+    assert chosen("", METHODS, "methods") == list(METHODS) and chosen(" room,stream", PARTS, "parts") == [
+        "room",
+        "stream",
+    ]
+    with pytest.raises(ConfigError, match="option nerf.methods must name some of no counter-measure, distillation"):
+        chosen("prayer", METHODS, "methods")
+
+
+def test_one_part_can_be_made_alone(tmp_path: Path) -> None:
+    write_scene(tmp_path / "lego", {"train": 6, "test": 4})
+    out = tmp_path / "out"
+    assert main(["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.parts", "stream",
+                 "--nerf.side-px", "8",
+                 "--nerf.chunk-steps", "1"]) == 0
+    assert "nerf_tasks" not in json.loads((out / "bench.json").read_text()) and not (out / "nerf_tasks.png").exists()
+
+
+def test_the_synthetic_scene_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "nerf", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "lego is missing" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""The demo: its plan, its processes, its verdict; and all of it once, small, with real nodes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from cl_localization.data import open_sequence
+from cl_localization.demo.conductor import run_demo
+from cl_localization.demo.config import DemoConfig
+from cl_localization.demo.observer import DemoObserver
+from cl_localization.demo.plan import plan
+from cl_localization.demo.processes import NodeProcesses
+from cl_localization.demo.result import DemoResult, Estimate, Place
+from cl_localization.errors import DataError, RosError
+from ros_world import wait_until
+
+
+def at(x_m: float) -> np.ndarray:
+    """A pose on the x axis."""
+    pose = np.eye(4)
+    pose[0, 3] = x_m
+    return pose
+
+
+def result(places: list[Place], estimates: list[Estimate]) -> DemoResult:
+    """A demo with these outcomes."""
+    return DemoResult(mapping_path=np.zeros((0, 4, 4)), places=places, tracking_truth=np.zeros((0, 4, 4)),
+                      tracking=estimates,
+                      estimates=estimates, images=len(estimates), latencies_ms=[10.0, 30.0, 20.0], map_bytes=1, codes=1,
+                      keyframes=1,
+                      map_points_m=np.zeros((0, 3)), map_path=Path("map"), overlay=None, duration_s=1.0)
+
+
+FOUND, MISSED = Place(at(0), at(0), 0.3), Place(at(0), None, None)
+RIGHT, WRONG, INEXACT = Estimate(1, at(0), at(0.02)), Estimate(2, at(0), at(0.6)), Estimate(3, at(0), at(0.2))
+
+
+@pytest.mark.parametrize("places, estimates, worked", [
+    ([FOUND] * 5, [RIGHT, RIGHT], True), ([FOUND, MISSED], [RIGHT], False),
+    ([FOUND], [RIGHT, RIGHT, RIGHT, WRONG], False),
+    ([FOUND], [INEXACT], False), ([FOUND], [], False), ([], [RIGHT], False)])
+def test_a_demo_worked_only_if_every_place_was_recovered_and_no_wrong_pose_trusted(places, estimates, worked) -> None:
+    assert result(places, estimates).worked is worked
+
+
+def test_the_figures_of_a_demo_are_medians_of_what_was_trusted() -> None:
+    found = result([FOUND, MISSED, Place(at(0), at(0), 0.5)], [RIGHT, INEXACT, WRONG])
+    assert (found.recovered, found.wrong_accepted, found.median_latency_ms) == (2, 1, 20.0)
+    assert found.median_translation_cm == pytest.approx(20) and found.median_rotation_deg == 0
+    assert found.median_seconds_to_recover == pytest.approx(0.4) and found.max_seconds_to_recover == 0.5
+    assert np.isnan(result([], []).median_translation_cm) and np.isnan(result([], []).max_seconds_to_recover)
+
+
+def test_a_recorded_sequence_is_split_so_that_nothing_shown_later_was_mapped(kitchen_folder: Path,
+                                                                             tmp_path: Path) -> None:
+    segments = plan(DemoConfig(data=str(kitchen_folder)), tmp_path)
+    assert [segment.kind for segment in segments] == ["mapping", *["place"] * 5, "tracking"]
+    names = [set(open_sequence(segment.sequence).names) for segment in segments]
+    assert all(not names[0] & later for later in names[1:])
+    assert len(names[0]) == 225 and all(len(later) >= 10 for later in names[1:])
+
+
+def test_a_simulated_demo_names_sequences_of_one_house(tmp_path: Path) -> None:
+    segments = plan(DemoConfig(places=2, seed=4), tmp_path)
+    assert [segment.name for segment in segments] == ["mapping", "place_0", "place_1", "tracking"]
+    assert all(segment.sequence.startswith("sim:4?rooms=2&size=320x240") for segment in segments)
+
+
+@pytest.mark.parametrize("data, match", [("sim:3?rooms=1&frames=20", "must have at least 60 frames, all with poses"),
+                                         ("nowhere", "nowhere")])
+def test_a_sequence_that_is_no_use_for_a_demo_is_named(data: str, match: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=match):
+        plan(DemoConfig(data=data), tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error() -> None:
+    with pytest.raises(RosError, match="folder /dev/null/demo must be writable"):
+        run_demo(DemoConfig(out="/dev/null/demo"))
+
+
+def test_a_node_that_ends_by_itself_is_named_with_the_end_of_its_log(domain: int, tmp_path: Path) -> None:
+    def ended() -> bool:
+        try:
+            nodes.check()
+        except RosError:
+            return True
+        return False
+
+    with NodeProcesses(domain, tmp_path) as nodes:
+        nodes.start("sequence_player", "player", {"sequence": "nowhere"})
+        wait_until(ended, 40)
+        with pytest.raises(RosError, match="node player must run to the end of the demo, found exit code 1.*nowhere"):
+            nodes.check()
+
+
+def test_leaving_the_group_ends_every_process_even_one_that_does_not_listen(domain: int, tmp_path: Path) -> None:
+    with NodeProcesses(domain, tmp_path) as nodes:
+        nodes.start("sequence_player", "player", {"autostart": False})
+        process = nodes._started["player"][0]
+        os.kill(process.pid, signal.SIGSTOP)
+    assert process.poll() is not None
+
+
+def test_waiting_ends_at_the_deadline_and_at_once_when_a_node_is_gone(domain: int) -> None:
+    def gone() -> None:
+        raise RosError("node x", "must run")
+
+    with DemoObserver(domain) as seen:
+        with pytest.raises(RosError, match="the thing must be there within 0.05 s"):
+            seen.wait(lambda: False, 0.05, "the thing", lambda: None)
+        with pytest.raises(RosError, match="node x must run"):
+            seen.wait(lambda: False, 10, "the thing", gone)
+
+
+def test_a_node_that_will_not_configure_is_an_error(domain: int, tmp_path: Path) -> None:
+    with NodeProcesses(domain, tmp_path) as nodes, DemoObserver(domain) as seen:
+        nodes.start("sequence_player", "player", {"sequence": "nowhere", "autostart": False})
+        with pytest.raises(RosError, match="node player must configure and activate, found a failed transition"):
+            seen.transition("player", 1, 40.0, nodes.check)
+
+
+def test_the_demo_maps_recovers_and_tracks_with_real_nodes(tmp_path: Path) -> None:
+    stages = []
+    config = DemoConfig(out=str(tmp_path / "out"), places=1, place_frames=10, tracking_frames=20, mapping_hz=25.0)
+    found = run_demo(config, lambda progress: stages.append(progress.stage))
+    assert list(dict.fromkeys(stages)) == ["starting mapper, localizer and player", "mapping", "place 0", "tracking",
+                                           "done"]
+    assert found.places[0].recovered and found.wrong_accepted == 0 and found.median_translation_cm < 10
+    assert found.codes > 1000 and found.map_path.is_file() and len(found.map_points_m) == found.codes
+    assert len(found.mapping_path) > 100 and len(found.tracking) >= 1 and found.overlay.shape == (240, 320, 3)

@@ -1,0 +1,60 @@
+"""The rule that keeps wrong poses off tf: each reason, with its figure and its bound."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cl_localization.config import PoseConfig
+from cl_localization.localization.acceptance import PoseEvidence, reason_to_reject
+
+CONFIG = PoseConfig(min_inliers=30, min_support=25.0, max_position_sigma_m=0.1)
+
+
+def evidence(inliers: int = 100, support: float = 60.0, sigma_m: float = 0.01) -> PoseEvidence:
+    return PoseEvidence(inliers, support, np.eye(6) * sigma_m**2)
+
+
+def test_a_well_supported_pose_is_accepted():
+    assert reason_to_reject(evidence(), CONFIG) is None
+
+
+def test_bounds_are_good_enough():
+    assert reason_to_reject(evidence(30, 25.0, 0.0999), CONFIG) is None
+
+
+def test_few_inliers_are_told():
+    assert reason_to_reject(evidence(inliers=29), CONFIG) == "29 inliers, 30 needed"
+
+
+def test_little_support_is_told():
+    assert reason_to_reject(evidence(support=24.94), CONFIG) == "support 24.9, 25.0 needed"
+
+
+def test_an_uncertain_position_is_told():
+    assert reason_to_reject(evidence(sigma_m=0.25), CONFIG) == "position sigma 0.250 m, at most 0.100 m allowed"
+
+
+def test_the_least_certain_direction_counts():
+    along = np.array([1.0, 2.0, 2.0]) / 3
+    covariance = 1e-6 * np.eye(6)
+    covariance[:3, :3] += 0.04 * np.outer(along, along)
+    assert np.sqrt(np.diag(covariance)[:3]).max() < 0.14
+    assert reason_to_reject(PoseEvidence(100, 60.0, covariance),
+                            CONFIG) == "position sigma 0.200 m, at most 0.100 m allowed"
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("covariance", [np.full((6, 6), np.inf), np.full((6, 6), np.nan), -np.eye(6),
+                                        np.diag(np.full(6, np.inf))],
+                         ids=["infinite", "no number", "negative", "infinite variances"])
+def test_a_covariance_that_makes_no_sense_is_a_reason(covariance):
+    assert "position sigma" in reason_to_reject(PoseEvidence(100, 60.0, covariance), CONFIG)
+
+
+@given(st.integers(0, 200), st.floats(0, 200), st.floats(0, 1))
+def test_only_what_meets_every_bound_is_accepted(inliers, support, sigma_m):
+    accepted = reason_to_reject(evidence(inliers, support, sigma_m), CONFIG) is None
+    assert accepted == (inliers >= 30 and support >= 25.0 and sigma_m <= 0.1) or sigma_m == pytest.approx(0.1)

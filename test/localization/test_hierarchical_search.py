@@ -1,0 +1,88 @@
+"""The order in which a pose is looked for: which look is believed, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cl_localization.config import LocalizerConfig, PoseConfig
+from cl_localization.localization.hierarchical_search import PoseSearch, reason_against
+from cl_localization.localization.pose_estimation import CameraPose, PoseEstimator
+from cl_localization.localization.regressor import NearestRegressor
+from core_makers import CAMERA, PointScene, motion
+from test_localizer import map_of
+
+SCENE = PointScene.room(60)
+NOWHERE = np.zeros(0, np.int64)
+NO_POSE = CameraPose(matches=400, timings_s={"search": 1.0})
+
+
+def pose_of(support: float, moved_m: float = 0.0, sigma_m: float = 1e-3) -> CameraPose:
+    """A pose of 100 matches, with 40 inliers two metres away."""
+    few, points_m = np.arange(40), np.tile([0.0, 0.0, 2.0], (40, 1))
+    return CameraPose(motion(np.zeros(3), np.array([moved_m, 0.0, 0.0])), sigma_m**2 * np.eye(6), few, few, points_m,
+                      100,
+                      float(np.sqrt(support / 100)), 1.0, {"search": 1.0, "solve": 2.0})
+
+
+def found_with(monkeypatch, first: CameraPose, second: CameraPose, **options) -> tuple[CameraPose, list[str]]:
+    """Return what is found when the nearest code finds the first pose and attention the second, and who was asked."""
+    asked: list[str] = []
+
+    def estimate(self: PoseEstimator, *given: object) -> CameraPose:
+        nearest = isinstance(self._regressor, NearestRegressor)
+        asked.append("nearest" if nearest else "attention")
+        return first if nearest else second
+
+    monkeypatch.setattr(PoseEstimator, "estimate", estimate)
+    search = PoseSearch(map_of(SCENE, "xfeat"), LocalizerConfig(**options))
+    return search.find(SCENE.features(np.eye(4)), CAMERA, NOWHERE), asked
+
+
+def test_a_pose_that_is_accepted_and_certain_is_not_looked_at_again(monkeypatch):
+    found, asked = found_with(monkeypatch, pose_of(26.0), pose_of(90.0))
+    assert found.support == pytest.approx(26.0) and asked == ["nearest"]
+
+
+MORE_CERTAIN, LESS_CERTAIN = pose_of(90.0, moved_m=0.1, sigma_m=0.04), pose_of(90.0, sigma_m=0.1)
+
+
+@pytest.mark.parametrize("second, believed", [(MORE_CERTAIN, True), (LESS_CERTAIN, False)])
+def test_of_an_uncertain_pose_and_that_of_attention_the_more_certain_one_is_taken(monkeypatch, second, believed):
+    found, asked = found_with(monkeypatch, pose_of(26.0, sigma_m=0.08), second)
+    assert asked == ["nearest", "attention"] and (found.support == pytest.approx(90.0)) is believed
+
+
+def test_a_pose_with_some_support_is_believed_when_attention_confirms_it(monkeypatch):
+    found, asked = found_with(monkeypatch, pose_of(8.0), pose_of(60.0, moved_m=0.05))
+    assert asked == ["nearest", "attention"] and found.support == pytest.approx(60.0)
+    assert reason_against(found, PoseConfig()) is None and found.cam_T_world[0, 3] == 0.05
+    assert found.timings_s == {"search": 2.0, "solve": 4.0}
+
+
+@pytest.mark.parametrize("second", [pose_of(90.0, moved_m=0.5), pose_of(20.0), NO_POSE])
+def test_a_pose_that_attention_finds_elsewhere_or_with_too_little_support_changes_nothing(monkeypatch, second):
+    found, asked = found_with(monkeypatch, pose_of(8.0), second)
+    assert asked == ["nearest", "attention"] and found.support == pytest.approx(8.0)
+    assert reason_against(found, PoseConfig()) == "support 8.0, 25.0 needed"
+    assert found.timings_s["search"] == 2.0
+
+
+@pytest.mark.parametrize("first", [pose_of(1.0), NO_POSE])
+def test_an_image_with_next_to_no_support_is_given_up_at_once(monkeypatch, first):
+    found, asked = found_with(monkeypatch, first, pose_of(90.0))
+    assert asked == ["nearest"] and found.support == first.support
+
+
+@pytest.mark.parametrize("regressor", ["nearest", "attention"])
+def test_a_regressor_that_is_asked_for_by_name_looks_alone(monkeypatch, regressor):
+    _, asked = found_with(monkeypatch, pose_of(8.0), pose_of(8.0), regressor=regressor)
+    assert asked == [regressor]
+
+
+def test_there_is_no_reason_against_a_good_pose_and_one_against_each_other():
+    assert reason_against(pose_of(30.0), PoseConfig()) is None
+    assert reason_against(NO_POSE, PoseConfig()) == "no pose agrees with the matches"
+    assert "position sigma" in reason_against(replace(pose_of(30.0), covariance=np.eye(6)), PoseConfig())

@@ -1,0 +1,258 @@
+"""A map's place on disk: whatever happens there, a whole good map is left, and nothing is overwritten in silence."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import multiprocessing
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cl_localization.config import MapCodeConfig
+from cl_localization.errors import MapError
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_file import load_map, save_map
+from cl_localization.map.map_store import MapStore
+from map_makers import assert_same_map, empty_map, grow
+from ros_faults import fill, small_disk
+
+CONFIG = MapCodeConfig()
+KILLS_S = 20.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the map is to be."""
+    return tmp_path / "kitchen.safetensors"
+
+
+def names(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.parent.iterdir())
+
+
+def saved(store: MapStore, map_code: MapCode, times: int = 1) -> MapCode:
+    """Let a map grow and save it, several times."""
+    for _ in range(times):
+        grow(map_code)
+        assert store.save(map_code.delta_since(0)) == store.path.stat().st_size
+    return map_code
+
+
+def loaded(store: MapStore) -> tuple[MapCode | None, str]:
+    return store.load("xfeat", CONFIG)
+
+
+def test_the_map_and_the_one_before_it_are_kept(path):
+    store = MapStore(path)
+    map_code = saved(store, empty_map(), 3)
+    assert names(path) == ["kitchen.previous.safetensors", "kitchen.safetensors"]
+    assert_same_map(loaded(store)[0], map_code)
+    assert load_map(store.previous).version < map_code.version
+    assert loaded(store)[1] == ""
+
+
+def test_where_no_map_ever_was_there_is_none_and_nothing_is_wrong(path):
+    assert loaded(MapStore(path)) == (None, "")
+
+
+def test_folders_are_made_and_links_followed(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
+    saved(MapStore(tmp_path / "link" / "kitchen.safetensors"), empty_map())
+    assert load_map(tmp_path / "far" / "away" / "kitchen.safetensors")
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: content[:-1], lambda content: b"",
+                                    lambda content: content[:-9] + b"!" + content[-8:]])
+def test_a_damaged_map_is_kept_aside_and_the_one_before_it_taken(path, damage):
+    store = MapStore(path)
+    map_code = saved(store, empty_map(), 2)
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+    found, warning = loaded(store)
+    assert found.version < map_code.version
+    assert "must" in warning and "kitchen.damaged-1.safetensors; going on from" in warning and "\n" not in warning
+    assert (path.parent / "kitchen.damaged-1.safetensors").read_bytes() == damaged
+    assert loaded(store)[0].version == found.version
+    saved(store, found.fork())
+    assert_same_map(loaded(store)[0], found)
+
+
+def test_two_damaged_maps_are_both_kept_and_another_begins(path):
+    store = MapStore(path)
+    saved(store, empty_map(), 2)
+    for file in (store.path, store.previous):
+        file.write_bytes(b"nothing")
+    found, warning = loaded(store)
+    assert found is None and warning.endswith("beginning a new map")
+    assert names(path) == ["kitchen.damaged-1.safetensors",
+                           "kitchen.previous.damaged-1.safetensors"] or len(names(path)) == 2
+
+
+def test_a_map_that_is_gone_is_replaced_by_the_one_before_it(path):
+    store = MapStore(path)
+    saved(store, empty_map(), 2)
+    path.unlink()
+    assert "is missing; going on from" in loaded(store)[1]
+
+
+def test_a_map_of_another_encoder_is_refused_and_left_in_its_place(path):
+    saved(MapStore(path), empty_map(), 2)
+    with pytest.raises(MapError, match="must be made by the encoder in use, dinov2_small, found xfeat"):
+        MapStore(path).load("dinov2_small", CONFIG)
+    assert names(path) == ["kitchen.previous.safetensors", "kitchen.safetensors"]
+
+
+def test_another_map_in_its_place_is_set_aside_under_its_own_name(path):
+    store = MapStore(path)
+    old = saved(store, empty_map(), 2)
+    new = saved(store, empty_map(), 3)
+    assert_same_map(load_map(path.parent / f"kitchen.{old.map_id[:8]}.safetensors"), old)
+    assert_same_map(load_map(path), new)
+
+
+def test_a_map_that_goes_on_from_the_one_in_its_place_is_no_other(path):
+    store = MapStore(path)
+    old = saved(store, empty_map(), 1)
+    new = saved(store, load_map(path).fork(), 1)
+    assert names(path) == ["kitchen.previous.safetensors", "kitchen.safetensors"]
+    assert load_map(store.previous).map_id == old.map_id == new.parent_id
+
+
+def test_what_is_no_map_is_set_aside_before_a_map_comes_into_its_place(path):
+    path.write_text("my poem")
+    saved(MapStore(path), empty_map())
+    assert (path.parent / "kitchen.damaged-1.safetensors").read_text() == "my poem"
+
+
+def test_two_that_go_on_from_one_map_do_not_overwrite_each_other(path):
+    saved(MapStore(path), empty_map())
+    one, two = load_map(path).fork(), load_map(path).fork()
+    for _ in range(2):
+        saved(MapStore(path), one)
+        saved(MapStore(path), two)
+    assert_same_map(load_map(path), two)
+    assert_same_map(load_map(path.parent / f"kitchen.{one.map_id[:8]}.safetensors"), one)
+
+
+def test_where_files_cannot_have_two_names_the_map_is_still_kept(path, monkeypatch):
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    store = MapStore(path)
+    map_code = saved(store, empty_map(), 3)
+    assert_same_map(loaded(store)[0], map_code)
+    assert load_map(store.previous).version < map_code.version
+
+
+def test_a_link_left_by_a_kill_does_not_hinder_the_next_save(path):
+    store = MapStore(path)
+    map_code = saved(store, empty_map(), 1)
+    os.link(path, path.parent / ".kitchen.previous.safetensors.link")
+    os.link(path, store.previous)
+    saved(store, map_code, 2)
+    assert names(path) == ["kitchen.previous.safetensors", "kitchen.safetensors"]
+
+
+def test_only_one_process_saves_at_a_time(path):
+    store = MapStore(path)
+    map_code = saved(store, empty_map())
+    with (path.parent / f".{path.name}.partial").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(MapError, match="must be writable, found another process saves to it at this moment"):
+            store.save(map_code.delta_since(0))
+    saved(store, map_code)
+
+
+def test_a_file_system_without_locks_is_written_all_the_same(path, monkeypatch):
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    saved(MapStore(path), empty_map(), 2)
+
+
+def test_a_folder_that_vanishes_is_told_and_saving_goes_on_when_it_is_back(path, tmp_path):
+    folder = tmp_path / "stick"
+    store = MapStore(folder / "kitchen.safetensors")
+    map_code = saved(store, empty_map())
+    shutil.rmtree(folder)
+    with pytest.raises(MapError, match="kitchen.safetensors must be writable, found No such file or directory; what "
+                                       "was saved before"):
+        store.save(map_code.delta_since(0))
+    folder.mkdir()
+    saved(store, map_code)
+
+
+def test_a_folder_in_the_maps_place_is_told(path):
+    path.mkdir()
+    (path / "precious").write_text("here")
+    with pytest.raises(MapError, match="must be a file, found a folder or device"):
+        MapStore(path).save(empty_map().delta_since(0))
+    assert [entry for entry in path.parent.rglob("precious")]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 kB."""
+    with small_disk(tmp_path / "disk", 256 << 10) as folder:
+        yield folder
+
+
+def test_a_full_disk_leaves_what_was_saved_and_is_saved_to_again_when_there_is_room(disk):
+    store = MapStore(disk / "kitchen.safetensors")
+    map_code = saved(store, empty_map(), 2)
+    ballast = fill(disk, 16 << 10)
+    before = {entry.name: entry.read_bytes() for entry in disk.glob("kitchen*")}
+    grow(map_code, 1000)
+    with pytest.raises(MapError, match="must be writable, found No space left on device"):
+        store.save(map_code.delta_since(0))
+    assert {entry.name: entry.read_bytes() for entry in disk.glob("kitchen*")} == before
+    assert not list(disk.glob(".*"))
+    ballast.unlink()
+    saved(store, map_code)
+
+
+def test_a_disk_that_may_not_be_written_is_told(disk):
+    store = MapStore(disk / "kitchen.safetensors")
+    map_code = saved(store, empty_map())
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(MapError, match="must be writable, found Read-only file system"):
+        store.save(map_code.delta_since(0))
+    assert loaded(store)[0].version == map_code.version
+
+
+def _save_for_ever(path: Path) -> None:
+    """Let a map grow and save it after every keyframe, until killed."""
+    store, map_code = MapStore(path), load_map(path).fork()
+    while True:
+        grow(map_code, 3000)
+        store.save(map_code.delta_since(0))
+
+
+@pytest.mark.parametrize("kills", [25, pytest.param(200, marks=pytest.mark.long)])
+def test_a_process_killed_while_it_saves_leaves_whole_maps_only(path, kills):
+    save_map(empty_map(), path)
+    random, context = np.random.default_rng(kills), multiprocessing.get_context("fork")
+    caught_writing = 0
+    for _ in range(kills):
+        process = context.Process(target=_save_for_ever, args=(path,))
+        process.start()
+        process.join(float(random.uniform(0.005, 0.06)))
+        process.kill()
+        process.join(KILLS_S)
+        partial = path.parent / f".{path.name}.partial"
+        caught_writing += partial.exists()
+        found, warning = loaded(MapStore(path))
+        assert found is not None and warning == ""
+        assert len(names(path)) <= 2 + partial.exists() + len(list(path.parent.glob(".*.link")))
+        if len(found) > 30_000:
+            save_map(empty_map(), path)
+    print(f"{kills} kills, {caught_writing} while a map was being written; every map loaded")
+    assert caught_writing > 0

@@ -1,0 +1,149 @@
+"""What reaches the worker of images, camera_info and depth, and what diagnostics say when something does not come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from cl_localization.ros import conversions
+from cl_localization.ros.images.image_source import SILENT_S, ImageBundle, ImageSource
+from cl_localization.ros.nodes.config import ImagesConfig
+
+SECOND = 10**9
+
+
+class FakeNode:
+    """A node whose topics are fed by hand."""
+
+    def __init__(self) -> None:
+        self.callbacks: dict[str, Any] = {}
+        self.publishers: dict[str, int] = {}
+        self.reported: list[str] = []
+
+    def create_subscription(self, message_type: type, topic: str, callback: Any, qos: Any,
+                            event_callbacks: Any = None) -> str:
+        self.callbacks[topic] = callback
+        return topic
+
+    def destroy_subscription(self, topic: str) -> None:
+        del self.callbacks[topic]
+
+    def resolve_topic_name(self, name: str) -> str:
+        return f"/robot/{name}"
+
+    def count_publishers(self, topic: str) -> int:
+        return self.publishers.get(topic, 0)
+
+    def report(self, error: Exception) -> None:
+        self.reported.append(str(error))
+
+
+class Stage:
+    """An image source with a clock of its own."""
+
+    def __init__(self, depth: str = "off", **config: Any) -> None:
+        self.node, self.now_s, self.bundles = FakeNode(), 100.0, list[ImageBundle]()
+        self.source = ImageSource(self.node, ImagesConfig(**config), depth, self.bundles.append, lambda: self.now_s)
+
+    def say(self, topic: str, stamp_ns: int) -> None:
+        message = CameraInfo() if topic == "camera_info" else Image()
+        message.header = Header(stamp=conversions.time_message(stamp_ns))
+        self.node.callbacks[topic](message)
+
+    def show(self, *stamps_ns: int) -> None:
+        for stamp_ns in stamps_ns:
+            self.say("camera_info", stamp_ns)
+            self.say("image", stamp_ns)
+
+    def stamps(self) -> list[int]:
+        return [bundle.stamp_ns for bundle in self.bundles]
+
+
+def test_images_reach_the_worker_in_the_order_in_which_they_come_whatever_their_stamps() -> None:
+    stage = Stage()
+    stage.show(5 * SECOND, 6 * SECOND, 6 * SECOND, 4 * SECOND, 0, 2 * SECOND)
+    assert stage.stamps() == [5 * SECOND, 6 * SECOND, 6 * SECOND, 4 * SECOND, 0, 2 * SECOND]
+
+
+def test_a_bag_that_loops_after_images_without_camera_info_goes_on_at_once() -> None:
+    stage = Stage()
+    for number in range(50):
+        stage.say("image", (1000 + number) * SECOND)
+    stage.show(SECOND, 2 * SECOND)
+    assert stage.stamps() == [SECOND, 2 * SECOND]
+
+
+def test_a_stamp_before_1970_is_refused_with_what_to_do() -> None:
+    stage = Stage()
+    stage.show(-SECOND)
+    assert stage.bundles == [] and "stamp on /robot/camera_info must not be before 1970" in stage.node.reported[0]
+
+
+def test_depth_is_waited_for_only_while_somebody_publishes_it() -> None:
+    stage = Stage("auto")
+    stage.show(SECOND)
+    stage.node.publishers["/robot/depth"] = 1
+    stage.show(2 * SECOND, 3 * SECOND)
+    stage.say("depth", 3 * SECOND)
+    assert stage.stamps() == [SECOND, 3 * SECOND] and [bundle.depth is not None for bundle in stage.bundles] == [
+        False,
+        True,
+    ]
+
+
+def later(stage: Stage, seconds: float, *topics: str) -> str:
+    """Let time pass in which some topics are heard, each message with a stamp of its own, and return the problem
+    then."""
+    until_s = stage.now_s + seconds
+    while stage.now_s < until_s:
+        stage.now_s += 0.5
+        for number, topic in enumerate(topics):
+            stage.say(topic, int((stage.now_s + 0.1 * number) * SECOND))
+    return stage.source.problem
+
+
+def test_what_does_not_come_is_named_within_seconds() -> None:
+    assert later(Stage(), 1.0) == ""
+    assert later(Stage(), SILENT_S + 1) == "no images on /robot/image"
+    assert later(Stage(), SILENT_S + 1, "image") == "images come, but no /robot/camera_info"
+    assert later(Stage("on"), SILENT_S + 1, "image") == "images come, but no /robot/camera_info and /robot/depth"
+    assert later(Stage(), SILENT_S + 1, "image",
+                 "camera_info") == "images come, but no /robot/camera_info with their stamps"
+
+
+def test_depth_that_is_announced_and_does_not_come_is_named() -> None:
+    stage = Stage("auto")
+    stage.node.publishers["/robot/depth"] = 1
+    assert later(stage, SILENT_S + 1, "image") == "images come, but no /robot/camera_info and /robot/depth"
+
+
+def test_what_stops_coming_is_named_and_forgotten_when_it_comes_again() -> None:
+    stage = Stage()
+    stage.show(SECOND)
+    assert later(stage, SILENT_S + 1, "image") == "images come, but no /robot/camera_info"
+    stage.show(int(stage.now_s * SECOND))
+    assert stage.source.problem == ""
+
+
+def test_images_lost_in_transport_are_told_for_a_while() -> None:
+    stage = Stage()
+    stage.show(SECOND)
+    stage.source._count_lost(type("Event", (), {"total_count_change": 3}))
+    assert "3 images lost in transport; enlarge the DDS buffers" in stage.source.problem
+    stage.now_s += SILENT_S - 0.5
+    stage.show(2 * SECOND)
+    stage.now_s += 1.0
+    assert stage.source.problem == ""
+
+
+def test_compressed_images_are_heard_where_the_remapped_image_is() -> None:
+    stage = Stage(transport="compressed")
+    assert set(stage.node.callbacks) == {"/robot/image/compressed", "camera_info"}
+    stage.source.close()
+    assert stage.node.callbacks == {}

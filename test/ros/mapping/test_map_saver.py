@@ -1,0 +1,235 @@
+"""Saving beside learning: one copy at a time, failures are said and tried again, and nothing is saved twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from cl_localization.srv import SaveMap
+
+from cl_localization.config import MapCodeConfig
+from cl_localization.errors import MapError
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_file import load_map
+from cl_localization.mapper import MappingResult
+from cl_localization.ros.mapping.map_saver import MapSaver
+from cl_localization.ros.workers.worker import Worker
+from map_makers import empty_map, grow
+from ros_world import wait_until
+
+KEYFRAME = MappingResult(True, "new view", 5, 0, 0, 0, 1, 0.0)
+NOT_NEW = MappingResult(False, "seen from here before", 0, 0, 0, None, 1, 0.0)
+
+
+class Learner:
+    """A worker that lets a map grow, as the mapper does."""
+
+    def __init__(self, path: Path | str, every_keyframes: int = 0, map_code: MapCode | None = None) -> None:
+        self.map_code = empty_map() if map_code is None else map_code
+        self.errors: list[Exception] = []
+        self.refined: list[bool] = []
+        self.worker: Worker[None] = Worker(lambda _: None, self.errors.append)
+        self.saver = MapSaver(str(path), every_keyframes, lambda refine: self.worker.run(lambda: self._copy(refine)),
+                              self.errors.append)
+        self.saver.began(self.map_code)
+
+    def _copy(self, refine: bool) -> Any:
+        self.refined.append(refine)
+        self.saver.copied()
+        return self.map_code.delta_since(0)
+
+    def learn(self, count: int = 5) -> None:
+        """Learn a keyframe, in the worker."""
+        self.worker.run(lambda: grow(self.map_code, count)).result(10)
+        self.worker.run(lambda: self.saver.learned(KEYFRAME, self.map_code)).result(10)
+
+    def save(self, path: str = "") -> SaveMap.Response:
+        """Have the map saved as the service does."""
+        response = SaveMap.Response()
+        self.saver.serve(SaveMap.Request(path=path), response).result(20)
+        return response
+
+    def close(self) -> None:
+        """End both threads."""
+        self.worker.stop()
+        self.saver.close()
+
+
+@pytest.fixture
+def learning(tmp_path: Path) -> Iterator[Callable[..., Learner]]:
+    """Makes learners that save to map.safetensors."""
+    made: list[Learner] = []
+
+    def make(*arguments: Any, path: Path | str = tmp_path / "map.safetensors") -> Learner:
+        made.append(Learner(path, *arguments))
+        return made[-1]
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_so_many_new_keyframes_are_saved_and_images_that_show_nothing_new_are_not_counted(learning, tmp_path) -> None:
+    learner = learning(3)
+    learner.learn()
+    for _ in range(5):
+        learner.worker.run(lambda: learner.saver.learned(NOT_NEW, learner.map_code))
+        learner.worker.run(lambda: learner.saver.learned(None, learner.map_code))
+    learner.learn()
+    assert learner.saver.unsaved_keyframes == 2 and not (tmp_path / "map.safetensors").exists()
+    learner.learn()
+    wait_until(lambda: learner.saver.unsaved_keyframes == 0)
+    assert load_map(tmp_path / "map.safetensors").version == learner.saver.saved_version == learner.map_code.version
+    assert learner.refined == [False]
+
+
+def test_a_map_that_has_not_changed_is_not_saved(learning, tmp_path) -> None:
+    learner = learning()
+    learner.saver.autosave(learner.map_code)
+    learner.saver.save_last(learner.map_code)
+    learner.learn()
+    learner.save()
+    learner.saver.autosave(learner.map_code)
+    learner.saver.save_last(learner.map_code)
+    assert learner.refined == [True] and not (tmp_path / "map.previous.safetensors").exists()
+
+
+def test_a_map_that_is_asked_for_is_saved_refined_where_it_is_asked_for(learning, tmp_path) -> None:
+    learner = learning()
+    learner.learn()
+    answer = learner.save(str(tmp_path / "elsewhere" / "a.map"))
+    assert answer.path == str(tmp_path / "elsewhere" / "a.map") and answer.bytes == Path(answer.path).stat().st_size
+    assert learner.saver.unsaved_keyframes == 1 and learner.refined == [True]
+    assert learner.save().path == str(tmp_path / "map.safetensors") and learner.saver.unsaved_keyframes == 0
+
+
+def test_without_a_path_and_map_file_it_is_said_and_nothing_is_saved_by_itself(learning) -> None:
+    learner = learning(1, path="")
+    learner.learn()
+    learner.saver.save_last(learner.map_code)
+    with pytest.raises(MapError, match="path of the map must be given"):
+        learner.save()
+    assert learner.errors == [] and learner.saver.load("xfeat", MapCodeConfig()) == (None, "")
+
+
+def test_a_failure_is_said_until_the_map_is_saved_and_not_repeated_for_every_image(learning, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    learner = learning(2, path=tmp_path / "file" / "map.safetensors")
+    for _ in range(3):
+        learner.learn()
+    wait_until(lambda: learner.errors)
+    assert (
+        "must be writable" in learner.saver.problem
+        and learner.saver.unsaved_keyframes == 3
+        and len(learner.errors) == 1
+    )
+    (tmp_path / "file").unlink()
+    (tmp_path / "file").mkdir()
+    learner.learn()
+    wait_until(lambda: learner.saver.unsaved_keyframes == 0)
+    assert learner.saver.problem == ""
+
+
+def test_a_failure_elsewhere_is_no_problem_of_the_map_file(learning) -> None:
+    learner = learning()
+    learner.learn()
+    with pytest.raises(MapError, match="must be"):
+        learner.save("/dev/null/a.map")
+    assert learner.saver.problem == ""
+
+
+def test_what_was_wrong_at_the_start_is_said_until_the_map_is_saved(learning) -> None:
+    learner = learning()
+    learner.saver.began(learner.map_code, "map_file was damaged")
+    assert learner.saver.problem == "map_file was damaged" and "map_file was damaged" in str(learner.errors[0])
+    learner.learn()
+    learner.save()
+    assert learner.saver.problem == ""
+
+
+def test_what_was_not_saved_is_saved_at_the_end_when_the_worker_has_ended(learning, tmp_path) -> None:
+    learner = learning()
+    learner.learn()
+    learner.worker.stop()
+    learner.saver.autosave(learner.map_code)
+    learner.saver.save_last(learner.map_code)
+    assert load_map(tmp_path / "map.safetensors").version == learner.map_code.version and learner.errors == []
+
+
+def test_however_many_ask_there_is_one_copy_at_a_time(learning, monkeypatch) -> None:
+    learner, written, alive = learning(), threading.Event(), []
+    monkeypatch.setattr("cl_localization.map.map_store.MapStore.save",
+                        lambda store, snapshot: (alive.append(snapshot), written.wait(10))[1])
+    learner.learn()
+    waiting = [learner.saver.serve(SaveMap.Request(), SaveMap.Response()) for _ in range(10)]
+    wait_until(lambda: alive)
+    assert len(alive) == 1 and not any(future.done() for future in waiting)
+    written.set()
+    for future in waiting:
+        future.result(10)
+
+
+def large_map(size_mb: float) -> MapCode:
+    """A map of about this size with XFeat's 64 dimensions."""
+    map_code = empty_map(dim=64)
+    while map_code.size_bytes < size_mb * 1e6:
+        grow(map_code, 5000)
+    return map_code
+
+
+@pytest.mark.parametrize("size_mb, saves", [(1.0, 2), pytest.param(64.0, 10, marks=pytest.mark.long)])
+def test_learning_goes_on_while_a_large_map_is_saved(tmp_path, size_mb, saves) -> None:
+    learner = Learner(tmp_path / "map.safetensors", 0, large_map(size_mb))
+    pauses_ms: dict[bool, list[float]] = {False: [], True: []}
+    copies_ms, seconds, ended = [], [], threading.Event()
+    copy = learner._copy
+
+    def timed_copy(refine: bool) -> Any:
+        begun_s = time.perf_counter()
+        copied = copy(refine)
+        copies_ms.append(1e3 * (time.perf_counter() - begun_s))
+        return copied
+
+    learner._copy, saving = timed_copy, threading.Event()
+
+    def step() -> None:
+        np.linalg.svd(np.eye(40))
+
+    def learn() -> None:
+        while not ended.is_set():
+            during, begun_s = saving.is_set(), time.perf_counter()
+            learner.worker.run(step).result(30)
+            pauses_ms[during].append(1e3 * (time.perf_counter() - begun_s))
+
+    thread = threading.Thread(target=learn)
+    thread.start()
+    wait_until(lambda: len(pauses_ms[False]) > 200)
+    tracemalloc.start()
+    for _ in range(saves):
+        saving.set()
+        begun_s = time.perf_counter()
+        learner.save()
+        seconds.append(time.perf_counter() - begun_s)
+        saving.clear()
+    peak_mb = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    ended.set()
+    thread.join()
+    learner.close()
+    print(f"map of {learner.map_code.size_bytes / 1e6:.0f} MB saved {saves} times in {np.median(seconds):.2f} s each; "
+          "the copy holds the "
+          f"worker up for {np.median(copies_ms):.0f} ms (at most {max(copies_ms):.0f} ms); a step of the worker: "
+          "median "
+          f"{np.median(pauses_ms[False]):.2f} ms, {np.median(pauses_ms[True]):.2f} ms while saving, at most "
+          f"{max(pauses_ms[True]):.0f} ms; "
+          f"memory for it {peak_mb:.0f} MB")
+    assert pauses_ms[True] and peak_mb < 1.3 * learner.map_code.size_bytes / 1e6 + 2
+    assert len(load_map(tmp_path / "map.safetensors")) == len(learner.map_code)

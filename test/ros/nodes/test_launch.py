@@ -1,0 +1,131 @@
+"""Launch files: documented arguments that exist as parameters and topics; run for real where `launch` is importable."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cl_localization.config import flatten
+from cl_localization.ros.nodes.parameters_yaml import NODE_CONFIGS
+from ros_world import wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+FILES = sorted((REPOSITORY / "launch").glob("*.launch.py"))
+NODE_OF = {"localization": "localizer", "mapping": "mapper"}
+START_S = 40.0
+TOPIC = re.compile(r"^/(localizer|mapper)/((?:nerf/)?\w+)$")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_launch_file_says_what_it_does_and_makes_a_description(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert "ros2 launch cl_localization " + path.name in ast.get_docstring(tree)
+    assert "generate_launch_description" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_three_launch_files_are_there() -> None:
+    assert [path.name for path in FILES] == ["demo.launch.py", "localization.launch.py", "mapping.launch.py"]
+
+
+def parameters_set_by(path: Path) -> list[str]:
+    """Names of the parameters that the arguments of a launch file (or of what they share) set."""
+    return [keyword.value.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+            for keyword in node.keywords if keyword.arg == "parameter"]
+
+
+@pytest.mark.parametrize("name", NODE_OF)
+def test_every_argument_sets_a_parameter_that_exists(name: str) -> None:
+    known = {option for option, _, _ in flatten(NODE_CONFIGS[NODE_OF[name]])} | {"use_sim_time"}
+    shared = REPOSITORY / "cl_localization" / "ros" / "nodes" / "launching.py"
+    found = parameters_set_by(REPOSITORY / "launch" / f"{name}.launch.py") + parameters_set_by(shared)
+    assert found and set(found) <= known
+
+
+def test_rviz_shows_topics_that_the_nodes_publish() -> None:
+    view = yaml.safe_load((REPOSITORY / "rviz" / "cl_localization.rviz").read_text())
+    topics = [display["Topic"]["Value"] for display in view["Visualization Manager"]["Displays"] if "Topic" in display]
+    parts = {"localizer": ("nodes/localizer_outputs", "nodes/localizer"),
+             "mapper": ("nodes/mapper_outputs", "nodes/mapper", "nerf/outputs")}
+    sources = {node: "".join((REPOSITORY / "cl_localization" / "ros" / f"{file}.py").read_text() for file in files)
+               for node, files in parts.items()}
+    assert len(topics) == 7
+    for topic in topics:
+        node, name = TOPIC.match(topic).groups()
+        assert f'"~/{name}"' in sources[node], topic
+
+
+LAUNCH = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+arguments = [tuple(word.split(":=", 1)) for word in sys.argv[2:]]
+service = LaunchService()
+service.include_launch_description(LaunchDescription([
+    IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]), launch_arguments=arguments)]))
+sys.exit(service.run())
+"""
+
+
+@pytest.fixture
+def launched(domain: int) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts launch files where the real `launch` and `launch_ros` are importable; ends them as Ctrl-C does."""
+    pytest.importorskip("launch_ros.actions", reason="launch and launch_ros are not importable here")
+    started: list[subprocess.Popen] = []
+
+    def start(name: str, *arguments: str) -> subprocess.Popen:
+        path = REPOSITORY / "launch" / f"{name}.launch.py"
+        started.append(subprocess.Popen([sys.executable, "-c", LAUNCH, str(path), *arguments],
+                                        env={**os.environ, "ROS_DOMAIN_ID": str(domain)}, start_new_session=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: launch leaves it to the terminal to tell its nodes
+        process.wait(15)
+
+
+@pytest.mark.parametrize("name", ["localization", "mapping", "demo"])
+def test_every_launch_argument_is_documented(name: str) -> None:
+    pytest.importorskip("launch_ros.actions", reason="launch and launch_ros are not importable here")
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "launch" / f"{name}.launch.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    arguments = module.generate_launch_description().get_launch_arguments()
+    assert len(arguments) >= 6 and all(len(argument.description) > 10 for argument in arguments)
+
+
+def test_arguments_become_remappings_and_typed_parameters_of_a_running_node(launched, ros) -> None:
+    from rcl_interfaces.srv import GetParameters
+
+    launched("localization", "image:=/front/image_raw", "use_sim_time:=true", "min_inliers:=50", "odom_frame:=none",
+             "namespace:=robot")
+    client = ros.node.create_client(GetParameters, "/robot/localizer/get_parameters")
+    wait_until(client.service_is_ready, START_S)
+    names = ["use_sim_time", "pose.min_inliers", "frames.odom", "frames.map"]
+    values = ros.call(GetParameters, "/robot/localizer/get_parameters", GetParameters.Request(names=names)).values
+    assert (values[0].bool_value, values[1].integer_value, values[2].string_value, values[3].string_value) == (
+        True,
+        50,
+        "",
+        "map",
+    )
+    wait_until(lambda: ros.node.count_subscribers("/front/image_raw") == 1)
+
+
+def test_the_demo_plays_a_sequence_to_mapper_and_localizer(launched, ros) -> None:
+    from cl_localization.msg import LocalizationStatus
+
+    statuses = ros.heard(LocalizationStatus, "/localizer/status")
+    launched("demo", "sequence:=sim:3?rooms=1&frames=40")
+    wait_until(lambda: any(status.reason == "ok" for status in statuses), START_S)

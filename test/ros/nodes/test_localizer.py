@@ -1,0 +1,217 @@
+"""The localizer as other nodes see it: topics, tf, services, parameters, faults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from cl_localization.msg import LocalizationStatus, PlaceMatch
+from cl_localization.srv import LoadMap
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from nav_msgs.msg import Path as PathMessage
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+
+from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.se3 import pose_error
+from cl_localization.ros import conversions
+from cl_localization.ros.nodes.localizer import LocalizerNode
+from ros_robot import Robot
+from ros_world import RosWorld, wait_until
+
+LOST, RELOCALIZED, TRACKING = LocalizationStatus.LOST, LocalizationStatus.RELOCALIZED, LocalizationStatus.TRACKING
+
+
+@pytest.fixture
+def robot(ros: RosWorld, room: Any) -> Robot:
+    """A robot in the room."""
+    return Robot(ros, room)
+
+
+@pytest.fixture
+def localizer(ros: RosWorld, room_map: Path) -> LocalizerNode:
+    """A localizer with the map of the room."""
+    return ros.start(LocalizerNode, map_file=str(room_map))
+
+
+def test_a_pose_with_covariance_comes_for_an_image_of_the_mapped_room(ros, robot, localizer, frames) -> None:
+    poses = ros.heard(PoseWithCovarianceStamped, "/localizer/pose")
+    robot.show_until(frames, lambda: len(poses) >= 3)
+    for message in poses:
+        truth = robot.shown[conversions.stamp_ns(message.header.stamp)].world_T_cam
+        distance_m, angle_deg = pose_error(conversions.matrix_of(message.pose.pose), truth)
+        assert distance_m < 0.1 and angle_deg < 5
+        covariance = message.pose.covariance.reshape(6, 6)
+        assert (np.linalg.eigvalsh(covariance) > 0).all() and message.header.frame_id == "map"
+
+
+def test_tf_carries_odom_so_that_the_chain_to_the_camera_gives_the_pose(ros, robot, localizer, frames, room) -> None:
+    transforms, poses = ros.heard(TFMessage, "/tf", 100), ros.heard(PoseWithCovarianceStamped, "/localizer/pose")
+
+    def matched() -> list:
+        sent = {conversions.stamp_ns(t.header.stamp): t for m in transforms for t in m.transforms
+                if t.header.frame_id == "map"}
+        return [(sent[stamp], pose, robot.shown[stamp]) for pose in poses
+                if (stamp := conversions.stamp_ns(pose.header.stamp)) in sent]
+
+    transform, pose, frame = robot.show_until(frames, matched)[0]
+    assert transform.child_frame_id == "odom"
+    np.testing.assert_allclose(conversions.matrix_of(transform.transform) @ frame.odom_T_cam,
+                               conversions.matrix_of(pose.pose.pose), atol=1e-6)
+
+
+def test_status_place_and_path_tell_the_same_story(ros, robot, localizer, frames) -> None:
+    statuses, places = ros.heard(LocalizationStatus, "/localizer/status"), ros.heard(PlaceMatch, "/localizer/place")
+    paths = ros.heard(PathMessage, "/localizer/path")
+    robot.show_until(frames, lambda: sum(place.accepted for place in places) >= 2 and len(paths) >= 2)
+    accepted = [status for status in statuses if status.reason == "ok"]
+    assert [status.state for status in accepted[:2]] == [RELOCALIZED, TRACKING]
+    status = accepted[0]
+    assert status.inliers >= 30 and status.keypoints >= status.matches >= status.inliers and status.codes > 1000
+    assert 0 < status.inlier_ratio <= 1 and status.latency_ms > 0 and status.scene == "default"
+    assert {place.scene for place in places} == {"default"} and max(place.score for place in places) > 0.5
+    assert len(paths[-1].poses) >= 2
+
+
+def test_inliers_and_overlay_come_when_somebody_looks(ros, robot, localizer, frames) -> None:
+    statuses = ros.heard(LocalizationStatus, "/localizer/status")
+    robot.show_until(frames, lambda: any(status.inliers for status in statuses))
+    clouds, overlays = ros.heard(PointCloud2, "/localizer/inliers"), ros.heard(Image, "/localizer/overlay")
+    robot.show_until(frames, lambda: clouds and overlays)
+    assert clouds[0].width >= 30 and clouds[0].header.frame_id == "map"
+    assert (overlays[0].width, overlays[0].height, overlays[0].encoding) == (320, 240, "rgb8")
+
+
+def test_an_unknown_place_is_lost_with_a_reason_and_nothing_reaches_tf(ros, robot, localizer, frames) -> None:
+    random = np.random.default_rng(1)
+    noise = replace(frames[0], image=random.integers(0, 255, frames[0].image.shape, np.uint8).astype(np.uint8))
+    statuses, transforms = ros.heard(LocalizationStatus, "/localizer/status"), ros.heard(TFMessage, "/tf", 100)
+    poses = ros.heard(PoseWithCovarianceStamped, "/localizer/pose")
+    robot.show_until([noise], lambda: len(statuses) >= 3)
+    assert {status.state for status in statuses} == {LOST} and all(status.reason not in ("", "ok")
+                                                                   for status in statuses)
+    assert poses == [] and not [t for m in transforms for t in m.transforms if t.header.frame_id == "map"]
+
+
+def test_an_image_of_another_size_and_a_camera_without_calibration_are_reported_and_survived(
+    ros, robot, localizer, frames
+) -> None:
+    statuses = ros.heard(LocalizationStatus, "/localizer/status")
+    half = Camera(160, 120, 100, 100, 80, 60)
+
+    def show(info: CameraInfo) -> None:
+        header = Header(stamp=conversions.time_message(robot.show(frames[0]) + 50_000_000),
+                        frame_id="camera_optical_frame")
+        image = conversions.image_message(frames[0].image)
+        image.header = info.header = header
+        robot.outputs._info.publish(info)
+        robot.outputs.image.publish(image)
+
+    for info, reason in ((conversions.camera_info_message(half), "must have the camera's size 160x120"),
+                         (CameraInfo(width=320, height=240), "camera_info must hold a calibration")):
+        wait_until(lambda: show(info) or any(reason in status.reason for status in statuses), 10)
+    before = len(statuses)
+    robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses[before:]))
+
+
+def test_without_a_map_it_says_so_and_a_map_can_be_loaded_while_it_runs(ros, robot, frames, room_map) -> None:
+    ros.start(LocalizerNode)
+    statuses = ros.heard(LocalizationStatus, "/localizer/status")
+    robot.show_until(frames, lambda: any("no map" in status.reason for status in statuses))
+    loaded = ros.call(LoadMap, "/localizer/load_map", LoadMap.Request(path=str(room_map)))
+    assert loaded.success and loaded.codes > 1000 and loaded.keyframes > 1 and loaded.message == "ok"
+    robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses))
+
+
+def test_a_map_that_cannot_be_read_leaves_the_one_in_use(ros, robot, localizer, frames, tmp_path) -> None:
+    response = ros.call(LoadMap, "/localizer/load_map", LoadMap.Request(path=str(tmp_path / "no.safetensors")))
+    assert not response.success and "no.safetensors must be a file" in response.message
+    statuses = ros.heard(LocalizationStatus, "/localizer/status")
+    robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses))
+
+
+def test_relocalize_forgets_where_it_was(ros, robot, localizer, frames) -> None:
+    statuses = ros.heard(LocalizationStatus, "/localizer/status")
+    robot.show_until(frames, lambda: any(status.state == TRACKING for status in statuses))
+    assert ros.call(Trigger, "/localizer/relocalize").success
+    before = len(statuses)
+    robot.show_until(frames, lambda: any(status.state == RELOCALIZED for status in statuses[before:]))
+
+
+def test_live_parameters_hold_from_the_next_image_on(ros, robot, localizer, frames) -> None:
+    statuses = ros.heard(LocalizationStatus, "/localizer/status")
+    robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses))
+    assert localizer.set_parameters([Parameter("pose.min_inliers", value=10000)])[0].successful
+    before = len(statuses)
+    robot.show_until(frames, lambda: any("inliers" in status.reason for status in statuses[before:]))
+    assert not localizer.set_parameters([Parameter("encoder.name", value="dinov2")])[0].successful
+
+
+def test_diagnostics_warn_without_a_map_and_are_fine_with_one(ros, localizer) -> None:
+    arrays = ros.heard(DiagnosticArray, "/diagnostics")
+    status = wait_until(lambda: arrays and arrays[-1].status[0])
+    assert status.level == DiagnosticStatus.OK and status.name == "/localizer"
+    assert {"state", "dropped", "lost in transport", "map version"} <= {value.key for value in status.values}
+    ros.start(LocalizerNode, "bare", diagnostics_period_s=0.1)
+    found = wait_until(lambda: [array.status[0] for array in arrays if array.status[0].name == "/bare"])
+    assert found[0].level == DiagnosticStatus.WARN and "no map yet" in found[0].message
+
+
+def test_images_without_camera_info_are_diagnosed(ros, localizer, frames) -> None:
+    arrays, publisher = ros.heard(DiagnosticArray, "/diagnostics"), ros.node.create_publisher(Image, "image", 10)
+    image = conversions.image_message(frames[0].image)
+    wait_until(lambda: publisher.publish(image) or [
+        array for array in arrays if "images come, but no /camera_info" in array.status[0].message])
+
+
+def test_compressed_images_are_localized_too(ros, room, room_map, frames) -> None:
+    robot = Robot(ros, room, transport="compressed")
+    ros.start(LocalizerNode, map_file=str(room_map), images__transport="compressed")
+    poses = ros.heard(PoseWithCovarianceStamped, "/localizer/pose")
+    robot.show_until(frames, lambda: poses)
+
+
+def test_the_initial_pose_is_sent_once_and_is_the_base(ros, robot, room, room_map, frames) -> None:
+    ros.start(LocalizerNode, map_file=str(room_map), publish_initial_pose=True)
+    initial, poses = (
+        ros.heard(PoseWithCovarianceStamped, "/initialpose"),
+        ros.heard(PoseWithCovarianceStamped, "/localizer/pose"),
+    )
+    robot.show_until(frames, lambda: len(poses) >= 4 and initial)
+    assert len(initial) == 1
+    truth = robot.shown[conversions.stamp_ns(initial[0].header.stamp)].world_T_cam @ np.linalg.inv(room.base_T_cam)
+    assert pose_error(conversions.matrix_of(initial[0].pose.pose), truth)[0] < 0.15
+
+
+def test_it_can_be_stopped_and_started_through_its_lifecycle(ros, robot, localizer, frames) -> None:
+    def change(transition: int) -> bool:
+        request = ChangeState.Request()
+        request.transition.id = transition
+        return ros.call(ChangeState, "/localizer/change_state", request).success
+
+    poses = ros.heard(PoseWithCovarianceStamped, "/localizer/pose")
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP, Transition.TRANSITION_CONFIGURE,
+                       Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE,
+                       Transition.TRANSITION_ACTIVATE):
+        assert change(transition)
+    robot.show_until(frames, lambda: poses)
+
+
+def test_a_map_file_that_is_missing_stops_configuring_with_a_clear_error(ros, tmp_path, capfd) -> None:
+    node = ros.add(
+        LocalizerNode(context=ros.context, parameter_overrides=[Parameter("map_file", value=str(tmp_path / "gone"))])
+    )
+    assert not node.bring_up()
+    assert "gone must be a file" in capfd.readouterr().err

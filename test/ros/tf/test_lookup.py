@@ -1,0 +1,167 @@
+"""Lookups that wait without blocking, and where the camera is on the robot with and without odometry."""
+
+from __future__ import annotations
+
+import math
+import threading
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import TransformStamped
+from tf2_ros import Buffer
+
+from cl_localization.errors import RosError
+from cl_localization.ros.conversions import transform_message
+from cl_localization.ros.nodes.config import FramesConfig
+from cl_localization.ros.tf.lookup import ODOMETRY_GRACE_S, RobotFrames, Tf, TfLookup
+from cl_localization.ros.workers.worker import Worker
+from ros_world import RosWorld
+
+BASE_T_CAM = np.array([[0, 0, 1, 0.1], [-1, 0, 0, 0], [0, -1, 0, 0.9], [0, 0, 0, 1.0]])
+STAMP = Time(sec=100, nanosec=500_000_000)
+
+
+def moved(x_m: float) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[0, 3] = x_m
+    return matrix
+
+
+def put(buffer: Buffer, parent: str, child: str, matrix: np.ndarray, sec: int | None = None) -> None:
+    transform = TransformStamped(child_frame_id=child, transform=transform_message(matrix))
+    transform.header.frame_id = parent
+    if sec is None:
+        buffer.set_transform_static(transform, "test")
+    else:
+        transform.header.stamp = Time(sec=sec)
+        buffer.set_transform(transform, "test")
+
+
+def robot(odometry: bool = True) -> Buffer:
+    buffer = Buffer()
+    put(buffer, "base_link", "camera", BASE_T_CAM)
+    if odometry:
+        put(buffer, "odom", "base_link", moved(1.0), 100)
+        put(buffer, "odom", "base_link", moved(2.0), 101)
+    return buffer
+
+
+def test_a_transform_is_interpolated_to_the_stamp() -> None:
+    np.testing.assert_allclose(TfLookup(robot(), 0).at("odom", "camera", STAMP), moved(1.5) @ BASE_T_CAM, atol=1e-9)
+
+
+def test_a_lookup_waits_for_a_transform_that_comes_after_its_image() -> None:
+    buffer = robot(odometry=False)
+    put(buffer, "odom", "base_link", moved(1.0), 100)
+    late = threading.Timer(0.05, put, (buffer, "odom", "base_link", moved(2.0), 101))
+    late.start()
+    np.testing.assert_allclose(TfLookup(buffer, 5).at("odom", "base_link", STAMP), moved(1.5), atol=1e-9)
+    late.join()
+
+
+def test_a_lookup_gives_up_at_its_deadline_with_what_tf_says() -> None:
+    with pytest.raises(RosError, match="tf odom -> base_link must be there within 0.02 s of its image"):
+        TfLookup(robot(odometry=False), 0.02).at("odom", "base_link", STAMP)
+
+
+def test_a_stopped_lookup_does_not_wait() -> None:
+    lookup = TfLookup(robot(odometry=False), 1000)
+    lookup.stop()
+    with pytest.raises(RosError, match="tf odom"):
+        lookup.at("odom", "base_link", STAMP)
+
+
+def test_a_waiting_lookup_ends_when_the_node_is_deactivated_and_waits_again_when_it_is_activated(ros: RosWorld) -> None:
+    tf, errors, in_time = Tf(ros.node, FramesConfig(tf_wait_s=5.0)), [], []
+    for _ in range(2):
+        active, waiting = ExitStack(), threading.Event()
+        worker = Worker(lambda item: (waiting.set(), tf.lookup.at("odom", "base_link", STAMP)), errors.append)
+        active.callback(lambda: in_time.append(worker.stop(2.0)))
+        tf.wait_while(active)
+        worker.offer(0)
+        assert waiting.wait(5) and not errors[len(in_time):]
+        active.close()
+    assert in_time == [True, True] and all("tf odom -> base_link" in str(error) for error in errors)
+    tf.close()
+
+
+def test_with_odometry_the_map_carries_odom() -> None:
+    mounting = RobotFrames(FramesConfig(), TfLookup(robot(), 0)).at("camera", STAMP)
+    assert (mounting.carried, mounting.problem) == ("odom", None)
+    np.testing.assert_allclose(mounting.odom_T_cam, moved(1.5) @ BASE_T_CAM, atol=1e-9)
+    np.testing.assert_allclose(mounting.base_T_cam, BASE_T_CAM, atol=1e-9)
+
+
+def test_without_odometry_the_map_carries_the_base_once_the_grace_is_over() -> None:
+    now_s = [0.0]
+    frames = RobotFrames(FramesConfig(), TfLookup(robot(odometry=False), 0), lambda: now_s[0])
+    assert frames.at("camera", STAMP).carried == ""
+    now_s[0] = ODOMETRY_GRACE_S + 0.1
+    mounting = frames.at("camera", STAMP)
+    assert (mounting.carried, mounting.odom_T_cam, mounting.problem) == ("base_link", None, None)
+
+
+def test_a_robot_said_to_have_no_odometry_is_carried_at_once() -> None:
+    assert (
+        RobotFrames(FramesConfig(odom=""), TfLookup(robot(odometry=False), 0)).at("camera", STAMP).carried
+        == "base_link"
+    )
+
+
+def test_a_camera_alone_is_carried_itself() -> None:
+    mounting = RobotFrames(FramesConfig(odom=""), TfLookup(Buffer(), 0)).at("camera", STAMP)
+    assert (mounting.carried, mounting.base_T_cam) == ("camera", None)
+
+
+@pytest.mark.parametrize("name", ["", "map", "odom"])
+def test_a_camera_frame_that_cannot_be_one_is_carried_by_nobody(name: str) -> None:
+    mounting = RobotFrames(FramesConfig(), TfLookup(robot(), 0), lambda: 0.0).at(name, STAMP)
+    assert (mounting.carried, mounting.odom_T_cam, mounting.base_T_cam) == ("", None, None)
+    assert "frame_id of the image must name the camera's frame" in str(mounting.problem)
+
+
+def test_odometry_once_seen_is_not_given_up_when_it_stops_and_is_not_waited_for_then() -> None:
+    frames = RobotFrames(FramesConfig(), TfLookup(robot(), 1000))
+    assert frames.at("camera", STAMP).odom_T_cam is not None
+    mounting = frames.at("camera", Time(sec=200))
+    assert (mounting.carried, mounting.odom_T_cam) == ("odom", None) and "tf odom -> camera" in str(mounting.problem)
+    np.testing.assert_allclose(mounting.base_T_cam, BASE_T_CAM, atol=1e-9)
+    assert frames.at("camera", STAMP).odom_T_cam is not None
+
+
+def test_odometry_that_runs_is_waited_for_also_after_it_was_missing() -> None:
+    buffer = robot()
+    frames = RobotFrames(FramesConfig(), TfLookup(buffer, 0.02))
+    late = Time(sec=101, nanosec=500_000_000)
+    assert frames.at("camera", late).problem is not None and frames.at("camera", Time(sec=300)).problem is not None
+    timer = threading.Timer(0.005, put, (buffer, "odom", "base_link", moved(3.0), 102))
+    frames = RobotFrames(FramesConfig(), TfLookup(buffer, 5))
+    timer.start()
+    np.testing.assert_allclose(frames.at("camera", late).odom_T_cam, moved(2.5) @ BASE_T_CAM, atol=1e-9)
+    timer.join()
+
+
+def test_how_far_behind_a_transform_is() -> None:
+    lookup = TfLookup(robot(), 0)
+    assert (
+        lookup.behind_s("odom", "camera", Time(sec=103)) == 2.0 and lookup.behind_s("odom", "nobody", STAMP) == math.inf
+    )
+
+
+def test_odometry_off_the_earth_is_refused() -> None:
+    buffer = robot(odometry=False)
+    put(buffer, "odom", "base_link", moved(1e9), 100)
+    put(buffer, "odom", "base_link", moved(1e9), 101)
+    mounting = RobotFrames(FramesConfig(), TfLookup(buffer, 0)).at("camera", STAMP)
+    assert mounting.odom_T_cam is None and "tf of the camera must lie within 1e+06 m" in str(mounting.problem)
+
+
+def test_a_mounting_that_is_late_leaves_out_the_base_of_that_image() -> None:
+    buffer = Buffer()
+    put(buffer, "base_link", "camera", BASE_T_CAM, 100)
+    assert RobotFrames(FramesConfig(odom=""), TfLookup(buffer, 0)).at("camera", STAMP).base_T_cam is None

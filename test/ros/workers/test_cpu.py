@@ -1,0 +1,122 @@
+"""Sharing the CPU: threads, niceness, turns."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import faiss
+import pytest
+import torch
+
+pytest.importorskip("rclpy", reason="ROS 2 is not here: run scripts/test")
+
+from cl_localization.ros.workers.cpu import Turns, in_spare_time, settle_worker
+from ros_world import wait_until
+
+
+def node(threads: int = 0, shares_process: bool = False) -> SimpleNamespace:
+    """What settle_worker looks at of a node."""
+    return SimpleNamespace(config=SimpleNamespace(threads=threads), shares_process=shares_process)
+
+
+def settled(one: SimpleNamespace, niceness: int) -> tuple[int, int, int]:
+    """What a thread has after settling: threads of networks, of searches, and its niceness above this thread's."""
+    def work() -> tuple[int, int, int]:
+        settle_worker(one, niceness)
+        nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return torch.get_num_threads(), faiss.omp_get_max_threads(), nice
+
+    threads_before = torch.get_num_threads()
+    with ThreadPoolExecutor(1) as pool:
+        network, search, nice = pool.submit(work).result(5)
+    torch.set_num_threads(threads_before)
+    return network, search, nice - os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_a_worker_has_all_cores_unless_told_and_half_of_them_where_it_gives_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+    assert settled(node(), 0) == (6, 6, 0)
+    assert settled(node(), 5)[:2] == (3, 3)
+    assert settled(node(threads=2), 0) == (2, 2, 0)
+    assert settled(node(shares_process=True), 5) == (6, 6, 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
+    assert settled(node(), 5)[:2] == (1, 1)
+
+
+@pytest.mark.skipif(os.getpriority(os.PRIO_PROCESS, 0) > 0, reason="the tests are run with a niceness themselves")
+def test_niceness_holds_for_the_worker_only_and_not_in_a_shared_process() -> None:
+    assert settled(node(), 7)[2] == 7
+    assert settled(node(), 25)[2] == 19
+    assert settled(node(shares_process=True), 7)[2] == 0
+
+
+class Player:
+    """Takes turns in a thread, one for each time it is let in."""
+
+    def __init__(self, turn) -> None:
+        self.working, self.leave = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._work, args=(turn,), daemon=True)
+        self.thread.start()
+
+    def _work(self, turn) -> None:
+        with turn():
+            self.working.set()
+            assert self.leave.wait(10)
+
+
+def test_only_one_works_at_a_time() -> None:
+    turns = Turns()
+    first = Player(turns.first)
+    assert first.working.wait(5)
+    second = Player(turns.second)
+    assert not second.working.wait(0.05)
+    first.leave.set()
+    assert second.working.wait(5)
+    again = Player(turns.first)
+    assert not again.working.wait(0.05)
+    second.leave.set()
+    assert again.working.wait(5)
+    again.leave.set()
+
+
+def test_the_second_gets_a_turn_after_a_while_though_the_first_has_always_something_to_do() -> None:
+    turns, ended, got = Turns(patience_s=0.02), threading.Event(), []
+
+    def busy() -> None:
+        while not ended.is_set():
+            with turns.first():
+                ended.wait(0.005)
+
+    thread = threading.Thread(target=busy, daemon=True)
+    thread.start()
+    for number in range(5):
+        with turns.second():
+            got.append(number)
+    ended.set()
+    thread.join(5)
+    assert got == [0, 1, 2, 3, 4] and not thread.is_alive()
+
+
+def test_an_error_in_a_turn_ends_it() -> None:
+    turns = Turns()
+    for turn in (turns.first, turns.second):
+        with pytest.raises(ZeroDivisionError), turn():
+            1 / 0
+    after = Player(turns.second)
+    wait_until(after.working.is_set, 5)
+    after.leave.set()
+
+
+@pytest.mark.parametrize("niceness, shares_process, expected", [
+    (10, False, True), (0, False, False), (10, True, False)], ids=["gives way", "does not", "takes turns"])
+def test_only_who_gives_way_to_other_processes_works_in_spare_time(niceness, shares_process, expected) -> None:
+    active, work = ExitStack(), threading.Event().set
+    one = SimpleNamespace(active=active, **vars(node(shares_process=shares_process)))
+    assert (in_spare_time(one, work, niceness) is not work) == expected
+    active.close()
