@@ -11,10 +11,10 @@ import numpy as np
 
 from cl_localization.config import LiveNerfConfig, MapperConfig, PoseConfig, RenderCheckConfig
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.evaluation.summary import WRONG_BEYOND
+from cl_localization.evaluation.records import is_wrong
 from cl_localization.features.shared import shared_encoder
 from cl_localization.geometry.se3 import pose_error
-from cl_localization.localization.acceptance import PoseEvidence, reason_to_reject
+from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.result import Localization
 from cl_localization.localizer import Localizer
 from cl_localization.mapper import Mapper
@@ -122,14 +122,13 @@ def acceptance(tried: list[Look], rule: Rule, pose: PoseConfig) -> Acceptance:
     options = replace(pose, min_support=rule.min_support)
     errors = np.array([look.error for look in tried if is_accepted(look, rule, options)], float).reshape(-1, 2)
     right = (errors <= RIGHT_WITHIN).all(axis=1)
-    wrong = (errors > WRONG_BEYOND).any(axis=1)
-    return Acceptance(len(tried), int(right.sum()), int(wrong.sum()))
+    wrong = sum(is_wrong(*error) for error in errors.tolist())
+    return Acceptance(len(tried), int(right.sum()), wrong)
 
 
 def is_accepted(look: Look, rule: Rule, pose: PoseConfig) -> bool:
     """Return whether a rule accepts what was found."""
     if look.found.world_T_cam is None:
         return False
-    reason = reason_to_reject(PoseEvidence(look.found.inliers, look.found.support, look.found.covariance), pose)
-    found = replace(look.found, accepted=reason is None)
+    found = accept_or_reject(look.found, pose)
     return found.accepted if rule.check is None else decided(found, look.evidence, rule.check, pose).accepted

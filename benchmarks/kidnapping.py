@@ -13,6 +13,7 @@ from cl_localization.config import TrackerConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import select
+from cl_localization.evaluation.records import is_wrong
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.tracking.tracker import Tracker
 
@@ -29,9 +30,6 @@ WAY_FRAMES_A_ROOM = 150
 IN_TIME_S = 1.0
 """A kidnapping is recovered in time when a right pose is trusted for an image taken this soon after the first at the
 new place."""
-
-WRONG_M, WRONG_DEG = 0.3, 10.0
-"""A trusted pose farther off than this is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +126,7 @@ def judged(seen: list[Seen], config: TrackerConfig, every: int = 1, odometry: bo
     for image in looked_at:
         if not tracker.update(image.found, image.odom_T_cam if odometry else None).trusted:
             continue
-        distance_m, angle_deg = pose_error(image.found.world_T_cam, image.world_T_cam)
-        if distance_m > WRONG_M or angle_deg > WRONG_DEG:
+        if is_wrong(*pose_error(image.found.world_T_cam, image.world_T_cam)):
             wrong += 1
         else:
             recovered_s.setdefault(image.place, (image.found.stamp_ns - began_ns[image.place]) / NANOSECONDS)

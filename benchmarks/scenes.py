@@ -16,6 +16,7 @@ from cl_localization.cli.progress import tracked
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
+from cl_localization.evaluation.records import is_wrong
 from cl_localization.features.shared import shared_encoder
 from cl_localization.geometry.se3 import pose_error
 from cl_localization.localization.result import Localization
@@ -28,7 +29,6 @@ ROOMS = 8
 WARM_UP_IMAGES = 5
 """Images of a drive before its scene must be known."""
 
-RIGHT_M, RIGHT_DEG = 0.2, 10.0
 HEADERS = ("room", "codes", "images", "right scene [%]", "by the images alone [%]", "poses accepted [%]", "wrong",
            "one room [ms]",
            "all rooms [ms]", "ratio", "contradicted")
@@ -126,7 +126,7 @@ def tried(name: str, queries: Sequence, single: MapCode, everything: MapCode, co
         name, len(single), len(frames), sum(found[index].place is not None and found[index].place.scene == name
                                             for index in later),
         sum(bool(looks[index]) and looks[index][0].scene == name for index in later), len(later), len(errors),
-        sum(distance_m > RIGHT_M or angle_deg > RIGHT_DEG for distance_m, angle_deg in errors), 1000 * one_s,
+        sum(is_wrong(*error) for error in errors), 1000 * one_s,
         1000 * all_s,
         sum(check not in ("", "agrees") for check in checks))
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Iterator
+from typing import Any
 
 from cl_localization.errors import ConfigError
+from cl_localization.option_names import with_present_names
 
 MAX_SCENE_NAME = 1000
 """Characters in the name of a scene."""
@@ -93,6 +95,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
         ConfigError: an unknown name (the nearest known one is suggested) or a value outside its range.
     """
     known = {name for name, _, _ in flatten(config)}
+    values = with_present_names(values, known)
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -111,24 +114,24 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
 
 @dataclass(frozen=True)
 class EncoderConfig(Config):
-    """Which network turns images into features."""
+    """The network that turns images into features."""
 
     name: str = option("xfeat", "Encoder: a module of cl_localization/features.", choices=("xfeat", "dinov2"))
-    weights: str = option("", "Weights file (safetensors); empty takes those that come with the encoder.")
+    weights: str = option("", "Weights file (safetensors); empty: those that come with the encoder.")
     dinov2_size: str = option("small", "Size of the dinov2 network.", choices=("small", "base", "large"))
-    device: str = option("auto", "Where the network runs.", choices=("auto", "cpu", "cuda"))
+    device: str = option("auto", "Device that runs the network.", choices=("auto", "cpu", "cuda"))
     max_keypoints: int = option(2000, "Keypoints kept in an image, the strongest first.", 50, 20000)
-    max_image_side_px: int = option(1280, "Larger images are scaled down to this before encoding.", 64, 8192)
+    max_image_side_px: int = option(1280, "Larger images are scaled down to this before encoding [px].", 64, 8192)
 
 
 @dataclass(frozen=True)
 class KeyframeConfig(Config):
-    """Which frames are kept for mapping."""
+    """Distance-based keyframes: which frames the mapper learns from."""
 
-    min_translation_m: float = option(0.03, "A frame this far from every kept keyframe that looks its way is a "
+    min_translation_m: float = option(0.03, "A frame this far from every keyframe that looks the same way becomes a "
                                             "keyframe [m].", 0, 100)
-    min_rotation_deg: float = option(3.0, "A frame turned this much from every keyframe near it is a keyframe [deg].",
-                                     0, 180)
+    min_rotation_deg: float = option(3.0, "A frame turned by this much against every keyframe near it becomes a "
+                                          "keyframe [deg].", 0, 180)
 
 
 @dataclass(frozen=True)
@@ -136,101 +139,95 @@ class MapCodeConfig(Config):
     """The growing set of codes."""
 
     cell_size_m: float = option(0.02, "Edge of the voxel cells in which codes merge [m].", 1e-4, 10)
-    modes_per_cell: int = option(3, "Descriptors kept in a cell: other viewpoints, other light.", 1, 16)
-    budget_mb: float = option(64.0, "Memory bound of codes and keyframes [MB]; the least useful codes go first.", 0.01,
-                              100000)
+    modes_per_cell: int = option(3, "Descriptors kept in a cell, for other viewpoints and other light.", 1, 16)
+    budget_mb: float = option(64.0, "Memory bound of codes and keyframes [MB]; beyond it, the codes that add least "
+                                    "coverage are removed.", 0.01, 100000)
 
 
 @dataclass(frozen=True)
 class DepthConfig(Config):
-    """Points from measured depth."""
+    """Mapping with measured depth."""
 
-    max_depth_m: float = option(6.0, "Depth readings beyond this are not used [m].", 0.1, 1000)
-    merge_similarity: float = option(0.80, "Cosine similarity above which a sighting joins a code near it.", 0, 1)
-    merge_distance_m: float = option(0.03, "Distance within which a sighting can join a code [m].", 1e-4, 10)
-    max_misses: int = option(3, "A code seen once goes after this many views that should have shown it and did not.", 1,
-                             255)
-    gone_after: int = option(3, "A code that was not seen since the sequence began, or where the place has changed, "
-                                "goes after this "
-                             "many views that measured past it without seeing it; 0 keeps it.", 0, 255)
+    max_depth_m: float = option(6.0, "Larger depth readings are ignored [m].", 0.1, 1000)
+    merge_similarity: float = option(0.80, "A feature joins a code near it when their cosine similarity is above "
+                                           "this.", 0, 1)
+    merge_distance_m: float = option(0.03, "A feature joins a code only within this distance [m].", 1e-4, 10)
+    max_misses: int = option(3, "A code seen once is removed after this many views that should have shown it and did "
+                                "not.", 1, 255)
+    free_space_views: int = option(3, "Free-space culling: a code from an earlier sequence, or in a place that has "
+                                      "changed, is removed after this many views that measured past it without seeing "
+                                      "it; 0 keeps it.", 0, 255)
 
 
 @dataclass(frozen=True)
 class TriangulationConfig(Config):
-    """Points from posed keyframes when there is no depth."""
+    """Mapping without depth, by triangulation."""
 
     min_translation_m: float = option(0.10, "Without depth, as keyframes.min_translation_m: points need parallax [m].",
                                       0, 100)
     min_rotation_deg: float = option(8.0, "Without depth, as keyframes.min_rotation_deg [deg].", 0, 180)
     neighbours: int = option(6, "Earlier keyframes with which a new one is matched.", 1, 50)
     min_parallax_deg: float = option(1.5, "Smallest angle between two rays of a point [deg].", 0.05, 45)
-    max_reprojection_error_px: float = option(2.0,
-                                              "Largest reprojection error of a point in any of its views [px of a 640 "
-                                              "px "
-                                              "wide image].", 0.1, 50)
+    max_reprojection_error_px: float = option(2.0, "Largest reprojection error of a point in any of its views [px of a "
+                                                   "640 px wide image].", 0.1, 50)
     min_views: int = option(2, "Views in which a point must have been seen.", 2, 50)
-    max_views: int = option(400, "Newest keyframes whose features are remembered for matching.", 2, 100000)
-    pose_rotation_sigma_deg: float = option(
-        0.5, "How exact the given orientations are; they are adjusted within this [deg].", 0.0001, 45
-    )
-    pose_position_sigma_share: float = option(0.01,
-                                              "How exact the given positions are, as a share of the median distance of "
-                                              "points; they are adjusted within this.", 1e-6, 1)
+    max_views: int = option(400, "Newest keyframes whose features are kept for matching.", 2, 100000)
+    pose_rotation_sigma_deg: float = option(0.5, "Standard deviation of the given orientations, for bundle adjustment "
+                                                 "[deg].", 0.0001, 45)
+    pose_position_sigma_share: float = option(0.01, "Standard deviation of the given positions, as a share of the "
+                                                    "median distance of points.", 1e-6, 1)
 
 
 @dataclass(frozen=True)
 class LiveNerfConfig(Config):
-    """A radiance field that is learned beside the map, from its keyframes, for as long as they come."""
+    """A radiance field that is learned beside the map, from its keyframes."""
 
     width_px: int = option(160, "Width to which images are reduced [px].", 16, 4096)
-    cell_size_m: float = option(0.04, "Edge of the field's cells at first [m].", 0.001, 10)
-    max_cell_size_m: float = option(0.32, "Cells get larger when the field does not fit its memory; when they would "
-                                          "get larger than this, "
-                                    "it begins anew where the robot is [m].", 0.001, 100)
+    cell_size_m: float = option(0.04, "Edge of the field's cells at the start [m].", 0.001, 10)
+    max_cell_size_m: float = option(0.32, "Largest edge of the cells [m]: they grow when the field does not fit its "
+                                          "memory; beyond this size it starts anew where the robot is.", 0.001, 100)
     field_mb: float = option(100.0, "Memory bound of the field [MB].", 1, 100000)
     replay_mb: float = option(10.0, "Memory bound of the compressed keyframes that it replays [MB].", 0.001, 100000)
     max_depth_m: float = option(6.0, "What is farther away is neither learned nor rendered [m].", 0.1, 1000)
-    rays: int = option(2048, "Rays of a step.", 16, 100000)
-    newest_share: float = option(0.3, "Share of these from the newest keyframe; the others are replayed.", 0, 1)
-    settle_steps: int = option(5, "Steps after which the PSNR of a keyframe counts as that after learning.", 1, 10000)
-    seed: int = option(0, "Seed of what is drawn.", 0, 2**31 - 1)
+    rays: int = option(2048, "Rays of a training step.", 16, 100000)
+    newest_share: float = option(0.3, "Share of these rays from the newest keyframe; the others are replayed.", 0, 1)
+    settle_steps: int = option(5, "Training steps after which the PSNR of a new keyframe is measured.", 1, 10000)
+    seed: int = option(0, "Random seed.", 0, 2**31 - 1)
 
 
 @dataclass(frozen=True)
 class RenderCheckConfig(Config):
-    """Poses checked by looking: how rendered views and images are compared, and what follows."""
+    """Pose check: the image is compared with a view that a radiance field renders from the pose."""
 
     width_px: int = option(80, "Width at which they are compared [px].", 16, 1024)
     patch_px: int = option(10, "Edge of the patches that are correlated [px].", 3, 256)
-    min_patches: int = option(12, "With fewer patches to compare, the check says nothing.", 1, 100000)
-    reject_below: float = option(
-        0.25, "A pose whose patches correlate less in the mean is not trusted; -1: all may be.", -1, 1
-    )
-    accept_above: float = option(0.4, "A pose that lacks support is trusted if its patches correlate more in the mean; "
-                                      "1: none is.", -1, 1)
-    accept_depth_above: float = option(0.95, "Or if measured and rendered depth agree in a larger share of the pixels, "
-                                             "and the patches "
-                                       "correlate well enough not to be refused; 1: none is.", 0, 1)
-    least_support: float = option(8.0, "The support that such a pose has at least; see pose.min_support.", 0, 10000)
+    min_patches: int = option(12, "With fewer patches to compare, the check decides nothing.", 1, 100000)
+    reject_below: float = option(0.25, "A pose is rejected when the mean correlation of its patches is below this; -1: "
+                                       "never.", -1, 1)
+    accept_above: float = option(0.4, "A pose that lacks support is accepted when the mean correlation is above this; "
+                                      "1: never.", -1, 1)
+    accept_depth_above: float = option(0.95, "It is also accepted when measured and rendered depth agree in a larger "
+                                             "share of the pixels and the correlation does not reject it; 1: never.",
+                                       0, 1)
+    least_support: float = option(8.0, "Least support of a pose that is accepted this way; see pose.min_support.", 0,
+                                  10000)
 
 
 @dataclass(frozen=True)
-class RelearnConfig(Config):
-    """Learning again what changed where the robot has been before: light, and things that were moved."""
+class ChangeDetectionConfig(Config):
+    """Change detection while mapping: places that are known, but look different now, are learned again."""
 
-    look_every_s: float = option(2.0, "A frame with depth that shows no new view is looked at this often, to see "
-                                      "whether the place has "
-                                 "changed; 0 never [s].", 0, 1e6)
-    min_explained: float = option(0.65, "A place has changed when the map explains less than this share of an image's "
-                                        "features, or "
-                                  "two thirds of it in parts of the image.", 0, 1)
-    min_translation_m: float = option(0.06, "Where a place has changed, views this far apart are learned [m].", 0, 100)
+    period_s: float = option(2.0, "A frame with depth that shows no new view is checked for changes this often [s]; 0: "
+                                  "never.", 0, 1e6)
+    min_explained: float = option(0.65, "The place has changed when the map explains less than this share of the "
+                                        "image's features, or less than two thirds of it in parts of the image.", 0, 1)
+    min_translation_m: float = option(0.06, "Distance between keyframes of a place that has changed [m].", 0, 100)
     min_rotation_deg: float = option(6.0, "As min_translation_m [deg].", 0, 180)
 
 
 @dataclass(frozen=True)
 class MapperConfig(Config):
-    """Everything the mapper can be told."""
+    """All options of the mapper."""
 
     scene: str = option("default", "Name of the scene that new codes belong to, 1 to 1000 characters.", live=True)
     encoder: EncoderConfig = section(EncoderConfig)
@@ -238,7 +235,7 @@ class MapperConfig(Config):
     map_code: MapCodeConfig = section(MapCodeConfig)
     depth: DepthConfig = section(DepthConfig)
     triangulation: TriangulationConfig = section(TriangulationConfig)
-    relearn: RelearnConfig = section(RelearnConfig)
+    change_detection: ChangeDetectionConfig = section(ChangeDetectionConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -248,40 +245,38 @@ class MapperConfig(Config):
 
 @dataclass(frozen=True)
 class PoseConfig(Config):
-    """From matches to a pose, and whether to trust it."""
+    """From matches to a pose, and when a pose is accepted."""
 
     max_keypoints: int = option(1500, "Keypoints searched in the map, the strongest first.", 50, 20000)
-    max_ambiguity: float = option(0.88, "A match is kept when its descriptor distance is below this share of the next "
-                                        "best place's.",
-                                  0.1, 1.0)
+    max_ambiguity: float = option(0.88, "Ratio test: a match is kept when its descriptor distance is below this share "
+                                        "of that to the best code of another place.", 0.1, 1.0)
     inlier_threshold_px: float = option(12.0, "Largest reprojection error of an inlier [px of a 640 px wide image].",
                                         0.5, 100)
-    max_iterations: int = option(1000, "Most RANSAC hypotheses.", 10, 100000)
-    min_similarity: float = option(0.75, "Least cosine similarity of matches that are searched again near the first "
+    max_iterations: int = option(1000, "Most RANSAC iterations.", 10, 100000)
+    min_similarity: float = option(0.75, "Least cosine similarity of guided matches, which are searched near the first "
                                          "pose.", 0, 1)
-    keypoint_sigma_px: float = option(0.5, "How exactly matched keypoints are known at best [px of a 640 px wide "
-                                           "image].", 0.05, 50)
-    min_inliers: int = option(30, "Fewer inliers than this and the pose is not trusted.", 4, 10000, live=True)
-    min_support: float = option(25.0, "Inliers among the unguided matches times their share: less and the pose is not "
-                                      "trusted.",
-                                0, 10000, live=True)
-    max_position_sigma_m: float = option(0.30, "A pose less certain than this is not trusted [m].", 1e-4, 100,
-                                         live=True)
-    seed: int = option(0, "Seed of the robust estimator.", 0, 2**31 - 1)
+    keypoint_sigma_px: float = option(0.5, "Standard deviation of keypoints at best [px of a 640 px wide image].",
+                                      0.05, 50)
+    min_inliers: int = option(30, "A pose with fewer inliers is rejected.", 4, 10000, live=True)
+    min_support: float = option(25.0, "A pose with less support is rejected. Support: inliers among the unguided "
+                                      "matches times their share of these.", 0, 10000, live=True)
+    max_position_sigma_m: float = option(0.30, "A pose whose position has a larger standard deviation is rejected [m].",
+                                         1e-4, 100, live=True)
+    seed: int = option(0, "Random seed of RANSAC.", 0, 2**31 - 1)
 
 
 @dataclass(frozen=True)
 class PlaceIndexConfig(Config):
-    """Places of a map, searched live with the last few images."""
+    """Place recognition: the last few images are matched against the keyframes of a map."""
 
     sequence_length: int = option(10, "Images that are matched together.", 1, 1000)
-    min_speed_ratio: float = option(0.5, "Least keyframes passed for one image.", 0.01, 100)
-    max_speed_ratio: float = option(2.0, "Most keyframes passed for one image.", 0.01, 100)
+    min_speed_ratio: float = option(0.5, "Fewest keyframes passed between two images.", 0.01, 100)
+    max_speed_ratio: float = option(2.0, "Most keyframes passed between two images.", 0.01, 100)
     speed_steps: int = option(13, "Speed ratios tried between these.", 1, 100)
-    shortlist: int = option(256, "Keyframes most like an image that are considered.", 1, 100000)
+    shortlist: int = option(256, "Keyframes most similar to an image that are considered.", 1, 100000)
     places: int = option(5, "Places returned.", 1, 1000)
-    min_travel_m: float = option(0.0, "Images from less far apart than this are not matched, where the way travelled "
-                                      "is known [m].", 0, 100)
+    min_travel_m: float = option(0.0, "Images closer together than this are not matched, where odometry tells the "
+                                      "distance [m].", 0, 100)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -293,51 +288,44 @@ class PlaceIndexConfig(Config):
 
 @dataclass(frozen=True)
 class PlaceConfig(PlaceIndexConfig):
-    """Places in the localizer: recognised from the last images, searched before the rest of the map."""
+    """Place recognition in the localizer: codes around recognised keyframes are searched before the rest of the map."""
 
     sequence_length: int = option(5, "Images that are matched together.", 1, 1000)
     enabled: bool = option(True, "Recognise places, where the map's keyframes have descriptors.")
-    search_first: int = option(2, "Places whose neighbourhood is searched before all of the map, one half by the last "
-                                  "images together, the "
-                               "other by the newest alone; 0 searches all at once.", 0, 100)
-    enough_support: float = option(100.0, "A pose found near them with less support than this is compared with one of "
-                                          "all of the map; "
-                                   "see pose.min_support.", 0, 100000)
-    min_travel_m: float = option(0.03, "Images from less far apart than this, turns included, are not matched, where "
-                                       "the odometry is "
-                                 "known [m].", 0, 100)
+    search_first: int = option(2, "Keyframes around which codes are searched first: one half found by the last images "
+                                  "together, the other by the newest image alone; 0 searches the whole map at once.",
+                               0, 100)
+    enough_support: float = option(100.0, "A pose found there with less support than this is compared with one from "
+                                          "the whole map; see pose.min_support.", 0, 100000)
+    min_travel_m: float = option(0.03, "Images closer together than this, turns included, are not matched, where "
+                                       "odometry tells the distance [m].", 0, 100)
 
 
 @dataclass(frozen=True)
-class SecondLookConfig(Config):
-    """Looking again at an image whose pose has too little support or is uncertain, with the attention regressor."""
+class AttentionFallbackConfig(Config):
+    """When the attention regressor tries again, after a pose has too little support or is uncertain."""
 
-    min_support: float = option(3.0, "A pose with less support than this is given up without looking again; see "
-                                     "pose.min_support.",
-                                0, 10000)
-    agreement_m: float = option(0.10, "Both looks must find the same position, up to this [m].", 0, 100)
-    agreement_deg: float = option(2.0, "Both looks must find the same rotation, up to this [deg].", 0, 180)
-    uncertain_above: float = option(0.03, "A pose that is accepted is looked at again, too, when the standard "
-                                          "deviation of its position is "
-                                    "more than this share of the distance to what it sees; the more certain pose "
-                                    "counts.", 0, 1000)
+    min_support: float = option(3.0, "A pose with less support than this is rejected without another try; see "
+                                     "pose.min_support.", 0, 10000)
+    agreement_m: float = option(0.10, "Largest distance between the poses of both regressors [m].", 0, 100)
+    agreement_deg: float = option(2.0, "Largest angle between them [deg].", 0, 180)
+    uncertain_above: float = option(0.03, "An accepted pose is tried again, too, when its position's standard "
+                                          "deviation is more than this share of the distance to what it sees; the more "
+                                          "certain pose is taken.", 0, 1000)
 
 
 @dataclass(frozen=True)
 class LocalizerConfig(Config):
-    """Everything the localizer can be told."""
+    """All options of the localizer."""
 
-    regressor: str = option("nearest_then_attention",
-                            "How features get their scene coordinates: those of the nearest code; by a trained "
-                            "network that attends to the codes the search proposes; or of the nearest code and, where "
-                            "the pose has too "
-                            "little support, again by the network.", choices=("nearest", "attention",
-                                                                              "nearest_then_attention"))
-    regressor_weights: str = option("", "Weights file (safetensors) of the attention regressor; empty takes those that "
-                                        "come with the "
-                                    "package, for maps of XFeat; in maps of other encoders nothing is then looked at "
-                                    "again.")
-    second_look: SecondLookConfig = section(SecondLookConfig)
+    regressor: str = option("nearest_then_attention", "How features get their scene coordinates. nearest: from the "
+                            "nearest code; attention: from a network that attends to the codes which the search "
+                            "proposes; nearest_then_attention: nearest, and attention where the pose has too little "
+                            "support.", choices=("nearest", "attention", "nearest_then_attention"))
+    regressor_weights: str = option("", "Weights file (safetensors) of the attention regressor; empty: those of the "
+                                        "package, which are for maps of XFeat; maps of other encoders then use nearest "
+                                        "only.")
+    attention_fallback: AttentionFallbackConfig = section(AttentionFallbackConfig)
     encoder: EncoderConfig = section(EncoderConfig)
     pose: PoseConfig = section(PoseConfig)
     place: PlaceConfig = section(PlaceConfig)
@@ -348,28 +336,26 @@ class TrackerConfig(Config):
     """From poses of single images to a pose that is trusted over time."""
 
     confirm_frames: int = option(2, "Poses that must agree with each other before one is trusted after LOST, or "
-                                    "against the track.",
-                                 1, 20, live=True)
-    overwhelming_support: float = option(100.0,
-                                         "A pose of this support is trusted at once after LOST; see pose.min_support.",
-                                         0, 100000, live=True)
-    agreement_window_s: float = option(2.0, "Poses further apart in time than this do not confirm each other [s].",
-                                       0.01, 600, live=True)
+                                    "against the track.", 1, 20, live=True)
+    overwhelming_support: float = option(100.0, "A pose with this much support is trusted at once after LOST; see "
+                                                "pose.min_support.", 0, 100000, live=True)
+    confirm_window_s: float = option(2.0, "Poses further apart in time do not confirm each other [s].", 0.01, 600,
+                                     live=True)
     lost_after_s: float = option(1.0, "LOST after this time without a trusted pose, or without images [s].", 0.01, 3600,
                                  live=True)
-    gate_sigmas: float = option(4.0, "Standard deviations by which poses that agree may differ.", 0, 100, live=True)
-    gate_floor_m: float = option(0.10, "Distance by which poses that agree may always differ [m].", 0, 100, live=True)
-    gate_floor_deg: float = option(3.0, "Angle by which poses that agree may always differ [deg].", 0, 180, live=True)
-    drift_share: float = option(0.05, "Error of the odometry, as a share of the way and of the turns.", 0, 1, live=True)
-    drift_deg_per_m: float = option(1.0, "Error of the odometry's heading [deg per m of the way].", 0, 180, live=True)
-    max_speed_m_s: float = option(3.0, "Largest speed of the camera; bounds its motion without odometry, and tells "
-                                       "jumps of the "
-                                  "odometry [m/s].", 0.001, 1000, live=True)
-    max_turn_deg_s: float = option(240.0, "Largest rate of turn of the camera, as max_speed_m_s [deg/s].", 0.1, 100000,
+    gate_sigmas: float = option(4.0, "Width of the gate: standard deviations by which a pose may differ from the "
+                                     "predicted one.", 0, 100, live=True)
+    gate_floor_m: float = option(0.10, "Distance that always passes the gate [m].", 0, 100, live=True)
+    gate_floor_deg: float = option(3.0, "Angle that always passes the gate [deg].", 0, 180, live=True)
+    drift_share: float = option(0.05, "Error of the odometry, as a share of the distance and of the turns.", 0, 1,
+                                live=True)
+    drift_deg_per_m: float = option(1.0, "Error of the odometry's heading [deg per m travelled].", 0, 180, live=True)
+    max_speed_m_s: float = option(3.0, "Largest speed of the camera [m/s]: predicts its motion without odometry, and "
+                                       "detects jumps of the odometry.", 0.001, 1000, live=True)
+    max_turn_deg_s: float = option(240.0, "Largest turn rate of the camera, as max_speed_m_s [deg/s].", 0.1, 100000,
                                    live=True)
-    doubt_frames: int = option(5, "Poses in a row that agree with each other but not with the odometry until it is "
-                                  "doubted.",
-                               2, 100, live=True)
+    odometry_reject_frames: int = option(5, "Poses in a row that agree with each other but not with the odometry until "
+                                            "the odometry monitor rejects it.", 2, 100, live=True)
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-
-import numpy as np
+from dataclasses import replace
 
 from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
-from cl_localization.features import Encoder, Features, make_encoder
-from cl_localization.geometry import se3
-from cl_localization.localization.hierarchical_search import PoseSearch, reason_against
-from cl_localization.localization.pose_estimation import CameraPose
+from cl_localization.features import Encoder, make_encoder
+from cl_localization.localization.hierarchical_search import PoseSearch
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.places.map_places import MapPlaces, Recognition
 
+__all__ = ["Localization", "Localizer"]
+
 
 class Localizer:
-    """Finds the pose of images in a map, each by itself, without an initial guess; those before only say where to
-    search first."""
+    """Finds the pose of images in a map without an initial guess.
+
+    Each pose is estimated from its image alone. The images before it, as a sequence of places, only say where in the
+    map to search first; `reset` forgets them.
+    """
 
     def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(),
                  encoder: Encoder | None = None) -> None:
@@ -45,7 +47,16 @@ class Localizer:
                            "map again")
         self.map_code = map_code
         self._search = PoseSearch(map_code, self.config)
-        self._places = MapPlaces(map_code, self.config.place)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the images before: the next one begins another sequence."""
+        self._places = MapPlaces(self.map_code, self.config.place)
+
+    def use(self, config: LocalizerConfig) -> None:
+        """Use other values of the live options, those of `pose`, from now on; index and sequence of places stay."""
+        self.config = config
+        self._search.use(config.pose)
 
     def localize(self, frame: Frame) -> Localization:
         """Return the pose of a frame, and whether to trust it.
@@ -55,36 +66,20 @@ class Localizer:
         """
         if len(self.map_code) == 0:
             return Localization(frame.stamp_ns)
-        started = time.perf_counter()
+        started_s = time.perf_counter()
         features = self.encoder.encode(frame.image)
-        encoded = time.perf_counter()
+        encoded_s = time.perf_counter()
         recognition = self._places.recognize(features, frame.odom_T_cam)
-        timings_s = {"encode": encoded - started, "place": time.perf_counter() - encoded}
-        pose = self._search.find(features, frame.camera, recognition.keyframes)
-        localization = self._judged(frame, features, pose)
-        localization.timings_s = {**timings_s, **pose.timings_s}
-        return self._placed(localization, recognition)
+        timings_s = {"encode": encoded_s - started_s, "place": time.perf_counter() - encoded_s}
+        found = self._search.find(features, frame.camera, recognition.keyframes)
+        found = replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
+                        inlier_keypoints_px=features.keypoints_px[found.inlier_features])
+        return self._with_place(found, recognition)
 
-    def _placed(self, localization: Localization, recognition: Recognition) -> Localization:
-        """Say which place it is, and whether what the images look like speaks against the pose."""
-        localization.place = recognition.places[0] if recognition.places else None
-        if localization.accepted:
-            localization.place = self._places.place_at(localization.scene, localization.world_T_cam)
-            contradiction = self._places.contradiction(recognition, localization.scene, localization.world_T_cam)
-            localization.place_check = "" if contradiction is None else contradiction or "agrees"
-        return localization
-
-    def _judged(self, frame: Frame, features: Features, pose: CameraPose) -> Localization:
-        reason = reason_against(pose, self.config.pose)
-        if pose.cam_T_world is None:
-            return Localization(frame.stamp_ns, reason=reason, keypoints=len(features), matches=pose.matches)
-        return Localization(
-            frame.stamp_ns, reason is None, reason or "ok", se3.inverse(pose.cam_T_world), pose.covariance,
-            len(features),
-            pose.matches, pose.inliers, pose.first_inlier_ratio, pose.reprojection_error_px,
-            features.keypoints_px[pose.features], pose.points_m, self._scene_of(pose.rows))
-
-    def _scene_of(self, rows: np.ndarray) -> str:
-        if len(rows) == 0:
-            return ""
-        return self.map_code.scene_names[int(np.bincount(self.map_code.codes["scenes"][rows]).argmax())]
+    def _with_place(self, found: Localization, recognition: Recognition) -> Localization:
+        """Say which place it is, and whether the last images contradict an accepted pose."""
+        if not found.accepted:
+            return replace(found, place=recognition.places[0] if recognition.places else None)
+        contradiction = self._places.contradiction(recognition, found.scene, found.world_T_cam)
+        return replace(found, place=self._places.place_at(found.scene, found.world_T_cam),
+                       place_check="" if contradiction is None else contradiction or "agrees")

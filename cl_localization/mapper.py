@@ -14,12 +14,10 @@ from cl_localization.features import Encoder, make_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
-from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
-from cl_localization.mapping.change_detection import ChangedPlaces
 from cl_localization.mapping.depth_mapper import DepthMapper
-from cl_localization.mapping.keyframe_policy import KeyframePolicy
+from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 MAX_POSITION_M = 1e5
@@ -49,8 +47,7 @@ class MappingResult:
 
 
 class Mapper:
-    """Builds a map, or goes on building one, from frames with poses; with depth where frames have it, else by
-    triangulation."""
+    """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation."""
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
                  map_code: MapCode | None = None) -> None:
@@ -65,12 +62,9 @@ class Mapper:
         if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
                            "map again")
-        self._policy = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
-        self._policy_without_depth = KeyframePolicy(config.triangulation.min_translation_m,
-                                                    config.triangulation.min_rotation_deg)
         self.use_scene(config.scene)
+        self._selector = KeyframeSelector(self.map_code, config, self.encoder)
         self._with_depth = DepthMapper(self.map_code, config.depth)
-        self._changed_places = ChangedPlaces(self.map_code, config.relearn, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
 
     def use_scene(self, name: str) -> None:
@@ -88,39 +82,24 @@ class Mapper:
             DataError: the frame has no pose, or one too far from the origin.
             EncoderError: its image cannot be encoded.
         """
-        started = time.perf_counter()
-        if frame.world_T_cam is None:
-            raise DataError(f"frame {frame.name or frame.stamp_ns}", "must have a pose to be mapped",
-                            remedy="localize it instead")
-        world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
-        if np.abs(world_T_cam[:3, 3]).max() > MAX_POSITION_M:
-            raise DataError(f"pose of frame {frame.name or frame.stamp_ns}",
-                            f"must lie within {MAX_POSITION_M:g} m of the origin",
-                            world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
+        started_s = time.perf_counter()
+        world_T_cam = checked_pose(frame)
         has_depth = frame.depth_m is not None and bool(np.any(frame.depth_m > 0))
-        policy = self._policy if has_depth else self._policy_without_depth
-        from_here = policy.same_views(world_T_cam, self.map_code.keyframe_poses_of(self._scene))
-        is_new = from_here == 0
-        if not is_new and not (has_depth and self._changed_places.is_due(frame.stamp_ns, world_T_cam, from_here)):
-            return self._result("seen from here before", started)
-        features = self.encoder.encode(frame.image)
-        view = View.of(-1, world_T_cam, frame.camera, features, self._scene)
-        self._changed_places.looked(frame.stamp_ns)
-        if not is_new and not self._changed_places.has_changed(view, features.keypoints_px, frame.depth_m):
-            return self._result("looks as it did before", started)
+        decision = self._selector.decide(frame, world_T_cam, self._scene, has_depth)
+        if not decision.is_keyframe:
+            return self._result(decision.reason, started_s)
+        view, features = decision.view, decision.features
         factor = variance_factor(self.map_code, view, APART_DEG if has_depth else 0.0)
-        descriptor = place_descriptor(features.descriptors)
-        view.keyframe = keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor,
-                                                              descriptor)
-        self._changed_places.learned(keyframe)
+        view.keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor,
+                                                   place_descriptor(features.descriptors))
+        self._selector.note_keyframe(view.keyframe)
         if has_depth:
-            inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, changed=not is_new)
+            inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, decision.changed)
         else:
             inserted, merged = self._without_depth.add(view)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
-        return self._result("new view" if is_new else "looks other than before", started, inserted, merged, evicted,
-                            keyframe)
+        return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
         """Take over poses (P, 4, 4) that a SLAM has corrected, of images with stamps (P,); return how many keyframes
@@ -143,7 +122,23 @@ class Mapper:
         self._without_depth.finish()
         self._with_depth.finish()
 
-    def _result(self, reason: str, started: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
+    def _result(self, reason: str, started_s: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
                 keyframe: int | None = None) -> MappingResult:
         return MappingResult(keyframe is not None, reason, inserted, merged, evicted, keyframe, self.map_code.version,
-                             time.perf_counter() - started)
+                             time.perf_counter() - started_s)
+
+
+def checked_pose(frame: Frame) -> np.ndarray:
+    """Return the pose (4, 4) of a frame that is to be mapped.
+
+    Raises:
+        DataError: it has none, one that is no rigid motion, or one too far from the origin.
+    """
+    name = frame.name or frame.stamp_ns
+    if frame.world_T_cam is None:
+        raise DataError(f"frame {name}", "must have a pose to be mapped", remedy="localize it instead")
+    world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {name}")
+    if np.abs(world_T_cam[:3, 3]).max() > MAX_POSITION_M:
+        raise DataError(f"pose of frame {name}", f"must lie within {MAX_POSITION_M:g} m of the origin",
+                        world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
+    return world_T_cam

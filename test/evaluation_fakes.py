@@ -57,6 +57,10 @@ class FakeLocalizer:
 
     def __init__(self, refused: tuple[int, ...] = ()) -> None:
         self.refused = refused
+        self.resets = 0
+
+    def reset(self) -> None:
+        self.resets += 1
 
     def localize(self, frame: Frame) -> SimpleNamespace:
         accepted = frame.stamp_ns not in self.refused

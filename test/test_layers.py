@@ -10,7 +10,8 @@ from pathlib import Path
 
 from source_files import PACKAGE, REPOSITORY, python_files, shown, tree_of
 
-LEVELS = {"errors": 0, "config": 1, "geometry": 2, "data": 3, "simulation": 4, "features": 4, "continual": 4, "map": 5,
+LEVELS = {"errors": 0, "option_names": 0, "config": 1, "geometry": 2, "data": 3, "simulation": 4, "features": 4,
+          "continual": 4, "map": 5,
           "places": 6, "localization": 7, "mapping": 8, "nerf": 8, "tracking": 8, "localizer": 9, "mapper": 9,
           "evaluation": 10, "viz": 10, "cli": 11, "ros": 11, "demo": 12, "research": 13, "benchmarks": 14}
 """A room imports from lower levels only, never from another room of its own level."""

@@ -19,6 +19,7 @@ import tyro
 from cl_localization.cli.option_file import read_option_file
 from cl_localization.config import Config, Option, flatten, with_values
 from cl_localization.errors import ConfigError
+from cl_localization.option_names import present_name
 
 Parsed = TypeVar("Parsed")
 
@@ -53,6 +54,7 @@ def parse(arguments_class: type[Parsed], argv: list[str], program: str) -> Parse
     Raises:
         ConfigError: an unknown flag or key, a missing word, or a value of the wrong type or outside its range.
     """
+    argv = _with_present_flags(argv)
     defaults = {spec.name: spec.default_factory() for spec in fields(arguments_class) if "settings" in spec.metadata}
     prefixes = {spec.name: spec.metadata["settings"] for spec in fields(arguments_class) if spec.name in defaults}
     if defaults and not {"-h", "--help"} & set(argv):
@@ -64,6 +66,20 @@ def parse(arguments_class: type[Parsed], argv: list[str], program: str) -> Parse
     for name, config in defaults.items():
         values[name] = with_values(config, _leaves(config, values[name]))
     return arguments_class(**values)
+
+
+def _with_present_flags(argv: list[str]) -> list[str]:
+    """Return the words with old names of options replaced, and options that are gone left out with their values."""
+    words, rest = [], iter(argv)
+    for word in rest:
+        flag, equals, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        now = present_name(name) if flag.startswith("--") else name
+        if now is None and not equals:
+            next(rest, None)
+        elif now is not None:
+            words.append(word if now == name else f"--{now}{equals}{value}")
+    return words
 
 
 def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list[str]) -> dict[str, Config]:

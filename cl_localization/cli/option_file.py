@@ -9,6 +9,7 @@ from typing import Any
 
 from cl_localization.config import Config, Option, flatten
 from cl_localization.errors import ConfigError
+from cl_localization.option_names import with_present_names
 
 MAX_BYTES = 1_000_000
 
@@ -36,7 +37,8 @@ def read_option_file(path: Path, known: Iterable[str]) -> dict[str, Any]:
         raise ConfigError(thing, "must be YAML", " ".join(str(error).split())) from error
     if not isinstance(content, dict):
         raise ConfigError(thing, "must hold option names with values", type(content).__name__, "see `config`")
-    return _checked_names(thing, _flattened(content, ""), set(known))
+    known = set(known)
+    return _checked_names(thing, with_present_names(_flattened(content, ""), known), known)
 
 
 def _flattened(content: dict[Any, Any], prefix: str) -> dict[str, Any]:

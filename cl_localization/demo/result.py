@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cl_localization.evaluation.records import is_wrong
 from cl_localization.geometry.se3 import pose_error
 
 RIGHT_M, RIGHT_DEG = 0.10, 5.0
 """A pose this near the truth is right."""
-
-WRONG_M, WRONG_DEG = 0.50, 10.0
-"""A trusted pose farther off than this is wrong: a robot that believed it would be somewhere else."""
 
 CM_PER_M = 100.0
 
@@ -44,7 +42,7 @@ class Estimate:
     @property
     def wrong(self) -> bool:
         """Whether it is more than 50 cm or 10 degrees off."""
-        return self.error[0] > WRONG_M or self.error[1] > WRONG_DEG
+        return is_wrong(*self.error)
 
 
 @dataclass(frozen=True, eq=False)

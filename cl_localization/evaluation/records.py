@@ -9,6 +9,13 @@ import numpy as np
 
 from cl_localization.geometry.se3 import pose_error, to_quaternion
 
+WRONG_M, WRONG_DEG = 0.50, 10.0
+
+
+def is_wrong(translation_error_m: float, rotation_error_deg: float) -> bool:
+    """Return whether a pose so far from the truth is wrong: a robot that relied on it would be somewhere else."""
+    return translation_error_m > WRONG_M or rotation_error_deg > WRONG_DEG
+
 
 @dataclass(frozen=True, eq=False)
 class FrameRecord:

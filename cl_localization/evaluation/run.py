@@ -58,14 +58,15 @@ def map_frames(mapper: Mapper, frames: Iterable[Frame], use_depth: bool = True) 
 
 def localize_frames(localizer: Localizer, sequence: Sequence, indices: Iterable[int],
                     unreadable: list[str]) -> list[FrameRecord]:
-    """Localize frames of a sequence one by one, each on its own, and return their records.
+    """Localize frames of a sequence one after the other, and return their records.
 
     Args:
-        localizer: asked for every frame without any hint from those before.
+        localizer: is reset first; each pose is estimated from its image alone, see `Localizer`.
         sequence: read with `sequence[index]`, inside the measured time: latency is from the file to the pose.
         indices: which frames.
         unreadable: the messages of frames that could not be read are added here; the run goes on.
     """
+    localizer.reset()
     records = []
     for index in indices:
         start = time.perf_counter()

@@ -14,13 +14,10 @@ import numpy as np
 
 from cl_localization.errors import DataError
 from cl_localization.evaluation.calibration import errors_and_covariances, inside_95_percent
-from cl_localization.evaluation.records import FrameRecord
+from cl_localization.evaluation.records import FrameRecord, is_wrong
 
 BOUNDS = ((0.05, 5.0), (0.10, 5.0), (0.20, 10.0))
 """The bounds (metres, degrees) within which shares are counted."""
-
-WRONG_BEYOND = (0.50, 20.0)
-"""An accepted pose further off than this in metres or in degrees is wrong: it would send a robot astray."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
     extent_m = camera_extent_m(np.array([record.true_world_T_cam[:3, 3] for record in posed]))
     latencies_ms = 1e3 * np.array([record.latency_s for record in records])
     within = [percent_within(errors, bound, len(posed)) for bound in BOUNDS]
-    wrong = int(((errors[:, 0] > WRONG_BEYOND[0]) | (errors[:, 1] > WRONG_BEYOND[1])).sum())
+    wrong = sum(is_wrong(*error) for error in errors.tolist())
     return EvaluationSummary(
         len(posed), len(localized), None if median_m is None else 100 * median_m, median_deg, *within,
         float(np.percentile(latencies_ms, 50)), float(np.percentile(latencies_ms, 95)), map_bytes, codes, wrong,

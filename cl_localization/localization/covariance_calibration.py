@@ -60,12 +60,12 @@ def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0
         found = refined_in_map(map_code, view.features, view.features.keypoints_px, view.camera, cam_T_world, config,
                                view.scene,
                                min_view_angle_deg)
-        if found is None or len(found.rows) < config.min_inliers:
+        if found is None or found.inliers < config.min_inliers:
             return UNKNOWN
-        cam_T_world = found.cam_T_world
+        cam_T_world = se3.inverse(found.world_T_cam)
     if not np.isfinite(found.covariance).all():
         return UNKNOWN
-    error = se3.difference(se3.inverse(cam_T_world), view.given_world_T_cam)
+    error = se3.difference(found.world_T_cam, view.given_world_T_cam)
     squared = float(error @ np.linalg.lstsq(found.covariance, error, rcond=None)[0])
     return float(np.clip(squared / DEGREES_OF_FREEDOM, SMALLEST, LARGEST))
 

@@ -1,9 +1,9 @@
-"""Features and a map to a camera pose: match globally, solve robustly, match again near the pose, refine."""
+"""Features and a map to a camera pose: match, solve robustly, match again near the pose, refine, accept or reject."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,88 +11,60 @@ from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import Features
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import PnPResult, robust_pose
+from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
+from cl_localization.localization.result import Localization
 from cl_localization.localization.scene_coordinates import Regressor, SceneCoordinates
 from cl_localization.map.map_code import MapCode
 
 
-@dataclass(frozen=True, eq=False)
-class CameraPose:
-    """A pose with what supports it; `cam_T_world` None when there is none.
+class PoseEstimator:
+    """Estimates camera poses in one map.
 
     Attributes:
-        covariance: (6, 6) of the camera's position [m] and rotation [rad] in world axes.
-        features, rows, points_m: (I,) features, (I,) codes and (I, 3) positions of the inliers.
-        matches: unguided matches that the robust estimate was made from.
-        first_inlier_ratio: share of them that agreed.
+        config: may be replaced at any time.
     """
 
-    cam_T_world: np.ndarray | None = None
-    covariance: np.ndarray = field(default_factory=lambda: np.full((6, 6), np.inf))
-    features: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    points_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    matches: int = 0
-    first_inlier_ratio: float = 0.0
-    reprojection_error_px: float = float("nan")
-    timings_s: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def inliers(self) -> int:
-        """How many matches agree with the pose."""
-        return len(self.rows)
-
-    @property
-    def support(self) -> float:
-        """Inliers among the unguided matches times their share."""
-        return self.matches * self.first_inlier_ratio**2
-
-
-class PoseEstimator:
-    """Estimates camera poses in one map."""
-
     def __init__(self, map_code: MapCode, regressor: Regressor, config: PoseConfig) -> None:
-        self._map, self._regressor, self._config = map_code, regressor, config
+        self.config = config
+        self._map, self._regressor = map_code, regressor
 
-    def estimate(self, features: Features, camera: Camera) -> CameraPose:
+    def estimate(self, features: Features, camera: Camera) -> Localization:
         """Return the pose that features of a camera's image have in the map."""
-        times = [time.perf_counter()]
-        features = features.select(slice(self._config.max_keypoints))
-        keypoints_px, pinhole = camera.undistort(features.keypoints_px), camera.pinhole()
-        coordinates = self._unambiguous(self._regressor.regress(features))
-        coordinates = coordinates.of_one_scene(self._map.codes["scenes"][coordinates.rows])
-        times.append(time.perf_counter())
-        first = self._solve(pinhole, keypoints_px[coordinates.features], coordinates)
-        times.append(time.perf_counter())
-        if first is None:
-            return CameraPose(matches=len(coordinates.features), timings_s=_named(times))
-        pose = self._refine(features, keypoints_px, pinhole, first, int(self._map.codes["scenes"][coordinates.rows[0]]))
-        times.append(time.perf_counter())
-        return CameraPose(matches=len(coordinates.features), first_inlier_ratio=float(first.inliers.mean()),
-                          timings_s=_named(times), **pose)
+        started_s = time.perf_counter()
+        searched = features.select(slice(self.config.max_keypoints))
+        keypoints_px, pinhole = camera.undistort(searched.keypoints_px), camera.pinhole()
+        coordinates = self._scene_coordinates(searched)
+        matched_s = time.perf_counter()
+        first = self._solve(pinhole, keypoints_px, coordinates)
+        solved_s = time.perf_counter()
+        found = Localization() if first is None else self._refine(searched, keypoints_px, pinhole, coordinates, first)
+        timings_s = {"search": matched_s - started_s, "solve": solved_s - matched_s}
+        if first is not None:
+            timings_s["refine"] = time.perf_counter() - solved_s
+        found = replace(found, keypoints=len(features), matches=len(coordinates.features), timings_s=timings_s)
+        return accept_or_reject(found, self.config)
 
-    def _unambiguous(self, coordinates: SceneCoordinates) -> SceneCoordinates:
-        return coordinates.select(coordinates.ambiguity <= self._config.max_ambiguity)
+    def _scene_coordinates(self, features: Features) -> SceneCoordinates:
+        """Return the unambiguous matches, those of the scene that most of them belong to."""
+        coordinates = self._regressor.regress(features)
+        coordinates = coordinates.select(coordinates.ambiguity <= self.config.max_ambiguity)
+        return coordinates.of_one_scene(self._map.codes["scenes"][coordinates.rows])
 
     def _solve(self, pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates) -> PnPResult | None:
-        if len(keypoints_px) < MIN_MATCHES:
+        if len(coordinates.features) < MIN_MATCHES:
             return None
-        return robust_pose(pinhole, keypoints_px, coordinates.points_m,
-                           pixels_in(pinhole, self._config.inlier_threshold_px),
-                           self._config.max_iterations, self._config.seed)
+        threshold_px = pixels_in(pinhole, self.config.inlier_threshold_px)
+        return robust_pose(pinhole, keypoints_px[coordinates.features], coordinates.points_m, threshold_px,
+                           self.config.max_iterations, self.config.seed)
 
-    def _refine(self, features: Features, keypoints_px: np.ndarray, pinhole: Camera, first: PnPResult,
-                scene: int) -> dict:
-        found = refined_in_map(self._map, features, keypoints_px, pinhole, first.cam_T_world, self._config, scene)
+    def _refine(self, features: Features, keypoints_px: np.ndarray, pinhole: Camera, coordinates: SceneCoordinates,
+                first: PnPResult) -> Localization:
+        scene, inlier_ratio = int(self._map.codes["scenes"][coordinates.rows[0]]), float(first.inliers.mean())
+        found = refined_in_map(self._map, features, keypoints_px, pinhole, first.cam_T_world, self.config, scene)
         if found is None:
-            return {}
+            return Localization(inlier_ratio=inlier_ratio)
         covariance = calibrated(found.covariance, variance_factor_of(self._map, scene))
-        error_px = float(np.median(found.errors_px)) if len(found.errors_px) else float("nan")
-        return {"cam_T_world": found.cam_T_world, "covariance": covariance, "features": found.features,
-                "rows": found.rows,
-                "points_m": found.points_m, "reprojection_error_px": error_px}
-
-
-def _named(times: list[float]) -> dict[str, float]:
-    return dict(zip(("search", "solve", "refine"), (after - before for before, after in zip(times, times[1:]))))
+        name = self._map.scene_names[scene] if found.inliers else ""
+        return replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name)

@@ -1,17 +1,16 @@
-"""A pose made better: matching again near it, weighted refinement, and how certain the result is if the map's errors
-are independent."""
+"""Refinement of a pose: guided matching near it, weighted least squares, and its covariance."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import Features
+from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import refined_pose, reprojection_errors_px
 from cl_localization.localization.guided_matching import guided_matches
+from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 
 REFERENCE_WIDTH_PX = 640.0
@@ -23,35 +22,17 @@ ERROR_TO_SIGMA = 0.85
 """Standard deviation of a coordinate over the median distance, for errors that are normal in both coordinates."""
 
 
-@dataclass(frozen=True, eq=False)
-class RefinedPose:
-    """A pose that guided matches agree on.
-
-    Attributes:
-        cam_T_world: (4, 4).
-        covariance: (6, 6) of position [m] and rotation [rad] in world axes, as if the errors of all matches were
-            independent.
-        features, rows, points_m: (I,) features, (I,) codes and (I, 3) positions of the inliers.
-        errors_px: (I,) their reprojection errors.
-    """
-
-    cam_T_world: np.ndarray
-    covariance: np.ndarray
-    features: np.ndarray
-    rows: np.ndarray
-    points_m: np.ndarray
-    errors_px: np.ndarray
-
-
 def pixels_in(camera: Camera, at_reference_px: float) -> float:
     """Return a length in a camera's pixels that is given for images `REFERENCE_WIDTH_PX` wide."""
     return at_reference_px * max(camera.width_px, camera.height_px) / REFERENCE_WIDTH_PX
 
 
 def refined_in_map(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pinhole: Camera,
-                   cam_T_world: np.ndarray,
-                   config: PoseConfig, scene: int, min_view_angle_deg: float = 0.0) -> RefinedPose | None:
+                   cam_T_world: np.ndarray, config: PoseConfig, scene: int,
+                   min_view_angle_deg: float = 0.0) -> Localization | None:
     """Return the pose that codes near their keypoints agree on, or None when there are too few.
+
+    Its covariance takes the errors of all matches for independent; see `covariance_calibration`.
 
     Args:
         keypoints_px: (N, 2) undistorted keypoints of the features.
@@ -62,8 +43,7 @@ def refined_in_map(map_code: MapCode, features: Features, keypoints_px: np.ndarr
     """
     threshold_px = pixels_in(pinhole, config.inlier_threshold_px)
     found = guided_matches(map_code, features, keypoints_px, pinhole, cam_T_world, threshold_px, config.min_similarity,
-                           scene,
-                           min_view_angle_deg)
+                           scene, min_view_angle_deg)
     if len(found.rows) < MIN_MATCHES:
         return None
     matched_px, points_m = keypoints_px[found.features], map_code.codes["positions_m"][found.rows].astype(np.float64)
@@ -72,8 +52,10 @@ def refined_in_map(map_code: MapCode, features: Features, keypoints_px: np.ndarr
     cam_T_world, covariance = refined_pose(pinhole, cam_T_world, matched_px, points_m, sigmas_px)
     errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
     inliers = errors_px < threshold_px
-    return RefinedPose(cam_T_world, covariance, found.features[inliers], found.rows[inliers], points_m[inliers],
-                       errors_px[inliers])
+    median_px = float(np.median(errors_px[inliers])) if inliers.any() else float("nan")
+    return Localization(world_T_cam=se3.inverse(cam_T_world), covariance=covariance, inliers=int(inliers.sum()),
+                        reprojection_error_px=median_px, inlier_features=found.features[inliers],
+                        inlier_codes=found.rows[inliers], inlier_points_m=points_m[inliers])
 
 
 def _sigmas_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarray, rows: np.ndarray, errors_px: np.ndarray,

@@ -1,4 +1,4 @@
-"""What localizing an image comes to."""
+"""What localizing an image comes to: one result, filled in step by step."""
 
 from __future__ import annotations
 
@@ -11,28 +11,32 @@ if TYPE_CHECKING:
     from cl_localization.places.place_index import Place
 
 
-@dataclass(eq=False)
+def _no_indices() -> np.ndarray:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
 class Localization:
     """Where an image was taken, and on what evidence.
 
     Attributes:
         stamp_ns: of the image.
-        accepted: whether the pose may be used; `reason` says "ok" or why not.
+        accepted: whether the pose may be used; `reason` is "ok" or says why not.
         world_T_cam: (4, 4) the estimate, also when it was not accepted; None when there is none.
         covariance: (6, 6) of x y z [m] and rotation about x y z [rad], in world axes; None without a pose.
-        keypoints, matches, inliers: how many features were found, matched to the map, and agree with the pose.
-        inlier_ratio: share of the matches that agreed with the pose before it guided the matching.
+        keypoints, matches, inliers: how many features were found, matched to the map without guidance, and agree with
+            the pose, guided matches included.
+        inlier_ratio: share of the unguided matches that agreed with the first pose.
         reprojection_error_px: median over the inliers.
-        inlier_keypoints_px, inlier_points_m: the inliers, (I, 2) in the image as it came and (I, 3).
-        scene: the scene most inliers belong to.
-        place: of the pose if it is accepted, else the one that this image and those before it look most like; None for
-            none.
-        place_check: whether the place that the images look like agrees with the accepted pose; empty when one of them
-            is unsure.
+        inlier_features, inlier_codes, inlier_points_m: (I,) features, (I,) codes of the map and (I, 3) their positions.
+        inlier_keypoints_px: (I, 2) where the inliers lie in the image as it came.
+        scene: the scene that the inliers belong to.
+        place: of the pose if it is accepted, else the one that the last images look most like; None for none.
+        place_check: whether that place agrees with the accepted pose; empty when one of them is unsure.
         timings_s: seconds by step.
     """
 
-    stamp_ns: int
+    stamp_ns: int = 0
     accepted: bool = False
     reason: str = "the map is empty"
     world_T_cam: np.ndarray | None = None
@@ -42,8 +46,10 @@ class Localization:
     inliers: int = 0
     inlier_ratio: float = 0.0
     reprojection_error_px: float = float("nan")
-    inlier_keypoints_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    inlier_features: np.ndarray = field(default_factory=_no_indices)
+    inlier_codes: np.ndarray = field(default_factory=_no_indices)
     inlier_points_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    inlier_keypoints_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     scene: str = ""
     place: Place | None = None
     place_check: str = ""
@@ -51,5 +57,13 @@ class Localization:
 
     @property
     def support(self) -> float:
-        """Inliers among the unguided matches times their share."""
+        """Inliers among the unguided matches times their share of these.
+
+        Guided matches agree by construction. Another place yields either few inliers (furniture that looks alike) or a
+        small share of them (chance).
+        """
         return self.matches * self.inlier_ratio**2
+
+    def __repr__(self) -> str:
+        where = "no pose" if self.world_T_cam is None else f"at {np.round(self.world_T_cam[:3, 3], 3).tolist()} m"
+        return f"Localization({self.reason}, {where}, {self.inliers} inliers, support {self.support:.1f})"

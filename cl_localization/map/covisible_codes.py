@@ -23,7 +23,7 @@ SAME_VIEW_M = 1.0
 """Keyframes this near to a place, turns counted, show the same codes."""
 
 
-class CodeRegions:
+class CovisibleCodes:
     """The regions of a map, kept up to date with it."""
 
     def __init__(self, map_code: MapCode) -> None:

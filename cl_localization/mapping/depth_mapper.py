@@ -14,7 +14,7 @@ from cl_localization.localization.refinement import REFERENCE_WIDTH_PX
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.depth_points import depth_sigmas, keypoint_depths
-from cl_localization.mapping.free_space_culling import FreeSpace
+from cl_localization.mapping.free_space_culling import FreeSpaceCulling
 
 MERGE_RADIUS_PX = 8.0
 STRONGEST = 1000
@@ -30,7 +30,7 @@ class DepthMapper:
     def __init__(self, map_code: MapCode, config: DepthConfig) -> None:
         self._map, self._config = map_code, config
         self._missed = np.zeros(0, np.uint8)
-        self._free_space = FreeSpace(map_code, config.gone_after) if config.gone_after else None
+        self._free_space = FreeSpaceCulling(map_code, config.free_space_views) if config.free_space_views else None
         self._probation: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray, changed: bool = False) -> tuple[int, int]:

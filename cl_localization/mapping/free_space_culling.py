@@ -23,7 +23,7 @@ WINDOW_PX = 3
 """No reading this near to a code may be as near as it: at edges colour and depth disagree."""
 
 
-class FreeSpace:
+class FreeSpaceCulling:
     """Counts the views that saw through each code since it was last seen."""
 
     def __init__(self, map_code: MapCode, views_until_gone: int) -> None:

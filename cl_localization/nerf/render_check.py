@@ -14,7 +14,7 @@ import numpy as np
 
 from cl_localization.config import PoseConfig, RenderCheckConfig
 from cl_localization.data.frame import Frame
-from cl_localization.localization.acceptance import PoseEvidence, reason_to_reject
+from cl_localization.localization.acceptance import reason_to_reject
 from cl_localization.localization.result import Localization
 from cl_localization.nerf.live import MIN_OPACITY, LiveField, LiveRender
 from cl_localization.nerf.live_views import reduced
@@ -64,7 +64,7 @@ class RenderCheck:
         return RenderEvidence(float(correlations.mean()) if len(correlations) else float("nan"), len(correlations),
                               depth_agreement(view.depth_m, seen.depth_m))
 
-    def judged(self, frame: Frame, found: Localization, pose: PoseConfig) -> Localization:
+    def judge(self, frame: Frame, found: Localization, pose: PoseConfig) -> Localization:
         """Return a localization with `accepted` and `reason` as they are after a look, at poses that are or might be
         accepted.
 
@@ -80,8 +80,7 @@ def is_nearly_accepted(found: Localization, config: RenderCheckConfig, pose: Pos
     """Return whether a pose was refused and would not have been with `least_support` for `pose.min_support`."""
     if found.accepted or found.world_T_cam is None or found.covariance is None:
         return False
-    evidence = PoseEvidence(found.inliers, found.support, found.covariance)
-    return reason_to_reject(evidence, replace(pose, min_support=min(config.least_support, pose.min_support))) is None
+    return reason_to_reject(found, replace(pose, min_support=min(config.least_support, pose.min_support))) is None
 
 
 def decided(found: Localization, evidence: RenderEvidence, config: RenderCheckConfig, pose: PoseConfig) -> Localization:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cl_localization.data.frame import Frame
-from cl_localization.localization.plain_pose import PlainPose
 from cl_localization.localization.result import Localization
+from cl_localization.research.plain_pose import PlainPose
 
 
 class NetworkLocalizer:
@@ -15,6 +15,9 @@ class NetworkLocalizer:
     def __init__(self, pose_of: Callable[[Frame], PlainPose]) -> None:
         """Take a function from a frame to its pose."""
         self._pose_of = pose_of
+
+    def reset(self) -> None:
+        """Forget nothing: these networks know nothing of the images before."""
 
     def localize(self, frame: Frame) -> Localization:
         """Return the pose of a frame."""

@@ -1,5 +1,4 @@
-"""Whether two poses can be those of one camera that moved: by what the odometry says between them, or by how fast it
-can be."""
+"""Gating: whether a pose fits an earlier one, by what the odometry says between them or by how fast a camera can be."""
 
 from __future__ import annotations
 
@@ -9,21 +8,22 @@ import numpy as np
 
 from cl_localization.config import TrackerConfig
 from cl_localization.geometry import se3
+from cl_localization.geometry.covariance import largest_sigma
 
 NANOSECONDS = 1_000_000_000
 
 PROOF_M, PROOF_DEG = 0.5, 30.0
-"""Odometry that was doubted is believed again once it was right about a motion as large as this."""
+"""Rejected odometry is reliable again once it was right about a motion as large as this."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class OdometryReading:
     """Odometry at one image.
 
     Attributes:
         odom_T_cam: (4, 4) the camera in the odometry's frame.
-        travelled_m, turned_deg: length of the way and sum of the turns since the first reading, image by image.
-        jumps: steps so far that no camera can have made.
+        travelled_m, turned_deg: distance travelled and sum of the turns since the first reading, image by image.
+        jumps: steps so far that are larger than the largest speed allows.
     """
 
     odom_T_cam: np.ndarray
@@ -33,7 +33,7 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class PoseMeasurement:
     """A pose that the localizer accepted.
 
     Attributes:
@@ -45,15 +45,17 @@ class Sighting:
     stamp_ns: int
     map_T_cam: np.ndarray
     covariance: np.ndarray
-    reading: Reading | None = None
+    reading: OdometryReading | None = None
 
 
 @dataclass(frozen=True)
-class Residual:
-    """How far a pose lies from where an earlier one lets expect it, and how far it may.
+class Innovation:
+    """How far a pose lies from where it is predicted from an earlier one, and how far it may.
 
     Attributes:
-        by_odometry: whether the odometry told what to expect, or only the largest speed.
+        distance_m, angle_deg: between the pose and its prediction.
+        allowed_m, allowed_deg: width of the gate.
+        by_odometry: whether the odometry predicted it, or only the largest speed.
     """
 
     distance_m: float
@@ -63,106 +65,109 @@ class Residual:
     by_odometry: bool
 
     @property
-    def agrees(self) -> bool:
-        """Whether both poses can be true."""
+    def within_gate(self) -> bool:
+        """Whether both poses can be right."""
         return self.distance_m <= self.allowed_m and self.angle_deg <= self.allowed_deg
 
     def __str__(self) -> str:
-        judge = "the odometry" if self.by_odometry else "the largest speed"
+        source = "the odometry" if self.by_odometry else "the largest speed"
         return (f"{self.distance_m:.2f} m and {self.angle_deg:.1f} deg off, {self.allowed_m:.2f} m and "
-                f"{self.allowed_deg:.1f} deg "
-                f"allowed by {judge}")
+                f"{self.allowed_deg:.1f} deg allowed by {source}")
 
 
-def residual(before: Sighting, now: Sighting, config: TrackerConfig, believe_odometry: bool = True) -> Residual:
-    """Compare a pose with where an earlier one lets expect it.
+def innovation(before: PoseMeasurement, now: PoseMeasurement, config: TrackerConfig,
+               use_odometry: bool = True) -> Innovation:
+    """Return the innovation of a pose against its prediction from an earlier one.
 
-    The bound is a floor for the map's own errors, plus `gate_sigmas` standard deviations of both poses, plus what the
-    odometry may have drifted on the way; without odometry, plus how far the camera can have come in the time between.
-    Odometry that has jumped in between is only listened to where it agrees: the jump may have been a quick motion.
+    The gate is a floor for the map's own errors, plus `gate_sigmas` standard deviations of both poses, plus what the
+    odometry may have drifted in between; without odometry, plus how far the camera can have moved in the time between.
+    Odometry that has jumped in between is only used if the pose passes: the jump may have been a quick motion.
     """
-    has_odometry = believe_odometry and before.reading is not None and now.reading is not None
+    has_odometry = use_odometry and before.reading is not None and now.reading is not None
     if has_odometry:
-        gap = _gap(before, now, config, True, *_by_odometry(before, now, config))
-        if gap.agrees or before.reading.jumps == now.reading.jumps:
-            return gap
-    return _gap(before, now, config, False, *_by_speed(before, now, config))
+        found = _innovation(before, now, config, _predict_by_odometry(before, now, config))
+        if found.within_gate or before.reading.jumps == now.reading.jumps:
+            return found
+    return _innovation(before, now, config, _predict_by_speed(before, now, config))
 
 
-def _gap(before: Sighting, now: Sighting, config: TrackerConfig, by_odometry: bool, expected: np.ndarray,
-         drift_m: float,
-         drift_deg: float, way_m: float) -> Residual:
-    distance_m, angle_deg = se3.pose_error(expected, now.map_T_cam)
-    sum_of_both = before.covariance + now.covariance
-    sigma_m, sigma_rad = largest_sigma(sum_of_both[:3, :3]), largest_sigma(sum_of_both[3:, 3:])
-    return Residual(distance_m, angle_deg, config.gate_floor_m + config.gate_sigmas * (sigma_m + way_m * sigma_rad)
-                    + drift_m,
-                    config.gate_floor_deg + config.gate_sigmas * float(np.rad2deg(sigma_rad)) + drift_deg, by_odometry)
+@dataclass(frozen=True, eq=False)
+class _Prediction:
+    """The predicted pose (4, 4), its uncertainty, and the distance travelled, 0 where it is unknown."""
+
+    map_T_cam: np.ndarray
+    sigma_m: float
+    sigma_deg: float
+    travelled_m: float
+    by_odometry: bool
 
 
-def _by_speed(before: Sighting, now: Sighting, config: TrackerConfig) -> tuple[np.ndarray, float, float, float]:
-    """Return the expected pose (4, 4), its uncertainty in metres and degrees, and the way in metres that led there:
-    unknown, 0."""
+def _innovation(before: PoseMeasurement, now: PoseMeasurement, config: TrackerConfig,
+                predicted: _Prediction) -> Innovation:
+    distance_m, angle_deg = se3.pose_error(predicted.map_T_cam, now.map_T_cam)
+    covariance = before.covariance + now.covariance
+    sigma_m, sigma_rad = largest_sigma(covariance[:3, :3]), largest_sigma(covariance[3:, 3:])
+    poses_m = config.gate_sigmas * (sigma_m + predicted.travelled_m * sigma_rad)
+    poses_deg = config.gate_sigmas * float(np.rad2deg(sigma_rad))
+    return Innovation(distance_m, angle_deg, config.gate_floor_m + poses_m + predicted.sigma_m,
+                      config.gate_floor_deg + poses_deg + predicted.sigma_deg, predicted.by_odometry)
+
+
+def _predict_by_speed(before: PoseMeasurement, now: PoseMeasurement, config: TrackerConfig) -> _Prediction:
     seconds = abs(now.stamp_ns - before.stamp_ns) / NANOSECONDS
-    return before.map_T_cam, config.max_speed_m_s * seconds, config.max_turn_deg_s * seconds, 0.0
+    return _Prediction(before.map_T_cam, config.max_speed_m_s * seconds, config.max_turn_deg_s * seconds, 0.0, False)
 
 
-def _by_odometry(before: Sighting, now: Sighting, config: TrackerConfig) -> tuple[np.ndarray, float, float, float]:
-    """Return the same as `_by_speed`, from the odometry."""
+def _predict_by_odometry(before: PoseMeasurement, now: PoseMeasurement, config: TrackerConfig) -> _Prediction:
     then, here = before.reading, now.reading
-    way_m, turned_deg = here.travelled_m - then.travelled_m, here.turned_deg - then.turned_deg
-    drift_deg = config.drift_share * turned_deg + config.drift_deg_per_m * way_m
-    drift_m = config.drift_share * way_m + 0.5 * float(np.deg2rad(drift_deg)) * way_m
-    return before.map_T_cam @ se3.inverse(then.odom_T_cam) @ here.odom_T_cam, drift_m, drift_deg, way_m
+    travelled_m, turned_deg = here.travelled_m - then.travelled_m, here.turned_deg - then.turned_deg
+    drift_deg = config.drift_share * turned_deg + config.drift_deg_per_m * travelled_m
+    drift_m = config.drift_share * travelled_m + 0.5 * float(np.deg2rad(drift_deg)) * travelled_m
+    predicted = before.map_T_cam @ se3.inverse(then.odom_T_cam) @ here.odom_T_cam
+    return _Prediction(predicted, drift_m, drift_deg, travelled_m, True)
 
 
-def largest_sigma(covariance: np.ndarray) -> float:
-    """Return the largest standard deviation in any direction of a covariance (3, 3)."""
-    return float(np.sqrt(max(0.0, np.linalg.eigvalsh(covariance)[-1])))
-
-
-class Odometer:
-    """Follows the odometry from image to image: the way it has gone, where it jumped, and whether it can be believed.
+class OdometryMonitor:
+    """Follows the odometry from image to image: distance travelled, jumps, and whether it can be relied on.
 
     Attributes:
-        believed: False once the poses have shown that it does not tell the motion: frozen, or slipping.
+        is_reliable: False once the poses have shown that it does not tell the motion: frozen, or slipping.
     """
 
     def __init__(self) -> None:
-        self.believed = True
-        self._last: Reading | None = None
+        self.is_reliable = True
+        self._last: OdometryReading | None = None
         self._last_ns = 0
-        self._witness: Sighting | None = None
+        self._reference: PoseMeasurement | None = None
 
-    def read(self, odom_T_cam: np.ndarray | None, stamp_ns: int, config: TrackerConfig) -> Reading | None:
+    def read(self, odom_T_cam: np.ndarray | None, stamp_ns: int, config: TrackerConfig) -> OdometryReading | None:
         """Take the odometry at an image and return its reading; None where there is none.
 
         A step that is larger than the largest speed allows counts as a jump.
         """
         if odom_T_cam is None:
             return None
-        last = self._last or Reading(odom_T_cam, 0.0, 0.0, 0)
+        last = self._last or OdometryReading(odom_T_cam, 0.0, 0.0, 0)
         step_m, step_deg = se3.pose_error(last.odom_T_cam, odom_T_cam)
         seconds = (stamp_ns - self._last_ns) / NANOSECONDS if self._last else 0.0
         bound_m = config.gate_floor_m + config.max_speed_m_s * seconds
         bound_deg = config.gate_floor_deg + config.max_turn_deg_s * seconds
         jumped = step_m > bound_m or step_deg > bound_deg
         self._last_ns = stamp_ns
-        self._last = Reading(odom_T_cam, last.travelled_m + min(step_m, bound_m),
-                             last.turned_deg + min(step_deg, bound_deg),
-                             last.jumps + jumped)
+        self._last = OdometryReading(odom_T_cam, last.travelled_m + min(step_m, bound_m),
+                                     last.turned_deg + min(step_deg, bound_deg), last.jumps + jumped)
         return self._last
 
-    def doubt(self, seen: Sighting) -> None:
-        """Stop believing the odometry from this sighting on."""
-        self.believed, self._witness = False, seen
+    def reject(self, measurement: PoseMeasurement) -> None:
+        """Do not rely on the odometry from this measurement on."""
+        self.is_reliable, self._reference = False, measurement
 
-    def judge(self, seen: Sighting, config: TrackerConfig) -> None:
-        """Believe again once the odometry tells the motion between two trusted sightings that are far apart."""
-        if self.believed or self._witness is None:
+    def check(self, measurement: PoseMeasurement, config: TrackerConfig) -> None:
+        """Rely on it again once it tells the motion between two trusted measurements that are far apart."""
+        if self.is_reliable or self._reference is None:
             return
-        moved_m, turned_deg = se3.pose_error(self._witness.map_T_cam, seen.map_T_cam)
+        moved_m, turned_deg = se3.pose_error(self._reference.map_T_cam, measurement.map_T_cam)
         if max(moved_m / PROOF_M, turned_deg / PROOF_DEG) >= 1:
-            gap = residual(self._witness, seen, config)
-            self.believed = gap.by_odometry and gap.agrees
-            self._witness = seen
+            found = innovation(self._reference, measurement, config)
+            self.is_reliable = found.by_odometry and found.within_gate
+            self._reference = measurement

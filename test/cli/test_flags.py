@@ -60,7 +60,7 @@ def test_every_option_takes_a_value_from_its_flag(name: str, value: object, opti
 def test_help_shows_ranges_units_and_defaults(capsys) -> None:
     parse(Arguments, ["--help"], "thing")
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "not used [m]. From 0.1 to 1000. (default: 6.0)" in text
+    assert "readings are ignored [m]. From 0.1 to 1000. (default: 6.0)" in text
     assert "Where to [m]. (required)" in text
     assert "--encoder.name {xfeat,dinov2}" in text
 

@@ -76,7 +76,7 @@ def test_shares_are_of_frames_with_a_true_pose() -> None:
 
 
 def test_wrong_accepted_poses_are_counted() -> None:
-    records = [record(0.51), record(0.0, 21), record(0.49, 19), record(9.0, accepted=False)]
+    records = [record(0.51), record(0.0, 11), record(0.49, 9), record(9.0, accepted=False)]
     assert summarize(records, 0, 0).wrong_accepted == 2
 
 

@@ -8,13 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cl_localization.config import PoseConfig
-from cl_localization.localization.acceptance import PoseEvidence, reason_to_reject
+from cl_localization.localization.acceptance import accept_or_reject, reason_to_reject
+from cl_localization.localization.result import Localization
 
 CONFIG = PoseConfig(min_inliers=30, min_support=25.0, max_position_sigma_m=0.1)
 
 
-def evidence(inliers: int = 100, support: float = 60.0, sigma_m: float = 0.01) -> PoseEvidence:
-    return PoseEvidence(inliers, support, np.eye(6) * sigma_m**2)
+def evidence(inliers: int = 100, support: float = 60.0, sigma_m: float = 0.01,
+             covariance: np.ndarray | None = None) -> Localization:
+    covariance = np.eye(6) * sigma_m**2 if covariance is None else covariance
+    return Localization(world_T_cam=np.eye(4), covariance=covariance, inliers=inliers, matches=400,
+                        inlier_ratio=float(np.sqrt(support / 400)))
 
 
 def test_a_well_supported_pose_is_accepted():
@@ -22,7 +26,7 @@ def test_a_well_supported_pose_is_accepted():
 
 
 def test_bounds_are_good_enough():
-    assert reason_to_reject(evidence(30, 25.0, 0.0999), CONFIG) is None
+    assert reason_to_reject(evidence(30, 25.000001, 0.0999), CONFIG) is None
 
 
 def test_few_inliers_are_told():
@@ -42,19 +46,29 @@ def test_the_least_certain_direction_counts():
     covariance = 1e-6 * np.eye(6)
     covariance[:3, :3] += 0.04 * np.outer(along, along)
     assert np.sqrt(np.diag(covariance)[:3]).max() < 0.14
-    assert reason_to_reject(PoseEvidence(100, 60.0, covariance),
-                            CONFIG) == "position sigma 0.200 m, at most 0.100 m allowed"
+    assert (reason_to_reject(evidence(covariance=covariance), CONFIG)
+            == "position sigma 0.200 m, at most 0.100 m allowed")
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("covariance", [np.full((6, 6), np.inf), np.full((6, 6), np.nan), -np.eye(6),
                                         np.diag(np.full(6, np.inf))],
                          ids=["infinite", "no number", "negative", "infinite variances"])
 def test_a_covariance_that_makes_no_sense_is_a_reason(covariance):
-    assert "position sigma" in reason_to_reject(PoseEvidence(100, 60.0, covariance), CONFIG)
+    assert "position sigma" in reason_to_reject(evidence(covariance=covariance), CONFIG)
 
 
 @given(st.integers(0, 200), st.floats(0, 200), st.floats(0, 1))
 def test_only_what_meets_every_bound_is_accepted(inliers, support, sigma_m):
     accepted = reason_to_reject(evidence(inliers, support, sigma_m), CONFIG) is None
-    assert accepted == (inliers >= 30 and support >= 25.0 and sigma_m <= 0.1) or sigma_m == pytest.approx(0.1)
+    at_a_bound = sigma_m == pytest.approx(0.1) or support == pytest.approx(25.0)
+    assert accepted == (inliers >= 30 and support >= 25.0 and sigma_m <= 0.1) or at_a_bound
+
+
+def test_no_pose_is_a_reason():
+    assert reason_to_reject(Localization(matches=400), CONFIG) == "no pose agrees with the matches"
+
+
+def test_the_verdict_is_written_into_the_result():
+    accepted, rejected = (accept_or_reject(evidence(inliers), CONFIG) for inliers in (30, 29))
+    assert (accepted.accepted, accepted.reason) == (True, "ok")
+    assert (rejected.accepted, rejected.reason) == (False, "29 inliers, 30 needed")

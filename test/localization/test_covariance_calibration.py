@@ -69,7 +69,7 @@ class World:
         for number in range(count):
             true_pose, features = self.look(1000 + number)
             found = estimator.estimate(features, CAMERA)
-            errors.append(se3.difference(se3.inverse(found.cam_T_world),
+            errors.append(se3.difference(found.world_T_cam,
                                          wrongly_given(true_pose, self.random, self.scale)))
             covariances.append(found.covariance)
         return np.array(errors), np.array(covariances)

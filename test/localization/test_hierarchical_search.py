@@ -1,37 +1,40 @@
-"""The order in which a pose is looked for: which look is believed, and what it cost."""
+"""The order in which a pose is searched: which try is taken, and what it cost."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cl_localization.config import LocalizerConfig, PoseConfig
-from cl_localization.localization.hierarchical_search import PoseSearch, reason_against
-from cl_localization.localization.pose_estimation import CameraPose, PoseEstimator
+from cl_localization.localization.acceptance import accept_or_reject
+from cl_localization.localization.hierarchical_search import PoseSearch
+from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor
+from cl_localization.localization.result import Localization
 from core_makers import CAMERA, PointScene, motion
 from test_localizer import map_of
 
 SCENE = PointScene.room(60)
 NOWHERE = np.zeros(0, np.int64)
-NO_POSE = CameraPose(matches=400, timings_s={"search": 1.0})
+NO_POSE = Localization(matches=400, timings_s={"search": 1.0}, reason="no pose agrees with the matches")
 
 
-def pose_of(support: float, moved_m: float = 0.0, sigma_m: float = 1e-3) -> CameraPose:
-    """A pose of 100 matches, with 40 inliers two metres away."""
+def pose_of(support: float, moved_m: float = 0.0, sigma_m: float = 1e-3) -> Localization:
+    """A pose of 100 matches, with 40 inliers two metres away, accepted or not by its support."""
     few, points_m = np.arange(40), np.tile([0.0, 0.0, 2.0], (40, 1))
-    return CameraPose(motion(np.zeros(3), np.array([moved_m, 0.0, 0.0])), sigma_m**2 * np.eye(6), few, few, points_m,
-                      100,
-                      float(np.sqrt(support / 100)), 1.0, {"search": 1.0, "solve": 2.0})
+    world_T_cam = motion(np.zeros(3), np.array([moved_m, 0.0, 0.0]))
+    found = Localization(
+        world_T_cam=world_T_cam, covariance=sigma_m**2 * np.eye(6), inliers=40, inlier_features=few, inlier_codes=few,
+        inlier_points_m=points_m, matches=100, inlier_ratio=float(np.sqrt(support / 100)), reprojection_error_px=1.0,
+        timings_s={"search": 1.0, "solve": 2.0})
+    return accept_or_reject(found, PoseConfig())
 
 
-def found_with(monkeypatch, first: CameraPose, second: CameraPose, **options) -> tuple[CameraPose, list[str]]:
+def found_with(monkeypatch, first: Localization, second: Localization, **options) -> tuple[Localization, list[str]]:
     """Return what is found when the nearest code finds the first pose and attention the second, and who was asked."""
     asked: list[str] = []
 
-    def estimate(self: PoseEstimator, *given: object) -> CameraPose:
+    def estimate(self: PoseEstimator, *given: object) -> Localization:
         nearest = isinstance(self._regressor, NearestRegressor)
         asked.append("nearest" if nearest else "attention")
         return first if nearest else second
@@ -41,7 +44,7 @@ def found_with(monkeypatch, first: CameraPose, second: CameraPose, **options) ->
     return search.find(SCENE.features(np.eye(4)), CAMERA, NOWHERE), asked
 
 
-def test_a_pose_that_is_accepted_and_certain_is_not_looked_at_again(monkeypatch):
+def test_a_pose_that_is_accepted_and_certain_is_not_tried_again(monkeypatch):
     found, asked = found_with(monkeypatch, pose_of(26.0), pose_of(90.0))
     assert found.support == pytest.approx(26.0) and asked == ["nearest"]
 
@@ -49,16 +52,16 @@ def test_a_pose_that_is_accepted_and_certain_is_not_looked_at_again(monkeypatch)
 MORE_CERTAIN, LESS_CERTAIN = pose_of(90.0, moved_m=0.1, sigma_m=0.04), pose_of(90.0, sigma_m=0.1)
 
 
-@pytest.mark.parametrize("second, believed", [(MORE_CERTAIN, True), (LESS_CERTAIN, False)])
-def test_of_an_uncertain_pose_and_that_of_attention_the_more_certain_one_is_taken(monkeypatch, second, believed):
+@pytest.mark.parametrize("second, taken", [(MORE_CERTAIN, True), (LESS_CERTAIN, False)])
+def test_of_an_uncertain_pose_and_that_of_attention_the_more_certain_one_is_taken(monkeypatch, second, taken):
     found, asked = found_with(monkeypatch, pose_of(26.0, sigma_m=0.08), second)
-    assert asked == ["nearest", "attention"] and (found.support == pytest.approx(90.0)) is believed
+    assert asked == ["nearest", "attention"] and (found.support == pytest.approx(90.0)) is taken
 
 
-def test_a_pose_with_some_support_is_believed_when_attention_confirms_it(monkeypatch):
+def test_a_pose_with_some_support_is_taken_when_attention_confirms_it(monkeypatch):
     found, asked = found_with(monkeypatch, pose_of(8.0), pose_of(60.0, moved_m=0.05))
     assert asked == ["nearest", "attention"] and found.support == pytest.approx(60.0)
-    assert reason_against(found, PoseConfig()) is None and found.cam_T_world[0, 3] == 0.05
+    assert found.accepted and found.world_T_cam[0, 3] == 0.05
     assert found.timings_s == {"search": 2.0, "solve": 4.0}
 
 
@@ -66,7 +69,7 @@ def test_a_pose_with_some_support_is_believed_when_attention_confirms_it(monkeyp
 def test_a_pose_that_attention_finds_elsewhere_or_with_too_little_support_changes_nothing(monkeypatch, second):
     found, asked = found_with(monkeypatch, pose_of(8.0), second)
     assert asked == ["nearest", "attention"] and found.support == pytest.approx(8.0)
-    assert reason_against(found, PoseConfig()) == "support 8.0, 25.0 needed"
+    assert found.reason == "support 8.0, 25.0 needed"
     assert found.timings_s["search"] == 2.0
 
 
@@ -80,9 +83,3 @@ def test_an_image_with_next_to_no_support_is_given_up_at_once(monkeypatch, first
 def test_a_regressor_that_is_asked_for_by_name_looks_alone(monkeypatch, regressor):
     _, asked = found_with(monkeypatch, pose_of(8.0), pose_of(8.0), regressor=regressor)
     assert asked == [regressor]
-
-
-def test_there_is_no_reason_against_a_good_pose_and_one_against_each_other():
-    assert reason_against(pose_of(30.0), PoseConfig()) is None
-    assert reason_against(NO_POSE, PoseConfig()) == "no pose agrees with the matches"
-    assert "position sigma" in reason_against(replace(pose_of(30.0), covariance=np.eye(6)), PoseConfig())

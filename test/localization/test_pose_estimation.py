@@ -11,8 +11,9 @@ from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.features import Features
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import inverse, pose_error, transform
-from cl_localization.localization.pose_estimation import CameraPose, PoseEstimator
+from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor
+from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import CAMERA, PointScene, look_at, unit_vectors
 
@@ -33,17 +34,17 @@ MAP = scene_map()
 ESTIMATOR = PoseEstimator(MAP, NearestRegressor(MAP), CONFIG)
 
 
-def estimate(features: Features, camera: Camera = CAMERA) -> CameraPose:
+def estimate(features: Features, camera: Camera = CAMERA) -> Localization:
     return ESTIMATOR.estimate(features, camera)
 
 
-def pose_pixels(pose: CameraPose, camera: Camera) -> np.ndarray:
+def pose_pixels(pose: Localization, camera: Camera) -> np.ndarray:
     """Return where the inliers' points appear (I, 2)."""
-    return camera.project(transform(pose.cam_T_world, pose.points_m))
+    return camera.project(transform(inverse(pose.world_T_cam), pose.inlier_points_m))
 
 
-def error(pose: CameraPose, world_T_cam: np.ndarray) -> tuple[float, float]:
-    return pose_error(inverse(pose.cam_T_world), world_T_cam)
+def error(pose: Localization, world_T_cam: np.ndarray) -> tuple[float, float]:
+    return pose_error(pose.world_T_cam, world_T_cam)
 
 
 @settings(max_examples=15)
@@ -55,7 +56,7 @@ def test_a_camera_is_found_wherever_it_looks_from(x_m, y_m, z_m, seed):
     assert distance_m < 0.02
     assert angle_deg < 0.3
     assert pose.inliers > 0.9 * len(SCENE.visible(world_T_cam)[0])
-    assert pose.first_inlier_ratio > 0.9
+    assert pose.inlier_ratio > 0.9
     assert pose.reprojection_error_px < 1.5
 
 
@@ -69,15 +70,15 @@ def test_features_of_elsewhere_among_them_do_not_matter():
                      np.ones(3 * len(features), np.float32))
     pose = estimate(mixed)
     assert error(pose, world_T_cam)[0] < 0.02
-    assert (pose.features < len(features)).mean() > 0.95
+    assert (pose.inlier_features < len(features)).mean() > 0.95
 
 
 def test_the_inliers_are_features_codes_and_points_that_belong_together():
     world_T_cam = look_at((-0.4, 0.1, 0.0), (0.0, 0.0, 3.8))
     pose = estimate(SCENE.features(world_T_cam, **NOISE))
-    assert len(pose.features) == len(pose.rows) == len(pose.points_m) == pose.inliers
-    np.testing.assert_allclose(pose.points_m, MAP.codes["positions_m"][pose.rows])
-    assert (SCENE.visible(world_T_cam)[0][pose.features] == pose.rows).mean() > 0.98
+    assert len(pose.inlier_features) == len(pose.inlier_codes) == len(pose.inlier_points_m) == pose.inliers
+    np.testing.assert_allclose(pose.inlier_points_m, MAP.codes["positions_m"][pose.inlier_codes])
+    assert (SCENE.visible(world_T_cam)[0][pose.inlier_features] == pose.inlier_codes).mean() > 0.98
 
 
 def test_distortion_is_taken_out():
@@ -92,7 +93,8 @@ def test_thresholds_follow_the_size_of_the_image(width_px):
     world_T_cam = look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8))
     pose = estimate(SCENE.features(world_T_cam, camera, noise_px=4.5 * width_px / 640, similarity=0.9), camera)
     assert error(pose, world_T_cam)[0] < 0.06
-    errors_px = np.linalg.norm(pose_pixels(pose, camera) - SCENE.visible(world_T_cam, camera)[1][pose.features], axis=1)
+    errors_px = np.linalg.norm(pose_pixels(pose, camera) - SCENE.visible(world_T_cam, camera)[1][pose.inlier_features],
+                               axis=1)
     assert pose.inliers > 0.85 * len(SCENE.visible(world_T_cam, camera)[0])
     assert np.median(errors_px) < 2.0 * width_px / 640
 
@@ -103,7 +105,7 @@ def test_the_threshold_of_inliers_follows_the_size_of_the_image():
     features = SCENE.features(world_T_cam, camera, noise_px=0.2, similarity=0.9)
     features.keypoints_px[::4] += np.float32([5.0, -5.0])
     pose = estimate(features, camera)
-    assert (pose.features % 4 != 0).mean() > 0.97
+    assert (pose.inlier_features % 4 != 0).mean() > 0.97
 
 
 def test_an_image_of_elsewhere_has_little_support():
@@ -130,7 +132,7 @@ def test_ambiguous_features_are_no_matches():
 @pytest.mark.parametrize("count", [0, 1, 3, 5])
 def test_few_features_give_no_pose(count):
     pose = estimate(SCENE.features(np.eye(4)).select(slice(count)))
-    assert pose.cam_T_world is None
+    assert pose.world_T_cam is None
     assert pose.inliers == 0
     assert pose.support == 0.0
 
@@ -138,7 +140,7 @@ def test_few_features_give_no_pose(count):
 def test_an_empty_map_gives_no_pose():
     empty = MapCode(MapCodeConfig(), "scene", 64)
     pose = PoseEstimator(empty, NearestRegressor(empty), CONFIG).estimate(SCENE.features(np.eye(4)), CAMERA)
-    assert pose.cam_T_world is None
+    assert pose.world_T_cam is None
     assert pose.matches == 0
 
 
@@ -146,11 +148,11 @@ def test_only_the_strongest_keypoints_are_searched():
     estimator = PoseEstimator(MAP, NearestRegressor(MAP), PoseConfig(max_keypoints=50))
     pose = estimator.estimate(SCENE.features(np.eye(4), **NOISE), CAMERA)
     assert 30 < pose.matches <= 50
-    assert pose.features.max() < 50
+    assert pose.inlier_features.max() < 50
 
 
 def test_support_is_inliers_times_their_share():
-    assert CameraPose(matches=100, first_inlier_ratio=0.5).support == 25.0
+    assert Localization(matches=100, inlier_ratio=0.5).support == 25.0
 
 
 def test_every_step_is_timed():
@@ -161,7 +163,7 @@ def test_every_step_is_timed():
 
 def test_the_same_features_give_the_same_pose():
     first, second = (estimate(SCENE.features(np.eye(4), **NOISE)) for _ in range(2))
-    np.testing.assert_array_equal(first.cam_T_world, second.cam_T_world)
+    np.testing.assert_array_equal(first.world_T_cam, second.world_T_cam)
     np.testing.assert_array_equal(first.covariance, second.covariance)
 
 
@@ -170,7 +172,7 @@ def test_the_covariance_covers_the_error():
     for seed in range(40):
         world_T_cam = look_at((0.3, 0.1, 0.0), (0.0, 0.0, 3.8))
         pose = estimate(SCENE.features(world_T_cam, seed=seed, **NOISE))
-        error_m = inverse(pose.cam_T_world)[:3, 3] - world_T_cam[:3, 3]
+        error_m = pose.world_T_cam[:3, 3] - world_T_cam[:3, 3]
         inside.append(error_m @ np.linalg.solve(pose.covariance[:3, :3], error_m) < 7.81)
     assert np.mean(inside) > 0.9
 
@@ -180,11 +182,11 @@ def test_matches_by_chance_raise_nothing():
     for count in (6, 10, 30, 200):
         descriptors = SCENE.descriptors[random.permutation(600)[:count]]
         pose = estimate(Features(random.uniform(0, 240, (count, 2)).astype(np.float32), descriptors, np.ones(count)))
-        assert pose.cam_T_world is None or np.isfinite(pose.cam_T_world).all()
+        assert pose.world_T_cam is None or np.isfinite(pose.world_T_cam).all()
 
 
 def test_all_features_in_one_pixel_raise_nothing():
     features = SCENE.features(np.eye(4))
     heap = Features(np.full_like(features.keypoints_px, 100.5), features.descriptors, features.scores)
     pose = estimate(heap)
-    assert pose.cam_T_world is None or pose.support < CONFIG.min_support or pose.inliers < CONFIG.min_inliers
+    assert pose.world_T_cam is None or pose.support < CONFIG.min_support or pose.inliers < CONFIG.min_inliers

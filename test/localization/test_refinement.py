@@ -8,7 +8,8 @@ import pytest
 from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.features import Features
 from cl_localization.geometry import se3
-from cl_localization.localization.refinement import RefinedPose, pixels_in, refined_in_map
+from cl_localization.localization.refinement import pixels_in, refined_in_map
+from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import CAMERA, PointScene, look_at
 
@@ -25,16 +26,20 @@ def map_code() -> MapCode:
     return made
 
 
-def refined(map_code: MapCode, features: Features, **options: float) -> RefinedPose | None:
+def refined(map_code: MapCode, features: Features, **options: float) -> Localization | None:
     return refined_in_map(map_code, features, features.keypoints_px, CAMERA, se3.inverse(POSE), PoseConfig(), 0,
                           **options)
 
 
 def test_a_pose_is_found_again_with_its_inliers(map_code):
     found = refined(map_code, SCENE.features(POSE, noise_px=0.3, similarity=0.95))
-    assert se3.pose_error(se3.inverse(found.cam_T_world), POSE)[0] < 0.01
-    assert len(found.features) == len(found.rows) == len(found.points_m) == len(found.errors_px) > 100
-    assert found.errors_px.max() < pixels_in(CAMERA, PoseConfig().inlier_threshold_px)
+    assert se3.pose_error(found.world_T_cam, POSE)[0] < 0.01
+    assert len(found.inlier_features) == len(found.inlier_codes) == len(found.inlier_points_m) == found.inliers > 100
+    pixels = CAMERA.project(se3.transform(se3.inverse(found.world_T_cam), found.inlier_points_m))
+    errors_px = np.linalg.norm(pixels - SCENE.features(POSE, noise_px=0.3,
+                                                       similarity=0.95).keypoints_px[found.inlier_features], axis=1)
+    assert errors_px.max() < pixels_in(CAMERA, PoseConfig().inlier_threshold_px)
+    assert found.reprojection_error_px == pytest.approx(np.median(errors_px), rel=1e-3)
     assert np.linalg.eigvalsh(found.covariance).min() > 0
 
 
@@ -45,10 +50,10 @@ def test_too_few_matches_give_nothing(map_code):
 def test_codes_first_seen_from_nearly_the_same_direction_can_be_left_out(map_code):
     features = SCENE.features(POSE, noise_px=0.3, similarity=0.95)
     found, all_of_them = refined(map_code, features, min_view_angle_deg=6.0), refined(map_code, features)
-    then, now = found.points_m, found.points_m - POSE[:3, 3]
+    then, now = found.inlier_points_m, found.inlier_points_m - POSE[:3, 3]
     angle_deg = np.rad2deg(np.arccos((then * now).sum(axis=1) / np.linalg.norm(then, axis=1)
                                      / np.linalg.norm(now, axis=1)))
-    assert 10 < len(found.rows) < len(all_of_them.rows)
+    assert 10 < found.inliers < all_of_them.inliers
     assert angle_deg.min() > 5.5
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.map.code_index import CodeIndex
-from cl_localization.map.covisible_codes import CodeRegions
+from cl_localization.map.covisible_codes import CovisibleCodes
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import unit_vectors
 
@@ -45,7 +45,7 @@ def rows_of(map_code: MapCode, keyframes: list[int]) -> np.ndarray:
 
 def test_only_the_codes_of_the_room_are_searched() -> None:
     map_code, rooms = house()
-    regions = CodeRegions(map_code)
+    regions = CovisibleCodes(map_code)
     for room in rooms:
         np.testing.assert_array_equal(found_rows(regions.around(np.array(room[:1])), map_code), rows_of(map_code, room))
 
@@ -53,7 +53,7 @@ def test_only_the_codes_of_the_room_are_searched() -> None:
 def test_what_several_rooms_find_is_what_all_of_them_together_find() -> None:
     map_code, rooms = house()
     queries = unit_vectors(np.random.default_rng(5), 20, DIM)
-    similarity, rows = CodeRegions(map_code).around(np.array([rooms[0][0], rooms[2][0]])).search(queries, 4)
+    similarity, rows = CovisibleCodes(map_code).around(np.array([rooms[0][0], rooms[2][0]])).search(queries, 4)
     members = rows_of(map_code, [*rooms[0], *rooms[2]])
     expected = np.sort(queries @ map_code.descriptors(members).T, axis=1)[:, ::-1][:, :4]
     np.testing.assert_allclose(similarity, expected, atol=1e-5)
@@ -62,14 +62,14 @@ def test_what_several_rooms_find_is_what_all_of_them_together_find() -> None:
 
 def test_all_rooms_are_everything() -> None:
     map_code, rooms = house()
-    assert CodeRegions(map_code).around(np.array([room[0] for room in rooms])) is None
-    assert CodeRegions(map_code).around(np.zeros(0, np.int64)) is None
+    assert CovisibleCodes(map_code).around(np.array([room[0] for room in rooms])) is None
+    assert CovisibleCodes(map_code).around(np.zeros(0, np.int64)) is None
 
 
 def test_rooms_that_grow_and_shrink_are_followed(monkeypatch) -> None:
     monkeypatch.setattr("cl_localization.map.code_index.MIN_CLUSTERED", 40)
     map_code, rooms = house()
-    regions = CodeRegions(map_code)
+    regions = CovisibleCodes(map_code)
     regions.around(np.array(rooms[1][:1])).search(unit_vectors(np.random.default_rng(0), 2, DIM), 4)
     rooms[1] += add_room(map_code, 31.0, seed=4, keyframes=1)
     map_code.remove(rows_of(map_code, rooms[1])[::3])
@@ -79,7 +79,7 @@ def test_rooms_that_grow_and_shrink_are_followed(monkeypatch) -> None:
 
 def test_a_keyframe_that_is_moved_keeps_its_region_and_a_number_that_comes_again_gets_another() -> None:
     map_code, rooms = house()
-    regions = CodeRegions(map_code)
+    regions = CovisibleCodes(map_code)
     regions.around(np.array(rooms[0][:1]))
     pose = np.eye(4)
     pose[0, 3] = 20.0
@@ -97,7 +97,8 @@ def test_a_room_without_codes_finds_nothing() -> None:
     map_code, rooms = house()
     map_code.remove(rows_of(map_code, rooms[1]))
     similarity, rows = (
-        CodeRegions(map_code).around(np.array(rooms[1][:1])).search(unit_vectors(np.random.default_rng(0), 3, DIM), 4)
+        CovisibleCodes(map_code).around(np.array(rooms[1][:1])).search(unit_vectors(np.random.default_rng(0), 3, DIM),
+                                                                       4)
     )
     assert (rows == -1).all() and (similarity == -1).all() and rows.shape == (3, 4)
 

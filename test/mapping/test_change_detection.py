@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cl_localization.config import DepthConfig, MapperConfig, RelearnConfig
+from cl_localization.config import ChangeDetectionConfig, DepthConfig, MapperConfig
 from cl_localization.mapper import Mapper, MappingResult
 from core_makers import WALL_M, PointScene, SceneEncoder, look_at, unit_vectors, wall_depth
 
@@ -14,7 +14,7 @@ POSES = [look_at((0.2 * number, 0.0, 0.0), (0.2 * number, 0.0, WALL_M)) for numb
 LIGHT, STAYED = "looks other than before", "looks as it did before"
 UNSEEN = "seen from here before"
 WALL = PointScene.wall(900)
-AT_ONCE = MapperConfig(relearn=RelearnConfig(look_every_s=0.5))
+AT_ONCE = MapperConfig(change_detection=ChangeDetectionConfig(period_s=0.5))
 
 
 class House:
@@ -51,15 +51,17 @@ def test_a_place_that_looks_as_it_did_is_looked_at_and_left_as_it_is() -> None:
 
 
 def test_looks_are_as_far_apart_in_time_as_asked_for() -> None:
-    house = House(MapperConfig(relearn=RelearnConfig(look_every_s=3.0)))
+    house = House(MapperConfig(change_detection=ChangeDetectionConfig(period_s=3.0)))
     house.drive()
     looked = [reason == STAYED for reason in reasons(house.drive())]
     assert sum(looked) == len(POSES) // 3 and not any(one and other for one, other in zip(looked, looked[1:]))
-    assert set(reasons(House(MapperConfig(relearn=RelearnConfig(look_every_s=0.0))).drive()[1:])) == {"new view"}
+    assert set(reasons(House(MapperConfig(change_detection=ChangeDetectionConfig(period_s=0.0))).drive()[1:])) == {
+        "new view"
+    }
 
 
 def test_no_look_where_looking_is_off_or_there_is_no_depth() -> None:
-    house = House(MapperConfig(relearn=RelearnConfig(look_every_s=0.0)))
+    house = House(MapperConfig(change_detection=ChangeDetectionConfig(period_s=0.0)))
     house.drive()
     house.switch_light()
     encoded = len(house.encoder.encoded)
@@ -84,7 +86,7 @@ def test_other_light_is_learned_beside_the_light_before() -> None:
 
 
 def test_where_one_view_has_changed_the_next_are_learned_until_some_have_not() -> None:
-    house = House(MapperConfig(relearn=RelearnConfig(look_every_s=100.0)))
+    house = House(MapperConfig(change_detection=ChangeDetectionConfig(period_s=100.0)))
     house.drive()
     house.mapper.add(replace(house.encoder.frame(POSES[0], wall_depth(POSES[0])), stamp_ns=0))
     house.switch_light(where=WALL.points_m[:, 0] < -1.5)
@@ -128,9 +130,9 @@ def test_codes_of_a_changed_place_that_are_not_seen_again_go() -> None:
 
 
 def test_what_has_moved_away_between_two_sequences_fades() -> None:
-    def left(gone_after: int) -> int:
+    def left(free_space_views: int) -> int:
         """Codes nearer than the wall after it was moved away by half a metre."""
-        house = House(MapperConfig(depth=DepthConfig(gone_after=gone_after)))
+        house = House(MapperConfig(depth=DepthConfig(free_space_views=free_space_views)))
         house.drive()
         away = np.array([0.0, 0.0, 0.5])
         house.encoder.scene = PointScene(WALL.points_m + away, WALL.descriptors)

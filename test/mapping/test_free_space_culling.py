@@ -8,7 +8,7 @@ from cl_localization.config import DepthConfig, MapCodeConfig
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.depth_mapper import DepthMapper
-from cl_localization.mapping.free_space_culling import FreeSpace
+from cl_localization.mapping.free_space_culling import FreeSpaceCulling
 from core_makers import CAMERA, WALL_M, PointScene, look_at, unit_vectors, wall_depth
 
 SCENE = PointScene.wall(200)
@@ -38,7 +38,7 @@ def depth_behind(pose: np.ndarray) -> np.ndarray:
 
 def test_codes_fade_after_some_views_saw_through_them() -> None:
     map_code, view = wall_map(), view_from(0.0)
-    space = FreeSpace(map_code, 2)
+    space = FreeSpaceCulling(map_code, 2)
     assert len(space.observe(view, depth_behind(view.world_T_cam), NONE)) == 0
     gone = space.observe(view, depth_behind(view.world_T_cam), NONE)
     assert len(gone) > 50 and not map_code.codes.live[gone].any()
@@ -46,17 +46,17 @@ def test_codes_fade_after_some_views_saw_through_them() -> None:
 
 def test_codes_that_are_seen_again_hidden_or_forgotten_do_not_fade() -> None:
     map_code, view = wall_map(), view_from(0.0)
-    space = FreeSpace(map_code, 1)
+    space = FreeSpaceCulling(map_code, 1)
     for depth_m in (wall_depth(view.world_T_cam), 0.5 * wall_depth(view.world_T_cam), np.zeros((240, 320), np.float32)):
         assert len(space.observe(view, depth_m, NONE)) == 0
     assert len(space.observe(view, depth_behind(view.world_T_cam), map_code.codes.rows())) == 0
-    slow = FreeSpace(map_code, 2)
+    slow = FreeSpaceCulling(map_code, 2)
     for _ in range(3):
         assert len(slow.observe(view, depth_behind(view.world_T_cam), NONE)) == 0
         slow.forget(map_code.codes.rows())
 
 
-def faded(gone_after: int) -> tuple[int, int]:
+def faded(free_space_views: int) -> tuple[int, int]:
     """How many of 30 codes that float before the wall, and of the wall's, are left when four views with depth saw
     through them."""
     map_code, random = wall_map(), np.random.default_rng(2)
@@ -64,7 +64,7 @@ def faded(gone_after: int) -> tuple[int, int]:
     rows = map_code.insert(NewCodes(unit_vectors(random, 30, 64), floating.astype(np.float32),
                                     np.full(30, 0.01, np.float32)), 0)
     map_code.codes["seen"][rows] = 9  # else those that one view saw go by another rule
-    mapper = DepthMapper(map_code, DepthConfig(gone_after=gone_after))
+    mapper = DepthMapper(map_code, DepthConfig(free_space_views=free_space_views))
     for x_m in (-0.2, -0.1, 0.0, 0.1):
         view = view_from(x_m)
         mapper.add(view, view.features.keypoints_px, wall_depth(view.world_T_cam))
@@ -73,6 +73,6 @@ def faded(gone_after: int) -> tuple[int, int]:
 
 
 def test_mapping_with_depth_gives_up_what_it_sees_through_and_keeps_the_rest() -> None:
-    left, wall = faded(gone_after=3)
+    left, wall = faded(free_space_views=3)
     assert left < 10 and wall >= 200
-    assert faded(gone_after=0)[0] == 30
+    assert faded(free_space_views=0)[0] == 30

@@ -91,7 +91,7 @@ def test_the_room_looks_right_from_where_it_was_seen_and_wrong_from_elsewhere(fi
 def test_a_pose_that_matches_speak_for_is_refused_when_it_looks_wrong(field) -> None:
     frames = room_frames(side_px=64)
     wrong = found(60.0, pose=frames[6].world_T_cam)
-    judged = RenderCheck(field, CONFIG).judged(frames[2], wrong, POSE)
+    judged = RenderCheck(field, CONFIG).judge(frames[2], wrong, POSE)
     assert wrong.accepted and not judged.accepted
     assert "correlation with the rendered view" in judged.reason and "0.25 needed" in judged.reason
 
@@ -99,9 +99,9 @@ def test_a_pose_that_matches_speak_for_is_refused_when_it_looks_wrong(field) -> 
 def test_a_pose_that_lacks_a_little_support_is_accepted_when_it_looks_right(field) -> None:
     frames = room_frames(side_px=64)
     check = RenderCheck(field, CONFIG)
-    judged = check.judged(frames[2], found(15.0, pose=frames[2].world_T_cam), POSE)
+    judged = check.judge(frames[2], found(15.0, pose=frames[2].world_T_cam), POSE)
     assert judged.accepted and judged.reason == "ok"
-    assert not check.judged(frames[2], found(15.0, pose=frames[6].world_T_cam), POSE).accepted
+    assert not check.judge(frames[2], found(15.0, pose=frames[6].world_T_cam), POSE).accepted
 
 
 def test_nothing_is_rendered_for_a_pose_that_no_look_could_save(field, monkeypatch) -> None:
@@ -109,13 +109,13 @@ def test_nothing_is_rendered_for_a_pose_that_no_look_could_save(field, monkeypat
     check = RenderCheck(field, CONFIG)
     monkeypatch.setattr(check, "evidence", lambda *_: pytest.fail("it looked"))
     for lost in (found(5.0), found(60.0, inliers=10), found(60.0, sigma_m=1.0), Localization(1)):
-        assert check.judged(frame, lost, POSE) is lost
+        assert check.judge(frame, lost, POSE) is lost
 
 
 def test_a_field_that_knows_nothing_of_a_place_changes_nothing() -> None:
     frame = room_frames(side_px=64)[0]
     for one in (found(60.0, pose=frame.world_T_cam), found(15.0, pose=frame.world_T_cam)):
-        assert RenderCheck(LiveField(), CONFIG).judged(frame, one, POSE) is one
+        assert RenderCheck(LiveField(), CONFIG).judge(frame, one, POSE) is one
 
 
 def test_a_pose_that_is_none_is_refused(field) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_localization.localization.plain_pose import PlainPose
 from cl_localization.research.network_localizer import NetworkLocalizer
+from cl_localization.research.plain_pose import PlainPose
 from data.makers import MadeSequence
 
 

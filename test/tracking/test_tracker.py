@@ -83,7 +83,7 @@ def test_as_many_poses_must_agree_as_the_config_says(frames: int):
 
 
 def test_poses_too_far_apart_in_time_do_not_confirm_each_other():
-    made = tracks(Tracker(TrackerConfig(agreement_window_s=2.0)), [at(0)] * 4, period_ns=3 * SECOND)
+    made = tracks(Tracker(TrackerConfig(confirm_window_s=2.0)), [at(0)] * 4, period_ns=3 * SECOND)
     assert set(states(made)) == {LOST}
 
 
@@ -91,7 +91,7 @@ def test_a_pose_that_contradicts_the_track_is_not_trusted_and_changes_nothing():
     tracker = tracking_at(at(0))
     made = tracks(tracker, [at(4), at(0), at(0)], [at(0)] * 3, NEXT_NS, support=1000.0)
     assert states(made) == [TRACKING] * 3 and [track.trusted for track in made] == [False, True, True]
-    assert "against the track it is 4.00 m" in made[0].reason and made[0].residual.distance_m == pytest.approx(4)
+    assert "against the track it is 4.00 m" in made[0].reason and made[0].innovation.distance_m == pytest.approx(4)
 
 
 def test_several_contradicting_poses_that_agree_mean_that_the_robot_was_carried_away():
@@ -178,7 +178,7 @@ def test_a_bag_that_loops_is_a_restart_and_goes_on_at_once():
 def test_odometry_that_is_reset_does_not_end_the_track_but_the_correction_jumps():
     made = tracks(tracking_at(at(0)), [at(0.05), at(0.1)], [at(50, 20, 90), at(50, 20.05, 90)], NEXT_NS)
     assert states(made) == [TRACKING] * 2 and [track.at_once for track in made] == [True, False]
-    assert not made[0].residual.by_odometry and made[1].residual.by_odometry
+    assert not made[0].innovation.by_odometry and made[1].innovation.by_odometry
 
 
 def test_odometry_that_freezes_on_a_quick_robot_is_doubted_and_does_not_lock_it_out():

@@ -15,9 +15,9 @@ from cl_localization.errors import DataError
 from cl_localization.features import Encoder, Features
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
-from cl_localization.localization.plain_pose import PlainPose, plain_pose
 from cl_localization.research.ace.head import AceHead, ClampSchedule, reprojection_loss
 from cl_localization.research.ace.options import AceConfig
+from cl_localization.research.plain_pose import PlainPose, plain_pose
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from cl_localization.features import Features
 from cl_localization.geometry.camera import Camera
-from cl_localization.localization.plain_pose import PlainPose, plain_pose
 from cl_localization.research.ace.training import AceBuffer
 from cl_localization.research.ace_g.code_network import CodeRegressor, new_codes
 from cl_localization.research.ace_g.losses import laplace_loss_px
 from cl_localization.research.ace_g.options import CodeMappingConfig
+from cl_localization.research.plain_pose import PlainPose, plain_pose
 
 START_SHARE, END_SHARE, RISE = 1 / 5, 1 / 1000, 0.3
 """Learning rate at the start and at the end over that at the top, and the share of the iterations in which it rises."""

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cl_localization.data.frame import Frame
-from cl_localization.localization.plain_pose import PlainPose, plain_pose
 from cl_localization.research.hscnet.network import CELL_PX, SUB_REGIONS, Prediction
 from cl_localization.research.hscnet.samples import cell_centres_px, image_tensor, prepared
+from cl_localization.research.plain_pose import PlainPose, plain_pose
 
 
 def scene_coordinates_m(prediction: Prediction, leaf_centres_m: Tensor | None = None) -> Tensor:

@@ -13,7 +13,6 @@ from cl_localization.continual.admission import AdmissionPolicy, ClassBalanced, 
 from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
-from cl_localization.localization.plain_pose import PlainPose
 from cl_localization.research.hscnet import replay
 from cl_localization.research.hscnet.batches import Batch, BatchMaker, ahead
 from cl_localization.research.hscnet.dense_pose import dense_pose, predict
@@ -22,6 +21,7 @@ from cl_localization.research.hscnet.network import HscNet, Prediction, ScrNet
 from cl_localization.research.hscnet.options import DenseTrainingConfig
 from cl_localization.research.hscnet.regions import LEAVES, RegionTree
 from cl_localization.research.hscnet.samples import PreparedFrames, scene_points_m
+from cl_localization.research.plain_pose import PlainPose
 
 POLICIES: dict[str, AdmissionPolicy] = {
     "Random": Reservoir(), "Imgbal": ClassBalanced(), "CoverageS": CoverageScore(evict_redundant=False),

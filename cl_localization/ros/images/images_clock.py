@@ -25,7 +25,7 @@ class ImagesClock:
         self._offset_ns = clock.now().nanoseconds - monotonic_ns()
         self._came_ns = self.now_ns()
 
-    def arrived(self, stamp_ns: int) -> None:
+    def observe(self, stamp_ns: int) -> None:
         """Note that an image comes in now."""
         delay_ns = self._clock.now().nanoseconds - stamp_ns
         self._offset_ns = stamp_ns - self._monotonic_ns() + (delay_ns if 0 < delay_ns < LONGEST_DELAY_NS else 0)

@@ -57,20 +57,27 @@ class MapInUse:
         self._check = pose_check_beside(path, map_code, self._node.config)
         self.follower.use(map_code)
         self.use()
-        self._node.get_logger().info(f"loaded {path}: {len(self.map_code)} codes in {time.monotonic() - started_s:.1f} "
-                                     "s")
+        duration_s = time.monotonic() - started_s
+        self._node.get_logger().info(f"loaded {path}: {len(self.map_code)} codes in {duration_s:.1f} s")
+
+    def encode(self, frame: Frame) -> None:
+        """Compute the features of a frame ahead of `localize`, which takes them from the shared encoder.
+
+        Raises:
+            EncoderError: the image cannot be encoded.
+        """
+        self._encoder.encode(frame.image)
 
     def localize(self, frame: Frame) -> Localization:
-        """Return the pose of a frame in the map, looked at from there if that is asked for. See
-        `Localizer.localize`."""
+        """Return the pose of a frame in the map, after the pose check if that is enabled. See `Localizer.localize`."""
         found = self.localizer.localize(frame)
         checked = self._check is not None and self._check.map_id == self.map_code.map_id
-        return self._check.judged(frame, found, self._node.config) if checked else found
+        return self._check.judge(frame, found, self._node.config) if checked else found
 
     def use_config(self) -> None:
-        """Localize with the node's present parameters."""
+        """Use the node's present parameters; index and sequence of places stay."""
         if self.localizer is not None:
-            self.use()
+            self.localizer.use(self._node.config)
 
     def use(self) -> None:
         """Localize in the map that the follower holds, with the present parameters."""

@@ -24,9 +24,9 @@ class PoseCheck:
     def __init__(self, check: RenderCheck, map_id: str, scene: str) -> None:
         self._check, self.map_id, self._scene = check, map_id, scene
 
-    def judged(self, frame: Frame, found: Localization, config: LocalizerNodeConfig) -> Localization:
+    def judge(self, frame: Frame, found: Localization, config: LocalizerNodeConfig) -> Localization:
         """Return a localization as it is after a look from its pose."""
-        return self._check.judged(frame, found, config.pose) if found.scene == self._scene else found
+        return self._check.judge(frame, found, config.pose) if found.scene == self._scene else found
 
 
 def pose_check_beside(map_path: str, map_code: MapCode, config: LocalizerNodeConfig) -> PoseCheck | None:

@@ -16,7 +16,7 @@ from cl_localization.ros.map_topic.map_in_use import MapInUse
 from cl_localization.ros.map_topic.map_subscription import MapSubscription
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
 from cl_localization.ros.nodes.diagnostics import NodeDiagnostics
-from cl_localization.ros.nodes.localizer_outputs import Localized, LocalizerOutputs
+from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.process import leave, run_nodes
 from cl_localization.ros.nodes.services import worker_service
@@ -74,7 +74,7 @@ class LocalizerNode(ManagedNode):
             self._worker.run(self._use_config)
 
     def _on_image(self, bundle: ImageBundle) -> None:
-        self._tracking.arrived(bundle)
+        self._tracking.observe_arrival(bundle)
         self._worker.offer(bundle)
 
     def _on_relocalize(self, request: Trigger.Request, response: Trigger.Response) -> None:
@@ -97,20 +97,22 @@ class LocalizerNode(ManagedNode):
             "map digest": self._digest.of(map_code)}, "processed")
 
     def _localize(self, bundle: ImageBundle) -> None:
-        """Worker: localize one image, and say what came of it."""
+        """Worker: localize one image, and publish the result."""
         refused = self._tracking.refusal(bundle.stamp_ns) or ("no map yet" if self._map.localizer is None else "")
         if refused:
             self._announce(Track(self._tracking.state, False, refused), bundle.stamp_ns)
             return
         try:
-            frame = replace(bundle.frame(self.config.images.max_pixels), odom_T_cam=self._tracking.odom_T_cam(bundle))
-            found = self._map.localize(frame)
+            frame = bundle.frame(self.config.images.max_pixels)
+            self._map.encode(frame)  # meanwhile the odometry of the image's stamp arrives
+            mounting = self._tracking.mounting(bundle)
+            found = self._map.localize(replace(frame, odom_T_cam=mounting.odom_T_cam))
         except LocalizationError as error:
-            self._announce(self._tracking.track(Localization(bundle.stamp_ns, reason=str(error)), bundle).track,
-                           bundle.stamp_ns)
+            found = Localization(bundle.stamp_ns, reason=str(error))
+            self._announce(self._tracking.track(found, self._tracking.mounting(bundle)), bundle.stamp_ns)
             raise
-        tracked = self._tracking.track(found, bundle)
-        self._outputs.publish(Localized(bundle, frame, found, tracked, self._map.localizer.map_code, self._counts(1)))
+        track = self._tracking.track(found, mounting)
+        self._outputs.publish(bundle, frame, found, track, self._map.localizer.map_code, self._counts(1))
 
     def _announce(self, track: Track, stamp_ns: int) -> None:
         self._outputs.announce(track, stamp_ns, self._counts(0))

@@ -15,6 +15,7 @@ from rclpy.parameter import Parameter
 
 from cl_localization.config import Config, Option, flatten, with_values
 from cl_localization.errors import ConfigError
+from cl_localization.option_names import with_present_names
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -39,7 +40,8 @@ def declare(node: Node, config: ConfigT, beside: Sequence[Config] = ()) -> Confi
              if name.split(".")[0] not in NAMES_OF_ROS}
     own = {name for name, _, _ in flatten(config)}
     others = {name for other in beside for name, _, _ in flatten(other)} - own
-    config = changed(config, {name: value for name, value in given.items() if name not in others})
+    values = with_present_names(given, own | others)
+    config = changed(config, {name: value for name, value in values.items() if name not in others})
     for name in given:
         node.undeclare_parameter(name)
     for name, value, option in flatten(config):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from cl_localization.geometry.covariance import largest_sigma
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapper import MappingResult
@@ -25,18 +24,17 @@ class Counts:
     dropped: int = 0
 
 
-def localization_status(found: Localization, track: Track, has_odometry: bool, map_code: MapCode, frame: str,
-                        latency_s: float,
+def localization_status(found: Localization, track: Track, map_code: MapCode, frame: str, latency_s: float,
                         counts: Counts) -> LocalizationStatus:
     """Return the status of one localized image."""
-    sigma_m = math.nan if found.covariance is None else float(np.sqrt(np.diag(found.covariance)[:3].max()))
+    sigma_m = math.nan if found.covariance is None else largest_sigma(found.covariance[:3, :3])
     status = LocalizationStatus(
         scene=found.scene, place_check=found.place_check, keypoints=int(found.keypoints), matches=int(found.matches),
         inliers=int(found.inliers), inlier_ratio=float(found.inlier_ratio), support=float(found.support),
         reprojection_error_px=float(found.reprojection_error_px), latency_ms=latency_s * MS_PER_S,
         position_sigma_m=sigma_m,
-        has_odometry=has_odometry, map_version=int(map_code.version), map_id=map_code.map_id, codes=len(map_code))
-    _say(status, track, found.stamp_ns, frame, counts)
+        has_odometry=track.has_odometry, map_version=int(map_code.version), map_id=map_code.map_id, codes=len(map_code))
+    _fill_track(status, track, found.stamp_ns, frame, counts)
     if not found.accepted:
         status.reason = found.reason
     return status
@@ -45,13 +43,13 @@ def localization_status(found: Localization, track: Track, has_odometry: bool, m
 def no_localization_status(track: Track, stamp_ns: int, frame: str, counts: Counts) -> LocalizationStatus:
     """Return the status of an image that could not be worked on, or of what was decided without one."""
     status = LocalizationStatus(reprojection_error_px=math.nan, position_sigma_m=math.nan)
-    _say(status, track, stamp_ns, frame, counts)
+    _fill_track(status, track, stamp_ns, frame, counts)
     return status
 
 
-def _say(status: LocalizationStatus, track: Track, stamp_ns: int, frame: str, counts: Counts) -> None:
+def _fill_track(status: LocalizationStatus, track: Track, stamp_ns: int, frame: str, counts: Counts) -> None:
     """Fill in the tracker's decision."""
-    gap = track.residual
+    gap = track.innovation
     status.header.stamp, status.header.frame_id = time_message(stamp_ns), frame
     status.state, status.trusted, status.agreeing = int(track.state), bool(track.trusted), int(track.agreeing)
     status.reason, status.decision = "ok" if track.trusted else track.reason, track.reason

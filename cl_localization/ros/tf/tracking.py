@@ -1,12 +1,10 @@
-"""The tracker in a node: fed by the worker with images, by the executor with the time that passes, and heard on tf."""
+"""The tracker in a node: the worker gives it images, the executor the time that passes, and tf shows its poses."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Callable
-
-import numpy as np
 
 from cl_localization.errors import RosError
 from cl_localization.geometry.robot_pose import RobotPose, robot_pose
@@ -19,21 +17,6 @@ from cl_localization.ros.tf.lookup import Mounting, RobotFrames, Tf
 from cl_localization.ros.tf.map_tf import MapTf
 from cl_localization.tracking.gating import NANOSECONDS
 from cl_localization.tracking.tracker import State, Track, Tracker
-
-
-@dataclass(frozen=True, eq=False)
-class Tracked:
-    """What the tracker made of an image, and where the robot was.
-
-    Attributes:
-        robot: the base in the map; None where the pose is not trusted or tf does not know where the camera is on the
-            base.
-        has_odometry: whether tf knew the camera in the odometry's frame at the image's stamp.
-    """
-
-    track: Track
-    robot: RobotPose | None = None
-    has_odometry: bool = False
 
 
 class Tracking:
@@ -58,11 +41,10 @@ class Tracking:
         """LOST, RELOCALIZED or TRACKING."""
         return self._tracker.state
 
-    def arrived(self, bundle: ImageBundle) -> None:
-        """Executor: an image has come. After a jump back in time what tf knows from before is forgotten.
+    def observe_arrival(self, bundle: ImageBundle) -> None:
+        """Executor: an image has come. After a jump back in time, tf is cleared.
 
-        One that is no newer than those before does not count: a driver that repeats itself is a camera that has
-        stopped.
+        An image that is no newer than those before does not count: a driver that repeats itself has stopped.
         """
         with self._lock:
             restarts = self._tracker.restarts(bundle.stamp_ns) and bundle.stamp_ns < self._newest_ns
@@ -70,34 +52,27 @@ class Tracking:
                 self._tf.clear()
             if restarts or bundle.stamp_ns > self._newest_ns:
                 self._newest_ns = bundle.stamp_ns
-                self._clock.arrived(bundle.stamp_ns)
+                self._clock.observe(bundle.stamp_ns)
 
     def refusal(self, stamp_ns: int) -> str:
         """Worker: why an image of this stamp is not worked on; empty when it is."""
         return self._tracker.refusal(stamp_ns)
 
-    def odom_T_cam(self, bundle: ImageBundle) -> np.ndarray | None:
-        """Worker: the camera (4, 4) in the odometry's frame at an image's stamp; None where tf does not know it by
-        now."""
-        odom = self._node.config.frames.odom
-        if not odom or not bundle.camera_frame:
-            return None
-        try:
-            return self._tf.lookup.at(odom, bundle.camera_frame, bundle.image.header.stamp, wait=False)
-        except RosError:
-            return None
-
-    def track(self, found: Localization, bundle: ImageBundle) -> Tracked:
-        """Worker: decide about an image, and send what follows to tf."""
+    def mounting(self, bundle: ImageBundle) -> Mounting:
+        """Worker: where the camera was at an image's stamp; waits briefly for odometry that comes after its image."""
         mounting = self._frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:
             self._node.report(mounting.problem)
+        return mounting
+
+    def track(self, found: Localization, mounting: Mounting) -> Track:
+        """Worker: decide about a localized image, and send what follows to tf."""
         with self._lock:
-            if self._tracker.restarts(bundle.stamp_ns):
+            if self._tracker.restarts(found.stamp_ns):
                 self._map_tf.restart()
             track = self._tracker.update(found, mounting.odom_T_cam)
-            robot = self._shown(found, track, mounting)
-        return Tracked(track, None if mounting.base_T_cam is None else robot, mounting.odom_T_cam is not None)
+            robot = self._send(found, track, mounting)
+        return replace(track, robot=None if mounting.base_T_cam is None else robot)
 
     def forget(self, reason: str) -> None:
         """Worker: be LOST, because somebody asks for it or the map is another one."""
@@ -125,7 +100,7 @@ class Tracking:
         with self._lock:
             self._tracker.config, self._map_tf.config = config.tracker, config
 
-    def _shown(self, found: Localization, track: Track, mounting: Mounting) -> RobotPose | None:
+    def _send(self, found: Localization, track: Track, mounting: Mounting) -> RobotPose | None:
         """Tell tf of a trusted pose, or be silent when LOST; return the pose of the robot if it is trusted."""
         config = self._node.config
         if track.state == State.LOST or not config.publish_tf:

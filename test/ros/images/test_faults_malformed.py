@@ -27,6 +27,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
+from cl_localization.evaluation.records import is_wrong
 from cl_localization.geometry.se3 import pose_error
 from cl_localization.map.map_file import load_map
 from cl_localization.ros import conversions
@@ -42,7 +43,6 @@ START_S = 60.0
 LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PAUSE_S = 0.004
 GROWTH_BYTES = 400_000_000
-WRONG_M, WRONG_DEG = 0.3, 10.0
 LEARNED = ("new view", "seen from here before")
 UNWRITABLE = ("/proc/nowhere/map", "/proc/self/mem/x", "x" * 5000)
 
@@ -151,7 +151,7 @@ def wrong(poses: list[PoseWithCovarianceStamped], frames: list[Any]) -> list[Any
         return min(pose_error(pose, frame.world_T_cam) for frame in frames)
 
     found = [error(conversions.matrix_of(message.pose.pose)) for message in poses]
-    return [(distance_m, angle_deg) for distance_m, angle_deg in found if distance_m > WRONG_M or angle_deg > WRONG_DEG]
+    return [error for error in found if is_wrong(*error)]
 
 
 def localizer_survives(ros: RosWorld, processes: Processes, room: Any, frames: list[Any], room_map: Path, messages: int,

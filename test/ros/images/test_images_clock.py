@@ -38,7 +38,7 @@ class Times:
 def test_for_a_driver_s_images_it_is_the_node_s_clock() -> None:
     times = Times()
     assert times.clock.now_ns() == 500 * SECOND
-    times.clock.arrived(times.system.ns - SECOND // 20)
+    times.clock.observe(times.system.ns - SECOND // 20)
     times.go_on(0.25)
     assert times.clock.now_ns() == times.system.ns and times.clock.silent_ns() == SECOND // 4
 
@@ -46,21 +46,21 @@ def test_for_a_driver_s_images_it_is_the_node_s_clock() -> None:
 @pytest.mark.parametrize("stamp_ns", [20 * SECOND, 900 * SECOND])
 def test_for_a_bag_that_plays_without_a_clock_it_goes_on_from_the_last_stamp(stamp_ns: int) -> None:
     times = Times()
-    times.clock.arrived(stamp_ns)
+    times.clock.observe(stamp_ns)
     times.go_on(0.3)
     assert times.clock.now_ns() == stamp_ns + round(0.3 * SECOND) and times.clock.silent_ns() == round(0.3 * SECOND)
 
 
 def test_a_system_clock_that_is_set_between_images_changes_nothing() -> None:
     times = Times()
-    times.clock.arrived(times.system.ns)
+    times.clock.observe(times.system.ns)
     times.system.ns += 3600 * SECOND
     assert times.clock.now_ns() == 500 * SECOND and times.clock.silent_ns() == 0
 
 
 def test_simulated_time_is_what_it_says_and_stands_while_that_stands() -> None:
     times = Times(simulated=True)
-    times.clock.arrived(400 * SECOND)
+    times.clock.observe(400 * SECOND)
     times.steady_ns += 50 * SECOND
     assert times.clock.now_ns() == 500 * SECOND and times.clock.silent_ns() == 0
     times.system.ns += 2 * SECOND

@@ -44,9 +44,9 @@ def test_a_field_judges_poses_in_its_scene_and_leaves_others_alone(map_code: Map
     check = pose_check_beside(str(tmp_path / "map.safetensors"), map_code, CONFIG)
     elsewhere = Localization(1, True, "ok", frames[6].world_T_cam, 1e-4 * np.eye(6), inliers=100, scene="kitchen")
     assert check.map_id == map_code.map_id
-    assert "correlation with the rendered view" in check.judged(frames[2], elsewhere, CONFIG).reason
+    assert "correlation with the rendered view" in check.judge(frames[2], elsewhere, CONFIG).reason
     hall = replace(elsewhere, scene="hall")
-    assert check.judged(frames[2], hall, CONFIG) is hall
+    assert check.judge(frames[2], hall, CONFIG) is hall
 
 
 def test_without_being_asked_for_no_pose_is_checked(map_code: MapCode, tmp_path: Path) -> None:

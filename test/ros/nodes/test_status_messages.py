@@ -29,5 +29,5 @@ def test_a_place_is_accepted_with_a_trusted_pose_only(trusted) -> None:
 def test_the_status_says_whether_place_and_pose_agree() -> None:
     found = Localization(5, accepted=True, world_T_cam=np.eye(4),
                          place_check="the last images look like scene a, the pose lies in b")
-    status = localization_status(found, Track(State.LOST, False, "one pose"), False, empty_map(), "map", 0.1, Counts())
+    status = localization_status(found, Track(State.LOST, False, "one pose"), empty_map(), "map", 0.1, Counts())
     assert status.place_check == found.place_check

@@ -1,0 +1,71 @@
+"""Which frames the mapper learns from: new views, and views of known places that look different now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.config import MapperConfig
+from cl_localization.data.frame import Frame
+from cl_localization.features import Encoder, Features
+from cl_localization.map.keyframe_views import View
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.change_detection import ChangeDetector
+from cl_localization.mapping.keyframe_policy import KeyframePolicy
+
+
+@dataclass(frozen=True, eq=False)
+class KeyframeDecision:
+    """Whether to learn from a frame, and why.
+
+    Attributes:
+        view, features: of the image; None where it was not encoded, as the frame is no keyframe.
+        is_keyframe: whether to learn from it.
+        changed: whether it shows a known place that looks different now.
+    """
+
+    reason: str
+    is_keyframe: bool = False
+    changed: bool = False
+    view: View | None = None
+    features: Features | None = None
+
+
+class KeyframeSelector:
+    """Decides frame by frame; encodes an image only where the decision needs it."""
+
+    def __init__(self, map_code: MapCode, config: MapperConfig, encoder: Encoder) -> None:
+        self._map, self._encoder = map_code, encoder
+        self._with_depth = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
+        self._without_depth = KeyframePolicy(config.triangulation.min_translation_m,
+                                             config.triangulation.min_rotation_deg)
+        self._changes = ChangeDetector(map_code, config.change_detection, config.depth)
+
+    def decide(self, frame: Frame, world_T_cam: np.ndarray, scene: int, has_depth: bool) -> KeyframeDecision:
+        """Return whether to learn from a frame.
+
+        Args:
+            world_T_cam: (4, 4) the pose of the frame.
+            scene: number of the scene in the map.
+            has_depth: whether the frame has measured depth; changes are detected with it only.
+
+        Raises:
+            EncoderError: the image cannot be encoded.
+        """
+        policy = self._with_depth if has_depth else self._without_depth
+        same_views = policy.same_views(world_T_cam, self._map.keyframe_poses_of(scene))
+        if same_views and not (has_depth and self._changes.is_due(frame.stamp_ns, world_T_cam, same_views)):
+            return KeyframeDecision("seen from here before")
+        features = self._encoder.encode(frame.image)
+        view = View.of(-1, world_T_cam, frame.camera, features, scene)
+        self._changes.note_check(frame.stamp_ns)
+        if same_views == 0:
+            return KeyframeDecision("new view", True, False, view, features)
+        if self._changes.has_changed(view, features.keypoints_px, frame.depth_m):
+            return KeyframeDecision("looks other than before", True, True, view, features)
+        return KeyframeDecision("looks as it did before")
+
+    def note_keyframe(self, keyframe: int) -> None:
+        """Take note of the number that a chosen frame got in the map."""
+        self._changes.note_keyframe(keyframe)
