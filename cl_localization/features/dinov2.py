@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
-from cl_localization.features.encoder import Features
-from cl_localization.features.images import checked_image, torch_device
-from cl_localization.features.weights import load_safetensors, load_state
+from cl_localization.features.encoder import Features, checked_image
+from cl_localization.features.weights import load_safetensors, load_state, torch_device
 
 PATCH_PX = 14
 MODELS = {"small": "vit_small_patch14_reg4_dinov2", "base": "vit_base_patch14_reg4_dinov2",

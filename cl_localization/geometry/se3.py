@@ -108,3 +108,12 @@ def skew(vectors: np.ndarray) -> np.ndarray:
 def rotation_from_vector(rotation_vector: np.ndarray) -> np.ndarray:
     """Return the 3x3 matrix of a rotation vector (3,) in radians."""
     return Rotation.from_rotvec(rotation_vector).as_matrix()
+
+
+def largest_sigma(covariance: np.ndarray) -> float:
+    """Return the standard deviation along the least certain direction of a covariance (3, 3), in its unit.
+
+    Infinite where an entry is NaN or infinite, or no direction has a variance: what is not known is never certain.
+    """
+    largest = float(np.linalg.eigvalsh(covariance)[-1]) if np.isfinite(covariance).all() else float("inf")
+    return float("inf") if largest < 0 else float(np.sqrt(largest))

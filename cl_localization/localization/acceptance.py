@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cl_localization.config import PoseConfig
-from cl_localization.geometry.covariance import largest_sigma
+from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.result import Localization
 
 

@@ -1,4 +1,14 @@
-"""Where in a map a pose is searched, in which order, and when that is enough."""
+"""Where in a map a pose is searched, in which order, and when that is enough.
+
+The codes around recognised keyframes are searched first, then the whole map. Images whose pose has some support but too
+little, or is uncertain, are tried again by attention.
+
+The attention regressor finds several times as many matches in blurred, dark, noisy and half hidden images. But it
+prefers codes that neighbours in the image agree on, so its matches agree more by themselves, and a place that merely
+looks similar can get the support that a pose must have. Hence both regressors must find the same pose. An accepted pose
+can still be decimetres off, when all it sees is far away or in one corner of the image. Attention often finds matches
+in more of the image; its pose is taken if it is more certain, and not farther away than the first may be wrong.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +19,22 @@ import numpy as np
 
 from cl_localization.config import LocalizerConfig, PoseConfig
 from cl_localization.features.encoder import Features
+from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
-from cl_localization.localization.attention_fallback import make_attention_fallback
+from cl_localization.geometry.se3 import largest_sigma
+from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.pose_estimation import PoseEstimator
-from cl_localization.localization.regressor import NearestRegressor, make_regressor
+from cl_localization.localization.regressor import NearestRegressor, Regressor
 from cl_localization.localization.result import Localization
-from cl_localization.map.code_index import CodeIndex
-from cl_localization.map.covisible_codes import CovisibleCodes
+from cl_localization.map.code_index import CodeIndex, CovisibleCodes
 from cl_localization.map.map_code import MapCode
+
+VARIANCE = 2.0
+"""Covariances of such poses are larger than stated by this factor: in bad images the errors of neighbouring matches
+are correlated. Measured on simulated houses; see docs/continual.md."""
+
+SIGMAS = 3.0
+"""Standard deviations by which an accepted pose may be wrong."""
 
 
 class PoseSearch:
@@ -67,3 +85,81 @@ class PoseSearch:
         if near is not None:
             yield PoseEstimator(self._map, NearestRegressor(self._map, near), self._pose)
         yield self._whole_map
+
+
+class AttentionFallback:
+    """Estimates poses by attention, and says whether they confirm the first estimate."""
+
+    def __init__(self, estimator: PoseEstimator, config: LocalizerConfig) -> None:
+        self._estimator, self._config = estimator, config.attention_fallback
+
+    def use(self, pose: PoseConfig) -> None:
+        """Use other values of the options of poses from now on."""
+        self._estimator.config = pose
+
+    def should_try(self, first: Localization) -> bool:
+        """Return whether to try again: an accepted pose when it is uncertain, another when it may be right.
+
+        Images of other places seldom have the support for that, and are given up at once.
+        """
+        if first.world_T_cam is None:
+            return False
+        return self._is_uncertain(first) if first.accepted else first.support >= self._config.min_support
+
+    def estimate(self, features: Features, camera: Camera) -> Localization:
+        """Return the pose of an image by attention."""
+        found = self._estimator.estimate(features, camera)
+        if found.covariance is None:
+            return found
+        return accept_or_reject(replace(found, covariance=found.covariance * VARIANCE), self._estimator.config)
+
+    def confirms(self, second: Localization, first: Localization) -> bool:
+        """Return whether both are the same pose; where the first has the support it needs, also whether the second is
+        more certain."""
+        apart_m, apart_deg = se3.pose_error(second.world_T_cam, first.world_T_cam)
+        allowed_m, allowed_deg = self._config.agreement_m, self._config.agreement_deg
+        if first.support >= self._estimator.config.min_support:
+            sigma_m = largest_sigma(first.covariance[:3, :3])
+            if largest_sigma(second.covariance[:3, :3]) >= sigma_m:
+                return False
+            sigma_deg = np.degrees(largest_sigma(first.covariance[3:, 3:]))
+            allowed_m, allowed_deg = max(allowed_m, SIGMAS * sigma_m), max(allowed_deg, SIGMAS * sigma_deg)
+        return bool(apart_m <= allowed_m and apart_deg <= allowed_deg)
+
+    def _is_uncertain(self, found: Localization) -> bool:
+        distances_m = np.linalg.norm(found.inlier_points_m - found.world_T_cam[:3, 3], axis=1)
+        return largest_sigma(found.covariance[:3, :3]) > self._config.uncertain_above * float(np.median(distances_m))
+
+
+def make_attention_fallback(map_code: MapCode, config: LocalizerConfig, index: CodeIndex) -> AttentionFallback | None:
+    """Return the fallback for a map; None where it is not asked for, or no weights of the package fit the map.
+
+    Raises:
+        EncoderError: weights that the configuration names cannot be read.
+        MapError: they are made for another encoder than the map.
+    """
+    if config.regressor != "nearest_then_attention":
+        return None
+    from cl_localization.localization.attention.regressor import AttentionRegressor, packaged_weights_fit
+
+    if not config.regressor_weights and not packaged_weights_fit(map_code):
+        return None
+    regressor = AttentionRegressor.from_file(map_code, config.regressor_weights, index)
+    return AttentionFallback(PoseEstimator(map_code, regressor, config.pose), config)
+
+
+def make_regressor(map_code: MapCode, config: LocalizerConfig, index: CodeIndex | None = None) -> Regressor:
+    """Return the regressor that a configuration names, of two the first, which searches all of a map.
+
+    Args:
+        index: of the whole map, where there is one already.
+
+    Raises:
+        EncoderError: the weights of the attention regressor cannot be read.
+        MapError: they are made for another encoder than the map.
+    """
+    if config.regressor != "attention":
+        return NearestRegressor(map_code, index)
+    from cl_localization.localization.attention.regressor import AttentionRegressor
+
+    return AttentionRegressor.from_file(map_code, config.regressor_weights, index)

@@ -14,8 +14,8 @@ from cl_localization.geometry.pnp import PnPResult, robust_pose
 from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
+from cl_localization.localization.regressor import Regressor, SceneCoordinates
 from cl_localization.localization.result import Localization
-from cl_localization.localization.scene_coordinates import Regressor, SceneCoordinates
 from cl_localization.map.map_code import MapCode
 
 

@@ -1,18 +1,58 @@
-"""The nearest regressor, and the choice among regressors."""
+"""Regressors: features to scene coordinates."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 
-from cl_localization.config import LocalizerConfig
 from cl_localization.features.encoder import Features
-from cl_localization.localization.scene_coordinates import Regressor, SceneCoordinates
 from cl_localization.map.code_index import CodeIndex, CodeSearch
 from cl_localization.map.map_code import MapCode
 
 CANDIDATES = 4
 SAME_PLACE_CELLS = 5
 """Two codes of a scene this many cells apart are taken for one place: its other modes must not count as rivals."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneCoordinates:
+    """Predicted world points of some features.
+
+    Attributes:
+        features: (N,) int64 index of the feature each is for.
+        points_m: (N, 3) float32 in the map frame.
+        sigmas_m: (N,) float32 standard deviation.
+        ambiguity: (N,) distance of the best over that of the next best place, 0 is certain, 1 a toss-up.
+        rows: (N,) int64 the code each came from.
+    """
+
+    features: np.ndarray
+    points_m: np.ndarray
+    sigmas_m: np.ndarray
+    ambiguity: np.ndarray
+    rows: np.ndarray
+
+    def of_one_scene(self, scenes: np.ndarray) -> SceneCoordinates:
+        """Return the coordinates in the scene of most of them, given the scene (N,) of each: scenes may overlap, one
+        pose cannot."""
+        if len(scenes) == 0:
+            return self
+        return self.select(scenes == np.bincount(scenes).argmax())
+
+    def select(self, mask: np.ndarray) -> SceneCoordinates:
+        """Return the coordinates of some features, by mask or index."""
+        return SceneCoordinates(self.features[mask], self.points_m[mask], self.sigmas_m[mask], self.ambiguity[mask],
+                                self.rows[mask])
+
+
+class Regressor(Protocol):
+    """Gives features their scene coordinates from a map."""
+
+    def regress(self, features: Features) -> SceneCoordinates:
+        """Return coordinates for the features that have any."""
+        ...
 
 
 class NearestRegressor:
@@ -39,20 +79,3 @@ class NearestRegressor:
         next_distance = np.where(np.isfinite(rival_distance), rival_distance, distance.max(axis=1, initial=0))
         return SceneCoordinates(found, positions_m[:, 0], self._map.codes["sigmas_m"][rows[:, 0]],
                                 distance[:, 0] / next_distance, rows[:, 0])
-
-
-def make_regressor(map_code: MapCode, config: LocalizerConfig, index: CodeIndex | None = None) -> Regressor:
-    """Return the regressor that a configuration names, of two the first, which searches all of a map.
-
-    Args:
-        index: of the whole map, where there is one already.
-
-    Raises:
-        EncoderError: the weights of the attention regressor cannot be read.
-        MapError: they are made for another encoder than the map.
-    """
-    if config.regressor != "attention":
-        return NearestRegressor(map_code, index)
-    from cl_localization.localization.attention.regressor import AttentionRegressor
-
-    return AttentionRegressor.from_file(map_code, config.regressor_weights, index)

@@ -1,4 +1,10 @@
-"""Finding the codes nearest to descriptors, approximately, in a map that changes."""
+"""Search of the codes nearest to descriptors, approximate, in a map that changes: all of it, or covisible codes.
+
+Keyframes are grouped into regions as they come: each joins the nearest region of its scene, or begins one when all are
+far. Codes belong to the region of the keyframe they are anchored to, and stay in it when poses are corrected. The index
+of a region is made when it is first searched: its clusters are few and fit its codes, so that a search in a house of
+many rooms takes as long, and finds as much, as in one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ from typing import Callable, Protocol
 import faiss
 import numpy as np
 
+from cl_localization.geometry import se3
 from cl_localization.map.map_code import MapCode
 
 MIN_CLUSTERED = 4096
@@ -99,3 +106,90 @@ class CodeIndex:
         # finds a code's list, so that removing one does not search them all
         index.set_direct_map_type(faiss.DirectMap.Hashtable)
         return index
+
+
+REGION_RADIUS_M = 5.0
+"""A keyframe farther than this from where every region of its scene began begins another."""
+
+TURN_COST_M_PER_RAD = 1.0
+SAME_VIEW_M = 1.0
+"""Keyframes this near to a place, turns counted, show the same codes."""
+
+
+class CovisibleCodes:
+    """The regions of a map, kept up to date with it."""
+
+    def __init__(self, map_code: MapCode) -> None:
+        self._map = map_code
+        self._version = -1
+        self._region_of = np.zeros(0, np.int64)
+        self._stamps_ns = np.zeros(0, np.int64)
+        self._begun: list[tuple[int, np.ndarray]] = []
+        self._indexes: dict[int, CodeIndex] = {}
+
+    def around(self, keyframes: np.ndarray) -> CodeSearch | None:
+        """Return a search in the regions that live keyframes (K,) and those beside them belong to; None where that is
+        all of the map."""
+        self._follow()
+        chosen = np.unique(self._region_of[self._beside(keyframes)])
+        if len(chosen) == 0 or len(chosen) == len(np.unique(self._region_of[self._map.keyframes.rows()])):
+            return None
+        return _Merged([self._index_of(int(region)) for region in chosen])
+
+    def _beside(self, keyframes: np.ndarray) -> np.ndarray:
+        """Return keyframes and all of their scenes that look from nearly the same place in nearly the same
+        direction."""
+        rows, poses = self._map.keyframes.rows(), self._map.keyframe_world_T_cam
+        scenes = self._map.keyframes["keyframe_scenes"]
+        near = np.isin(rows, keyframes)
+        for keyframe in keyframes:
+            here = poses[np.searchsorted(rows, keyframe)]
+            turn = np.deg2rad(se3.rotation_angle_deg(np.swapaxes(poses[:, :3, :3], 1, 2) @ here[:3, :3]))
+            apart_m = np.linalg.norm(poses[:, :3, 3] - here[:3, 3], axis=1) + TURN_COST_M_PER_RAD * turn
+            near |= (apart_m < SAME_VIEW_M) & (scenes[rows] == scenes[keyframe])
+        return rows[near]
+
+    def _follow(self) -> None:
+        """Give keyframes that are new their region. The number of a removed one may have come again: its stamp
+        tells."""
+        if self._map.version == self._version:
+            return
+        self._version, table = self._map.version, self._map.keyframes
+        extra = len(table.live) - len(self._region_of)
+        self._region_of = np.concatenate([self._region_of, np.full(extra, -1, np.int64)])
+        self._stamps_ns = np.concatenate([self._stamps_ns, np.zeros(extra, np.int64)])
+        self._region_of[~table.live] = -1
+        stamps_ns = table["keyframe_stamps_ns"]
+        for keyframe in np.flatnonzero(table.live & ((self._region_of < 0) | (stamps_ns != self._stamps_ns))).tolist():
+            self._region_of[keyframe] = self._joined(int(table["keyframe_scenes"][keyframe]),
+                                                     table["keyframe_poses"][keyframe, :3])
+        self._stamps_ns = stamps_ns.copy()
+
+    def _joined(self, scene: int, position_m: np.ndarray) -> int:
+        distances_m = [np.linalg.norm(begun_m - position_m) if of == scene else np.inf for of, begun_m in self._begun]
+        nearest = int(np.argmin(distances_m)) if distances_m else -1
+        if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_M:
+            return nearest
+        self._begun.append((scene, position_m.copy()))
+        return len(self._begun) - 1
+
+    def _index_of(self, region: int) -> CodeIndex:
+        if region not in self._indexes:
+            codes = self._map.codes
+            self._indexes[region] = CodeIndex(self._map, lambda: codes.live
+                                              & (self._region_of[codes["anchors"]] == region))
+        return self._indexes[region]
+
+
+class _Merged:
+    """Several indexes searched as one."""
+
+    def __init__(self, indexes: list[CodeIndex]) -> None:
+        self._indexes = indexes
+
+    def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best of all, see `CodeSearch`."""
+        found = [index.search(descriptors, count) for index in self._indexes]
+        similarity, rows = (np.concatenate(parts, axis=1) for parts in zip(*found))
+        best = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(similarity, best, axis=1), np.take_along_axis(rows, best, axis=1)

@@ -148,7 +148,7 @@ class MapCode:
 
     def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int, variance_factor: float = 0.0,
                      descriptor: np.ndarray | int = 0) -> int:
-        """Add a keyframe and return its number; `variance_factor.py` says what its factor is, 0 for unknown.
+        """Add a keyframe and return its number; see `covariance_calibration` for its factor, 0 for unknown.
 
         Args:
             descriptor: (256,) int8 of the whole image; 0 for unknown.

@@ -21,7 +21,7 @@ KEYFRAME_TYPES: dict[str, tuple[type, int]] = {
     "keyframe_poses": (np.float64, 7), "keyframe_stamps_ns": (np.int64, 0), "keyframe_scenes": (np.uint16, 0),
     "keyframe_variance_factors": (np.float32, 0), "keyframe_descriptors": (np.int8, KEYFRAME_DESCRIPTOR_DIM),
 }
-"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam; `variance_factor.py` says what the factors are;
+"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam; see `covariance_calibration` for the factors;
 descriptors of whole images, up to a factor, tell places apart, zeros are unknown."""
 
 ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")

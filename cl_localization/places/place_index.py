@@ -8,10 +8,8 @@ import numpy as np
 
 from cl_localization.config import PlaceIndexConfig
 from cl_localization.errors import DataError
-from cl_localization.places.checks import checked_descriptors
-from cl_localization.places.line_votes import Image, LineVotes
 from cl_localization.places.sequence_distance import MIN_SQUARED_DISTANCE
-from cl_localization.places.shortlist_index import ShortlistIndex
+from cl_localization.places.sequence_matching import Image, LineVotes, ShortlistIndex, checked_descriptors
 
 APART = 3
 """Places returned are at least this many keyframes apart."""

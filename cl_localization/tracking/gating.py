@@ -8,7 +8,7 @@ import numpy as np
 
 from cl_localization.config import TrackerConfig
 from cl_localization.geometry import se3
-from cl_localization.geometry.covariance import largest_sigma
+from cl_localization.geometry.se3 import largest_sigma
 
 NANOSECONDS = 1_000_000_000
 

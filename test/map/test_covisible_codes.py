@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.config import MapCodeConfig
-from cl_localization.map.code_index import CodeIndex
-from cl_localization.map.covisible_codes import CovisibleCodes
+from cl_localization.map.code_index import CodeIndex, CovisibleCodes
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import unit_vectors
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.places.line_votes import Image, LineVotes
+from cl_localization.places.sequence_matching import Image, LineVotes
 
 
 def shortlist(rng: np.random.Generator, positions: int, count: int) -> tuple[Image, np.ndarray]:

@@ -11,7 +11,7 @@ from cl_localization.errors import MapError
 from cl_localization.features.encoder import Features
 from cl_localization.localization.attention.candidates import propose
 from cl_localization.localization.attention.weights import PACKAGED, AttentionWeights, load_weights
-from cl_localization.localization.scene_coordinates import SceneCoordinates
+from cl_localization.localization.regressor import SceneCoordinates
 from cl_localization.map.code_index import CodeIndex
 from cl_localization.map.map_code import MapCode
 

@@ -66,7 +66,7 @@ def run(arguments: Arguments) -> int:
 
     from cl_localization.evaluation.provenance import provenance
     from cl_localization.features import make_encoder
-    from cl_localization.features.images import torch_device
+    from cl_localization.features.weights import torch_device
     from cl_localization.research.ace_g.checkpoint import save_attention
     from cl_localization.research.ace_g.pretraining import new_model
     from cl_localization.research.ace_g.processes import make_processes

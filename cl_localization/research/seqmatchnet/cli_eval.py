@@ -125,7 +125,7 @@ def place_scorer(arguments: Arguments, model: PlaceModel, described: DescribedPa
     Raises:
         DataError: the traverses are shorter than a sequence, or the model takes other descriptors.
     """
-    from cl_localization.places.checks import checked_length, checked_width
+    from cl_localization.research.seqmatchnet.checks import checked_length, checked_width
     from cl_localization.research.seqmatchnet.scoring import PlaceScorer
 
     pair = described.pair

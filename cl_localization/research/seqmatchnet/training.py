@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from cl_localization.errors import DataError
-from cl_localization.places.checks import checked_length
 from cl_localization.research.seqmatchnet.batches import make_batches
+from cl_localization.research.seqmatchnet.checks import checked_length
 from cl_localization.research.seqmatchnet.describer import Describer, Watch
 from cl_localization.research.seqmatchnet.model_file import PlaceModel, load_checkpoint, save_checkpoint
 from cl_localization.research.seqmatchnet.network import PlaceNetwork

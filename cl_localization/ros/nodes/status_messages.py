@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from cl_localization.geometry.covariance import largest_sigma
+from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapper import MappingResult

@@ -14,7 +14,8 @@ from cl_localization.localization.attention.candidates import SCALARS, propose
 from cl_localization.localization.attention.network import PLACE_CELLS, SparseAnswer, sparse_loss
 from cl_localization.localization.attention.regressor import AttentionRegressor
 from cl_localization.localization.attention.weights import AttentionWeights
-from cl_localization.localization.regressor import NearestRegressor, make_regressor
+from cl_localization.localization.hierarchical_search import make_regressor
+from cl_localization.localization.regressor import NearestRegressor
 from cl_localization.map.code_index import CodeIndex
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.research.ace_g.checkpoint import AttentionModel, make_network, save_attention

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cl_localization.errors import DataError
-from cl_localization.places.checks import checked_descriptors, checked_length, checked_width
+from cl_localization.places.sequence_matching import checked_descriptors
+from cl_localization.research.seqmatchnet.checks import checked_length, checked_width
 
 
 def test_good_descriptors_come_back_as_float32() -> None:

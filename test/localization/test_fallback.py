@@ -12,7 +12,7 @@ from cl_localization.config import AttentionFallbackConfig, LocalizerConfig, Pos
 from cl_localization.errors import EncoderError, MapError
 from cl_localization.features import Features
 from cl_localization.geometry.camera import Camera
-from cl_localization.localization.attention_fallback import VARIANCE, AttentionFallback, make_attention_fallback
+from cl_localization.localization.hierarchical_search import VARIANCE, AttentionFallback, make_attention_fallback
 from cl_localization.localization.result import Localization
 from cl_localization.map.code_index import CodeIndex
 from core_makers import PointScene, motion

@@ -1,0 +1,201 @@
+"""Sequence matching image by image, at a cost that does not grow with the sequence length.
+
+A robot that moves along the keyframes with speed ratio v is at position b + v t at image t: a line, named by b. The
+matching cost of a line is the sum over its last L images of the distance to the keyframe at that position. Of each
+image only the distances to a shortlist are known; every other keyframe is at least as far as the last of the shortlist.
+So a line's cost is the sum of these farthest distances minus its votes, and each image votes for the lines through its
+shortlist by how much nearer than the farthest they are. Votes are added when an image comes and taken back when it
+leaves the window: 2 x shortlist x speeds operations, whatever the length.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from cl_localization.errors import DataError
+
+MIN_CLUSTERED = 4096
+"""Below this many descriptors exact search is as quick."""
+
+GROWTH = 2.0
+"""Clusters are made anew when there are this many times as many descriptors as when they were made."""
+
+PROBES = 16
+KMEANS_ITERATIONS = 5
+POINTS_PER_CLUSTER = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """What is remembered of an image in the window.
+
+    Attributes:
+        positions: (K,) of the keyframes of its shortlist.
+        votes: (K,) how much nearer than the farthest of them each is, >= 0.
+        farthest: distance of the farthest.
+    """
+
+    positions: np.ndarray
+    votes: np.ndarray
+    farthest: float
+
+
+class LineVotes:
+    """Votes for lines of several speeds through the positions of keyframes.
+
+    Lines are kept in a ring as long as the positions and the window together, so that lines in use never share a place.
+
+    Args:
+        speed_ratios: positions passed for each image.
+        sequence_length: L.
+    """
+
+    def __init__(self, speed_ratios: np.ndarray, sequence_length: int) -> None:
+        self._ratios, self._length = np.asarray(speed_ratios, np.float64), sequence_length
+        self._window: deque[tuple[int, Image]] = deque()
+        self._count = 0
+        self._farthest_sum = 0.0
+        self._votes = np.zeros((len(self._ratios), 0))
+        self._speeds = np.arange(len(self._ratios))[:, None]
+
+    def __len__(self) -> int:
+        """Return how many images are in the window, at most L."""
+        return len(self._window)
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self._window.clear()
+        self._votes[:] = 0
+        self._farthest_sum = 0.0
+
+    def add(self, image: Image, positions: int) -> None:
+        """Take the next image into the window, and the oldest out of a full one.
+
+        Args:
+            positions: how many positions there are; all of the image's are below.
+        """
+        self._make_room(positions)
+        if len(self._window) == self._length:
+            number, oldest = self._window.popleft()
+            self._vote(number, oldest, -1.0)
+        self._count += 1
+        self._window.append((self._count, image))
+        self._vote(self._count, image, 1.0)
+
+    def mean_distances(self, positions: np.ndarray) -> np.ndarray:
+        """Return the least mean distance (P,) over the window of the lines that end at `positions` (P,) at the newest
+        image."""
+        best = self._votes[self._speeds, self._lines(self._count, positions)].max(axis=0)
+        return (self._farthest_sum - best) / max(len(self._window), 1)
+
+    def _vote(self, number: int, image: Image, sign: float) -> None:
+        np.add.at(self._votes, (self._speeds, self._lines(number, image.positions)), sign * image.votes)
+        self._farthest_sum += sign * image.farthest
+
+    def _lines(self, number: int, positions: np.ndarray) -> np.ndarray:
+        """Return where in the ring (V, K) the lines through positions (K,) at an image are."""
+        travelled = np.floor(self._ratios * number + 0.5).astype(np.int64)
+        return (positions[None] - travelled[:, None]) % max(self._votes.shape[1], 1)
+
+    def _make_room(self, positions: int) -> None:
+        needed = positions + 2 * int(np.ceil(self._ratios.max() * self._length)) + 2
+        if needed <= self._votes.shape[1]:
+            return
+        self._votes = np.zeros((len(self._ratios), 2 * needed))
+        self._farthest_sum = 0.0
+        for number, image in self._window:
+            self._vote(number, image, 1.0)
+
+
+class ShortlistIndex:
+    """Unit descriptors by number, searched by inner product; numbers are the caller's and need not be contiguous."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._index: faiss.Index = faiss.IndexIDMap2(faiss.IndexFlatIP(width))
+        self._clustered_at = 0
+
+    def __len__(self) -> int:
+        return self._index.ntotal
+
+    def add(self, descriptors: np.ndarray, numbers: np.ndarray) -> None:
+        """Add descriptors (N, D) under numbers (N,) that are not there yet."""
+        if len(descriptors) == 0:
+            return
+        self._index.add_with_ids(np.ascontiguousarray(descriptors, np.float32), np.ascontiguousarray(numbers, np.int64))
+        if len(self) >= MIN_CLUSTERED and len(self) >= GROWTH * self._clustered_at:
+            self._cluster()
+
+    def remove(self, number: int) -> None:
+        """Remove the descriptor of a number; one that is not there stays away."""
+        self._index.remove_ids(np.array([number], np.int64))
+        if self._clustered_at and len(self) < MIN_CLUSTERED:
+            self._index.nprobe = self._index.nlist  # few are left, and clusters may be empty: look into all
+
+    def search(self, descriptor: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the similarities (K,) and numbers (K,) of the descriptors most like one (D,), best first; K <=
+        count."""
+        similarity, numbers = self._index.search(np.ascontiguousarray(descriptor[None], np.float32),
+                                                 min(count, max(len(self), 1)))
+        found = numbers[0] >= 0
+        return similarity[0][found], numbers[0][found]
+
+    def everything(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all descriptors (N, D) and their numbers (N,); those in clusters are exact to half precision."""
+        if self._clustered_at == 0:
+            numbers = faiss.vector_to_array(self._index.id_map)
+            return self._index.index.reconstruct_n(0, len(self)) if len(self) else np.zeros(
+                (0, self.width), np.float32
+            ), numbers
+        lists = self._index.invlists
+        numbers = [faiss.rev_swig_ptr(lists.get_ids(cluster), lists.list_size(cluster)).copy()
+                   for cluster in range(lists.nlist)
+                   if lists.list_size(cluster)]
+        codes = [faiss.rev_swig_ptr(lists.get_codes(cluster), lists.list_size(cluster) * lists.code_size).copy()
+                 for cluster in range(lists.nlist) if lists.list_size(cluster)]
+        return np.concatenate(codes).view(np.float16).reshape(-1,
+                                                              self.width).astype(np.float32), np.concatenate(numbers)
+
+    def _cluster(self) -> None:
+        descriptors, numbers = self.everything()
+        index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(self.width), self.width, int(2 * np.sqrt(len(numbers))),
+                                              faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False)
+        index.own_fields = False
+        index.cp.niter, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = (
+            KMEANS_ITERATIONS,
+            POINTS_PER_CLUSTER,
+            1,
+        )
+        index.nprobe = PROBES
+        index.train(descriptors)
+        index.add_with_ids(descriptors, numbers)
+        self._index, self._clustered_at = index, len(numbers)
+
+
+def checked_descriptors(values: np.ndarray, thing: str, width: int | None = None) -> np.ndarray:
+    """Return descriptors (N, D) as contiguous float32.
+
+    Args:
+        thing: what they are called in errors.
+        width: the D that is needed; any when None.
+
+    Raises:
+        DataError: not two-dimensional, empty, of another width, or not finite.
+    """
+    values = np.asarray(values)
+    if values.ndim != 2 or values.dtype.kind not in "fiu" or 0 in values.shape:
+        raise DataError(thing, "must be numbers of shape (N, D)", f"{values.shape} {values.dtype}")
+    if width is not None and values.shape[1] != width:
+        raise DataError(thing, f"must be {width} numbers wide", values.shape[1],
+                        "use descriptors of the kind that the model or index was made with")
+    with np.errstate(over="ignore"):
+        values = np.array(values, np.float32, order="C")  # a copy: files are mapped and cannot be written
+    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(wrong):
+        raise DataError(thing, "must be finite", f"NaN or infinity in row {wrong[0]} and {len(wrong) - 1} more",
+                        "compute those descriptors again")
+    return values
