@@ -107,6 +107,27 @@ def test_every_class_and_method_that_the_architecture_names_is_defined() -> None
     assert len(named) > 20 and sorted(named - defined_names() - generated_names()) == []
 
 
+def test_every_name_beside_a_path_is_defined_in_that_file() -> None:
+    text = " ".join(ARCHITECTURE.read_text(encoding="utf-8").split())
+    pairs = re.findall(r"[\[`]([\w/]+\.py)(?:`|\]\([^)]*\)),? `(\w+)(?:\.\w+)?`", text)
+    roots = {name: next((root / name for root in (PACKAGE, REPOSITORY) if (root / name).is_file()), None)
+             for name, _ in pairs}
+    assert len(pairs) > 20
+    assert [pair for pair in pairs if roots[pair[0]] is None or pair[1] not in names_of(roots[pair[0]])] == []
+
+
+def names_of(path: Path) -> set[str]:
+    """Return the functions, classes and constants that a file defines."""
+    return {name for node in ast.walk(tree_of(path)) for name in defined_by(node)}
+
+
+def defined_by(node: ast.AST) -> list[str]:
+    """Return the names that a node of a syntax tree defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    return [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else []
+
+
 def generated_names() -> set[str]:
     """Return the names of messages and services."""
     return {path.stem for folder in ("msg", "srv") for path in (REPOSITORY / folder).iterdir()}
