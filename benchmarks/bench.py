@@ -1,4 +1,4 @@
-"""`bench`: the README's benchmark tables, made again on this machine."""
+"""`bench`: the tables of docs/benchmarks.md and of the pages it links to, made again on this machine."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ HEADERS = ("experiment", "mapped", "queries", "5 cm/5 deg [%]", "20 cm/10 deg [%
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Make the README's benchmark tables again on this machine: bench.json and bench.md in the output folder.
+    """Make the tables of docs/benchmarks.md again on this machine: bench.json and bench.md in the output folder.
 
     kitchen: RedKitchen of 7-Scenes, near and far queries, with and without depth, then all frames mapped.
-    wrong: images of other places tried against that map; a pose accepted for one of them is wrong.
-    sim: the simulated house. photos: a set of your own.
-    kidnap: a robot is carried about in a simulated house of six rooms, and must know where it is within a second of
+    wrong: images of other places, tried against the map of all frames; every accepted pose is wrong.
+    sim: the simulated house. photos: a sequence of your own.
+    kidnap: a robot is carried about in a simulated house of six rooms, and must know its pose within a second of
         images.
-    scenes: RedKitchen, where it is, and eight simulated rooms in one map: is the right room found, and what does it
-        cost?
-    covariance: how many errors lie inside the 95 % ellipsoids that poses state, on RedKitchen (where it is) and in
+    scenes: RedKitchen, if its data is there, and eight simulated rooms in one map: is the right room found, and what
+        does it cost?
+    covariance: how many errors lie inside the stated 95 % ellipsoids, on RedKitchen, if its data is there, and in
         simulated houses.
     load: the localizer as a node process: alone, beside a mapper that learns, and in one process with it.
     soak: mapper and localizer for minutes at full rate with a small budget: does memory or latency grow?
@@ -44,12 +44,12 @@ class Arguments:
     continual: rooms learned one after the other, RedKitchen first: what the map code and a small HSCNet with replay
         buffers forget.
 
-    regressors: the nearest code, attention, and both one after the other, on queries that are harder and harder.
+    regressors: nearest code, attention, and nearest code with the attention fallback, on harder and harder queries.
 
-    nerf: radiance fields in two tasks, and from streams seen once: the synthetic scene lego, and RedKitchen where it
-        is.
+    nerf: radiance fields in two tasks, and from streams seen once: the synthetic scene lego, and RedKitchen, if its
+        data is there.
 
-    pose_check: poses compared with views that a radiance field renders from there.
+    pose_check: poses compared with the views that a radiance field renders from them.
 
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """

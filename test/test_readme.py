@@ -1,52 +1,57 @@
-"""What the README tells people to type exists and parses; the quick ones run."""
+"""What README and docs tell people to type exists and parses; the quick ones run."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
-
-import pytest
+from pathlib import Path
 
 from cl_localization.cli.flags import parse
 from cl_localization.cli.main import COMMANDS, GROUPS, find_command, main
 from cl_localization.config import flatten
-from cl_localization.research.seqmatchnet.original_names import TEST_NAMES, TRAIN_NAMES
+from cl_localization.errors import LocalizationError
+from cl_localization.research.hscnet.original_names import NAMES as HSCNET_NAMES
+from cl_localization.research.nerf_cl.original_names import TEST_NAMES as NERF_TEST_NAMES
+from cl_localization.research.nerf_cl.original_names import TRAIN_NAMES as NERF_NAMES
+from cl_localization.research.seqmatchnet.original_names import TEST_NAMES as PLACE_TEST_NAMES
+from cl_localization.research.seqmatchnet.original_names import TRAIN_NAMES as PLACE_NAMES
 from source_files import REPOSITORY
 
 README = REPOSITORY / "README.md"
+DOCUMENTS = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
 RUNNERS = (["scripts/run", "cl_localization"], ["cl_localization"], ["python3", "-m", "cl_localization"],
            ["scripts/run", "python3", "-m", "cl_localization"])
+SHELLS = ("", "bash", "sh", "console", "shell")
 QUICK = ("config", "--help", "--version")
 OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-args", "--symlink-install", "--cmake-args",
                         "--packages-select", "--packages-up-to", "--clock", "--remap", "--params-file", "--recursive",
-                        "--from-paths", "--ignore-src", "--once", "--loop", "--show-args"}
-
-pytestmark = pytest.mark.skipif(not README.is_file(), reason="there is no README.md yet")
-
-
-def code_lines() -> Iterator[str]:
-    """Yield the lines of the README's code blocks, those that end in a backslash joined with the next."""
-    text = README.read_text(encoding="utf-8") if README.is_file() else ""
-    for block in re.findall(r"^ *```(?:bash|sh|console|shell)?\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
-        yield from (line.strip().removeprefix("$ ") for line in block.replace("\\\n", " ").splitlines())
+                        "--from-paths", "--ignore-src", "--once", "--loop", "--show-args",
+                        "--nproc_per_node"}
 
 
-def our_commands() -> list[list[str]]:
-    """Return the words after the program's name of every line that calls it."""
-    found = []
-    for line in code_lines():
-        if not line.startswith(("scripts/run ", "cl_localization ", "python3 -m cl_localization ")):
-            continue
-        words = shlex.split(line, comments=True)
-        found += [words[len(runner):] for runner in RUNNERS if words[:len(runner)] == runner]
-    return found
+def code_lines(documents: Iterable[Path] = DOCUMENTS) -> Iterator[str]:
+    """Yield the lines of the documents' code blocks, those that end in a backslash joined with the next."""
+    for text in (document.read_text(encoding="utf-8") for document in documents):
+        for language, block in re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
+            if language in SHELLS:
+                yield from (line.strip().removeprefix("$ ") for line in block.replace("\\\n", " ").splitlines())
+
+
+def our_commands(documents: Iterable[Path] = DOCUMENTS) -> list[list[str]]:
+    """Return the words after the program's name of every line that calls it, each once."""
+    found = {}
+    for line in code_lines(documents):
+        if line.startswith(("scripts/run ", "cl_localization ", "python3 -m cl_localization ")):
+            words = shlex.split(line, comments=True)
+            found |= {line: words[len(runner):] for runner in RUNNERS if words[:len(runner)] == runner}
+    return list(found.values())
 
 
 def flag_names() -> set[str]:
-    """Return every flag of every command."""
+    """Return every flag of every command and the prefixes that they share, with hyphens, which may be underscores."""
     names = set()
     commands = [[command] for command in COMMANDS if command not in GROUPS]
     commands += [[command, method] for command, methods in GROUPS.items() for method in methods]
@@ -58,45 +63,47 @@ def flag_names() -> set[str]:
                 names |= {"--" + f"{prefix}.{leaf}".lstrip(".").replace("_", "-") for leaf in leaves}
             else:
                 names.add("--" + spec.name.replace("_", "-"))
-    return names | set(TRAIN_NAMES) | set(TEST_NAMES)
-
-
-def shown_words(words: list[str] | object) -> str | None:
-    """Return a command for the name of a test; pytest asks also when there is none."""
-    return " ".join(words) if isinstance(words, list) else None
+    sections = {name.rsplit(".", 1)[0] for name in names if "." in name}
+    originals = {*NERF_NAMES, *NERF_TEST_NAMES, *HSCNET_NAMES, *PLACE_NAMES, *PLACE_TEST_NAMES}
+    return {name.replace("_", "-") for name in names | sections | originals}
 
 
 def test_the_readme_shows_our_commands() -> None:
-    assert {"map", "evaluate"} <= {words[0] for words in our_commands()}
+    assert {"map", "evaluate"} <= {words[0] for words in our_commands([README])}
 
 
-@pytest.mark.parametrize("words", our_commands(), ids=shown_words)
-def test_every_command_in_the_readme_parses(words: list[str], capsys) -> None:
-    if words[0] not in ("--help", "--version"):
-        module, rest, program = find_command(words)
-        parse(module.Arguments, rest, program)
+def test_every_command_in_the_documents_parses() -> None:
+    faults = {}
+    for words in our_commands():
+        if words[0] not in ("--help", "--version"):
+            try:
+                module, rest, program = find_command(words)
+                parse(module.Arguments, rest, program)
+            except LocalizationError as error:
+                faults[" ".join(words)] = str(error)
+    assert faults == {}
 
 
-@pytest.mark.parametrize(
-    "words", [words for words in our_commands() if words[0] in QUICK or "--help" in words], ids=shown_words
-)
-def test_quick_commands_in_the_readme_run(words: list[str], tmp_path, monkeypatch, capsys) -> None:
+def test_quick_commands_in_the_documents_run(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(words) == 0
+    quick = [words for words in our_commands() if words[0] in QUICK or "--help" in words]
+    assert quick and [words for words in quick if main(words) != 0] == []
 
 
-def test_every_flag_that_the_readme_mentions_exists() -> None:
-    mentioned = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*\w", README.read_text(encoding="utf-8")))
-    assert mentioned - OTHER_PROGRAMS_FLAGS <= flag_names()
+def test_every_flag_that_the_documents_mention_exists() -> None:
+    mentioned = {flag for document in DOCUMENTS
+                 for flag in re.findall(r"(?<![\w-])--[a-zA-Z][\w.-]*\w", document.read_text(encoding="utf-8"))}
+    known = flag_names()
+    assert [flag for flag in sorted(mentioned - OTHER_PROGRAMS_FLAGS) if flag.replace("_", "-") not in known] == []
 
 
-def test_every_script_that_the_readme_calls_is_there_and_can_be_run() -> None:
-    scripts = set(re.findall(r"(?<![\w/.])scripts/\w+", README.read_text(encoding="utf-8")))
+def test_every_test_that_the_documents_call_is_there() -> None:
+    called = {word for line in code_lines() for word in line.split() if word.startswith("test/")}
+    assert [word for word in called if not (REPOSITORY / word).exists()] == []
+
+
+def test_every_script_that_the_documents_call_is_there_and_can_be_run() -> None:
+    texts = [document.read_text(encoding="utf-8") for document in DOCUMENTS]
+    scripts = {name for text in texts for name in re.findall(r"(?<![\w/.])scripts/\w+", text)}
     assert scripts
-    for script in scripts:
-        assert os.access(REPOSITORY / script, os.X_OK), script
-
-
-def test_every_file_that_the_readme_links_to_is_there() -> None:
-    links = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", README.read_text(encoding="utf-8"))
-    assert [link for link in links if not (REPOSITORY / link).exists()] == []
+    assert [script for script in scripts if not os.access(REPOSITORY / script, os.X_OK)] == []

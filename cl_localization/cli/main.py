@@ -32,7 +32,7 @@ COMMANDS = {
     "bag": "sequence to rosbag2, and back",
     "train": "train a network: seqmatchnet, hscnet, ace, attention, nerf",
     "test": "test a trained network: seqmatchnet, hscnet, ace, attention, nerf",
-    "bench": "make the README's benchmark tables again on this machine",
+    "bench": "make the tables of docs/benchmarks.md again on this machine",
     "config": "write a file with every option, its default and its help",
 }
 """Every command with its one-line help."""
