@@ -234,3 +234,19 @@ def test_an_image_of_no_known_place_still_looks_like_one():
     encoder = SceneEncoder(PointScene.room(300, seed=9))
     found = Localizer(map_code, encoder=encoder).localize(encoder.frame(HERE))
     assert not found.accepted and found.place.scene in map_code.scene_names and found.place_check == ""
+
+
+def test_new_values_of_live_options_rebuild_neither_index_nor_sequence_of_places(encoder):
+    localizer = Localizer(map_of(), encoder=encoder)
+    assert localizer.localize(encoder.frame(HERE)).accepted
+    index, places = localizer._search._whole_map._regressor._index, localizer._places
+    localizer.use(LocalizerConfig(pose=PoseConfig(min_inliers=10_000)))
+    assert "10000 needed" in localizer.localize(encoder.frame(HERE)).reason
+    assert localizer._search._whole_map._regressor._index is index and localizer._places is places
+
+
+def test_a_reset_forgets_the_images_before(encoder):
+    localizer = Localizer(map_of(), encoder=encoder)
+    places = localizer._places
+    localizer.reset()
+    assert localizer._places is not places and localizer.localize(encoder.frame(HERE)).accepted

@@ -77,7 +77,7 @@ class FrameMemory:
             parts.append(view.rays(self.near, self.far, pixels))
         return SeenRays.joined(parts), np.repeat(slots, shares)
 
-    def learned(self, slots: np.ndarray, losses: Tensor) -> None:
+    def update_losses(self, slots: np.ndarray, losses: Tensor) -> None:
         """Keep the newest mean loss of the frames whose rays were replayed."""
         for slot in np.unique(slots):
             self.buffer.refresh(np.array([slot]), losses[torch.from_numpy(slots == slot)].mean().cpu().numpy()[None])

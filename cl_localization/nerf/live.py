@@ -277,7 +277,7 @@ class LiveField:
         found = self._learner.step([Batch(self.field.tightened(up_to_surfaces(rays, HIDDEN_MARGIN_M)))
                                     for rays in drawn])
         if not found.skipped:
-            self.memory.learned(slots, found.losses[0])
+            self.memory.update_losses(slots, found.losses[0])
         return found.mean
 
     def _measure_after(self) -> None:

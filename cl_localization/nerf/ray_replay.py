@@ -50,7 +50,7 @@ class RayReplay:
             tensors["colours"] = tensors[SOFT]
         return slots, SeenRays(**{name: tensors[name] for name in COLUMNS})
 
-    def learned(self, slots: np.ndarray, losses: Tensor) -> None:
+    def update_losses(self, slots: np.ndarray, losses: Tensor) -> None:
         """Keep the newest loss of rays, where that is wanted."""
         if self.config.dynamic_update:
             self.buffer.refresh(slots, losses.cpu().numpy())

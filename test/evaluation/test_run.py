@@ -44,3 +44,9 @@ def test_depth_files_are_left_unread_for_localizing(tmp_path) -> None:
 def test_a_sequence_of_another_kind_is_left_alone() -> None:
     sequence = FakeSequence(2)
     assert image_only(sequence) is sequence
+
+
+def test_a_localizer_is_reset_before_a_sequence() -> None:
+    localizer = FakeLocalizer()
+    localize_frames(localizer, FakeSequence(3), range(3), [])
+    assert localizer.resets == 1

@@ -107,5 +107,5 @@ def test_a_pose_is_of_one_scene_though_features_of_another_agree_with_it(scene, 
     mixed = type(here)(*(np.concatenate([getattr(here, name)[:kept], getattr(there, name)[:strange]])
                          for name in ("keypoints_px", "descriptors", "scores")))
     found = PoseEstimator(map_code, NearestRegressor(map_code), PoseConfig()).estimate(mixed, CAMERA)
-    assert set(map_code.codes["scenes"][found.rows].tolist()) == {scene}
-    assert pose_error(inverse(found.cam_T_world), pose)[0] < 0.03
+    assert set(map_code.codes["scenes"][found.inlier_codes].tolist()) == {scene}
+    assert pose_error(found.world_T_cam, pose)[0] < 0.03

@@ -91,7 +91,7 @@ def test_all_ways_to_fill_and_sample_give_rays_of_before(views: list[View], fill
         assert replay.buffer.traits.losses.max() == 99
     if sample == "topk":
         assert set(replay.buffer.traits.losses[slots]) == set(np.sort(replay.buffer.traits.losses)[-32:])
-    replay.learned(slots, torch.full((32,), 0.25))
+    replay.update_losses(slots, torch.full((32,), 0.25))
     assert set(replay.buffer.traits.losses[slots]) == {0.25}
 
 
@@ -101,7 +101,7 @@ def test_soft_targets_replace_the_colours_of_replayed_rays(views: list[View]) ->
                        torch.zeros(len(rays)), 0)
     assert set(replay.draw(10)[1].colours.reshape(-1).tolist()) == {0.25}
     before = replay.buffer.traits.losses.copy()
-    replay.learned(np.arange(3), torch.ones(3))
+    replay.update_losses(np.arange(3), torch.ones(3))
     assert np.array_equal(replay.buffer.traits.losses, before)
 
 

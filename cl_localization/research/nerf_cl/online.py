@@ -119,7 +119,7 @@ class OnlineTraining:
                     1.0 - share if mixes else 1.0)
         found = self.learner.step([new, old]) if mixes else self.learner.step([new], constraint=old)
         if not found.skipped:
-            self.memory.learned(slots, found.losses[1])
+            self.memory.update_losses(slots, found.losses[1])
 
 
 def chunks_of(views: Sequence[View], config: NerfConfig) -> list[Sequence[View]]:

@@ -117,7 +117,7 @@ class TaskTraining:
             return self.learner.step([new]).mean
         found = self.learner.step([new, Batch(self.field.tightened(kept.to(device)), options.replay_weight)])
         if not found.skipped and self.earlier.replay is not None:
-            self.earlier.replay.learned(slots, found.losses[1][:len(slots)])
+            self.earlier.replay.update_losses(slots, found.losses[1][:len(slots)])
         return found.mean
 
     def _tightened(self) -> SeenRays:

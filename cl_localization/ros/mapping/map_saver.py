@@ -66,7 +66,7 @@ class MapSaver:
         """Return the map to go on from, if there is one, and what is wrong with it; see `MapStore.load`."""
         return self._store.load(encoder, config) if self._store else (None, "")
 
-    def began(self, map_code: MapCode, problem: str = "") -> None:
+    def use_map(self, map_code: MapCode, problem: str = "") -> None:
         """Worker: save this map from now on, as soon as it changes; `problem` is said until it is saved."""
         with self._lock:
             self.saved_id, self.saved_version, self.problem = map_code.map_id, map_code.version, problem
@@ -74,16 +74,16 @@ class MapSaver:
         if problem:
             self._report(MapError("map_file", "must be as it was left", problem))
 
-    def learned(self, result: MappingResult | None, map_code: MapCode) -> None:
+    def observe(self, result: MappingResult | None, map_code: MapCode) -> None:
         """Worker: note what came of an image; save if new keyframes are many."""
         self._learned += result is not None and result.is_keyframe
         if self._every_keyframes and self._learned - self._tried_learned >= self._every_keyframes:
             self.autosave(map_code)
 
-    def copied(self) -> None:
+    def note_copy(self) -> None:
         """Worker: the copy that was asked for was made just now."""
         self._learned_at_copy = self._learned
-        self.schedule.copied()
+        self.schedule.note_copy()
 
     def autosave_when_due(self, map_code: MapCode) -> None:
         """Save to map_file if there is one, the map has changed, and it is time."""
@@ -95,7 +95,7 @@ class MapSaver:
         time."""
         if self._store and not self._has(map_code):
             self._tried_learned = self._learned
-            self.schedule.copied()  # so to say: the worker makes the copy as soon as it can, and that is noted then
+            self.schedule.note_copy()  # so to say: the worker makes the copy as soon as it can, and that is noted then
             self._writer.offer(None)
 
     def _has(self, map_code: MapCode) -> bool:
@@ -120,7 +120,7 @@ class MapSaver:
         """Save to map_file what has not been saved, and wait for that; call when the worker has ended."""
         if self._store is None or self._has(map_code):
             return
-        self.copied()
+        self.note_copy()
         try:
             self._writer.run(lambda: self._saved(self._store, map_code.delta_since(0))).result(LAST_SAVE_S)
         except (LocalizationError, TimeoutError) as error:
@@ -130,7 +130,7 @@ class MapSaver:
         """Writer: save a copy made now."""
         began_s = time.monotonic()
         size = self._saved(store, self._copy(refine).result())
-        self.schedule.saved(time.monotonic() - began_s)
+        self.schedule.note_save(time.monotonic() - began_s)
         return size
 
     def _saved(self, store: MapStore, snapshot: MapDelta) -> int:

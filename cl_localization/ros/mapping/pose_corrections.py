@@ -45,7 +45,7 @@ class PoseCorrections:
         self._waiting: deque[bytes] = deque(maxlen=1)
         self._subscription = node.create_subscription(Path, "corrected_path", self._take, 1, raw=True)
 
-    def saw(self, camera_frame: str, stamp: Time) -> None:
+    def observe(self, camera_frame: str, stamp: Time) -> None:
         """Worker: note the camera of an image; base and camera are taken to be mounted then as they always were."""
         self._camera_at = camera_frame, stamp
 

@@ -35,10 +35,10 @@ class SaveSchedule:
         """Whether to begin a save now."""
         return bool(self.period_s) and self._now_s() + self._expected_s + self.tick_s >= self._copied_s + self.period_s
 
-    def copied(self) -> None:
+    def note_copy(self) -> None:
         """Note that a copy of the map was made just now, to be saved."""
         self._copied_s = self._now_s()
 
-    def saved(self, took_s: float) -> None:
+    def note_save(self, took_s: float) -> None:
         """Note how long it took from the beginning of a save, which waits for its copy, to its end."""
         self._expected_s = max(took_s, FORGETTING * (took_s + self._expected_s))

@@ -34,15 +34,15 @@ class NerfMapping(Protocol):
         """Begin to learn, whenever `may_learn` says so, and to show."""
         ...
 
-    def began(self, map_code: MapCode) -> None:
+    def use_map(self, map_code: MapCode) -> None:
         """Mapper's worker, or set-up: another map is learned from now on."""
         ...
 
-    def saw(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
+    def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
         """Mapper's worker: this came of an image."""
         ...
 
-    def say(self, status: MappingStatus) -> None:
+    def fill_status(self, status: MappingStatus) -> None:
         """Fill in what a status says of the field."""
         ...
 
@@ -55,13 +55,13 @@ class NoNerf:
     def start(self, may_learn: Callable[[], bool]) -> None:
         """See `NerfMapping`."""
 
-    def began(self, map_code: MapCode) -> None:
+    def use_map(self, map_code: MapCode) -> None:
         """See `NerfMapping`."""
 
-    def saw(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
+    def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
         """See `NerfMapping`."""
 
-    def say(self, status: MappingStatus) -> None:
+    def fill_status(self, status: MappingStatus) -> None:
         """See `NerfMapping`."""
         status.nerf_before_db = status.nerf_after_db = math.nan
 
@@ -89,14 +89,14 @@ class LearnedNerf:
         self._outputs.listen()
         self._node.every(1.0 / self._node.config.nerf.max_renders_hz, self._show)
 
-    def began(self, map_code: MapCode) -> None:
+    def use_map(self, map_code: MapCode) -> None:
         """See `NerfMapping`."""
         self._outputs.newest = None
         self._live(self._resumed(map_code) if self._may_resume else LiveField(self._node.config.nerf),
                    self._owner_of(map_code.map_id))
         self._may_resume = False
 
-    def saw(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
+    def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
         """See `NerfMapping`."""
         self._outputs.newest = Viewpoint(bundle.image.header.stamp, bundle.camera_frame, frame.camera,
                                          frame.world_T_cam)
@@ -107,7 +107,7 @@ class LearnedNerf:
             points_m = self._life.field.in_view(small, map_code.positions_m) if small.depth_m is None else None
             self._life.offer(Keyframe(small, points_m))
 
-    def say(self, status: MappingStatus) -> None:
+    def fill_status(self, status: MappingStatus) -> None:
         """See `NerfMapping`."""
         field = self._life.field
         status.nerf, status.nerf_keyframes, status.nerf_bytes = True, field.keyframes, self._life.size_bytes

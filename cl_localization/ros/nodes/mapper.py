@@ -81,7 +81,7 @@ class MapperNode(ManagedNode):
         self.every(SHOW_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
         parts = self._worker, self._images, self._saver, self._outputs, self._corrections, self._nerf
         self.every(config.diagnostics_period_s,
-                   lambda: self._diagnostics.say(self._mapper.map_code, self._learning, *parts))
+                   lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
@@ -103,9 +103,9 @@ class MapperNode(ManagedNode):
             if self._learning:
                 frame = self._posed(bundle)
                 result = self._mapper.add(frame)
-                self._nerf.saw(bundle, frame, result, self._mapper.map_code)
+                self._nerf.observe(bundle, frame, result, self._mapper.map_code)
             reason = "learning is off" if result is None else result.reason
-            self._saver.learned(result, self._mapper.map_code)
+            self._saver.observe(result, self._mapper.map_code)
         except LocalizationError as error:
             reason = str(error)
             raise
@@ -116,21 +116,21 @@ class MapperNode(ManagedNode):
 
     def _posed(self, bundle: ImageBundle) -> Any:
         frame, header = bundle.frame(self.config.images.max_pixels), bundle.image.header
-        self._corrections.saw(bundle.camera_frame, header.stamp)
+        self._corrections.observe(bundle.camera_frame, header.stamp)
         return replace(frame, world_T_cam=self._poses.map_T_cam(bundle.camera_frame, header.stamp))
 
     def _use(self, map_code: MapCode | None, problem: str = "") -> None:
         """Worker or set-up: learn into a map from now on, a new one for None, and tell followers of all of it."""
         self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
         self._stream = MapStream(self._mapper.map_code)
-        self._saver.began(self._mapper.map_code, problem)
-        self._nerf.began(self._mapper.map_code)
+        self._saver.use_map(self._mapper.map_code, problem)
+        self._nerf.use_map(self._mapper.map_code)
 
     def _copy(self, refine: bool) -> MapDelta:
         """Worker: all of the map now; refined before if asked for, unless that would hold up the learning."""
         if refine and not self._learning:
             self._mapper.finish()
-        self._saver.copied()
+        self._saver.note_copy()
         return self._mapper.map_code.delta_since(0)
 
     def _end(self) -> None:

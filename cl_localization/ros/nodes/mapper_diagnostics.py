@@ -31,7 +31,8 @@ class MapperDiagnostics(NodeDiagnostics):
         super().__init__(node)
         self._digest = MapDigest()
 
-    def say(self, map_code: MapCode, learning: bool, worker: Worker[Any], images: ImageSource, saver: MapSaver,
+    def publish_state(self, map_code: MapCode, learning: bool, worker: Worker[Any], images: ImageSource,
+                      saver: MapSaver,
             *others: Part) -> None:
         """Publish how the mapper is; `others` may have problems too."""
         problems = filter(None, (part.problem for part in (images, saver, *others)))

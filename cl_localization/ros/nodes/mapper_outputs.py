@@ -59,7 +59,7 @@ class MapperOutputs:
         status.scene = self._config.scene
         status.saved_version, status.unsaved_keyframes = int(saver.saved_version), saver.unsaved_keyframes
         status.save_error = saver.problem
-        nerf.say(status)
+        nerf.fill_status(status)
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
         self._status.publish(status)
 

@@ -77,7 +77,7 @@ def test_memory_holds_no_more_than_its_bytes_and_gives_back_what_it_took(views: 
     for origin, direction, colour in zip(rays.origins, rays.directions, rays.colours):
         same = (truth.directions - direction).abs().sum(dim=1).argmin()
         assert torch.equal(truth.colours[same], colour) and torch.allclose(truth.origins[same], origin)
-    memory.learned(slots, torch.full((64,), 0.5))
+    memory.update_losses(slots, torch.full((64,), 0.5))
     assert memory.buffer.traits.losses.tolist() == [0.5]
 
 

@@ -40,17 +40,17 @@ class Learner:
         self.worker: Worker[None] = Worker(lambda _: None, self.errors.append)
         self.saver = MapSaver(str(path), every_keyframes, lambda refine: self.worker.run(lambda: self._copy(refine)),
                               self.errors.append)
-        self.saver.began(self.map_code)
+        self.saver.use_map(self.map_code)
 
     def _copy(self, refine: bool) -> Any:
         self.refined.append(refine)
-        self.saver.copied()
+        self.saver.note_copy()
         return self.map_code.delta_since(0)
 
     def learn(self, count: int = 5) -> None:
         """Learn a keyframe, in the worker."""
         self.worker.run(lambda: grow(self.map_code, count)).result(10)
-        self.worker.run(lambda: self.saver.learned(KEYFRAME, self.map_code)).result(10)
+        self.worker.run(lambda: self.saver.observe(KEYFRAME, self.map_code)).result(10)
 
     def save(self, path: str = "") -> SaveMap.Response:
         """Have the map saved as the service does."""
@@ -81,8 +81,8 @@ def test_so_many_new_keyframes_are_saved_and_images_that_show_nothing_new_are_no
     learner = learning(3)
     learner.learn()
     for _ in range(5):
-        learner.worker.run(lambda: learner.saver.learned(NOT_NEW, learner.map_code))
-        learner.worker.run(lambda: learner.saver.learned(None, learner.map_code))
+        learner.worker.run(lambda: learner.saver.observe(NOT_NEW, learner.map_code))
+        learner.worker.run(lambda: learner.saver.observe(None, learner.map_code))
     learner.learn()
     assert learner.saver.unsaved_keyframes == 2 and not (tmp_path / "map.safetensors").exists()
     learner.learn()
@@ -148,7 +148,7 @@ def test_a_failure_elsewhere_is_no_problem_of_the_map_file(learning) -> None:
 
 def test_what_was_wrong_at_the_start_is_said_until_the_map_is_saved(learning) -> None:
     learner = learning()
-    learner.saver.began(learner.map_code, "map_file was damaged")
+    learner.saver.use_map(learner.map_code, "map_file was damaged")
     assert learner.saver.problem == "map_file was damaged" and "map_file was damaged" in str(learner.errors[0])
     learner.learn()
     learner.save()

@@ -20,15 +20,15 @@ def lost_at_most_s(took_s: list[float], first_s: float) -> float:
     save."""
     clock, ends = Clock(), []
     schedule = SaveSchedule(PERIOD_S, lambda: clock.now_s)
-    schedule.saved(first_s)
+    schedule.note_save(first_s)
     copied_s = None
     for save_s in took_s:
         while not schedule.is_due:
             clock.now_s += schedule.tick_s
-        schedule.copied()
+        schedule.note_copy()
         before_s, copied_s = copied_s, clock.now_s
         clock.now_s += save_s
-        schedule.saved(save_s)
+        schedule.note_save(save_s)
         if before_s is not None:
             ends.append(clock.now_s - before_s)
     return max(ends)
@@ -49,16 +49,16 @@ def test_a_save_that_takes_longer_than_those_before_exceeds_the_period_by_that_m
 def test_a_period_of_zero_is_never_due_and_a_save_that_takes_longer_than_it_is_always() -> None:
     assert not SaveSchedule(0.0).is_due
     slow = SaveSchedule(PERIOD_S)
-    slow.saved(2 * PERIOD_S)
-    slow.copied()
+    slow.note_save(2 * PERIOD_S)
+    slow.note_copy()
     assert slow.is_due
 
 
 def test_a_quick_save_after_a_slow_one_is_not_trusted_at_once() -> None:
     clock = Clock()
     schedule = SaveSchedule(PERIOD_S, lambda: clock.now_s)
-    schedule.saved(8.0)
-    schedule.saved(0.0)
-    schedule.copied()
+    schedule.note_save(8.0)
+    schedule.note_save(0.0)
+    schedule.note_copy()
     clock.now_s += 5.0
     assert schedule.is_due
