@@ -23,10 +23,10 @@ from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import frame_names, select
 from cl_localization.errors import ConfigError
-from cl_localization.evaluation.forgetting import AccuracyMatrix
 from cl_localization.features import Encoder, make_encoder
 from cl_localization.research.ace.options import AceConfig
 from cl_localization.research.ace.training import AceBuffer, learn_head, localize_with_head
+from cl_localization.research.forgetting import AccuracyMatrix
 from cl_localization.research.hscnet.options import DenseTrainingConfig
 from cl_localization.research.hscnet.samples import prepared
 from cl_localization.research.hscnet.scene_groups import MovedSequence, mean_position_m

@@ -11,8 +11,8 @@ import numpy as np
 
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
-from cl_localization.evaluation.forgetting import AccuracyMatrix
 from cl_localization.geometry.se3 import pose_error
+from cl_localization.research.forgetting import AccuracyMatrix
 
 Bound = tuple[float, float]
 """Metres and degrees."""

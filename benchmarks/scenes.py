@@ -122,13 +122,12 @@ def tried(name: str, queries: Sequence, single: MapCode, everything: MapCode, co
     later = range(WARM_UP_IMAGES - 1, len(frames))
     errors = [pose_error(one.world_T_cam, frame.world_T_cam) for one, frame in zip(found, frames) if one.accepted]
     checks = [one.place_check for one in found]
+    scene_right = sum(found[index].place is not None and found[index].place.scene == name for index in later)
     return RoomResult(
-        name, len(single), len(frames), sum(found[index].place is not None and found[index].place.scene == name
-                                            for index in later),
-        sum(bool(looks[index]) and looks[index][0].scene == name for index in later), len(later), len(errors),
-        sum(is_wrong(*error) for error in errors), 1000 * one_s,
-        1000 * all_s,
-        sum(check not in ("", "agrees") for check in checks))
+        name=name, codes=len(single), images=len(frames), scene_right=scene_right,
+        alone_right=sum(bool(looks[index]) and looks[index][0].scene == name for index in later), later=len(later),
+        accepted=len(errors), wrong=sum(is_wrong(*error) for error in errors), one_ms=1000 * one_s,
+        all_ms=1000 * all_s, contradicted=sum(check not in ("", "agrees") for check in checks))
 
 
 def timed(localizer: Localizer, frames: list[Frame]) -> tuple[float, list[Localization]]:

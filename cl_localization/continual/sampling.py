@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cl_localization.errors import DataError
+from cl_localization.errors import ConfigError, DataError
 
 
 class Sampling(Protocol):
@@ -92,3 +92,17 @@ def _drawn(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndar
     some = weights > 0
     rings[some] = rng.exponential(size=some.sum()) / weights[some]
     return np.argpartition(rings, count - 1)[:count] if count else np.zeros(0, dtype=np.int64)
+
+
+def sampling_of(mode: str, exploration_share: float, prior_share: float) -> Sampling:
+    """Return the sampling that a mode names.
+
+    Raises:
+        ConfigError: a preference for centres with a mode that draws without weights.
+    """
+    if mode == "weighted_random":
+        return LossWeightedSampling(exploration_share, prior_share)
+    if prior_share:
+        raise ConfigError("option use_centre_weight", "needs weighted sampling", mode,
+                          "set --buffer_sample_mode weighted_random")
+    return HighestLossSampling() if mode == "topk" else UniformSampling()

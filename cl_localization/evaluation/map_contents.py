@@ -57,17 +57,9 @@ def map_contents(map_code: MapCode) -> MapContents:
     snapshot = map_code.delta_since(0)
     scenes = tuple(_scene_contents(map_code, snapshot, index) for index in range(len(snapshot.scene_names)))
     return MapContents(
-        map_code.map_id,
-        map_code.version,
-        snapshot.encoder,
-        snapshot.dim,
-        snapshot.frame_id,
-        float(snapshot.cell_size_m),
-        len(map_code),
-        len(snapshot.keyframe_ids),
-        int(map_code.size_bytes),
-        scenes,
-    )
+        map_id=map_code.map_id, version=map_code.version, encoder=snapshot.encoder, dim=snapshot.dim,
+        frame_id=snapshot.frame_id, cell_size_m=float(snapshot.cell_size_m), codes=len(map_code),
+        keyframes=len(snapshot.keyframe_ids), size_bytes=int(map_code.size_bytes), scenes=scenes)
 
 
 def _scene_contents(map_code: MapCode, snapshot: Any, index: int) -> SceneContents:

@@ -72,8 +72,10 @@ def make_record(name: str, stamp_ns: int, result: Any, latency_s: float,
         latency_s: from the image file to the pose.
         true_world_T_cam: (4, 4) ground truth or None.
     """
-    errors: tuple[float | None, float | None] = (None, None)
+    error_m, error_deg = None, None
     if result.world_T_cam is not None and true_world_T_cam is not None:
-        errors = pose_error(result.world_T_cam, true_world_T_cam)
-    return FrameRecord(name, stamp_ns, bool(result.accepted), result.reason, int(result.inliers), latency_s,
-                       result.world_T_cam, true_world_T_cam, *errors, result.covariance)
+        error_m, error_deg = pose_error(result.world_T_cam, true_world_T_cam)
+    return FrameRecord(
+        name=name, stamp_ns=stamp_ns, accepted=bool(result.accepted), reason=result.reason, inliers=int(result.inliers),
+        latency_s=latency_s, world_T_cam=result.world_T_cam, true_world_T_cam=true_world_T_cam,
+        translation_error_m=error_m, rotation_error_deg=error_deg, covariance=result.covariance)

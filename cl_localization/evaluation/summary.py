@@ -77,15 +77,18 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
     errors = np.array([(record.translation_error_m, record.rotation_error_deg) for record in localized]).reshape(-1, 2)
     median_m, median_deg = np.median(errors, axis=0).tolist() if len(errors) else (None, None)
     extent_m = camera_extent_m(np.array([record.true_world_T_cam[:3, 3] for record in posed]))
-    latencies_ms = 1e3 * np.array([record.latency_s for record in records])
-    within = [percent_within(errors, bound, len(posed)) for bound in BOUNDS]
-    wrong = sum(is_wrong(*error) for error in errors.tolist())
+    p50_ms, p95_ms = (1e3 * np.percentile([record.latency_s for record in records], [50, 95])).tolist()
+    within_5cm, within_10cm, within_20cm = (percent_within(errors, bound, len(posed)) for bound in BOUNDS)
+    extent_percent = None if median_m is None or extent_m == 0 else 100 * median_m / extent_m
     return EvaluationSummary(
-        len(posed), len(localized), None if median_m is None else 100 * median_m, median_deg, *within,
-        float(np.percentile(latencies_ms, 50)), float(np.percentile(latencies_ms, 95)), map_bytes, codes, wrong,
-        skipped, len(records) - len(posed), extent_m,
-        None if median_m is None or extent_m == 0 else 100 * median_m / extent_m,
-        inside_95_percent(*errors_and_covariances(localized)))
+        frames=len(posed), localized=len(localized),
+        median_translation_cm=None if median_m is None else 100 * median_m, median_rotation_deg=median_deg,
+        within_5cm_5deg_percent=within_5cm, within_10cm_5deg_percent=within_10cm,
+        within_20cm_10deg_percent=within_20cm, latency_ms_p50=p50_ms, latency_ms_p95=p95_ms, map_bytes=map_bytes,
+        codes=codes, wrong_accepted=sum(is_wrong(*error) for error in errors.tolist()), skipped=skipped,
+        without_pose=len(records) - len(posed), camera_extent_m=extent_m,
+        median_translation_extent_percent=extent_percent,
+        inside_95_ellipsoid_percent=inside_95_percent(*errors_and_covariances(localized)))
 
 
 def percent_within(errors: np.ndarray, bound: tuple[float, float], frames: int) -> float:

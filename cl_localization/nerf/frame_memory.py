@@ -13,10 +13,10 @@ from torch import Tensor
 from cl_localization.continual.admission import AdmissionPolicy, Reservoir
 from cl_localization.continual.buffer_file import load_buffer, save_buffer
 from cl_localization.continual.replay_buffer import ReplayBuffer
+from cl_localization.continual.sampling import sampling_of
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 from cl_localization.nerf.options import OnlineConfig
-from cl_localization.nerf.ray_replay import sampling_of
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
 

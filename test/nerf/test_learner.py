@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from cl_localization.config import with_values
+from cl_localization.continual.sampling import sampling_of
 from cl_localization.errors import ConfigError, DataError
 from cl_localization.nerf.learner import Batch, Learner, render_rays
 from cl_localization.nerf.options import NerfConfig, ReplayConfig
-from cl_localization.nerf.ray_replay import RayReplay, sampling_of
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
 from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
 from cl_localization.research.nerf_cl.making import make_field
+from cl_localization.research.nerf_cl.ray_replay import RayReplay
 from cl_localization.research.nerf_cl.task import Progress, TaskTraining
 
 SMALL = {"voxel.voxels": 2000, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 4}

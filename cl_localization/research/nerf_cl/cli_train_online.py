@@ -11,8 +11,8 @@ import numpy as np
 from cl_localization.cli.outputs import require_folder, write_json
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
-from cl_localization.evaluation.forgetting import AccuracyMatrix
 from cl_localization.nerf.options import NerfConfig
+from cl_localization.research.forgetting import AccuracyMatrix
 from cl_localization.research.nerf_cl.nerf_data import background_of, read_split, score
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from torch import Tensor
 from cl_localization.errors import DataError
 from cl_localization.nerf.learner import Field, render_rays
 from cl_localization.nerf.options import NerfConfig
-from cl_localization.nerf.ray_replay import RayReplay
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.research.nerf_cl.anchoring import anchored
+from cl_localization.research.nerf_cl.ray_replay import RayReplay
 
 
 @dataclass

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cl_localization.errors import DataError
-from cl_localization.evaluation.forgetting import AccuracyMatrix
+from cl_localization.research.forgetting import AccuracyMatrix
 
 
 def test_forgetting_is_the_fall_from_the_best_and_transfer_the_change_since_learned() -> None:

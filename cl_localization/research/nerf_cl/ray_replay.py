@@ -10,8 +10,7 @@ from torch import Tensor
 
 from cl_localization.continual.admission import AdmissionPolicy, HighestLoss, Reservoir, Strided
 from cl_localization.continual.replay_buffer import ReplayBuffer
-from cl_localization.continual.sampling import HighestLossSampling, LossWeightedSampling, Sampling, UniformSampling
-from cl_localization.errors import ConfigError
+from cl_localization.continual.sampling import sampling_of
 from cl_localization.nerf.options import ReplayConfig
 from cl_localization.nerf.rays import SeenRays
 
@@ -63,17 +62,3 @@ def filling(config: ReplayConfig, offered: int) -> AdmissionPolicy:
     if config.fill_mode in ("topk", "lowest"):
         return HighestLoss(lowest=config.fill_mode == "lowest")
     return Reservoir()
-
-
-def sampling_of(mode: str, exploration_share: float, prior_share: float) -> Sampling:
-    """Return the sampling that a mode names.
-
-    Raises:
-        ConfigError: a preference for centres with a mode that draws without weights.
-    """
-    if mode == "weighted_random":
-        return LossWeightedSampling(exploration_share, prior_share)
-    if prior_share:
-        raise ConfigError("option use_centre_weight", "needs weighted sampling", mode,
-                          "set --buffer_sample_mode weighted_random")
-    return HighestLossSampling() if mode == "topk" else UniformSampling()
