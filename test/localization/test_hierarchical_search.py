@@ -82,6 +82,22 @@ def test_a_regressor_that_is_asked_for_by_name_looks_alone(monkeypatch, regresso
     assert asked == [regressor]
 
 
+@pytest.mark.parametrize(("near", "everywhere", "taken"), [
+    pytest.param(pose_of(26.0), pose_of(39.0, sigma_m=1.0), 26.0, id="only the first may be used"),
+    pytest.param(pose_of(39.0, sigma_m=1.0), pose_of(26.0), 26.0, id="only the second may be used"),
+    pytest.param(pose_of(26.0), pose_of(29.0), 29.0, id="both may be used"),
+    pytest.param(pose_of(9.0), pose_of(7.0), 9.0, id="neither may be used"),
+    pytest.param(NO_POSE, pose_of(7.0), 7.0, id="only one is a pose")])
+def test_of_the_looks_near_and_everywhere_the_best_pose_that_may_be_used_is_taken(monkeypatch, near, everywhere, taken):
+    looks = iter([near, everywhere])
+    monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(looks))
+    two_places = map_of(SCENE, "xfeat")
+    two_places.add_keyframe(motion(np.zeros(3), np.array([50.0, 0.0, 0.0])), 1, 0)
+    search = PoseSearch(two_places, LocalizerConfig(regressor="nearest"))
+    assert search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0])).support == pytest.approx(taken)
+    assert next(looks, None) is None
+
+
 def test_there_is_no_reason_against_a_good_pose_and_one_against_each_other():
     assert reason_against(pose_of(30.0), PoseConfig()) is None
     assert reason_against(NO_POSE, PoseConfig()) == "no pose agrees with the matches"
