@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Callable, Collection, Iterator
 
 from lifecycle_msgs.msg import Transition
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
 from cl_localization.demo.observer import DemoObserver
@@ -25,8 +27,8 @@ from cl_localization.srv import SaveMap
 NODE_READY_S = 60.0
 SERVICE_S = 30.0
 LAST_IMAGE_S = 1.5
-MAX_SEGMENT_S = 300.0
-MAX_SHOWINGS = 20
+SILENT_S = 60.0
+MAX_SHOWINGS = 8
 DOMAINS = range(1, 102)
 """Ids whose ports lie below the range that systems give to outgoing connections."""
 
@@ -103,7 +105,8 @@ class Demo:
     def _show(self, segment: Segment, since_ns: int) -> None:
         """Wait until the node that a segment is for has worked on as many images as the segment has.
 
-        On a busy machine nodes drop images; the segment is then shown again, until enough were worked on.
+        On a busy machine nodes drop images. The segment is then shown again, each time at half the speed, until enough
+        were worked on.
         """
         processed = self._seen.mapped if segment.kind == "mapping" else self._seen.latencies_ms
         images = 0
@@ -113,17 +116,25 @@ class Demo:
 
         for showing in range(MAX_SHOWINGS):
             if showing:
-                self._seen.done.discard(segment.name)
-                self._change(segment.name, Transition.TRANSITION_DEACTIVATE)
-                self._change(segment.name, Transition.TRANSITION_ACTIVATE)
-            self._seen.wait(lambda: self._showing(segment) or enough(), MAX_SEGMENT_S, f"end of {segment.name}",
-                            self._nodes.check)
+                self._show_again(segment, segment.rate / 2**showing)
+            while not (self._showing(segment) or enough()):
+                seen = len(self._seen.truths), len(processed)
+                self._seen.wait(lambda: self._showing(segment) or (len(self._seen.truths), len(processed)) != seen,
+                                SILENT_S, f"next image of {segment.name}", self._nodes.check)
             images = images or len(self._seen.truths_since(since_ns))
             self._await_last_image(processed, since_ns)
             if enough() or not images:
                 return
         raise RosError(f"segment {segment.name}", f"must have {images} images worked on in {MAX_SHOWINGS} showings",
                        remedy="see the logs of the nodes")
+
+    def _show_again(self, segment: Segment, rate: float) -> None:
+        """Begin a segment anew, at another speed."""
+        self._seen.done.discard(segment.name)
+        self._seen.call(SetParameters, f"{segment.name}/set_parameters", SERVICE_S, self._nodes.check,
+                        parameters=[Parameter("rate", value=rate).to_parameter_msg()])
+        self._change(segment.name, Transition.TRANSITION_DEACTIVATE)
+        self._change(segment.name, Transition.TRANSITION_ACTIVATE)
 
     def _showing(self, segment: Segment) -> bool:
         mapping = self._seen.mapping

@@ -115,6 +115,16 @@ def refused(follower: MapCode, delta: MapDelta, match: str) -> None:
     assert len(follower.codes.live) == size
 
 
+def test_poses_that_were_read_before_are_not_those_after_another_snapshot_of_the_same_version():
+    leader = grown()
+    follower = followed(leader)
+    before = follower.keyframe_world_T_cam.copy()
+    delta = leader.delta_since(0)
+    delta.keyframe_poses[:, 0] += 1.0
+    follower.apply(delta)
+    np.testing.assert_allclose(follower.keyframe_world_T_cam[:, 0, 3], before[:, 0, 3] + 1.0)
+
+
 def test_a_delta_of_another_map_is_refused():
     refused(grown(), grown().delta_since(0), "map code delta must belong to map .* of xfeat, found .*take a snapshot")
 

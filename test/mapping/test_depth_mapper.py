@@ -164,6 +164,19 @@ def test_codes_of_a_changed_place_go_unless_one_of_the_next_five_views_of_such_s
     assert 0.4 * len(learned) < codes.live[learned].sum() < 0.6 * len(learned)
 
 
+def test_a_code_in_the_row_of_one_of_a_changed_place_that_went_stays():
+    session = Session(max_misses=255, gone_after=0)
+    session.add(POSES[0], changed=True)
+    learned = session.map_code.codes.rows()
+    session.map_code.remove(learned)
+    session.add(POSES[0])
+    np.testing.assert_array_equal(session.map_code.codes.rows(), learned)
+    session.scene = PointScene(WALL.points_m[:0], WALL.descriptors[:0])
+    for _ in range(5):
+        session.add(POSES[0], changed=True)
+    np.testing.assert_array_equal(session.map_code.codes.rows(), learned)
+
+
 def test_features_that_were_hidden_meanwhile_stay():
     session = Session(max_misses=2)
     session.add(POSES[0])
