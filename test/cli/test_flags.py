@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +130,7 @@ def test_ranges_are_said_in_words(given: Option, text: str) -> None:
     assert range_text(given) == text
 
 
+@hypothesis.settings(max_examples=10)
 @given(st.floats(1e-4, 10))
 def test_any_value_in_range_arrives_as_it_was_written(cell_size_m: float) -> None:
     assert parsed("--map-code.cell-size-m", repr(cell_size_m)).options.map_code.cell_size_m == cell_size_m
