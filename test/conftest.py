@@ -1,8 +1,14 @@
-"""What all tests share: the data folder, fixed seeds, quick hypothesis runs."""
+"""What all tests share: the data folder, fixed seeds, quick hypothesis runs, one thread for array libraries."""
 
 from __future__ import annotations
 
 import os
+
+# Read when NumPy, PyTorch and faiss are first imported, and by the processes that tests start. The arrays of tests are
+# small: more threads mostly wait for each other, and on a machine with other work each of them is late.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 import random
 from pathlib import Path
 

@@ -235,6 +235,17 @@ def test_the_budget_holds_while_the_map_stays_sound(depth):
         assert np.linalg.norm(given[:, :3, 3] - kept[:3, 3], axis=1).min() < 0.05
 
 
+@pytest.mark.parametrize("depth", [True, False])
+def test_a_pose_is_judged_by_codes_seen_from_elsewhere_where_keyframes_follow_closely_and_by_all_without_depth(depth):
+    encoder = SceneEncoder(WALL if depth else ROOM, noise_px=0.3, similarity=0.95)
+    mapper = Mapper(CONFIG, encoder)
+    for pose in (POSES[0], POSES[1], POSES[2], POSES[7]):  # 3, 7 and 24 degrees from the first
+        mapper.add(wall_frame(encoder, pose) if depth else encoder.frame(pose))
+    first, next_to_it, near, far = mapper.map_code.keyframes["keyframe_variance_factors"][:4]
+    assert first == 0 and far > 0
+    assert (next_to_it == 0) if depth else (near > 0)
+
+
 def test_a_follower_that_hears_every_delta_has_the_same_map(room):
     mapper = Mapper(CONFIG, room)
     follower = MapCode.from_snapshot(mapper.map_code.delta_since(0), MapCodeConfig())

@@ -33,6 +33,7 @@ class DemoObserver:
         truths: (4, 4) true camera pose by stamp in nanoseconds.
         poses: by stamp, (wall time of arrival in seconds, trusted (4, 4) camera pose).
         latencies_ms: by stamp, of the localizer.
+        mapped: stamps of the images that the mapper has worked on.
         reason: why the localizer did not trust its last pose, or "ok".
         mapping: the mapper's last status.
         overlay: the last overlay image (H, W, 3).
@@ -44,6 +45,7 @@ class DemoObserver:
         self.truths: dict[int, np.ndarray] = {}
         self.poses: dict[int, tuple[float, np.ndarray]] = {}
         self.latencies_ms: dict[int, float] = {}
+        self.mapped: set[int] = set()
         self.reason, self.mapping, self.overlay = "", MappingStatus(), None
         self.done: set[str] = set()
         self._context = Context()
@@ -136,6 +138,7 @@ class DemoObserver:
 
     def _on_mapping(self, message: MappingStatus) -> None:
         self.mapping = message
+        self.mapped.add(stamp_ns(message.header.stamp))
 
     def _on_overlay(self, message: Image) -> None:
         self.overlay = rgb_image(message)

@@ -75,7 +75,7 @@ class DemoResult:
         tracking_truth: (T, 4, 4) true camera poses of the live tracking, one an image.
         tracking: trusted poses of the live tracking.
         estimates: all trusted poses after mapping, those of the kidnappings included.
-        images: images shown after mapping.
+        images: images that the localizer worked on after mapping.
         latencies_ms: from an image's arrival at the localizer to its pose, of every image after mapping.
         map_bytes, codes, keyframes: size of the map.
         map_points_m: (M, 3) float32 positions of the codes.

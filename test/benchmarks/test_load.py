@@ -60,7 +60,7 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
 
 def test_nodes_alone_beside_a_mapper_and_composed_serve_poses() -> None:
     with house(3, 10.0, "160x120", mapped=60, shown=30) as shown:
-        outcomes = [run_load(mapper, "all", shown, 0.5, 3.0) for mapper in ("none", "process", "composed")]
+        outcomes = [run_load(mapper, "all", shown, 0.5, 1.5) for mapper in ("none", "process", "composed")]
     assert all(outcome.served_hz > 0 and outcome.latency_ms(50) <= outcome.latency_ms(95) for outcome in outcomes)
     assert outcomes[0].learned_hz == 0 and outcomes[1].learned_hz > 0 and outcomes[2].learned_hz > 0
     assert load_row(outcomes[1], 1.5)[0] == "mapper in a process of its own"
@@ -76,7 +76,7 @@ def soaked(size: str, budget_mb: float, settle_s: float, duration_s: float) -> S
 
 
 def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded() -> None:
-    outcome = soaked("160x120", 0.5, 4.0, 12.0)
+    outcome = soaked("160x120", 0.5, 2.0, 8.0)
     assert outcome.images > 20 and outcome.learned > 0 and len(outcome.latency_ms) > 10
     assert all(outcome.memory_growth_percent(node) < 20 for node in ("mapper", "localizer"))
     assert len(soak_rows(outcome)) == 10

@@ -11,11 +11,13 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+from cl_localization.msg import MappingStatus
+
 from cl_localization.data import open_sequence
-from cl_localization.demo.conductor import run_demo
+from cl_localization.demo.conductor import Demo, run_demo
 from cl_localization.demo.config import DemoConfig
 from cl_localization.demo.observer import DemoObserver
-from cl_localization.demo.plan import plan
+from cl_localization.demo.plan import Segment, plan
 from cl_localization.demo.processes import NodeProcesses
 from cl_localization.demo.result import DemoResult, Estimate, Place
 from cl_localization.errors import DataError, RosError
@@ -124,6 +126,56 @@ def test_a_node_that_will_not_configure_is_an_error(domain: int, tmp_path: Path)
         nodes.start("sequence_player", "player", {"sequence": "nowhere", "autostart": False})
         with pytest.raises(RosError, match="node player must configure and activate, found a failed transition"):
             seen.transition("player", 1, 40.0, nodes.check)
+
+
+class Dropping:
+    """Observes a player whose images are worked on by a node that has time for every so many only."""
+
+    def __init__(self, images: int, every: int) -> None:
+        self.images, self.every, self.left = images, every, images
+        self.truths: dict[int, np.ndarray] = {}
+        self.latencies_ms: dict[int, float] = {}
+        self.done: set[str] = set()
+        self.mapping, self.rates = MappingStatus(), [1.0]
+
+    def truths_since(self, since_ns: int) -> list[int]:
+        return [stamp for stamp in self.truths if stamp >= since_ns]
+
+    def estimates(self, since_ns: int) -> list[Estimate]:
+        return []
+
+    def call(self, kind: type, service: str, timeout_s: float, check, parameters: list) -> None:
+        self.rates.append(parameters[0].value.double_value)
+
+    def transition(self, name: str, transition: int, timeout_s: float, check) -> None:
+        self.left = self.images
+
+    def wait(self, condition, timeout_s: float, what: str, check) -> None:
+        while not condition():
+            if not self.left:
+                raise RosError(what, "must be there")
+            self.left -= 1
+            stamp = 1 + len(self.truths)
+            self.truths[stamp] = at(0)
+            if stamp % self.every == 0:
+                self.latencies_ms[stamp] = 1.0
+            if not self.left:
+                self.done.add("place_0")
+
+
+@pytest.mark.parametrize("every, rates", [(1, [1.0]), (3, [1.0, 0.5, 0.25]), (4, [1.0, 0.5, 0.25, 0.125])])
+def test_a_segment_is_shown_again_and_slower_until_as_many_images_as_it_has_were_worked_on(every, rates, tmp_path):
+    demo = Demo(DemoConfig(), tmp_path, lambda progress: None)
+    demo._seen, demo._nodes = Dropping(10, every), NodeProcesses(1, tmp_path)
+    demo._show(Segment("place_0", "place", "", 1.0), 1)
+    assert demo._seen.rates == rates and len(demo._seen.latencies_ms) == 10
+
+
+def test_a_segment_that_no_node_works_on_is_an_error(tmp_path):
+    demo = Demo(DemoConfig(), tmp_path, lambda progress: None)
+    demo._seen, demo._nodes = Dropping(10, 10**6), NodeProcesses(1, tmp_path)
+    with pytest.raises(RosError, match="segment place_0 must have 10 images worked on in 8 showings"):
+        demo._show(Segment("place_0", "place", "", 1.0), 1)
 
 
 def test_the_demo_maps_recovers_and_tracks_with_real_nodes(tmp_path: Path) -> None:

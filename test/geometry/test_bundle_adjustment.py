@@ -83,6 +83,17 @@ def test_fixed_poses_do_not_move():
     assert np.abs(poses[4] - start[4]).max() > 1e-4
 
 
+def test_a_sighting_of_a_point_behind_the_camera_has_no_say():
+    seen, view = sightings(noise_px=1.0)
+    behind_m = VIEWS[4][:3, 3] - VIEWS[4][:3, 2]
+    more = Observations(np.r_[seen.point, len(POINTS_M)], np.vstack([seen.rays_cam, [0.1, 0.0]]),
+                        np.concatenate([seen.cam_T_world, CAM_T_WORLD[4:]]), np.r_[seen.focal_px, FOCAL_PX])
+    start = disturbed(2, 0.02, 0.5)
+    without, _ = adjusted(start, POINTS_M, seen, view, prior(start), sigma_px=1.0)
+    poses, _ = adjusted(start, np.vstack([POINTS_M, behind_m]), more, np.r_[view, 4], prior(start), sigma_px=1.0)
+    np.testing.assert_allclose(poses, without, atol=1e-9)
+
+
 def test_a_certain_prior_holds_its_poses():
     seen, view = sightings(noise_px=1.0)
     start = disturbed(2, 0.02, 0.5)

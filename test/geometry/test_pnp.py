@@ -152,7 +152,7 @@ def spread(noise_px: float, sigma_px: float, trials: int = 150) -> tuple[np.ndar
     return np.cov(np.array(errors).T), np.mean(claimed, axis=0)
 
 
-@pytest.mark.parametrize(("noise_px", "sigma_px"), [(1.0, 1.0), (2.0, 1.0)])
+@pytest.mark.parametrize(("noise_px", "sigma_px"), [(1.0, 1.0), (2.0, 1.0), (4.0, 1.0)])
 def test_the_covariance_is_that_of_many_tries(noise_px, sigma_px):
     measured, claimed = spread(noise_px, sigma_px)
     ratio = np.sqrt(np.diag(claimed) / np.diag(measured))

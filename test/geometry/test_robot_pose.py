@@ -24,17 +24,15 @@ def random_covariance(seed: int) -> np.ndarray:
 def test_the_covariance_of_a_moved_pose_is_that_of_moved_samples(world_T_a, a_T_b, seed):
     covariance, random = random_covariance(seed) * 1e-4, np.random.default_rng(seed)
     errors = random.multivariate_normal(np.zeros(6), covariance, 4000)
-    world_T_b, moved = world_T_a @ a_T_b, []
-    for error in errors:
-        turned = Rotation.from_rotvec(error[3:]).as_matrix()
-        sample = np.eye(4)
-        sample[:3, :3], sample[:3, 3] = turned @ world_T_a[:3, :3], world_T_a[:3, 3] + error[:3]
-        sample = sample @ a_T_b
-        turn = Rotation.from_matrix(sample[:3, :3] @ world_T_b[:3, :3].T).as_rotvec()
-        moved.append(np.concatenate([sample[:3, 3] - world_T_b[:3, 3], turn]))
+    world_T_b, samples = world_T_a @ a_T_b, np.tile(world_T_a, (len(errors), 1, 1))
+    samples[:, :3, :3] = Rotation.from_rotvec(errors[:, 3:]).as_matrix() @ world_T_a[:3, :3]
+    samples[:, :3, 3] += errors[:, :3]
+    samples = samples @ a_T_b
+    turns = Rotation.from_matrix(samples[:, :3, :3] @ world_T_b[:3, :3].T).as_rotvec()
+    moved = np.column_stack([samples[:, :3, 3] - world_T_b[:3, 3], turns])
     expected = moved_covariance(covariance, world_T_a, a_T_b)
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-    assert (np.abs(np.cov(np.array(moved).T) - expected) / scale).max() < 0.15
+    assert (np.abs(np.cov(moved.T) - expected) / scale).max() < 0.15
 
 
 @given(motions(5), motions(2))

@@ -83,3 +83,19 @@ def test_an_image_with_next_to_no_support_is_given_up_at_once(monkeypatch, first
 def test_a_regressor_that_is_asked_for_by_name_looks_alone(monkeypatch, regressor):
     _, asked = found_with(monkeypatch, pose_of(8.0), pose_of(8.0), regressor=regressor)
     assert asked == [regressor]
+
+
+@pytest.mark.parametrize(("near", "everywhere", "taken"), [
+    pytest.param(pose_of(26.0), pose_of(39.0, sigma_m=1.0), 26.0, id="only the first may be used"),
+    pytest.param(pose_of(39.0, sigma_m=1.0), pose_of(26.0), 26.0, id="only the second may be used"),
+    pytest.param(pose_of(26.0), pose_of(29.0), 29.0, id="both may be used"),
+    pytest.param(pose_of(9.0), pose_of(7.0), 9.0, id="neither may be used"),
+    pytest.param(NO_POSE, pose_of(7.0), 7.0, id="only one is a pose")])
+def test_of_the_tries_around_keyframes_and_in_the_whole_map_the_best_accepted_pose_is_taken(monkeypatch, near, everywhere, taken):
+    looks = iter([near, everywhere])
+    monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(looks))
+    two_places = map_of(SCENE, "xfeat")
+    two_places.add_keyframe(motion(np.zeros(3), np.array([50.0, 0.0, 0.0])), 1, 0)
+    search = PoseSearch(two_places, LocalizerConfig(regressor="nearest"))
+    assert search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0])).support == pytest.approx(taken)
+    assert next(looks, None) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -138,6 +139,22 @@ def test_growing_bit_by_bit_stays_as_good_as_building_at_once():
     queries = noisy(np.random.default_rng(1), map_code.descriptors(map_code.codes.rows()[::20]), 0.9)
     _, found = index.search(queries, 1)
     assert (found[:, 0] == exact(map_code, queries, 1)[:, 0]).mean() >= 0.9
+
+
+def test_clusters_are_made_anew_only_when_the_map_has_twice_as_many_codes(monkeypatch):
+    made, original = [], faiss.IndexIVFScalarQuantizer
+
+    def counted(quantizer: faiss.Index, dim: int, clusters: int, *others: object) -> faiss.Index:
+        made.append(clusters)
+        return original(quantizer, dim, clusters, *others)
+
+    monkeypatch.setattr("cl_localization.map.code_index.MIN_CLUSTERED", 100)
+    monkeypatch.setattr("cl_localization.map.code_index.faiss.IndexIVFScalarQuantizer", counted)
+    map_code = new_map()
+    index = CodeIndex(map_code)
+    for step in range(10):
+        index.search(map_code.descriptors(grow(map_code, 110, seed=step)[:2]), 2)
+    assert made == [int(2 * np.sqrt(codes)) for codes in (110, 330, 770)]
 
 
 def test_a_follower_is_searched_like_its_leader():

@@ -49,6 +49,16 @@ def test_only_the_codes_of_the_room_are_searched() -> None:
         np.testing.assert_array_equal(found_rows(regions.around(np.array(room[:1])), map_code), rows_of(map_code, room))
 
 
+def test_from_the_border_of_a_region_the_one_beside_it_is_searched_too() -> None:
+    map_code = MapCode(MapCodeConfig(), "scene", DIM)
+    begun, border, beside, _ = (add_room(map_code, x_m, seed=seed, keyframes=1)
+                                for seed, x_m in enumerate((0.0, 4.8, 5.3, 60.0)))
+    regions = CovisibleCodes(map_code)
+    for keyframe, members in ((begun, begun + border), (border, begun + border + beside)):
+        np.testing.assert_array_equal(found_rows(regions.around(np.array(keyframe)), map_code),
+                                      rows_of(map_code, members))
+
+
 def test_what_several_rooms_find_is_what_all_of_them_together_find() -> None:
     map_code, rooms = house()
     queries = unit_vectors(np.random.default_rng(5), 20, DIM)
@@ -85,8 +95,8 @@ def test_a_keyframe_that_is_moved_keeps_its_region_and_a_number_that_comes_again
     map_code.move_keyframes(np.array(rooms[0][:1]), pose[None])
     search = regions.around(np.array(rooms[0][1:2]))
     np.testing.assert_array_equal(found_rows(search, map_code), rows_of(map_code, rooms[0]))
-    map_code.remove(rows_of(map_code, rooms[0]))
-    map_code.keyframes.remove(np.array(rooms[0]), map_code.version)
+    map_code.remove(rows_of(map_code, rooms[0][:1]))  # the others of the room stay, in its region
+    map_code.keyframes.remove(np.array(rooms[0][:1]), map_code.version)
     again = add_room(map_code, 60.0, seed=8, keyframes=1)
     assert again == rooms[0][:1]
     np.testing.assert_array_equal(found_rows(regions.around(np.array(again)), map_code), rows_of(map_code, again))

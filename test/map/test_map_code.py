@@ -175,6 +175,17 @@ def test_the_count_of_sightings_stops_at_its_type():
     assert map_code.codes["seen"][rows].tolist() == [65535]
 
 
+def test_a_code_that_was_seen_often_still_follows_what_it_looks_like_now():
+    map_code = new_map()
+    frame = keyframe_of(map_code)
+    rows = map_code.insert(codes_at([[0, 0, 0.0]]), frame)
+    map_code.codes["seen"][rows] = 5000
+    now = codes_at([[0, 0, 0.0]], seed=1)
+    for _ in range(40):
+        map_code.merge(rows, now, frame)
+    assert (map_code.descriptors(rows) * now.descriptors).sum() > 0.7
+
+
 def test_merging_nothing_changes_nothing():
     map_code = new_map()
     frame = keyframe_of(map_code)

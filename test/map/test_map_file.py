@@ -223,13 +223,13 @@ def test_bytes_after_the_end_are_refused(path):
         load_map(path)
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_random_bytes_are_no_map(tmp_path, seed):
-    random = np.random.default_rng(seed)
-    file = tmp_path / "random.map"
-    file.write_bytes(random.bytes(int(random.integers(0, 5000))))
-    with pytest.raises(MapError, match="must be a whole safetensors file"):
-        load_map(file)
+def test_random_bytes_are_no_map(tmp_path):
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        file = tmp_path / f"random_{seed}.map"
+        file.write_bytes(random.bytes(int(random.integers(0, 5000))))
+        with pytest.raises(MapError, match="must be a whole safetensors file"):
+            load_map(file)
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 a zip", b"\x80\x04\x95 a pickle",

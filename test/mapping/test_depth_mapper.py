@@ -26,12 +26,12 @@ class Session:
         self.mapper = DepthMapper(self.map_code, DepthConfig(**options))
 
     def add(self, world_T_cam: np.ndarray, depth_m: np.ndarray | None = None, camera: Camera = CAMERA,
-            **noise: float) -> tuple[int, int]:
+            changed: bool = False, **noise: float) -> tuple[int, int]:
         frame = self.map_code.add_keyframe(world_T_cam, 0, self.map_code.scene_number("room"))
         features = self.scene.features(world_T_cam, camera, seed=self.count, **noise)
         self.count += 1
         depth_m = wall_depth(world_T_cam, camera) if depth_m is None else depth_m
-        return self.mapper.add(View.of(frame, world_T_cam, camera, features), features.keypoints_px, depth_m)
+        return self.mapper.add(View.of(frame, world_T_cam, camera, features), features.keypoints_px, depth_m, changed)
 
     def errors_m(self) -> np.ndarray:
         """Return how far each code is from the point that it looks like."""
@@ -144,6 +144,37 @@ def test_what_looks_the_same_at_another_depth_is_another_code():
     inserted, merged = session.add(POSES[0], wall_depth(POSES[0]) - 0.5)
     assert merged < 0.02 * first
     assert inserted > 0.9 * first
+
+
+def test_codes_of_a_changed_place_go_unless_one_of_the_next_five_views_of_such_sees_them_again():
+    session = Session(max_misses=255, free_space_views=0)
+    session.add(POSES[0], changed=True)
+    learned = session.map_code.codes.rows()
+    again = WALL.visible(POSES[0])[0][::2]
+    session.scene = PointScene(WALL.points_m[again], WALL.descriptors[again])
+    session.add(POSES[0], changed=True)
+    session.scene = PointScene(WALL.points_m[:0], WALL.descriptors[:0])
+    for _ in range(3):
+        session.add(POSES[0], changed=True)
+    session.add(POSES[0])  # a view of a place that has not changed does not count
+    assert session.map_code.codes.live[learned].all()
+    session.add(POSES[0], changed=True)
+    codes = session.map_code.codes
+    np.testing.assert_array_equal(codes.live[learned], codes["seen"][learned] > 1)
+    assert 0.4 * len(learned) < codes.live[learned].sum() < 0.6 * len(learned)
+
+
+def test_a_code_in_the_row_of_one_of_a_changed_place_that_went_stays():
+    session = Session(max_misses=255, free_space_views=0)
+    session.add(POSES[0], changed=True)
+    learned = session.map_code.codes.rows()
+    session.map_code.remove(learned)
+    session.add(POSES[0])
+    np.testing.assert_array_equal(session.map_code.codes.rows(), learned)
+    session.scene = PointScene(WALL.points_m[:0], WALL.descriptors[:0])
+    for _ in range(5):
+        session.add(POSES[0], changed=True)
+    np.testing.assert_array_equal(session.map_code.codes.rows(), learned)
 
 
 def test_features_that_were_hidden_meanwhile_stay():

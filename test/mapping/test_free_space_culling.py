@@ -29,10 +29,10 @@ def view_from(x_m: float) -> View:
     return View.of(0, pose, CAMERA, SCENE.features(pose))
 
 
-def depth_behind(pose: np.ndarray) -> np.ndarray:
-    """Depth of a wall a metre behind the one that was mapped."""
+def depth_behind(pose: np.ndarray, behind_m: float = 1.0) -> np.ndarray:
+    """Depth of a wall behind the one that was mapped."""
     moved = pose.copy()
-    moved[2, 3] -= 1.0
+    moved[2, 3] -= behind_m
     return wall_depth(moved)
 
 
@@ -54,6 +54,23 @@ def test_codes_that_are_seen_again_hidden_or_forgotten_do_not_fade() -> None:
     for _ in range(3):
         assert len(slow.observe(view, depth_behind(view.world_T_cam), NONE)) == 0
         slow.forget(map_code.codes.rows())
+
+
+def test_depth_must_lie_behind_a_code_by_a_share_of_it_and_by_what_the_code_is_uncertain_by() -> None:
+    view = view_from(0.0)
+    for sigma_m, kept_m, gone_m in ((0.01, 0.32, 0.36), (0.05, 0.48, 0.52)):  # 10 cm + 5 % of 4 m + 4 sigmas
+        for behind_m, fades in ((kept_m, False), (gone_m, True)):
+            map_code = wall_map()
+            map_code.move(map_code.codes.rows(), map_code.positions_m, np.full(200, sigma_m, np.float32))
+            gone = FreeSpaceCulling(map_code, 1).observe(view, depth_behind(view.world_T_cam, behind_m), NONE)
+            assert (len(gone) > 50) is fades, (sigma_m, behind_m)
+
+
+def test_a_code_at_the_edge_of_something_as_near_is_not_seen_through() -> None:
+    map_code, view = wall_map(), view_from(0.0)
+    depth_m = depth_behind(view.world_T_cam)
+    depth_m[::7] = wall_depth(view.world_T_cam)[::7]  # from any code such a row is at most three pixels away
+    assert len(FreeSpaceCulling(map_code, 1).observe(view, depth_m, NONE)) == 0
 
 
 def faded(free_space_views: int) -> tuple[int, int]:

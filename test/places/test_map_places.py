@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -29,12 +31,17 @@ def at(x_m: float) -> np.ndarray:
     return pose
 
 
+@cache
+def look(seed: int) -> np.ndarray:
+    """The descriptor (256,) of an image of ten things of its own."""
+    return place_descriptor(image(seed).descriptors)
+
+
 def add_route(map_code: MapCode, scene: str, seeds: range, start_m: float = 0.0) -> list[int]:
     """Map images along a straight line."""
     return [map_code.add_keyframe(at(start_m + STEP_M * number), 10**9 * (map_code.version + 1),
                                   map_code.scene_number(scene),
-                                  descriptor=place_descriptor(image(seed).descriptors)) for number,
-            seed in enumerate(seeds)]
+                                  descriptor=look(seed)) for number, seed in enumerate(seeds)]
 
 
 @pytest.fixture

@@ -19,14 +19,14 @@ def house(seed: int = 7, rooms: int = 2, moved: float = 0.0):
     return build_house(seed, rooms, moved, "day", 0.0)
 
 
-@pytest.mark.parametrize("count", range(1, 13))
-def test_rooms_do_not_overlap_and_doors_join_each_to_the_next(count: int) -> None:
-    plan = make_plan(3, count)
-    for number, room in enumerate(plan.rooms):
-        for other in plan.rooms[number + 1:]:
-            assert (np.abs(room.centre_m - other.centre_m) > 0.5 * (room.size_m + other.size_m)).any()
-    joined = {frozenset(door.rooms) for door in plan.doors}
-    assert all(frozenset((number, number + 1)) in joined for number in range(count - 1))
+def test_rooms_do_not_overlap_and_doors_join_each_to_the_next() -> None:
+    for count in range(1, 13):
+        plan = make_plan(3, count)
+        for number, room in enumerate(plan.rooms):
+            for other in plan.rooms[number + 1:]:
+                assert (np.abs(room.centre_m - other.centre_m) > 0.5 * (room.size_m + other.size_m)).any(), count
+        joined = {frozenset(door.rooms) for door in plan.doors}
+        assert all(frozenset((number, number + 1)) in joined for number in range(count - 1)), count
 
 
 def test_a_house_of_six_rooms_is_a_loop() -> None:
@@ -39,14 +39,14 @@ def test_a_place_belongs_to_the_room_around_it() -> None:
     assert all(room.contains(*room.centre_m) for room in plan.rooms)
 
 
-@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
-def test_a_piece_stays_on_its_footprint(maker) -> None:
-    piece = maker(np.random.default_rng(2))
-    corners = np.stack([quad.corner_m + a * quad.edge_s_m + b * quad.edge_t_m
-                        for quad in piece.quads for a in (0, 1) for b in (0, 1)])
-    assert corners[:, 2].min() > -0.02
-    if piece.name != "plant":
-        assert (np.abs(corners[:, :2]) < 0.5 * np.array([piece.width_m, piece.depth_m]) + 0.08).all()
+def test_a_piece_stays_on_its_footprint() -> None:
+    def stays(piece) -> bool:
+        corners = np.stack([quad.corner_m + a * quad.edge_s_m + b * quad.edge_t_m
+                            for quad in piece.quads for a in (0, 1) for b in (0, 1)])
+        reach_m = 0.5 * np.array([piece.width_m, piece.depth_m]) + 0.08
+        return corners[:, 2].min() > -0.02 and (piece.name == "plant" or (np.abs(corners[:, :2]) < reach_m).all())
+
+    assert [maker.__name__ for maker in MAKERS if not stays(maker(np.random.default_rng(2)))] == []
 
 
 def test_the_faces_of_bodies_look_outwards() -> None:

@@ -11,23 +11,28 @@ from cl_localization.simulation.odometry import drifting
 from cl_localization.simulation.routes import Router, resampled
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("rooms", "path"), [(1, "mapping"), (2, "mapping"), (6, "mapping"), (2, "tracking"),
-                                             (6, "tracking")])
-def test_a_path_enters_every_room_and_keeps_clear_of_everything(seed: int, rooms: int, path: str) -> None:
-    sequence = open_simulation(f"sim:{seed}?rooms={rooms}&path={path}")
-    places = sequence.world_T_base[:, :2, 3]
-    assert {sequence.house.plan.room_at(*place) for place in places} == set(range(rooms))
-    assert Router(sequence.house.grid).clearance_at_m(places).min() > 0.2
+def test_a_path_enters_every_room_and_keeps_clear_of_everything() -> None:
+    ways = ((1, "mapping"), (2, "mapping"), (6, "mapping"), (2, "tracking"), (6, "tracking"))
+
+    def as_it_must_be(spec: str, rooms: int) -> bool:
+        sequence = open_simulation(spec)
+        places = sequence.world_T_base[:, :2, 3]
+        return ({sequence.house.plan.room_at(*place) for place in places} == set(range(rooms))
+                and Router(sequence.house.grid).clearance_at_m(places).min() > 0.2)
+
+    specs = [(f"sim:{seed}?rooms={rooms}&path={path}", rooms) for seed in range(6) for rooms, path in ways]
+    assert [spec for spec, rooms in specs if not as_it_must_be(spec, rooms)] == []
 
 
-@pytest.mark.parametrize("place", range(12))
-def test_a_kidnapped_robot_stands_clear_of_everything_and_moves_slowly(place: int) -> None:
-    sequence = open_simulation(f"sim:7?path=kidnap&place={place}&frames=75")
-    places = sequence.world_T_base[:, :2, 3]
-    assert Router(sequence.house.grid).clearance_at_m(places).min() > 0.2
-    steps_m = np.linalg.norm(np.diff(places, axis=0), axis=1)
-    assert 0 < steps_m.max() < 0.02
+def test_a_kidnapped_robot_stands_clear_of_everything_and_moves_slowly() -> None:
+    def as_it_must_be(spec: str) -> bool:
+        sequence = open_simulation(spec)
+        places = sequence.world_T_base[:, :2, 3]
+        steps_m = np.linalg.norm(np.diff(places, axis=0), axis=1)
+        return Router(sequence.house.grid).clearance_at_m(places).min() > 0.2 and 0 < steps_m.max() < 0.02
+
+    specs = [f"sim:7?path=kidnap&place={place}&frames=75" for place in range(12)]
+    assert [spec for spec in specs if not as_it_must_be(spec)] == []
 
 
 def test_kidnaps_differ_and_are_off_the_mapping_path() -> None:
@@ -60,15 +65,17 @@ def test_tracking_takes_another_way_than_mapping() -> None:
     assert np.abs(another - tracking).max() > 0.3
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_odometry_drifts_by_a_few_percent_and_stays_on_the_floor(seed: int) -> None:
-    sequence = open_simulation(f"sim:{seed}")
-    truth = se3.inverse(sequence.world_T_base[0]) @ sequence.world_T_base
-    way_m = np.linalg.norm(np.diff(truth[:, :2, 3], axis=0), axis=1).sum()
-    drift_m = np.linalg.norm(truth[:, :2, 3] - sequence.odom_T_base[:, :2, 3], axis=1)
-    assert 0.001 * way_m < drift_m.max() < 0.05 * way_m
-    assert np.allclose(sequence.odom_T_base[:, 2], [0, 0, 1, 0])
-    assert np.allclose(sequence.odom_T_base[0], np.eye(4))
+def test_odometry_drifts_by_a_few_percent_and_stays_on_the_floor() -> None:
+    shares = {}
+    for seed in range(8):
+        sequence = open_simulation(f"sim:{seed}")
+        truth = se3.inverse(sequence.world_T_base[0]) @ sequence.world_T_base
+        way_m = np.linalg.norm(np.diff(truth[:, :2, 3], axis=0), axis=1).sum()
+        drift_m = np.linalg.norm(truth[:, :2, 3] - sequence.odom_T_base[:, :2, 3], axis=1)
+        shares[seed] = drift_m.max() / way_m
+        assert np.allclose(sequence.odom_T_base[:, 2], [0, 0, 1, 0]), seed
+        assert np.allclose(sequence.odom_T_base[0], np.eye(4)), seed
+    assert {seed: share for seed, share in shares.items() if not 0.001 < share < 0.05} == {}
 
 
 def test_odometry_without_errors_is_the_true_motion() -> None:

@@ -70,6 +70,13 @@ def test_two_right_poses_with_a_wrong_one_between_them_are_enough():
     assert states(made) == [LOST, LOST, RELOCALIZED]
 
 
+def test_what_was_doubted_before_a_pose_was_trusted_speaks_for_no_later_pose():
+    tracker = Tracker()
+    made = tracks(tracker, [at(4), at(0), at(0), at(4), at(0)], [at(0)] * 5)
+    assert states(made) == [LOST, LOST, RELOCALIZED, TRACKING, TRACKING]
+    assert [track.trusted for track in made] == [False, False, True, False, True] and made[3].agreeing == 1
+
+
 def test_odometry_tells_poses_apart_that_speed_alone_would_let_agree():
     poses = [at(0), at(0.3), at(0.6)]
     assert states(tracks(Tracker(), poses)) == [LOST, RELOCALIZED, TRACKING]
