@@ -13,6 +13,7 @@ A pose is camera to world, axes x right, y down, z forward; a line with NaN leav
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
     files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
              for image, (stamp_ns, pose) in zip(images, stamped)]
     files.sort(key=lambda file: file.stamp_ns)
-    for before, after in zip(files, files[1:]):
+    for before, after in itertools.pairwise(files):
         if before.stamp_ns == after.stamp_ns:
             raise DataError(f"stamp of image {after.image_path}", "must be its own",
                             f"that of {before.image_path.name}")

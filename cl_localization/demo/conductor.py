@@ -6,10 +6,10 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator
 
 from lifecycle_msgs.msg import Transition
 from std_srvs.srv import SetBool
@@ -66,7 +66,8 @@ class Demo:
         domain = self._config.domain or DOMAINS[os.getpid() % len(DOMAINS)]
         with NodeProcesses(domain, self._folder) as self._nodes, DemoObserver(domain) as self._seen:
             self._start_nodes()
-            for self._step, segment in enumerate(self._segments):
+            for step, segment in enumerate(self._segments):
+                self._step = step
                 self._play(segment)
             self._say("done", "")
         return self._result(time.monotonic() - started_s)

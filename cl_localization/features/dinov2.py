@@ -92,10 +92,11 @@ def _declare_torchvision_operators() -> None:
     except ImportError:
         return
     except RuntimeError:
-        global _operators
-        _operators = torch.library.Library("torchvision", "DEF")
+        operators = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
-            _operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _DECLARED.append(operators)
 
 
-_operators: torch.library.Library | None = None
+_DECLARED: list[torch.library.Library] = []
+"""Kept: what a library declares goes with it."""

@@ -25,7 +25,7 @@ class Atlas:
         """Lay out textures of sizes (height, width); `put` fills them and `finish` makes the coarser levels."""
         padded = [(aligned(height + 2 * GUTTER), aligned(width + 2 * GUTTER)) for height, width in sizes]
         area = sum(height * width for height, width in padded)
-        self.width = aligned(int(max(max(width for _, width in padded), 1.05 * area ** 0.5)))
+        self.width = aligned(int(max(*(width for _, width in padded), 1.05 * area ** 0.5)))
         corners, self.height = shelves(padded, self.width)
         self.origins = corners + np.float32(GUTTER)
         self.sizes = np.array([(width, height) for height, width in sizes], np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from cl_localization.geometry import se3
@@ -22,7 +24,7 @@ def drifting(seed: int, world_T_base: np.ndarray, drift: float) -> np.ndarray:
     rng = np.random.default_rng([seed, 9])
     scale, turn = 1 + drift * rng.normal(0, SCALE_SIGMA), 1 + drift * rng.normal(0, TURN_SIGMA)
     pose, poses = np.eye(4), [np.eye(4)]
-    for before, after in zip(world_T_base, world_T_base[1:]):
+    for before, after in itertools.pairwise(world_T_base):
         step = se3.inverse(before) @ after
         yaw, root_m = np.arctan2(step[1, 0], step[0, 0]), np.sqrt(np.linalg.norm(step[:2, 3]))
         noise = drift * root_m * rng.normal(0, 1, 3) * [WALK_M, WALK_M, WALK_RAD]

@@ -54,7 +54,7 @@ def test_every_option_takes_a_value_from_its_flag(name: str, value: object, opti
         option.choices[-1] if option.choices else value + "x" if isinstance(value, str) else type(value)(option.maximum)
     )
     arguments = parsed("--" + name.replace("_", "-"), str(new))
-    assert dict((leaf, found) for leaf, found, _ in flatten(arguments.options))[name] == new
+    assert {leaf: found for leaf, found, _ in flatten(arguments.options)}[name] == new
 
 
 def test_help_shows_ranges_units_and_defaults(capsys) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Callable
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import LocalizationError, MapError, RosError
