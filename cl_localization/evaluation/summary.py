@@ -80,12 +80,13 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
     localized = [record for record in posed if record.accepted]
     errors = np.array([(record.translation_error_m, record.rotation_error_deg) for record in localized]).reshape(-1, 2)
     median_m, median_deg = np.median(errors, axis=0).tolist() if len(errors) else (None, None)
-    extent_m = camera_extent_m(np.array([record.true_world_T_cam[:3, 3] for record in posed]))
+    extent_m = camera_extent_m(np.array([record.true_world_T_cam[:3, 3] for record in posed
+                                          if record.true_world_T_cam is not None]))
     latencies_ms = 1e3 * np.array([record.latency_s for record in records])
-    within = [percent_within(errors, bound, len(posed)) for bound in BOUNDS]
+    near, middling, far = (percent_within(errors, bound, len(posed)) for bound in BOUNDS)
     wrong = int(((errors[:, 0] > WRONG_BEYOND[0]) | (errors[:, 1] > WRONG_BEYOND[1])).sum())
     return EvaluationSummary(
-        len(posed), len(localized), None if median_m is None else 100 * median_m, median_deg, *within,
+        len(posed), len(localized), None if median_m is None else 100 * median_m, median_deg, near, middling, far,
         float(np.percentile(latencies_ms, 50)), float(np.percentile(latencies_ms, 95)), map_bytes, codes, wrong,
         skipped, len(records) - len(posed), extent_m,
         None if median_m is None or extent_m == 0 else 100 * median_m / extent_m,

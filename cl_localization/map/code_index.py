@@ -98,5 +98,5 @@ class CodeIndex:
         index.train(descriptors)
         index.nprobe = PROBES
         # finds a code's list, so that removing one does not search them all
-        index.set_direct_map_type(faiss.DirectMap.Hashtable)
+        index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
         return index

@@ -73,7 +73,8 @@ class CodeRegions:
         self._stamps_ns = stamps_ns.copy()
 
     def _joined(self, scene: int, position_m: np.ndarray) -> int:
-        distances_m = [np.linalg.norm(begun_m - position_m) if of == scene else np.inf for of, begun_m in self._begun]
+        distances_m = [float(np.linalg.norm(begun_m - position_m)) if of == scene else np.inf
+                       for of, begun_m in self._begun]
         nearest = int(np.argmin(distances_m)) if distances_m else -1
         if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_M:
             return nearest

@@ -125,6 +125,7 @@ def read_tensor(stream: BinaryIO, entry: Entry) -> np.ndarray:
     """
     array = np.empty(entry.shape, entry.dtype)
     stream.seek(entry.begin)
-    if array.nbytes and stream.readinto(memoryview(array.reshape(-1)).cast("B")) != array.nbytes:
+    if array.nbytes and stream.readinto(  # type: ignore[attr-defined]  # binary files have it
+            memoryview(array.reshape(-1)).cast("B")) != array.nbytes:
         raise DamagedFile("an end before the last array's")
     return array

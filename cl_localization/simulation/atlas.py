@@ -43,7 +43,7 @@ class Atlas:
 
     def finish(self) -> None:
         """Make the coarser levels from the finest."""
-        level = self.picture[:, :self.width]
+        level: np.ndarray = self.picture[:, :self.width]
         for k in range(1, LEVELS):
             level = cv2.resize(level, (self.width >> k, self.height >> k), interpolation=cv2.INTER_AREA)
             left, top = self.offsets[k].astype(int)

@@ -28,6 +28,6 @@ def drifting(seed: int, world_T_base: np.ndarray, drift: float) -> np.ndarray:
         step = se3.inverse(before) @ after
         yaw, root_m = np.arctan2(step[1, 0], step[0, 0]), np.sqrt(np.linalg.norm(step[:2, 3]))
         noise = drift * root_m * rng.normal(0, 1, 3) * [WALK_M, WALK_M, WALK_RAD]
-        pose = pose @ stand(*(step[:2, 3] * scale + noise[:2]), yaw * turn + noise[2])
+        pose = pose @ stand(step[0, 3] * scale + noise[0], step[1, 3] * scale + noise[1], yaw * turn + noise[2])
         poses.append(pose)
     return np.stack(poses)

@@ -28,7 +28,7 @@ class Router:
         self.grid = grid
         self.clearance_m = grid.clearance_m()
         drivable = largest_area(grid.drivable()[::STRIDE, ::STRIDE])
-        self.nodes = np.full(drivable.shape, -1)
+        self.nodes: np.ndarray = np.full(drivable.shape, -1)
         self.nodes[drivable] = np.arange(drivable.sum())
         rows, columns = np.nonzero(drivable)
         self.places_m = grid.places_m(np.stack([columns, rows], 1) * STRIDE)
