@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, field
 
@@ -95,4 +96,4 @@ class PoseEstimator:
 
 
 def _named(times: list[float]) -> dict[str, float]:
-    return dict(zip(("search", "solve", "refine"), (after - before for before, after in zip(times, times[1:]))))
+    return dict(zip(("search", "solve", "refine"), (after - before for before, after in itertools.pairwise(times))))
