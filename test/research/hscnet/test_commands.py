@@ -134,7 +134,7 @@ def test_what_cannot_be_done_is_one_line_that_names_it(data: Path, tmp_path: Pat
         ),
         (
             ("test hscnet --model scrnet --dataset 7S --scene chess --checkpoint {folder}/m.safetensors --data_path "
-            "{data}"),
+             "{data}"),
             "must be a scrnet, found hscnet",
         ),
         ("test hscnet --checkpoint {folder}/none --data_path {data}", "model .*none must be a file"),

@@ -2,11 +2,11 @@
 
 from tf2_ros.buffer import Buffer
 from tf2_ros.exceptions import (
-                                ConnectivityException,
-                                ExtrapolationException,
-                                InvalidArgumentException,
-                                LookupException,
-                                TransformException,
+    ConnectivityException,
+    ExtrapolationException,
+    InvalidArgumentException,
+    LookupException,
+    TransformException,
 )
 from tf2_ros.static_transform_broadcaster import StaticTransformBroadcaster
 from tf2_ros.transform_broadcaster import TransformBroadcaster
