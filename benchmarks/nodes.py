@@ -3,11 +3,13 @@ run."""
 
 from __future__ import annotations
 
+import itertools
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -105,7 +107,7 @@ def soak_rows(outcome: SoakOutcome) -> list[tuple[str, ...]]:
     """Return `SOAK_ROWS` rows of equal time, in the order of `HEADERS_SOAK`."""
     ends_s = np.linspace(0, outcome.latency_ms[-1, 0], SOAK_ROWS + 1)
     rows = []
-    for begin_s, end_s in zip(ends_s, ends_s[1:]):
+    for begin_s, end_s in itertools.pairwise(ends_s):
         series = [outcome.memory_mb["mapper"], outcome.memory_mb["localizer"], outcome.latency_ms]
         values = [one[(one[:, 0] >= begin_s) & (one[:, 0] <= end_s), 1] for one in series]
         cells = [(values[0], 50), (values[1], 50), (values[2], 50), (values[2], 95)]

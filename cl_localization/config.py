@@ -9,12 +9,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 from cl_localization.errors import ConfigError
 from cl_localization.option_names import with_present_names
 
+ConfigT = TypeVar("ConfigT", bound="Config")
 MAX_SCENE_NAME = 1000
 """Characters in the name of a scene."""
 
@@ -82,13 +83,13 @@ def flatten(config: Config, prefix: str = "") -> Iterator[tuple[str, Any, Option
     """Yield (dotted name, value, option) of every leaf option of a config, nested sections included."""
     for spec in fields(config):
         value = getattr(config, spec.name)
-        if is_dataclass(value):
+        if isinstance(value, Config):
             yield from flatten(value, f"{prefix}{spec.name}.")
         else:
             yield prefix + spec.name, value, spec.metadata["option"]
 
 
-def with_values(config: Config, values: dict[str, Any]) -> Config:
+def with_values(config: ConfigT, values: dict[str, Any]) -> ConfigT:
     """Return a copy of `config` with leaf options replaced by dotted name.
 
     Raises:
@@ -101,10 +102,10 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
             near = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(f"option {name}", "is unknown", remedy=f"did you mean {near[0]}?" if near else
                               f"known are {', '.join(sorted(known))}")
-    changes = {}
+    changes: dict[str, Any] = {}
     for spec in fields(config):
         value = getattr(config, spec.name)
-        if is_dataclass(value):
+        if isinstance(value, Config):
             inner = {name.split(".", 1)[1]: new for name, new in values.items() if name.startswith(spec.name + ".")}
             changes[spec.name] = with_values(value, inner) if inner else value
         else:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
+import random
+from pathlib import Path
 
 # Read when NumPy, PyTorch and faiss are first imported, and by the processes that tests start. The arrays of tests are
 # small: more threads mostly wait for each other, and on a machine with other work each of them is late.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import random
-from pathlib import Path
-
-import numpy as np
-import pytest
-from hypothesis import HealthCheck, settings
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA_VARIABLE = "CL_LOCALIZATION_DATA"

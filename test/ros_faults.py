@@ -45,7 +45,7 @@ def fill(folder: Path, keep: int = 0) -> Path:
     """Fill a small disk with a file, but for about `keep` bytes; return the file, to be removed when there is room
     again."""
     path = folder / "filler"
-    with open(path, "wb", buffering=0) as file:
+    with path.open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(FILL_BLOCK_BYTES))

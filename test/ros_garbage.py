@@ -6,7 +6,7 @@ from __future__ import annotations
 import array
 import math
 import re
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ def hostile_float(kind: str, random: np.random.Generator) -> float:
 
 def hostile_sequence(kind: str, values: Any, fixed: bool, random: np.random.Generator) -> Any:
     """Numbers with some of them replaced, or fewer or more of them."""
-    draw: Callable[[], Any] = lambda: hostile_float(kind, random) if kind in FLOATS else hostile_integer(kind, random)
+    draw = partial(hostile_float if kind in FLOATS else hostile_integer, kind, random)
     found = list(values)
     if not fixed:
         length = (0, 1, len(found) // 2, len(found) + 1, min(2 * len(found), LARGEST_ARRAY), len(found),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import os
 import re
 import subprocess
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import cl_localization
 
@@ -17,6 +18,7 @@ UNDERLAY = sorted(path.parent for path in (REPOSITORY / "underlay").glob("*/pack
 PROGRAMS = sorted((REPOSITORY / "nodes").iterdir())
 SCRIPTS = [REPOSITORY / "scripts" / name for name in ("demo", "run", "setup", "test")] + [REPOSITORY / ".ci" / "run"]
 CMAKE = (REPOSITORY / "CMakeLists.txt").read_text()
+NOTICES = (REPOSITORY / "THIRD_PARTY_NOTICES.md").read_text()
 INTERFACES = sorted(path.relative_to(REPOSITORY).as_posix() for kind in ("msg", "srv")
                     for path in (REPOSITORY / kind).iterdir())
 NORMALIZED = re.compile(r"[-_.]+")
@@ -32,11 +34,9 @@ def dependencies(folder: Path) -> set[str]:
     return {element.text for element in manifest(folder) if element.tag.endswith("depend")}
 
 
-def setup_cfg() -> configparser.ConfigParser:
-    """The parsed setup.cfg."""
-    parser = configparser.ConfigParser()
-    parser.read(REPOSITORY / "setup.cfg")
-    return parser
+def pyproject() -> dict[str, Any]:
+    """The parsed pyproject.toml."""
+    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 
 
 def requirement_names(text: str) -> set[str]:
@@ -65,12 +65,17 @@ def imported_packages(folder: Path) -> set[str]:
 
 
 def test_all_name_the_same_package_and_version():
-    root = manifest(REPOSITORY)
-    assert root.findtext("name") == setup_cfg()["metadata"]["name"] == "cl_localization"
+    root, project = manifest(REPOSITORY), pyproject()["project"]
+    assert root.findtext("name") == project["name"] == "cl_localization"
     assert f"project({root.findtext('name')})" in CMAKE
     assert root.findtext("version") == cl_localization.__version__
-    assert root.findtext("license") == setup_cfg()["metadata"]["license"]
-    assert root.findtext("description") == setup_cfg()["metadata"]["description"]
+    assert root.findtext("license") == project["license"]
+    assert root.findtext("description") == project["description"]
+
+
+def test_the_version_stands_in_one_place_besides_the_manifest():
+    assert "version" in pyproject()["project"]["dynamic"]
+    assert pyproject()["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "cl_localization.__version__"}
 
 
 def test_an_underlay_package_has_the_name_of_its_folder():
@@ -112,17 +117,16 @@ def test_every_node_is_a_program_that_cmake_installs():
     assert [program.name for program in PROGRAMS if not installed(program)] == []
 
 
-def test_the_command_line_of_setup_cfg_is_there():
-    module, function = re.search(r"= *(cl_localization[\w.]+):(\w+)",
-                                 setup_cfg()["options.entry_points"]["console_scripts"]).groups()
+def test_the_command_line_that_is_installed_is_there():
+    module, function = pyproject()["project"]["scripts"]["cl_localization"].split(":")
     tree = ast.parse((REPOSITORY / (module.replace(".", "/") + ".py")).read_text())
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_package_that_is_asked_for_has_a_version():
-    options = setup_cfg()
-    asked = requirement_names(options["options"]["install_requires"])
-    asked |= {name for extra in options["options.extras_require"].values() for name in requirement_names(extra)}
+    project = pyproject()["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    asked = {name for wanted in lists for name in requirement_names("\n".join(wanted))}
     for path in (REPOSITORY / "requirements").glob("*.txt"):
         if path.name != "constraints.txt":
             asked |= requirement_names(path.read_text())
@@ -159,3 +163,27 @@ def test_the_shared_memory_of_the_dds_profile_holds_several_images():
     segment = int(root.findtext(".//dds:segment_size", namespaces=spaced))
     message = int(root.findtext(".//dds:maxMessageSize", namespaces=spaced))
     assert segment >= 8 * 1920 * 1080 and message >= 3 * 1920 * 1080
+
+
+def test_every_library_that_is_asked_for_has_its_licence_in_the_notices():
+    project = pyproject()["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    asked = {name for wanted in lists for name in requirement_names("\n".join(wanted))}
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| [^|]+ \|$", NOTICES, re.MULTILINE)
+    listed = {name for row in rows for name in requirement_names(row.replace(", ", "\n"))}
+    assert asked - listed == set()
+
+
+def test_every_file_of_weights_that_is_shipped_is_in_the_notices():
+    weights = list((REPOSITORY / "cl_localization").rglob("*.safetensors"))
+    assert weights and [path.name for path in weights if f"`{path.name}`" not in NOTICES] == []
+
+
+def test_the_licence_and_the_notices_are_installed_with_the_package():
+    assert pyproject()["project"]["license-files"] == ["LICENSE", "THIRD_PARTY_NOTICES.md"]
+    assert "install(FILES LICENSE THIRD_PARTY_NOTICES.md DESTINATION share/${PROJECT_NAME})" in CMAKE
+
+
+def test_the_maintainer_has_no_example_for_an_address():
+    addresses = [element.get("email") for element in manifest(REPOSITORY).iter("maintainer")]
+    assert addresses and not any("example" in address for address in addresses)

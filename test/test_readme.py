@@ -46,7 +46,7 @@ def our_commands(documents: Iterable[Path] = DOCUMENTS) -> list[list[str]]:
     for line in code_lines(documents):
         if line.startswith(("scripts/run ", "cl_localization ", "python3 -m cl_localization ")):
             words = shlex.split(line, comments=True)
-            found |= {line: words[len(runner):] for runner in RUNNERS if words[:len(runner)] == runner}
+            found[line] = next(words[len(runner):] for runner in RUNNERS if words[:len(runner)] == runner)
     return list(found.values())
 
 

@@ -96,9 +96,9 @@ def test_what_is_public_is_documented_and_annotated() -> None:
     missing = [f"{shown(path)} has no docstring" for path in PACKAGE_FILES if tree_of(path).body
                and not ast.get_docstring(tree_of(path))]
     for path in PACKAGE_FILES:
-        for node in public_definitions(tree_of(path)):
-            if not ast.get_docstring(node) and not (isinstance(node, ast.FunctionDef) and overrides_by_name(node)):
-                missing.append(f"{shown(path)}:{node.lineno} {node.name} has no docstring")
+        missing += [f"{shown(path)}:{node.lineno} {node.name} has no docstring"
+                    for node in public_definitions(tree_of(path)) if not ast.get_docstring(node)
+                    and not (isinstance(node, ast.FunctionDef) and overrides_by_name(node))]
         missing += [f"{shown(path)}:{node.lineno} {node.name} is not annotated" for node in functions(path)
                     if not annotated(node)]
     assert missing == []

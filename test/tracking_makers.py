@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from cl_localization.geometry.se3 import inverse
@@ -31,7 +33,7 @@ def odometry(poses: list[np.ndarray], start: np.ndarray = np.eye(4), scale: floa
     """Return odom_T_cam of poses in the map for odometry that begins at `start` and measures the way with a wrong
     scale."""
     readings = [start]
-    for before, now in zip(poses, poses[1:]):
+    for before, now in itertools.pairwise(poses):
         step = inverse(before) @ now
         step[:3, 3] *= scale
         readings.append(readings[-1] @ step)

@@ -12,7 +12,7 @@ import re
 import sys
 from dataclasses import MISSING, field, fields, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import tyro
 
@@ -21,7 +21,10 @@ from cl_localization.config import Config, Option, flatten, with_values
 from cl_localization.errors import ConfigError
 from cl_localization.option_names import present_name
 
-Parsed = TypeVar("Parsed")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Parsed = TypeVar("Parsed", bound="DataclassInstance")
 
 _PARSER_MARKERS = (tyro.conf.FlagCreatePairsOff,)
 
@@ -55,7 +58,9 @@ def parse(arguments_class: type[Parsed], argv: list[str], program: str) -> Parse
         ConfigError: an unknown flag or key, a missing word, or a value of the wrong type or outside its range.
     """
     argv = _with_present_flags(argv)
-    defaults = {spec.name: spec.default_factory() for spec in fields(arguments_class) if "settings" in spec.metadata}
+    sections: dict[str, Any] = {spec.name: spec.default_factory for spec in fields(arguments_class)
+                                if "settings" in spec.metadata}
+    defaults = {name: make() for name, make in sections.items()}
     prefixes = {spec.name: spec.metadata["settings"] for spec in fields(arguments_class) if spec.name in defaults}
     if defaults and not {"-h", "--help"} & set(argv):
         defaults = _with_file(defaults, prefixes, argv)
@@ -108,7 +113,10 @@ def _file_flag(argv: list[str]) -> Path | None:
 
 def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: dict[str, str]) -> type:
     """Return the dataclass that tyro makes the parser of a command from."""
-    hints, specs = get_type_hints(arguments_class), []
+    hints = get_type_hints(arguments_class)
+    specs: list[Any] = []
+    kind: Any
+    inner: Any
     for spec in fields(arguments_class):
         if spec.name in defaults:
             inner = _config_flags(defaults[spec.name])
@@ -117,7 +125,8 @@ def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: di
         else:
             help_text, metavar, positional = spec.metadata["argument"]
             kind = Annotated[hints[spec.name], tyro.conf.arg(help=help_text, metavar=metavar)]
-            specs.append((spec.name, tyro.conf.Positional[kind] if positional else kind, field(default=spec.default)))
+            word: Any = tyro.conf.Positional
+            specs.append((spec.name, word[kind] if positional else kind, field(default=spec.default)))
     if defaults:
         help_text = "YAML file of options: they win over the defaults, flags win over them (`config` writes one)."
         kind = Annotated[Path | None, tyro.conf.arg(help=help_text, metavar="FILE")]
@@ -129,7 +138,7 @@ def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: di
 
 def _config_flags(config: Config) -> type:
     """Return a dataclass with the leaf options of a config as tyro arguments, its values as defaults."""
-    specs = []
+    specs: list[Any] = []
     for spec in fields(config):
         value = getattr(config, spec.name)
         if isinstance(value, Config):

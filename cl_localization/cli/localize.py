@@ -52,7 +52,8 @@ def run(arguments: Arguments) -> int:
     localizer, _ = open_localizer(arguments.map, arguments.options)
     trial = try_sequence(localizer, sequence, f"localizing {sequence.name}")
     accepted = [record for record in trial.records if record.accepted]
-    write_trajectory(arguments.out, ((record.stamp_ns, record.world_T_cam) for record in accepted), "world_T_cam")
+    poses = [(record.stamp_ns, record.world_T_cam) for record in accepted if record.world_T_cam is not None]
+    write_trajectory(arguments.out, poses, "world_T_cam")
     if arguments.status is not None:
         write_text(arguments.status, status_table(trial.records))
     rows = [("frames", str(len(trial.records)), ""), ("localized", str(len(accepted)), ""),

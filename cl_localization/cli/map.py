@@ -83,9 +83,10 @@ def file_metadata(arguments: Arguments, counts: list[MappingCount]) -> dict[str,
     from cl_localization.map.map_file import read_map_info
 
     earlier = read_map_info(arguments.update).get("extra", {}).get("sequences", []) if arguments.update else []
-    made_with = provenance()
+    camera = counts[-1].camera
     return {"sequences": [*earlier, *arguments.sequences], "depth": not arguments.no_depth,
-            "camera": asdict(counts[-1].camera), "config": asdict(arguments.options), "commit": made_with["commit"]}
+            "camera": {} if camera is None else asdict(camera), "config": asdict(arguments.options),
+            "commit": provenance()["commit"]}
 
 
 def map_sequence(mapper: Mapper, sequence: Sequence, use_depth: bool) -> MappingCount:
@@ -98,7 +99,8 @@ def map_sequence(mapper: Mapper, sequence: Sequence, use_depth: bool) -> Mapping
     from cl_localization.evaluation.image_only import image_only
     from cl_localization.evaluation.run import map_frames
 
-    posed, unreadable = require_poses(sequence), []
+    posed = require_poses(sequence)
+    unreadable: list[str] = []
     source = sequence if use_depth else image_only(sequence)
     frames = prefetched(source, tracked(posed, len(posed), f"mapping {sequence.name}"), unreadable)
     count = map_frames(mapper, frames, use_depth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +35,13 @@ def run(arguments: Arguments) -> int:
     map_code = load_map(arguments.map)
     server = viser.ViserServer(host=arguments.host, port=arguments.port)
     try:
-        show_map(server, map_code, arguments.point_size_m)
-        output_console().print(f"{arguments.map} at http://{arguments.host}:{arguments.port}, Ctrl-C ends")
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return 0
+        with contextlib.suppress(KeyboardInterrupt):
+            show_map(server, map_code, arguments.point_size_m)
+            output_console().print(f"{arguments.map} at http://{arguments.host}:{arguments.port}, Ctrl-C ends")
+            threading.Event().wait()
     finally:
         server.stop()
+    return 0
 
 
 def import_viser() -> ModuleType:

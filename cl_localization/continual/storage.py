@@ -46,8 +46,8 @@ class Columns:
             self._columns[name] = put_rows(old[:self._count], slots, values, reserve=old)
         self._count = max(self._count, int(slots.max(initial=-1)) + 1)
 
-    def rows(self, slots: np.ndarray) -> dict[str, np.ndarray]:
-        """Return copies of rows by name; byte strings as an array of objects."""
+    def rows(self, slots: np.ndarray | slice) -> dict[str, np.ndarray]:
+        """Return rows by name, copies but for a slice; byte strings as an array of objects."""
         return {name: column[:self._count][slots] for name, column in self._columns.items()}
 
     def pop(self) -> None:

@@ -110,7 +110,7 @@ def _pixels(message: Any, kind: type, channels: int, thing: str) -> np.ndarray:
         raise DataError(thing, f"must have rows of at least {row_bytes} bytes, {height} of them",
                         f"step {step}, {len(message.data)} bytes", "it is damaged: record it again")
     rows = np.asarray(message.data, np.uint8).reshape(height, step)[:, :row_bytes]
-    pixels = np.ascontiguousarray(rows).view(item).astype(kind, copy=False)
+    pixels: np.ndarray = np.ascontiguousarray(rows).view(item).astype(kind, copy=False)
     return pixels.reshape(height, width) if channels == 1 else pixels.reshape(height, width, channels)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import DataError
 
 STORAGES = ("mcap", "sqlite3")
-METADATA_VERSION = 9
+METADATA_VERSION: Final = 9
 MAX_STAMP_NS = (2**31 - 1) * NS_PER_S
 
 

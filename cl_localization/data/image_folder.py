@@ -13,6 +13,7 @@ A pose is camera to world, axes x right, y down, z forward; a line with NaN leav
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,9 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
     calibration = read_camera_yaml(Path(camera) if camera else path / CAMERA_YAML)
     poses_path = Path(poses) if poses else path / POSES
     has_poses = bool(poses) or poses_path.is_file()
-    stamps_ns = [stamp_of_name(image.stem) for image in images]
-    if images and all(stamp is not None for stamp in stamps_ns):
+    stamps_ns = [stamp for image in images if (stamp := stamp_of_name(image.stem)) is not None]
+    stamped: list[tuple[int, np.ndarray | None]]
+    if images and len(stamps_ns) == len(images):
         trajectory = read_trajectory(poses_path) if has_poses else None
         stamped = [(stamp, pose_at(trajectory, stamp, max_gap_s, MAX_HOLD_S)) for stamp in stamps_ns]
     elif has_poses:
@@ -64,7 +66,7 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
     files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
              for image, (stamp_ns, pose) in zip(images, stamped)]
     files.sort(key=lambda file: file.stamp_ns)
-    for before, after in zip(files, files[1:]):
+    for before, after in itertools.pairwise(files):
         if before.stamp_ns == after.stamp_ns:
             raise DataError(f"stamp of image {after.image_path}", "must be its own",
                             f"that of {before.image_path.name}")

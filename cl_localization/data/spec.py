@@ -99,7 +99,7 @@ def sliced_indices(slices: str, count: int) -> list[int]:
         start, stop, step = (None if number is None else int(number) for number in (match[1], match[3], match[4]))
         if match[2]:
             chosen.update(range(count)[start:stop:step])
-        elif -count <= start < count:
+        elif start is not None and -count <= start < count:
             chosen.add(start % count)
         else:
             raise DataError(f"selection [{slices}]", f"must lie in the {count} frames of the sequence", start)

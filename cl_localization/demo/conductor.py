@@ -6,10 +6,10 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Collection, Iterator
 
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.srv import SetParameters
@@ -69,7 +69,8 @@ class Demo:
         domain = self._config.domain or DOMAINS[os.getpid() % len(DOMAINS)]
         with NodeProcesses(domain, self._folder) as self._nodes, DemoObserver(domain) as self._seen:
             self._start_nodes()
-            for self._step, segment in enumerate(self._segments):
+            for step, segment in enumerate(self._segments):
+                self._step = step
                 self._play(segment)
             self._say("done", "")
         return self._result(time.monotonic() - started_s)
@@ -118,15 +119,19 @@ class Demo:
             if showing:
                 self._show_again(segment, segment.rate / 2**showing)
             while not (self._showing(segment) or enough()):
-                seen = len(self._seen.truths), len(processed)
-                self._seen.wait(lambda: self._showing(segment) or (len(self._seen.truths), len(processed)) != seen,
-                                SILENT_S, f"next image of {segment.name}", self._nodes.check)
+                self._await_news(segment, processed)
             images = images or len(self._seen.truths_since(since_ns))
             self._await_last_image(processed, since_ns)
             if enough() or not images:
                 return
         raise RosError(f"segment {segment.name}", f"must have {images} images worked on in {MAX_SHOWINGS} showings",
                        remedy="see the logs of the nodes")
+
+    def _await_news(self, segment: Segment, processed: Collection[int]) -> None:
+        """Wait until an image is shown or worked on, or the segment ends."""
+        before = len(self._seen.truths), len(processed)
+        self._seen.wait(lambda: self._showing(segment) or (len(self._seen.truths), len(processed)) != before,
+                        SILENT_S, f"next image of {segment.name}", self._nodes.check)
 
     def _show_again(self, segment: Segment, rate: float) -> None:
         """Begin a segment anew, at another speed."""

@@ -95,7 +95,8 @@ def draw_house(axes: Axes, picture: DemoPicture) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=5, fontsize=9, frameon=False)
     if points is not None:
         colorbar = axes.figure.colorbar(points, ax=axes, label=f"height {up} [m]", shrink=0.6, pad=0.01)
-        colorbar.solids.set_alpha(1)
+        if colorbar.solids is not None:
+            colorbar.solids.set_alpha(1)
 
 
 def draw_image(axes: Axes, image: np.ndarray | None, title: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -46,7 +48,8 @@ class DemoObserver:
         self.poses: dict[int, tuple[float, np.ndarray]] = {}
         self.latencies_ms: dict[int, float] = {}
         self.mapped: set[int] = set()
-        self.reason, self.mapping, self.overlay = "", MappingStatus(), None
+        self.reason, self.mapping = "", MappingStatus()
+        self.overlay: np.ndarray | None = None
         self.done: set[str] = set()
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
@@ -95,7 +98,8 @@ class DemoObserver:
         Raises:
             RosError: no service, or no response in time.
         """
-        client, request = self._node.create_client(kind, service), kind.Request()
+        client: Client = self._node.create_client(kind, service)
+        request = kind.Request()
         for path, value in fields.items():
             *inner, last = path.split("__")
             target = request

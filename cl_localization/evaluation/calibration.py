@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import chi2
@@ -45,7 +46,8 @@ def errors_and_covariances(records: Sequence[FrameRecord]) -> tuple[np.ndarray, 
     one."""
     usable = [record for record in records
               if record.accepted and record.true_world_T_cam is not None and record.covariance is not None]
-    errors = [difference(record.world_T_cam, record.true_world_T_cam) for record in usable]
+    errors = [difference(record.world_T_cam, record.true_world_T_cam) for record in usable
+              if record.world_T_cam is not None and record.true_world_T_cam is not None]
     return np.array(errors).reshape(-1, 6), np.array([record.covariance for record in usable]).reshape(-1, 6, 6)
 
 
@@ -70,10 +72,10 @@ def calibration(records: Sequence[FrameRecord]) -> Calibration | None:
     errors, covariances = errors_and_covariances(records)
     if len(errors) == 0:
         return None
-    inside = [inside_95_percent(errors, covariances, part) for part in (POSE, POSITION, ROTATION)]
+    inside = [inside_95_percent(errors, covariances, part) or 0.0 for part in (POSE, POSITION, ROTATION)]
     (sigma_m, rms_m), (sigma_rad, rms_rad) = (_stated_and_found(errors, covariances, part)
                                               for part in (POSITION, ROTATION))
-    return Calibration(len(errors), *inside, 100 * sigma_m, 100 * rms_m,
+    return Calibration(len(errors), inside[0], inside[1], inside[2], 100 * sigma_m, 100 * rms_m,
                        float(np.rad2deg(sigma_rad)), float(np.rad2deg(rms_rad)))
 
 

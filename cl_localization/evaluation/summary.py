@@ -7,8 +7,9 @@ Latency percentiles are over all frames that were tried.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,8 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
     localized = [record for record in posed if record.accepted]
     errors = np.array([(record.translation_error_m, record.rotation_error_deg) for record in localized]).reshape(-1, 2)
     median_m, median_deg = np.median(errors, axis=0).tolist() if len(errors) else (None, None)
-    extent_m = camera_extent_m(np.array([record.true_world_T_cam[:3, 3] for record in posed]))
+    extent_m = camera_extent_m(np.array([record.true_world_T_cam[:3, 3] for record in posed
+                                          if record.true_world_T_cam is not None]))
     p50_ms, p95_ms = (1e3 * np.percentile([record.latency_s for record in records], [50, 95])).tolist()
     within_5cm, within_10cm, within_20cm = (percent_within(errors, bound, len(posed)) for bound in BOUNDS)
     extent_percent = None if median_m is None or extent_m == 0 else 100 * median_m / extent_m

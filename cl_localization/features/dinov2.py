@@ -6,6 +6,8 @@ where a network connection allows, from the model hub.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -33,8 +35,8 @@ class DinoV2Encoder:
         self.device = torch_device(config.device)
         self.max_keypoints = config.max_keypoints
         self.max_side_px = config.max_image_side_px
-        self.network = _load_network(MODELS[config.dinov2_size], config.weights).to(self.device).eval()
-        self.dim = int(self.network.num_features)
+        network: Any = _load_network(MODELS[config.dinov2_size], config.weights).to(self.device).eval()
+        self.network, self.dim = network, int(network.num_features)
 
     @torch.inference_mode()
     def encode(self, image: np.ndarray) -> Features:
@@ -91,10 +93,11 @@ def _declare_torchvision_operators() -> None:
     except ImportError:
         return
     except RuntimeError:
-        global _operators
-        _operators = torch.library.Library("torchvision", "DEF")
+        operators = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
-            _operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _DECLARED.append(operators)
 
 
-_operators: torch.library.Library | None = None
+_DECLARED: list[torch.library.Library] = []
+"""Kept: what a library declares goes with it."""

@@ -27,8 +27,8 @@ class Features:
     def __len__(self) -> int:
         return len(self.keypoints_px)
 
-    def select(self, rows: np.ndarray) -> Features:
-        """Return the features of the given rows (indices or mask)."""
+    def select(self, rows: np.ndarray | slice) -> Features:
+        """Return the features of the given rows (indices, mask or slice)."""
         return Features(self.keypoints_px[rows], self.descriptors[rows], self.scores[rows])
 
 

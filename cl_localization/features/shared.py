@@ -42,10 +42,9 @@ class SharedEncoder:
     def encode(self, image: np.ndarray) -> Features:
         """Return the features of an image; see `Encoder`. They belong to all: do not change them."""
         with self._lock:
-            future = self._known(image)
-            is_new = future is None
-            if is_new:
-                future = self._remember(image)
+            known = self._known(image)
+            is_new = known is None
+            future = known or self._remember(image)
             self.encoded, self.reused = self.encoded + is_new, self.reused + (not is_new)
         if is_new:
             self._fill(future, image)

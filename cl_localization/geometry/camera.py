@@ -116,7 +116,8 @@ class Camera:
         keypoints_px, coefficients = keypoints_px[:, None], np.array(self.distortion)
         if self.distortion_model == "equidistant":
             return cv2.fisheye.undistortPoints(keypoints_px, self.matrix, coefficients)[:, 0]
-        return cv2.undistortPointsIter(keypoints_px, self.matrix, coefficients, None, None, UNDISTORTION_CRITERIA)[:, 0]
+        return cv2.undistortPointsIter(  # type: ignore[call-overload]  # its stubs do not know None
+            keypoints_px, self.matrix, coefficients, None, None, UNDISTORTION_CRITERIA)[:, 0]
 
     def project(self, points_cam: np.ndarray) -> np.ndarray:
         """Return the pixels (N, 2) where points (N, 3) of the camera frame appear, distortion applied.
@@ -132,4 +133,4 @@ class Camera:
 
     def contains(self, keypoints_px: np.ndarray) -> np.ndarray:
         """Return which of the pixels (N, 2) lie inside the image, bool (N,)."""
-        return ((keypoints_px >= 0) & (keypoints_px < [self.width_px, self.height_px])).all(axis=1)
+        return np.all((keypoints_px >= 0) & (keypoints_px < [self.width_px, self.height_px]), axis=1)

@@ -37,14 +37,16 @@ class SmoothCorrection:
     def advance(self, seconds: float, config: SmoothingConfig) -> np.ndarray:
         """Go on for a time and return the correction then in force (4, 4); `aim` must have been called. Time that goes
         back is none."""
-        in_force, wanted = self.map_T_odom @ self._odom_T_base, self._wanted @ self._odom_T_base
+        now = self._wanted if self.map_T_odom is None else self.map_T_odom
+        in_force, wanted = now @ self._odom_T_base, self._wanted @ self._odom_T_base
         distance_m, angle_deg = se3.pose_error(in_force, wanted)
         needed_s = max(distance_m / config.max_speed_m_s, angle_deg / config.max_turn_deg_s)
         if needed_s <= max(0.0, seconds):
-            self.map_T_odom = self._wanted
+            now = self._wanted
         elif seconds > 0:
-            self.map_T_odom = between(in_force, wanted, seconds / needed_s) @ se3.inverse(self._odom_T_base)
-        return self.map_T_odom
+            now = between(in_force, wanted, seconds / needed_s) @ se3.inverse(self._odom_T_base)
+        self.map_T_odom = now
+        return now
 
 
 def between(world_T_a: np.ndarray, world_T_b: np.ndarray, share: float) -> np.ndarray:

@@ -63,7 +63,7 @@ class PoseEstimator:
                 first: PnPResult) -> Localization:
         scene, inlier_ratio = int(self._map.codes["scenes"][coordinates.rows[0]]), float(first.inliers.mean())
         found = refined_in_map(self._map, features, keypoints_px, pinhole, first.cam_T_world, self.config, scene)
-        if found is None:
+        if found is None or found.covariance is None:
             return Localization(inlier_ratio=inlier_ratio)
         covariance = calibrated(found.covariance, variance_factor_of(self._map, scene))
         name = self._map.scene_names[scene] if found.inliers else ""

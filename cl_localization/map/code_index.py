@@ -8,7 +8,8 @@ many rooms takes as long, and finds as much, as in one.
 
 from __future__ import annotations
 
-from typing import Callable, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import faiss
 import numpy as np
@@ -104,7 +105,7 @@ class CodeIndex:
         index.train(descriptors)
         index.nprobe = PROBES
         # finds a code's list, so that removing one does not search them all
-        index.set_direct_map_type(faiss.DirectMap.Hashtable)
+        index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
         return index
 
 
@@ -166,7 +167,8 @@ class CovisibleCodes:
         self._stamps_ns = stamps_ns.copy()
 
     def _joined(self, scene: int, position_m: np.ndarray) -> int:
-        distances_m = [np.linalg.norm(begun_m - position_m) if of == scene else np.inf for of, begun_m in self._begun]
+        distances_m = [float(np.linalg.norm(begun_m - position_m)) if of == scene else np.inf
+                       for of, begun_m in self._begun]
         nearest = int(np.argmin(distances_m)) if distances_m else -1
         if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_M:
             return nearest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -126,8 +127,9 @@ class MapDelta:
 
     def _check_scalars(self) -> None:
         for name, kinds in SCALAR_TYPES.items():
-            value = getattr(self, name)
-            if not isinstance(value, kinds) or (kinds == (int,) and not 0 <= value < 2**63):
+            value: Any = getattr(self, name)
+            is_of_kind = isinstance(value, kinds)
+            if not is_of_kind or (kinds == (int,) and not 0 <= value < 2**63):
                 raise MapError(f"map code {name}", f"must be a {kinds[0].__name__}, whole numbers from 0",
                                repr(value)[:80],
                                "the message or file is damaged")

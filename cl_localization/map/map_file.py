@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -105,9 +106,8 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
         metadata = _metadata(path, header)
         arrays = {name: read_tensor(stream, entry) for name, entry in entries.items()}
     try:
-        delta = MapDelta(**{name: metadata[name] for name in SCALARS}, parent_id=metadata.get("parent_id", ""),
-                         base_version=0,
-                         **_columns_of_this_version(arrays))
+        values: dict[str, Any] = {name: metadata[name] for name in SCALARS} | _columns_of_this_version(arrays)
+        delta = MapDelta(parent_id=metadata.get("parent_id", ""), base_version=0, **values)
     except (KeyError, TypeError) as error:
         raise DamagedMapError(f"map {path}", "must hold all its columns", str(error), "the file is damaged") from error
     if encoder is not None and delta.encoder != encoder:
@@ -127,7 +127,7 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
 def _columns_of_this_version(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the columns of a file of any readable version as this version has them."""
     keyframes = np.size(arrays.get("keyframe_ids", ()))
-    lacking = {"keyframe_variance_factors": np.zeros(keyframes, np.float32),
+    lacking: dict[str, np.ndarray] = {"keyframe_variance_factors": np.zeros(keyframes, np.float32),
                "keyframe_descriptors": np.zeros((keyframes, KEYFRAME_DESCRIPTOR_DIM), np.int8)}
     return {**lacking, **{name: values for name, values in arrays.items() if name not in DROPPED_COLUMNS}}
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator
+from typing import Any, BinaryIO
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.data.atomic import sync_folder

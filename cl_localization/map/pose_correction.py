@@ -3,6 +3,8 @@ now."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
@@ -37,7 +39,7 @@ def corrected_keyframes(stamps_ns: np.ndarray, world_T_cam: np.ndarray, correcte
     match = _matching(stamps_ns[order], corrected_stamps_ns)
     known = np.flatnonzero(match >= 0)
     new[known] = corrected_world_T_cam[match[known]]
-    for first, last in zip(known, known[1:]):
+    for first, last in itertools.pairwise(known):
         if last - first > 1 and stamps_ns[order[last]] - stamps_ns[order[first]] <= MAX_GAP_NS:
             span = order[first:last + 1]
             new[first + 1:last] = _between(stamps_ns[span], world_T_cam[span], new[[first, last]])

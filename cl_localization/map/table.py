@@ -16,7 +16,8 @@ class Table:
 
     def __init__(self, columns: dict[str, tuple[type, int]]) -> None:
         """Make an empty table of columns given as name: (type, width), width 0 for one number a row."""
-        self._columns = {name: np.zeros(self._shape(0, width), kind) for name, (kind, width) in columns.items()}
+        self._columns: dict[str, np.ndarray] = {name: np.zeros(self._shape(0, width), kind)
+                                                for name, (kind, width) in columns.items()}
         self.live = np.zeros(0, bool)
         self.changed_in = np.zeros(0, np.uint64)
 
@@ -69,7 +70,7 @@ class Table:
         self.live = np.concatenate([self.live, np.zeros(extra, bool)])
         self.changed_in = np.concatenate([self.changed_in, np.zeros(extra, np.uint64)])
 
-    def put(self, rows: np.ndarray, version: int, **values: np.ndarray) -> None:
+    def put(self, rows: np.ndarray, version: int, **values: np.ndarray | float) -> None:
         """Set columns of rows, which become live, and note the version."""
         if len(rows) and int(rows.max()) >= len(self.live):
             self._grow_to(int(rows.max()) + 1)

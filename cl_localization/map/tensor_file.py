@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -124,6 +125,7 @@ def read_tensor(stream: BinaryIO, entry: Entry) -> np.ndarray:
     """
     array = np.empty(entry.shape, entry.dtype)
     stream.seek(entry.begin)
-    if array.nbytes and stream.readinto(memoryview(array.reshape(-1)).cast("B")) != array.nbytes:
+    if array.nbytes and stream.readinto(  # type: ignore[attr-defined]  # binary files have it
+            memoryview(array.reshape(-1)).cast("B")) != array.nbytes:
         raise DamagedFile("an end before the last array's")
     return array

@@ -62,7 +62,7 @@ class KeyframeSelector:
         self._changes.note_check(frame.stamp_ns)
         if same_views == 0:
             return KeyframeDecision("new view", True, False, view, features)
-        if self._changes.has_changed(view, features.keypoints_px, frame.depth_m):
+        if frame.depth_m is not None and self._changes.has_changed(view, features.keypoints_px, frame.depth_m):
             return KeyframeDecision("looks other than before", True, True, view, features)
         return KeyframeDecision("looks as it did before")
 

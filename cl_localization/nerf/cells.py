@@ -3,7 +3,9 @@ point is in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,9 +14,16 @@ from torch import Tensor
 
 from cl_localization.errors import DataError
 
+Number = TypeVar("Number", int, float)
 UNUSED = -1
 BLOCK = 4
 """Cells along the edge of the blocks in which rays are first tested."""
+
+
+def three(kind: Callable[[Any], Number], values: Iterable[Any]) -> tuple[Number, Number, Number]:
+    """Return three numbers, along x, y and z, of one kind."""
+    x, y, z = (kind(value) for value in values)
+    return x, y, z
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,12 @@ class Grid:
                             "give near and far, or poses that differ")
         edge = float((size.prod() / count) ** (1 / 3))
         corners = tuple(int(number) for number in np.ceil(size / edge).astype(int) + 1)
-        return cls(tuple(float(value) for value in low), edge, corners)
+        return cls(three(float, low), edge, three(int, corners))
 
     @property
     def cells(self) -> tuple[int, int, int]:
         """Cells along x, y and z."""
-        return tuple(number - 1 for number in self.corners)
+        return three(int, np.array(self.corners) - 1)
 
     def cell_numbers(self, indices: Tensor) -> Tensor:
         """Return the number of the cells with indices (N, 3)."""
@@ -139,8 +148,9 @@ class UsedCells:
         laplacian = csr_array(diagonal - adjacency, dtype=np.float32)
         if self.used.device.type == "cpu":
             return laplacian
-        parts = [torch.from_numpy(part) for part in (laplacian.indptr, laplacian.indices, laplacian.data)]
-        return torch.sparse_csr_tensor(*parts, size=(count, count)).to(self.used.device)
+        starts, columns, values = (torch.from_numpy(part)
+                                   for part in (laplacian.indptr, laplacian.indices, laplacian.data))
+        return torch.sparse_csr_tensor(starts, columns, values, size=(count, count)).to(self.used.device)
 
 
 def _blocks(used: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -58,7 +59,8 @@ class FrameMemory:
         Raises:
             DataError: a frame is larger than the whole memory, or cannot be compressed.
         """
-        items = {"image": [compressed(view.image, self.config) for view in views],
+        items: dict[str, np.ndarray | list[bytes]] = {
+                 "image": [compressed(view.image, self.config) for view in views],
                  "depth": [b"" if view.depth is None else compressed_depth(view.depth) for view in views],
                  "pose": np.stack([view.world_T_cam for view in views]),
                  "intrinsics": np.stack([_intrinsics(view.camera) for view in views])}
@@ -98,6 +100,12 @@ def _encoded(suffix: str, pixels: np.ndarray, options: list[int]) -> bytes:
     return cv2.imencode(suffix, pixels, options)[1].tobytes()
 
 
+def _decoded(packed: bytes, flags: int) -> np.ndarray:
+    """Return the pixels of what `_encoded` made; that a file's are readable is checked when it is loaded."""
+    pixels: Any = cv2.imdecode(np.frombuffer(packed, np.uint8), flags)
+    return pixels
+
+
 def _intrinsics(camera: Camera) -> np.ndarray:
     if camera.distortion_model != "none":
         raise DataError("camera of a frame for replay", "must be without distortion", camera.distortion_model,
@@ -106,11 +114,9 @@ def _intrinsics(camera: Camera) -> np.ndarray:
 
 
 def _view(columns: dict[str, np.ndarray], number: int) -> View:
-    width, height, *rest = columns["intrinsics"][number]
-    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(columns["image"][number], np.uint8), cv2.IMREAD_COLOR),
-                         cv2.COLOR_BGR2RGB)
+    width, height, fx, fy, cx, cy = columns["intrinsics"][number].tolist()
+    image = cv2.cvtColor(_decoded(columns["image"][number], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     packed = columns["depth"][number]
-    depth = cv2.imdecode(np.frombuffer(packed, np.uint8),
-                         cv2.IMREAD_UNCHANGED) * np.float32(DEPTH_STEP_M) if packed else None
-    return View("replayed", Camera(int(width), int(height), *(float(value) for value in rest)), columns["pose"][number],
+    depth = _decoded(packed, cv2.IMREAD_UNCHANGED) * np.float32(DEPTH_STEP_M) if packed else None
+    return View("replayed", Camera(int(width), int(height), fx, fy, cx, cy), columns["pose"][number],
                 image, depth)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.compositing import Rendered
 from cl_localization.nerf.options import LearningConfig, NerfConfig
-from cl_localization.nerf.rays import RayBundle, SeenRays
+from cl_localization.nerf.rays import RayBundle, Rays, SeenRays
 
 
 class Field(Protocol):
@@ -38,7 +38,7 @@ class Field(Protocol):
         """Return what rays see, coarse to fine; a generator adds what is random in training."""
         ...
 
-    def tightened(self, rays: RayBundle) -> RayBundle:
+    def tightened(self, rays: Rays) -> Rays:
         """Return rays without the parts that see nothing."""
         ...
 
@@ -112,7 +112,7 @@ class Learner:
             reference = self._gradients()
             optimizer.zero_grad(set_to_none=True)
         found = [self._loss(batch) for batch in batches]
-        loss = sum(one for one, _ in found)
+        loss = torch.stack([one for one, _ in found]).sum()
         finite = bool(torch.isfinite(loss.detach()))
         if finite and loss.requires_grad:
             loss.backward()
@@ -134,7 +134,7 @@ class Learner:
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch, and (N,) of its rays without gradient."""
         levels = self.field.render(batch.rays, self.generator)
-        errors = sum(((level.colours - batch.rays.colours) ** 2).mean(dim=1) for level in levels)
+        errors: Any = sum(((level.colours - batch.rays.colours) ** 2).mean(dim=1) for level in levels)
         loss = batch.weight * errors.mean()
         if batch.soft is not None:
             loss = loss + batch.soft_weight * sum(((level.colours - batch.soft) ** 2).mean() for level in levels)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -165,12 +166,12 @@ class LiveField:
         bounds = seen_points(view, self.config.max_depth_m, points_m)
         if len(bounds) == 0 and not self.measured:
             return math.nan
-        if self.field is None:
-            self.begin_at(view.world_T_cam[:3, 3], self.config.cell_size_m)
+        field = self.field if self.field is not None else self.begin_at(view.world_T_cam[:3, 3],
+                                                                        self.config.cell_size_m)
         before_db = self._psnr_of(sparse)
         self._measure_after()
         if view.depth is not None or not self.measured:
-            self._make_room(view, bounds)
+            self._make_room(field, view, bounds)
         self.memory.offer([view], [10 ** (-before_db / 10)])
         self._newest, self._sparse_newest, self._settled_at = (
             self._rays(view),
@@ -187,8 +188,8 @@ class LiveField:
             stop: asked between steps, a step takes some ten milliseconds; True ends early.
         """
         began_s, steps, skipped, loss = time.perf_counter(), self.steps, self.skipped, math.nan
-        while (self._newest is not None or len(self.memory)) and not stop():
-            found = self._step()
+        while self.field is not None and self._learner is not None and not stop():
+            found = self._step(self.field, self._learner)
             loss = found if found == found else loss
             if self._sparse_newest is not None and self.steps >= self._settled_at:
                 self._measure_after()
@@ -235,47 +236,47 @@ class LiveField:
         """Go on counting from there."""
         self.keyframes, self._steps_before, self._skipped_before = keyframes, steps, skipped
 
-    def begin_at(self, centre: np.ndarray, edge_m: float) -> None:
-        """Forget all, and be ready to learn around a point (3,), in cells of length `edge_m`."""
+    def begin_at(self, centre: np.ndarray, edge_m: float) -> GrowingVoxels:
+        """Forget all, be ready to learn around a point (3,) in cells of length `edge_m`, and return the empty field."""
         self._steps_before, self._skipped_before = self.steps, self.skipped
         self.memory, self._newest, self._sparse_newest = self._new_memory(), None, None
         max_bytes = round(self.config.field_mb * BYTES_PER_MB)
         self.field = GrowingVoxels(VOXELS, centre, edge_m, UNKNOWN_GREY, self.config.max_depth_m, max_bytes)
         self._learner = Learner(self.field, LEARNING, self._generator)
+        return self.field
 
     def _new_memory(self) -> FrameMemory:
         online = OnlineConfig(memory_bytes=round(self.config.replay_mb * BYTES_PER_MB), image_format="jpeg")
         return FrameMemory(online, NEAR_M, self.config.max_depth_m, self.config.seed)
 
-    def _make_room(self, view: View, bounds: np.ndarray) -> None:
+    def _make_room(self, field: GrowingVoxels, view: View, bounds: np.ndarray) -> None:
         """Have the field hold what a view shows; begin anew if cells would become too large for that."""
         self.measured = self.measured or view.depth is not None
         for _ in range(2):
-            self.field.hold(bounds.min(axis=0), bounds.max(axis=0))
+            field.hold(bounds.min(axis=0), bounds.max(axis=0))
             if view.depth is None:
-                self.field.use_seen(seen_cells(self.field.cells.grid, view, bounds))
+                field.use_seen(seen_cells(field.cells.grid, view, bounds))
             else:
                 points, colours = (torch.from_numpy(part) for part in surface_of(view, NEAR_M, self.config.max_depth_m))
-                self.field.add_surface(points, colours)
-            self.field.shrink_to_bound()
-            if self.field.edge <= self.config.max_cell_size_m:
+                field.add_surface(points, colours)
+            field.shrink_to_bound()
+            if field.edge <= self.config.max_cell_size_m:
                 return
-            self.begin_at(view.world_T_cam[:3, 3], self.config.cell_size_m)
+            field = self.begin_at(view.world_T_cam[:3, 3], self.config.cell_size_m)
             self.restarts += 1
         raise DataError("option field_mb", f"must hold what one keyframe shows in cells of at most "
                                            f"{self.config.max_cell_size_m:g} m",
                         f"{self.config.field_mb:g} MB", "raise it")
 
-    def _step(self) -> float:
+    def _step(self, field: GrowingVoxels, learner: Learner) -> float:
         """Make a step, and return its loss; NaN for one that was skipped."""
-        self.field.before_step(self._learner.steps)
+        field.before_step(learner.steps)
         new_count = 0 if self._newest is None else max(round(self.config.newest_share * self.config.rays), 1)
         old, slots = self.memory.draw(max(self.config.rays - new_count, 1))
         drawn = [old]
         if self._newest is not None:
             drawn.append(self._newest.rows(torch.randint(len(self._newest), (new_count,), generator=self._generator)))
-        found = self._learner.step([Batch(self.field.tightened(up_to_surfaces(rays, HIDDEN_MARGIN_M)))
-                                    for rays in drawn])
+        found = learner.step([Batch(field.tightened(up_to_surfaces(rays, HIDDEN_MARGIN_M))) for rays in drawn])
         if not found.skipped:
             self.memory.update_losses(slots, found.losses[0])
         return found.mean
@@ -297,4 +298,5 @@ class LiveField:
 
 
 def _view_of(frame: Frame) -> View:
-    return View(frame.name, frame.camera, frame.world_T_cam, frame.image, frame.depth_m)
+    world_T_cam: Any = frame.world_T_cam  # the reader of poses refuses None, with the name of the frame
+    return View(frame.name, frame.camera, world_T_cam, frame.image, frame.depth_m)

@@ -14,7 +14,7 @@ from torch import Tensor
 from cl_localization.config import LiveNerfConfig
 from cl_localization.data.network_file import NetworkFile
 from cl_localization.errors import DataError, LocalizationError
-from cl_localization.nerf.cells import Grid, UsedCells
+from cl_localization.nerf.cells import Grid, UsedCells, three
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_views import BYTES_PER_MB
 from cl_localization.nerf.live_voxels import GRID_BYTES
@@ -72,18 +72,18 @@ def _put(live: LiveField, tensors: dict[str, Tensor], metadata: dict[str, Any]) 
     corners = tuple(int(number) for number in metadata["corners"])
     if len(low) != 3 or len(corners) != 3 or min(corners) < 2 or not np.isfinite([*low, edge]).all() or edge <= 0:
         raise ValueError(f"grid of {corners} corners of {edge} m at {low}")
-    grid = Grid(low, edge, corners)
+    grid = Grid(three(float, low), edge, three(int, corners))
     count = int(np.prod(grid.cells, dtype=object))
     if GRID_BYTES * count > live.config.field_mb * BYTES_PER_MB:
         raise ValueError(f"{count} cells in {live.config.field_mb:g} MB")
     used = np.unpackbits(tensors[USED].numpy(), count=count).astype(bool).reshape(grid.cells)
     cells = UsedCells(grid, torch.from_numpy(used))
     density, colour = tensors[DENSITY], tensors[COLOUR]
-    live.begin_at(np.array(low), edge)
-    if density.shape != (len(cells.corner_numbers), 1) or colour.shape != (len(density), live.field.colour.shape[1]):
+    field = live.begin_at(np.array(low), edge)
+    if density.shape != (len(cells.corner_numbers), 1) or colour.shape != (len(density), field.colour.shape[1]):
         raise ValueError(f"{tuple(density.shape)} densities and {tuple(colour.shape)} colours for "
                          f"{len(cells.corner_numbers)} corners")
-    live.field.adopt(cells, density, colour)
+    field.adopt(cells, density, colour)
     with TemporaryDirectory() as folder:
         tensors[REPLAY].numpy().tofile(Path(folder) / REPLAY)
         live.memory.resume(Path(folder) / REPLAY)

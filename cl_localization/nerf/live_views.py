@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,6 +86,7 @@ def _rectified(view: View) -> View:
     normalized = pinhole.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)
     seen_px = view.camera.project(np.column_stack([normalized, np.ones(len(normalized))])) - PIXEL_CENTRE
     where = seen_px.astype(np.float32).reshape(pinhole.height_px, pinhole.width_px, 2)
-    image = cv2.remap(view.image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    depth = None if view.depth is None else cv2.remap(view.depth, where, None, cv2.INTER_NEAREST)
+    nothing: Any = None  # the stubs want a second map, which one of two channels has no use for
+    image = cv2.remap(view.image, where, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    depth = None if view.depth is None else cv2.remap(view.depth, where, nothing, cv2.INTER_NEAREST)
     return replace(view, camera=pinhole, image=image, depth=depth)

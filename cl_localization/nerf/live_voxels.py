@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cl_localization.nerf.cells import Grid, UsedCells
+from cl_localization.nerf.cells import Grid, UsedCells, three
 from cl_localization.nerf.options import VoxelConfig
 from cl_localization.nerf.voxel_field import LEAST_WEIGHT, VoxelField
 
@@ -38,7 +38,7 @@ class GrowingVoxels(VoxelField):
         half = GROWTH_CELLS * edge
         super().__init__(config, centre - half, centre + half, background, far, empty=True)
         self.rate, self.max_bytes = 1.0, max_bytes
-        self._on(Grid(tuple(float(value) for value in centre - half), edge, (2 * GROWTH_CELLS + 1,) * 3))
+        self._on(Grid(three(float, centre - half), edge, three(int, [2 * GROWTH_CELLS + 1] * 3)))
 
     @property
     def edge(self) -> float:
@@ -77,8 +77,8 @@ class GrowingVoxels(VoxelField):
             used = nn.functional.pad(self.cells.used, bounds)
             # Corners are stored in an order that does not change when cells are added around them: the values stay as
             # they are.
-            low = tuple(float(value) for value in np.array(grid.low) - before * grid.edge)
-            self._on(Grid(low, grid.edge, tuple(int(number) for number in corners)), used)
+            moved = three(float, np.array(grid.low) - before * grid.edge)
+            self._on(Grid(moved, grid.edge, three(int, corners)), used)
 
     def shrink_to_bound(self) -> None:
         """Make cells larger until the field fits its memory."""
@@ -90,7 +90,7 @@ class GrowingVoxels(VoxelField):
         colour."""
         old = self.cells
         cells = tuple(-(-number // 2) for number in old.grid.cells)
-        grid = Grid(old.grid.low, 2 * old.grid.edge, tuple(number + 1 for number in cells))
+        grid = Grid(old.grid.low, 2 * old.grid.edge, three(int, [number + 1 for number in cells]))
         used = nn.functional.max_pool3d(old.used[None, None].float(), 2, 2, ceil_mode=True)[0, 0] > 0
         density, colour = self.density.detach(), self.colour.detach()
         weights = self._opacities(density, old.grid.edge)[:, None] + LEAST_WEIGHT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
 
+Rays = TypeVar("Rays", bound="RayBundle")
 UNKNOWN_DEPTH = 0.0
 LENSES = 4
 """Cameras whose rays are remembered."""
@@ -35,16 +37,16 @@ class RayBundle:
     def __len__(self) -> int:
         return len(self.origins)
 
-    def rows(self, rows: Tensor | slice) -> RayBundle:
+    def rows(self, rows: Tensor | slice) -> Self:
         """Return some of the rays."""
         return type(self)(**{spec.name: getattr(self, spec.name)[rows] for spec in fields(self)})
 
-    def to(self, device: torch.device) -> RayBundle:
+    def to(self, device: torch.device) -> Self:
         """Return the rays on a device."""
         return type(self)(**{spec.name: getattr(self, spec.name).to(device) for spec in fields(self)})
 
     @classmethod
-    def joined(cls, bundles: list[RayBundle]) -> RayBundle:
+    def joined(cls, bundles: list[Self]) -> Self:
         """Return the rays of several bundles in order."""
         return cls(**{spec.name: torch.cat([getattr(bundle, spec.name) for bundle in bundles]) for spec in fields(cls)})
 

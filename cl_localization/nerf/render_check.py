@@ -59,7 +59,7 @@ class RenderCheck:
             DataError, GeometryError: the pose is none.
         """
         view = reduced(replace(frame, world_T_cam=world_T_cam), self.config.width_px, self.field.config.max_depth_m)
-        seen = self.field.render(view.world_T_cam, view.camera)
+        seen = self.field.render(world_T_cam, view.camera)
         correlations = patch_correlations(view.image, seen, self.config.patch_px)
         return RenderEvidence(float(correlations.mean()) if len(correlations) else float("nan"), len(correlations),
                               depth_agreement(view.depth_m, seen.depth_m))
@@ -71,7 +71,7 @@ class RenderCheck:
         Args:
             pose: options by which it was accepted or not.
         """
-        if not (found.accepted or is_nearly_accepted(found, self.config, pose)):
+        if found.world_T_cam is None or not (found.accepted or is_nearly_accepted(found, self.config, pose)):
             return found
         return decided(found, self.evidence(frame, found.world_T_cam), self.config, pose)
 
@@ -128,7 +128,6 @@ def patches_of(values: np.ndarray, patch_px: int) -> np.ndarray:
 def depth_agreement(measured_m: np.ndarray | None, rendered_m: np.ndarray) -> float:
     """Return the share of pixels with measured and rendered depth (H, W) where these differ by less than a tenth or 5
     cm."""
-    known = np.zeros(rendered_m.shape, bool) if measured_m is None else (measured_m > 0) & (rendered_m > 0)
-    if not known.any():
+    if measured_m is None or not (known := (measured_m > 0) & (rendered_m > 0)).any():
         return float("nan")
     return float((np.abs(measured_m - rendered_m)[known] < np.maximum(0.1 * measured_m[known], 0.05)).mean())

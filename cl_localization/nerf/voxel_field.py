@@ -19,7 +19,7 @@ from cl_localization.nerf.compositing import Rendered, packed_weights
 from cl_localization.nerf.harmonics import CONSTANT, harmonics, harmonics_count
 from cl_localization.nerf.interpolation import interpolate
 from cl_localization.nerf.options import NerfConfig, VoxelConfig
-from cl_localization.nerf.rays import RayBundle, tightened_to_box
+from cl_localization.nerf.rays import RayBundle, Rays, tightened_to_box
 
 DENSITY_SHIFT = -6.0
 """Density of a new corner is softplus of this, per edge of the finest cells: almost clear."""
@@ -74,7 +74,7 @@ class VoxelField(nn.Module):
         self.cells = UsedCells(grid, torch.full(grid.cells, not empty))
         count, width = len(self.cells.corner_numbers), 3 * harmonics_count(config.harmonics)
         self.density, self.colour = nn.Parameter(torch.zeros(count, 1)), nn.Parameter(torch.zeros(count, width))
-        self.optimizer = self._new_optimizer()
+        self.optimizer: torch.optim.Optimizer = self._new_optimizer()
 
     @property
     def device(self) -> torch.device:
@@ -129,7 +129,7 @@ class VoxelField(nn.Module):
         depths = shares.new_zeros(len(rays)).index_add(0, ray, shares * distances)
         return [Rendered(seen + self.background * clear[:, None], depths + self.far * clear, opacities)]
 
-    def tightened(self, rays: RayBundle) -> RayBundle:
+    def tightened(self, rays: Rays) -> Rays:
         """Return rays followed only from the first to the last block of cells in use that they meet; far = near where
         there is none."""
         if len(rays) == 0:
@@ -273,7 +273,8 @@ class VoxelField(nn.Module):
         return Grid.over_box(self.low, self.high, max(round(self.config.voxels / coarser ** 3), 8))
 
     def _box(self) -> tuple[Tensor, Tensor]:
-        return tuple(torch.tensor(side, dtype=torch.float32, device=self.device) for side in (self.low, self.high))
+        low, high = (torch.tensor(side, dtype=torch.float32, device=self.device) for side in (self.low, self.high))
+        return low, high
 
 
 def _corner_offsets(grid: Grid) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,8 @@ class PlaceIndex:
         self._position_of: dict[int, int] = {}
         self._keyframe_at: dict[int, tuple[str, int]] = {}
         self._end, self._last_scene = 0, ""
-        self._waiting_m, self._latest = 0.0, []
+        self._waiting_m = 0.0
+        self._latest: list[Any] = []
         self._carried = np.zeros(0, np.int64)
         self._newest = np.zeros(0, np.int64), np.zeros(0)
 

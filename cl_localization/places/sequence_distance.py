@@ -107,7 +107,7 @@ def _window_distances(distances: Tensor, length: int, slopes: tuple[float, ...],
         if offsets[-1] >= distances.shape[0] or length > distances.shape[1]:
             continue
         means = line_means(distances, length, slope)
-        back, fits = window_starts(rows, columns, tuple(distances.shape), offsets)
+        back, fits = window_starts(rows, columns, (distances.shape[0], distances.shape[1]), offsets)
         starts = np.clip(rows - offsets[back], 0, means.shape[0] - 1) * means.shape[1] + np.clip(
             columns - back, 0, means.shape[1] - 1
         )

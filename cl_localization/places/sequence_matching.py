@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import faiss
 import numpy as np
@@ -116,7 +117,7 @@ class ShortlistIndex:
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self._index: faiss.Index = faiss.IndexIDMap2(faiss.IndexFlatIP(width))
+        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(width))
         self._clustered_at = 0
 
     def __len__(self) -> int:
@@ -152,13 +153,13 @@ class ShortlistIndex:
                 (0, self.width), np.float32
             ), numbers
         lists = self._index.invlists
-        numbers = [faiss.rev_swig_ptr(lists.get_ids(cluster), lists.list_size(cluster)).copy()
+        parts = [faiss.rev_swig_ptr(lists.get_ids(cluster), lists.list_size(cluster)).copy()
                    for cluster in range(lists.nlist)
                    if lists.list_size(cluster)]
         codes = [faiss.rev_swig_ptr(lists.get_codes(cluster), lists.list_size(cluster) * lists.code_size).copy()
                  for cluster in range(lists.nlist) if lists.list_size(cluster)]
         return np.concatenate(codes).view(np.float16).reshape(-1,
-                                                              self.width).astype(np.float32), np.concatenate(numbers)
+                                                              self.width).astype(np.float32), np.concatenate(parts)
 
     def _cluster(self) -> None:
         descriptors, numbers = self.everything()

@@ -25,7 +25,7 @@ class Atlas:
         """Lay out textures of sizes (height, width); `put` fills them and `finish` makes the coarser levels."""
         padded = [(aligned(height + 2 * GUTTER), aligned(width + 2 * GUTTER)) for height, width in sizes]
         area = sum(height * width for height, width in padded)
-        self.width = aligned(int(max(max(width for _, width in padded), 1.05 * area ** 0.5)))
+        self.width = aligned(int(max(*(width for _, width in padded), 1.05 * area ** 0.5)))
         corners, self.height = shelves(padded, self.width)
         self.origins = corners + np.float32(GUTTER)
         self.sizes = np.array([(width, height) for height, width in sizes], np.float32)
@@ -43,7 +43,7 @@ class Atlas:
 
     def finish(self) -> None:
         """Make the coarser levels from the finest."""
-        level = self.picture[:, :self.width]
+        level: np.ndarray = self.picture[:, :self.width]
         for k in range(1, LEVELS):
             level = cv2.resize(level, (self.width >> k, self.height >> k), interpolation=cv2.INTER_AREA)
             left, top = self.offsets[k].astype(int)

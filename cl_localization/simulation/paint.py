@@ -119,4 +119,5 @@ def marks(rng: np.random.Generator, texture: np.ndarray, count: int, radius: flo
 
 def as_tuple(tint: np.ndarray) -> tuple[int, int, int]:
     """Return a colour as OpenCV wants it."""
-    return tuple(int(channel) for channel in np.clip(tint, 0, 255))
+    red, green, blue = np.clip(tint, 0, 255)
+    return int(red), int(green), int(blue)

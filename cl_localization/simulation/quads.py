@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Solid:
 
 
 def upright(centre_m: np.ndarray, outward: np.ndarray, width_m: float, height_m: float, painter: Painter,
-            **looks: object) -> Quad:
+            **looks: Any) -> Quad:
     """Return a vertical rectangle about `centre_m` that faces the horizontal direction `outward` (3,)."""
     right = np.cross(-np.asarray(outward, float), UP)
     right /= np.linalg.norm(right)
@@ -77,7 +78,7 @@ def upright(centre_m: np.ndarray, outward: np.ndarray, width_m: float, height_m:
 
 
 def level(centre_m: np.ndarray, size_x_m: float, size_y_m: float, painter: Painter, faces_up: bool = True,
-          **looks: object) -> Quad:
+          **looks: Any) -> Quad:
     """Return a horizontal rectangle about `centre_m`, seen from above or from below."""
     y_sign = 1.0 if faces_up else -1.0
     corner = np.asarray(centre_m, float) + [-0.5 * size_x_m, 0.5 * y_sign * size_y_m, 0.0]
@@ -86,7 +87,7 @@ def level(centre_m: np.ndarray, size_x_m: float, size_y_m: float, painter: Paint
 
 def box(centre_xy_m: tuple[float, float], base_m: float, size_m: tuple[float, float, float], side: Painter,
         front: Painter | None = None,
-        top: Painter | None = None, **looks: object) -> list[Quad]:
+        top: Painter | None = None, **looks: Any) -> list[Quad]:
     """Return the faces of a box that stands at height `base_m`: four sides, the top, and the bottom if it hangs high.
 
     `front` is painted on the face towards -y.
@@ -106,7 +107,7 @@ def box(centre_xy_m: tuple[float, float], base_m: float, size_m: tuple[float, fl
 
 def prism(centre_xy_m: tuple[float, float], base_m: float, radius_m: float, height_m: float, side: Painter,
           top: Painter | None = None,
-          sides: int = 10, **looks: object) -> list[Quad]:
+          sides: int = 10, **looks: Any) -> list[Quad]:
     """Return an upright column with a regular polygon for a base, closed by a disc."""
     x, y = centre_xy_m
     apothem, edge = radius_m * np.cos(np.pi / sides), 2 * radius_m * np.sin(np.pi / sides)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csr_matrix
@@ -26,7 +28,7 @@ class Router:
         self.grid = grid
         self.clearance_m = grid.clearance_m()
         drivable = largest_area(grid.drivable()[::STRIDE, ::STRIDE])
-        self.nodes = np.full(drivable.shape, -1)
+        self.nodes: np.ndarray = np.full(drivable.shape, -1)
         self.nodes[drivable] = np.arange(drivable.sum())
         rows, columns = np.nonzero(drivable)
         self.places_m = grid.places_m(np.stack([columns, rows], 1) * STRIDE)
@@ -57,7 +59,7 @@ class Router:
     def way(self, places_m: list[np.ndarray]) -> np.ndarray:
         """Return a smooth way (N, 2) in steps of STEP_M that passes near all places in turn."""
         nodes = [self.nearest(place) for place in places_m]
-        legs = [self._leg(start, end) for start, end in zip(nodes, nodes[1:]) if start != end]
+        legs = [self._leg(start, end) for start, end in itertools.pairwise(nodes) if start != end]
         rough = resampled(np.concatenate([legs[0][:1], *[leg[1:] for leg in legs]]))
         for smoothing_m in (SMOOTHING_M, 0.5 * SMOOTHING_M, 0.25 * SMOOTHING_M):
             smooth = gaussian_filter1d(rough, smoothing_m / STEP_M, axis=0, mode="nearest")

@@ -46,8 +46,9 @@ def shell(rng: np.random.Generator, plan: Plan, number: int) -> list[Quad]:
     """Return all fixed surfaces of one room, and of the door passages of which it is the first room."""
     room = plan.rooms[number]
     centre = np.array([*room.centre_m, 0])
-    quads = [level(centre, *room.size_m, surfaces.floor, texel_m=WALL_TEXEL_M),
-             level(centre + [0, 0, ROOM_HEIGHT_M], *room.size_m, surfaces.ceiling, faces_up=False,
+    size_x_m, size_y_m = room.size_m
+    quads = [level(centre, size_x_m, size_y_m, surfaces.floor, texel_m=WALL_TEXEL_M),
+             level(centre + [0, 0, ROOM_HEIGHT_M], size_x_m, size_y_m, surfaces.ceiling, faces_up=False,
                    texel_m=2 * WALL_TEXEL_M)]
     doors = [door for door in plan.doors if number in door.rooms]
     for wall in range(4):
@@ -132,5 +133,5 @@ def rug(rng: np.random.Generator, room: Room) -> list[Quad]:
     """Return a rug somewhere near the middle of the floor, turned at random."""
     size = room.size_m * rng.uniform(0.28, 0.5, 2)
     place = room.centre_m + rng.uniform(-0.4, 0.4, 2)
-    quads = [level(np.zeros(3), *size, surfaces.rug, texel_m=0.003)]
-    return turned(quads, *place, 0.006, rng.normal(0, 0.2))
+    quads = [level(np.zeros(3), size[0], size[1], surfaces.rug, texel_m=0.003)]
+    return turned(quads, place[0], place[1], 0.006, rng.normal(0, 0.2))

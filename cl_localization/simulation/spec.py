@@ -82,7 +82,7 @@ def parse_spec(spec: str) -> SimulationConfig:
         config = SimulationConfig(**values)
     except ConfigError as error:
         raise DataError(f"sequence {spec}", f"has a bad key: {error}") from error
-    config.size_px
+    _ = config.size_px  # raises for what is no size
     return config
 
 

@@ -48,7 +48,7 @@ def wallpaper(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     x = 0
     while x < width:
         x += int(rng.integers(20, 90))
-        paint.rectangle(texture, x, 0, x + rng.integers(4, 24), height, ground * rng.uniform(0.85, 1.1))
+        paint.rectangle(texture, x, 0, x + int(rng.integers(4, 24)), height, ground * rng.uniform(0.85, 1.1))
     texture = paint.modulated(texture, paint.noise(rng, height, width, 256, 2), 0.05)
     petals = [paint.colour(rng, 0.5, rng.uniform(0.35, 0.7)) for _ in range(4)]
     for _ in range(height * width // 3500):
@@ -112,9 +112,9 @@ def planks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
             paint.line(texture, (x, top), (x, top + board), base * 0.35, 2)
         paint.line(texture, (0, top), (width, top), base * 0.35, 1)
     for _ in range(height * width // 6000):
-        x, y = rng.uniform(0, width), rng.uniform(0, height)
+        across, down = rng.uniform(0, width), rng.uniform(0, height)
         for ring in (1.0, 0.5):
-            paint.ellipse(texture, x, y, ring * rng.uniform(5, 14), ring * rng.uniform(2, 5), 0,
+            paint.ellipse(texture, across, down, ring * rng.uniform(5, 14), ring * rng.uniform(2, 5), 0,
                           base * (0.4 + 0.2 * ring))
     return paint.modulated(texture, grain, 0.13)
 

@@ -23,7 +23,7 @@ class Bounds:
     @property
     def not_empty(self) -> np.ndarray:
         """Which rectangles hold a pixel, bool (N,)."""
-        return (self.ltrb_px[:, 2:] > self.ltrb_px[:, :2]).all(axis=1)
+        return np.all(self.ltrb_px[:, 2:] > self.ltrb_px[:, :2], axis=1)
 
     def cut(self, other_ltrb_px: np.ndarray) -> Bounds:
         """Return the intersections with other rectangles (N, 4)."""

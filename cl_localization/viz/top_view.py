@@ -97,7 +97,7 @@ def draw_cameras(
     columns = list(plane(up))
     starts, ways = world_T_cams[:, columns, 3], size_m * world_T_cams[:, columns, 2]
     axes.quiver(*starts.T, *ways.T, color=color, angles="xy", scale_units="xy", scale=1, width=0.004, zorder=5)
-    axes.scatter(*starts.T, s=14, color=color, label=label or None, zorder=6, linewidths=0)
+    axes.scatter(starts[:, 0], starts[:, 1], s=14, color=color, label=label or None, zorder=6, linewidths=0)
 
 
 def draw_places(
@@ -128,7 +128,8 @@ def draw_places(
         )
     draw_cameras(axes, true_world_T_cams, TRUTH, 1.6 * size_m, "", up)
     axes.scatter(
-        *true_m.T, s=110, facecolors="none", edgecolors=TRUTH, linewidths=1.8, label="kidnapped to (truth)", zorder=7
+        true_m[:, 0], true_m[:, 1], s=110, facecolors="none", edgecolors=TRUTH, linewidths=1.8,
+        label="kidnapped to (truth)", zorder=7
     )
     draw_cameras(axes, world_T_cams[found], ESTIMATE, size_m, "first trusted pose", up)
 

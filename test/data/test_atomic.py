@@ -1,6 +1,7 @@
 """Output that is there whole or not at all."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,12 +9,17 @@ from cl_localization.data.atomic import check_output, written_file, written_fold
 from cl_localization.errors import DataError
 
 
+def names_in(folder: Path) -> list[str]:
+    """The names of what lies in a folder."""
+    return [path.name for path in folder.iterdir()]
+
+
 def test_a_file_appears_when_it_is_whole(tmp_path):
     with written_file(tmp_path / "deep" / "out.txt") as temporary:
         temporary.write_text("whole")
         assert not (tmp_path / "deep" / "out.txt").exists()
     assert (tmp_path / "deep" / "out.txt").read_text() == "whole"
-    assert os.listdir(tmp_path / "deep") == ["out.txt"]
+    assert names_in(tmp_path / "deep") == ["out.txt"]
 
 
 def test_an_error_leaves_the_old_file_and_no_rest(tmp_path):
@@ -22,7 +28,7 @@ def test_an_error_leaves_the_old_file_and_no_rest(tmp_path):
         temporary.write_text("half")
         raise KeyError
     assert (tmp_path / "out.txt").read_text() == "old"
-    assert os.listdir(tmp_path) == ["out.txt"]
+    assert names_in(tmp_path) == ["out.txt"]
 
 
 def test_a_folder_replaces_the_old_one_whole(tmp_path):
@@ -31,8 +37,8 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path):
         assert temporary.name == "out"
         (temporary / "new").write_text("new")
         assert (tmp_path / "out" / "old").exists()
-    assert os.listdir(tmp_path / "out") == ["new"]
-    assert os.listdir(tmp_path) == ["out"]
+    assert names_in(tmp_path / "out") == ["new"]
+    assert names_in(tmp_path) == ["out"]
 
 
 @pytest.mark.parametrize("writer", [written_file, written_folder])
@@ -77,7 +83,7 @@ def test_a_place_that_refuses_at_the_last_moment_is_named(tmp_path, monkeypatch)
 
 def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match="pipe must not be a device, pipe or socket"):
-        with written_file(tmp_path / "pipe", force=True) as temporary:
-            temporary.write_text("new")
+    with pytest.raises(DataError, match="pipe must not be a device, pipe or socket"), \
+            written_file(tmp_path / "pipe", force=True) as temporary:
+        temporary.write_text("new")
     assert (tmp_path / "pipe").is_fifo()

@@ -24,7 +24,7 @@ def pose(x_m: float, error_m: float = 0.0) -> np.ndarray:
     return np.array([[1.0, 0, 0, x_m + error_m], [0, 0, 1, 0], [0, -1, 0, 1], [0, 0, 0, 1]])
 
 
-def result_of(recovered: list[bool], error_m: float = 0.01, folder: Path = Path(".")) -> DemoResult:
+def result_of(recovered: list[bool], error_m: float = 0.01, folder: Path = Path()) -> DemoResult:
     """A demo whose places were recovered or not and whose tracking has one error all along."""
     places = [
         Place(pose(x), pose(x, 0.02) if good else None, 0.3 + 0.1 * x if good else None)

@@ -91,7 +91,7 @@ def test_a_regressor_that_is_asked_for_by_name_looks_alone(monkeypatch, regresso
     pytest.param(pose_of(26.0), pose_of(29.0), 29.0, id="both may be used"),
     pytest.param(pose_of(9.0), pose_of(7.0), 9.0, id="neither may be used"),
     pytest.param(NO_POSE, pose_of(7.0), 7.0, id="only one is a pose")])
-def test_of_the_tries_around_keyframes_and_in_the_whole_map_the_best_accepted_pose_is_taken(monkeypatch, near, everywhere, taken):
+def test_of_two_tries_the_best_accepted_pose_is_taken(monkeypatch, near, everywhere, taken):
     looks = iter([near, everywhere])
     monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(looks))
     two_places = map_of(SCENE, "xfeat")

@@ -195,7 +195,7 @@ def test_a_folder_in_the_maps_place_is_told(path):
     (path / "precious").write_text("here")
     with pytest.raises(MapError, match="must be a file, found a folder or device"):
         MapStore(path).save(empty_map().delta_since(0))
-    assert [entry for entry in path.parent.rglob("precious")]
+    assert list(path.parent.rglob("precious"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_looks_are_as_far_apart_in_time_as_asked_for() -> None:
     house = House(MapperConfig(change_detection=ChangeDetectionConfig(period_s=3.0)))
     house.drive()
     looked = [reason == STAYED for reason in reasons(house.drive())]
-    assert sum(looked) == len(POSES) // 3 and not any(one and other for one, other in zip(looked, looked[1:]))
+    assert sum(looked) == len(POSES) // 3 and not any(one and other for one, other in itertools.pairwise(looked))
     assert set(reasons(House(MapperConfig(change_detection=ChangeDetectionConfig(period_s=0.0))).drive()[1:])) == {
         "new view"
     }

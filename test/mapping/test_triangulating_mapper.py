@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -150,7 +152,7 @@ def test_poses_that_are_a_little_off_are_mended():
     session.mapper.finish()
 
     def relative_deg(poses: list[np.ndarray]) -> float:
-        steps = [[se3.inverse(one) @ other for one, other in zip(stream, stream[1:])] for stream in (poses, POSES)]
+        steps = [[se3.inverse(one) @ other for one, other in itertools.pairwise(stream)] for stream in (poses, POSES)]
         return float(np.median([se3.pose_error(found, truth)[1] for found, truth in zip(*steps)]))
 
     assert relative_deg(list(session.map_code.keyframe_world_T_cam)) < 0.5 * relative_deg(given)

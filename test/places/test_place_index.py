@@ -81,7 +81,7 @@ def test_keyframes_can_come_while_places_are_searched() -> None:
 def test_positions_are_numbered_anew_when_most_are_empty(monkeypatch) -> None:
     monkeypatch.setattr(place_index, "MIN_RENUMBERED", 10)
     made = index({"kitchen": route(50, 1), "hall": route(40, 2)})
-    for number in [*range(0, 30), *range(50, 75)]:
+    for number in [*range(30), *range(50, 75)]:
         made.remove(number)
     assert made._end < 90 and len(made) == 35
     found = drive(made, route(40, 2)[27:40], noise=0.1)

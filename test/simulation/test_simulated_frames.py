@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -102,7 +104,7 @@ def test_a_start_leaves_out_frames_of_the_same_path() -> None:
 def test_paths_follow_each_other_in_time() -> None:
     specs = ["sim:7", "sim:7?path=tracking", "sim:7?path=kidnap&place=0", "sim:7?path=kidnap&place=1"]
     ends = [(sequence.stamp_ns(0), sequence.stamp_ns(len(sequence) - 1)) for sequence in map(open_simulation, specs)]
-    assert all(before[1] < after[0] for before, after in zip(ends, ends[1:]))
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
 
 
 def test_the_size_changes_the_picture_only_in_detail() -> None:

@@ -6,6 +6,7 @@ Both take images (B, 3, H, W) in [-1, 1] and answer on a grid of one cell for 8 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -156,8 +157,8 @@ class Modulated(nn.Module):
         """Make convolutions through `channels`, conditioned on maps of `condition` channels."""
         super().__init__()
         widths = (condition, *generator)
-        self.generator = nn.Sequential(*(_activated(_conv(a, b, 1)) for a, b in zip(widths, widths[1:])))
-        self.layers = nn.ModuleList(_activated(_conv(a, b, 1)) for a, b in zip(channels, channels[1:]))
+        self.generator = nn.Sequential(*(_activated(_conv(a, b, 1)) for a, b in itertools.pairwise(widths)))
+        self.layers = nn.ModuleList(_activated(_conv(a, b, 1)) for a, b in itertools.pairwise(channels))
         self.gains = nn.ModuleList(_activated(_conv(widths[-1], b, 1)) for b in channels[1:])
         self.shifts = nn.ModuleList(_activated(_conv(widths[-1], b, 1)) for b in channels[1:])
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.compositing import Rendered, composite, weights_of
 from cl_localization.nerf.options import MlpConfig, NerfConfig
-from cl_localization.nerf.rays import RayBundle
+from cl_localization.nerf.rays import RayBundle, Rays
 from cl_localization.research.nerf_cl.optimizers import make_optimizer, rate_factor
 
 LAST_LENGTH = 1e10
@@ -88,7 +88,7 @@ class MlpField(nn.Module):
         merged = torch.cat([distances, further], dim=1).sort(dim=1).values
         return [coarse, self._rendered(self.fine, rays, merged, generator)[1]]
 
-    def tightened(self, rays: RayBundle) -> RayBundle:
+    def tightened(self, rays: Rays) -> Rays:
         """Return the rays: all of their length counts."""
         return rays
 

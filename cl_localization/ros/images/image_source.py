@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import qos_profile_sensor_data
@@ -132,7 +133,7 @@ class ImageSource:
     def _waits_for_depth(self) -> bool:
         return self._depth == "on" or (self._depth == "auto" and self._node.count_publishers(self._name(DEPTH)) > 0)
 
-    def _count_lost(self, event: object) -> None:
+    def _count_lost(self, event: Any) -> None:
         self.lost += event.total_count_change
         self._lost_s = self._now_s()
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Callable
-
-from rclpy.clock import ROSClock
+from collections.abc import Callable
+from typing import Any
 
 LONGEST_DELAY_NS = 2_000_000_000
 """A driver's image comes within this time of its stamp; where the difference is larger, the stamps are from another
@@ -19,8 +18,8 @@ class ImagesClock:
     With simulated time it is that.
     """
 
-    def __init__(self, clock: ROSClock, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        """Begin without an image, with the time of `clock`, the node's."""
+    def __init__(self, clock: Any, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        """Begin without an image, with the time of `clock`, the node's ROSClock."""
         self._clock, self._monotonic_ns = clock, monotonic_ns
         self._offset_ns = clock.now().nanoseconds - monotonic_ns()
         self._came_ns = self.now_ns()

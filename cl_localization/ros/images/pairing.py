@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 
 class Pairing:
@@ -26,10 +27,10 @@ class Pairing:
 
     def add(self, topic: int, stamp_ns: int, message: Any) -> bool:
         """Take a message of the topic with this number; return whether it completed a set."""
-        chosen: list[tuple[int, Any] | None] = [(stamp_ns, message) if number == topic
-                                                else self._nearest(number, stamp_ns)
-                                                for number in range(len(self._waiting))]
-        if any(entry is None for entry in chosen):
+        found = [(stamp_ns, message) if number == topic else self._nearest(number, stamp_ns)
+                 for number in range(len(self._waiting))]
+        chosen = [entry for entry in found if entry is not None]
+        if len(chosen) < len(found):
             self._waiting[topic].append((stamp_ns, message))
             return False
         for number, entry in enumerate(chosen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable
+from collections.abc import Callable
 
 from cl_localization.data.frame import Frame
 from cl_localization.features import Encoder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -132,11 +133,11 @@ def _check_head(message: MapCodeMessage, max_bytes: float) -> None:
                        "it was damaged on its way; the next snapshot mends the map")
 
 
-def _arrays(message: MapCodeMessage) -> dict[str, np.ndarray]:
+def _arrays(message: MapCodeMessage) -> dict[str, Any]:
     """Return all arrays with their rows, own copies, after checking their sizes against each other."""
     arrays = {}
     for name, column in COLUMNS.items():
-        values = np.array(getattr(message, name), column.dtype)
+        values: np.ndarray = np.array(getattr(message, name), column.dtype)
         width, rows = column.width or message.dim, len(getattr(message, column.rows))
         if len(values) != rows * width:
             raise RosError(f"map_code {name}", f"must have {rows} * {width} numbers", len(values))

@@ -16,8 +16,8 @@ another one says, as long as more than one publishes; when its own is gone it go
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from enum import Enum
-from typing import Callable
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import MapError

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Callable
+from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 
 from cl_localization.msg import MapCode as MapCodeMessage
 from cl_localization.ros.conversions import stamp_ns
@@ -56,7 +57,7 @@ class MapSubscription:
         self._node.destroy_timer(self._timer)
         self._node.destroy_subscription(self._subscription)
 
-    def _subscribed(self) -> object:
+    def _subscribed(self) -> Subscription:
         return self._node.create_subscription(MapCodeMessage, MAP_TOPIC, self._offer, MAP_QOS)
 
     def _offer(self, message: MapCodeMessage) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Callable
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import LocalizationError, MapError, RosError
@@ -51,7 +51,7 @@ class MapSaver:
         self._every_keyframes, self._copy, self._report = every_keyframes, copy, report
         self._learned = self._learned_at_copy = self._saved_learned = self._tried_learned = 0
         self._lock = threading.Lock()
-        self._writer: Worker[None] = Worker(lambda _: self._write(self._store), self._failed, "map saver", begin=begin)
+        self._writer: Worker[None] = Worker(lambda _: self._write_own(), self._failed, "map saver", begin=begin)
 
     def close(self) -> bool:
         """Finish what is being written; return whether that was done in time."""
@@ -122,9 +122,15 @@ class MapSaver:
             return
         self.note_copy()
         try:
-            self._writer.run(lambda: self._saved(self._store, map_code.delta_since(0))).result(LAST_SAVE_S)
+            store = self._store
+            self._writer.run(lambda: self._saved(store, map_code.delta_since(0))).result(LAST_SAVE_S)
         except (LocalizationError, TimeoutError) as error:
             self._failed(error)
+
+    def _write_own(self) -> None:
+        """Writer: save to map_file a copy made now."""
+        if self._store is not None:
+            self._write(self._store)
 
     def _write(self, store: MapStore, refine: bool = False) -> int:
         """Writer: save a copy made now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -100,7 +100,7 @@ def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
     frames = {path.header.frame_id, *(pose.header.frame_id for pose in path.poses)} - {""}
     if frames - {map_frame}:
         raise RosError("corrected_path", f"must be given in the frame {map_frame}",
-                       sorted(frames - {map_frame})[0][:80])
+                       min(frames - {map_frame})[:80])
     stamps = np.array([(pose.header.stamp.sec, pose.header.stamp.nanosec) for pose in path.poses], np.int64).reshape(
         -1, 2
     )

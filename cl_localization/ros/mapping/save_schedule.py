@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable
+from collections.abc import Callable
 
 TICKS = 8
 """How many times a period to look whether it is time."""

@@ -28,7 +28,10 @@ class NerfMapping(Protocol):
         problem: why it does not learn; empty when all is well.
     """
 
-    problem: str
+    @property
+    def problem(self) -> str:
+        """Why it does not learn."""
+        ...
 
     def start(self, may_learn: Callable[[], bool]) -> None:
         """Begin to learn, whenever `may_learn` says so, and to show."""
@@ -71,7 +74,8 @@ class LearnedNerf:
 
     def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
         """Make publishers, and go on from the field that was saved beside the map in map_file."""
-        self._node, self._learner = node, None
+        self._node = node
+        self._learner: NerfLearner | None = None
         self._path = beside(Path(node.config.map_file)) if node.config.map_file else None
         self._outputs = NerfOutputs(node, lookup)
         self._life = Life(LiveField(node.config.nerf))
@@ -98,8 +102,9 @@ class LearnedNerf:
 
     def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
         """See `NerfMapping`."""
-        self._outputs.newest = Viewpoint(bundle.image.header.stamp, bundle.camera_frame, frame.camera,
-                                         frame.world_T_cam)
+        if frame.world_T_cam is not None:
+            self._outputs.newest = Viewpoint(bundle.image.header.stamp, bundle.camera_frame, frame.camera,
+                                             frame.world_T_cam)
         if self._life.owner != (owner := self._owner_of(map_code.map_id)):  # another scene may lie in the same place
             self._live(LiveField(self._node.config.nerf), owner)
         if result.is_keyframe:
@@ -115,8 +120,9 @@ class LearnedNerf:
         status.nerf_before_db, status.nerf_after_db = float(field.before_db), float(field.after_db)
 
     def _show(self) -> None:
-        if self._outputs.wanted:
-            self._learner.ask("show", lambda: self._outputs.show(self._life.field, self._learner.unhurried))
+        learner = self._learner
+        if learner is not None and self._outputs.wanted:
+            learner.ask("show", lambda: self._outputs.show(self._life.field, learner.unhurried))
 
     def _live(self, field: LiveField, owner: str) -> None:
         """Use another field from now on; what waits for the one before goes with it."""
@@ -142,7 +148,8 @@ class LearnedNerf:
     def _save(self) -> None:
         """Write what was learned beside the map, after the thread has ended."""
         life, config = self._life, self._node.config
-        if self._path is None or not config.save_on_shutdown or not life.field.keyframes or not self._learner.ended:
+        ended = self._learner is not None and self._learner.ended
+        if self._path is None or not config.save_on_shutdown or not life.field.keyframes or not ended:
             return
         try:
             save_live(life.field, self._path, life.owner)

@@ -15,8 +15,9 @@ import os
 import platform
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -72,7 +73,8 @@ class Rates:
         counts.append((now_s, count))
         while len(counts) > 2 and (now_s - counts[1][0] >= self._length_s or len(counts) > MAX_SAMPLES):
             counts.popleft()
-        (first_s, first), passed_s = counts[0], now_s - counts[0][0]
+        first_s, first = counts[0]
+        passed_s = now_s - first_s
         return (count - first) / passed_s if passed_s > 0 else math.nan
 
 
@@ -109,7 +111,7 @@ class NodeDiagnostics:
             worked_on: the counter that stands still in a node that does not work.
         """
         rates = {f"{name} [Hz]": self._rates.hz(name, count) for name, count in counts.items()}
-        works = not rates[f"{worked_on} [Hz]"] == 0.0
+        works = rates[f"{worked_on} [Hz]"] != 0.0
         level = DiagnosticStatus.OK if not problem else DiagnosticStatus.WARN if works else DiagnosticStatus.ERROR
         latency_ms = {f"latency p{percent} [ms]": self.latency_s.percentile(percent) * MS_PER_S for percent in (50, 95)}
         self._say(level, problem or "OK", {**counts, **rates, **latency_ms, **values, "memory [MB]": memory_mb()})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Any, Callable, Sequence
+from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -62,7 +63,7 @@ class ManagedNode(LifecycleNode):
 
     def publisher(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> Publisher:
         """Return a publisher that lives while the node is configured."""
-        made = self.create_publisher(message_type, topic, qos)
+        made: Publisher = self.create_publisher(message_type, topic, qos)
         self.configured.callback(self.destroy_publisher, made)
         return made
 
@@ -71,7 +72,7 @@ class ManagedNode(LifecycleNode):
         made = self.create_service(service_type, name, callback, callback_group=self._services_group)
         self.active.callback(self.destroy_service, made)
 
-    def every(self, period_s: float, callback: Callable[[], None]) -> None:
+    def every(self, period_s: float, callback: Callable[[], Any]) -> None:
         """Call back periodically while the node is active, by the wall clock: simulated time may stand still or go
         back."""
         timer = self.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))

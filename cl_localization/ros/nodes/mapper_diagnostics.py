@@ -20,7 +20,10 @@ class Part(Protocol):
         problem: what is not as it should be; empty when all is well.
     """
 
-    problem: str
+    @property
+    def problem(self) -> str:
+        """What is not as it should be."""
+        ...
 
 
 class MapperDiagnostics(NodeDiagnostics):
@@ -35,7 +38,8 @@ class MapperDiagnostics(NodeDiagnostics):
                       saver: MapSaver,
             *others: Part) -> None:
         """Publish how the mapper is; `others` may have problems too."""
-        problems = filter(None, (part.problem for part in (images, saver, *others)))
+        parts: tuple[Part, ...] = (images, saver, *others)
+        problems = filter(None, (part.problem for part in parts))
         self.publish("; ".join(problems), {
             "images": images.images, "processed": worker.processed, "dropped": worker.dropped,
             "lost in transport": images.lost}, {

@@ -27,14 +27,13 @@ HEADER = """# Every parameter of the node `{node}` with its default.
 
 def yaml_text(node: str, config: Config) -> str:
     """Return the parameter file of a node: every option with its help, range and default, nested by its dots."""
-    lines, open_sections = [HEADER.format(node=node).rstrip("\n")], []
+    lines, open_sections = [HEADER.format(node=node).rstrip("\n")], list[str]()
     leaves = sorted(flatten(config), key=lambda leaf: "." in leaf[0])
     for name, value, option in leaves:
         *sections, leaf = name.split(".")
         shared = next((i for i, pair in enumerate(zip(open_sections, sections)) if pair[0] != pair[1]),
                       min(len(open_sections), len(sections)))
-        for depth in range(shared, len(sections)):
-            lines.append(f"{_indent(depth)}{sections[depth]}:")
+        lines += [f"{_indent(depth)}{sections[depth]}:" for depth in range(shared, len(sections))]
         open_sections = sections
         lines += [f"{_indent(len(sections))}# {_comment(option)}", f"{_indent(len(sections))}{leaf}: {_value(value)}"]
     return "\n".join(lines) + "\n"

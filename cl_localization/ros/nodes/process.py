@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Callable, NoReturn, Sequence
+from typing import NoReturn
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor

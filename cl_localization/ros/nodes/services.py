@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future as TaskFuture
-from typing import Any, Awaitable, Callable
+from typing import Any
 
 from rclpy.task import Future
 
@@ -27,7 +28,7 @@ def answered_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -
     """
     async def callback(request: Any, response: Any) -> Any:
         response.success, response.message = True, "ok"
-        done = Future(executor=node.executor)
+        done: Future = Future(executor=node.executor)
         begin(request, response).add_done_callback(done.set_result)
         error = (await _settled(done)).exception()
         if error is not None:
@@ -38,5 +39,5 @@ def answered_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -
     return callback
 
 
-async def _settled(done: Future) -> TaskFuture:
+async def _settled(done: Future) -> Any:
     return await done

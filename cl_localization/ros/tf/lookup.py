@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 from builtin_interfaces.msg import Time as TimeMessage

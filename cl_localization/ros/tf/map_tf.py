@@ -3,7 +3,7 @@ odometry."""
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 from geometry_msgs.msg import TransformStamped

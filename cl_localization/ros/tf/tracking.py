@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Callable
 
 from cl_localization.errors import RosError
 from cl_localization.geometry.robot_pose import RobotPose, robot_pose

@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, TypeVar
+from typing import TypeVar
 
 Item = TypeVar("Item")
 

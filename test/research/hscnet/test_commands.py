@@ -133,8 +133,8 @@ def test_what_cannot_be_done_is_one_line_that_names_it(data: Path, tmp_path: Pat
             "scene fire must be one that the network is for",
         ),
         (
-            "test hscnet --model scrnet --dataset 7S --scene chess --checkpoint {folder}/m.safetensors --data_path "
-            "{data}",
+            ("test hscnet --model scrnet --dataset 7S --scene chess --checkpoint {folder}/m.safetensors --data_path "
+             "{data}"),
             "must be a scrnet, found hscnet",
         ),
         ("test hscnet --checkpoint {folder}/none --data_path {data}", "model .*none must be a file"),

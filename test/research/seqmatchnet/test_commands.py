@@ -83,8 +83,8 @@ def test_the_originals_train_and_test_lines_run_on_small_descriptors(tmp_path: P
     monkeypatch.chdir(tmp_path)
     write_nordland(tmp_path / "data", 40)
     small = ["--outDims", "8", "--nEpochs", "2", "--threads", "1"]
-    train = "train seqmatchnet --mode train --seqL 5 --pooling --dataset nordland-sw --loss_trip_method meanOfPairs " \
-            "--neg_trip_method meanOfPairs --expName MoP"
+    train = ("train seqmatchnet --mode train --seqL 5 --pooling --dataset nordland-sw --loss_trip_method meanOfPairs "
+             "--neg_trip_method meanOfPairs --expName MoP")
     assert main([*train.split(), *small]) == 0
     run = tmp_path / "data" / "runs" / "latest"
     assert (

@@ -80,8 +80,8 @@ def test_street_sequences_have_bounds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options, message", [
     ({}, "place data needs two traverses; give --database and --query, or --dataset NAME"),
     ({"database": "a"}, "place data needs two traverses"),
-    ({"dataset": "paris"}, "dataset must be a .db file, nordland-sw, nordland-sf, oxford-v1.0, oxford-pnv or msls, "
-                           "found 'paris'"),
+    ({"dataset": "paris"}, ("dataset must be a .db file, nordland-sw, nordland-sf, oxford-v1.0, oxford-pnv or msls, "
+                            "found 'paris'")),
     ({"dataset": "nordland-sf", "data_path": "none"}, "nordland_test_d-1_d2-1.db is missing"),
     ({"database": "none", "query": "none"}, "sequence none is missing")])
 def test_what_names_no_pair_is_refused(options: dict[str, str], message: str) -> None:

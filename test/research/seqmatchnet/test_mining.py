@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -54,7 +56,7 @@ def test_hard_negatives_are_looked_at_again() -> None:
     one, score = miner(pair, margin=4.0, negative_samples=3), scorer(pair)
     best = [min(score.block(0, 60)[triplet.negatives, triplet.query].min() for triplet in one.mine(score, 20, 21))
             for _ in range(15)]
-    assert all(after <= before for before, after in zip(best, best[1:])) and best[-1] < best[0]
+    assert all(after <= before for before, after in itertools.pairwise(best)) and best[-1] < best[0]
 
 
 def test_the_same_seed_chooses_the_same_triplets() -> None:

@@ -11,25 +11,25 @@ from cl_localization.research.seqmatchnet import cli_train as train_command
 from cl_localization.research.seqmatchnet.original_names import translated
 
 TRAIN_LINES = [
-    "--mode train --seqL 5 --pooling --dataset oxford-v1.0 --loss_trip_method meanOfPairs --neg_trip_method "
-    "meanOfPairs --expName a",
-    "--mode train --seqL 5 --pooling --dataset nordland-sw --loss_trip_method centerOnly --neg_trip_method centerOnly "
-    "--expName b",
+    ("--mode train --seqL 5 --pooling --dataset oxford-v1.0 --loss_trip_method meanOfPairs --neg_trip_method "
+     "meanOfPairs --expName a"),
+    ("--mode train --seqL 5 --pooling --dataset nordland-sw --loss_trip_method centerOnly --neg_trip_method centerOnly "
+     "--expName b"),
     "--mode train --pooling seqnet --dataset nordland-sw --seqL 10 --w 5 --outDims 4096 --expName \"l10_w5\"",
-    "--mode train --dataset msls --msls_trainCity amman --msls_valCity austin --batchSize 4 --cacheBatchSize 64 "
-    "--cacheRefreshRate 500 "
-    "--nEpochs 3 --optim ADAM --lr 0.01 --lrStep 2 --lrGamma 0.3 --weightDecay 0.1 --momentum 0.5 --margin 0.2 --seed "
-    "4 --evalEvery 2 "
-    "--patience 5 --threads 1 --nGPU 1 --nocuda --savePath x --cachePath y --start-epoch 0 --descType netvlad "
-    "--runsPath runs",
+    ("--mode train --dataset msls --msls_trainCity amman --msls_valCity austin --batchSize 4 --cacheBatchSize 64 "
+     "--cacheRefreshRate 500 "
+     "--nEpochs 3 --optim ADAM --lr 0.01 --lrStep 2 --lrGamma 0.3 --weightDecay 0.1 --momentum 0.5 --margin 0.2 --seed "
+     "4 --evalEvery 2 "
+     "--patience 5 --threads 1 --nGPU 1 --nocuda --savePath x --cachePath y --start-epoch 0 --descType netvlad "
+     "--runsPath runs"),
 ]
 TEST_LINES = [
     "--mode test --seqL 5 --pooling -dataset oxford-v1.0 --split test --resume runs/a",
     "--mode test --pooling seqnet --dataset nordland-sf --seqL 5 --split test --resume runs/a --resultsPath out.npz",
     "--mode test --pooling single --dataset nordland-sf --seqL 1 --split test",
     "--mode test --pooling smooth --dataset nordland-sf --seqL 5 --split test",
-    "--mode test --pooling s1+seqmatch --dataset nordland-sf --seqL 5 --split test --resume runs/a --predictionsFile "
-    "out.npz --ckpt best",
+    ("--mode test --pooling s1+seqmatch --dataset nordland-sf --seqL 5 --split test --resume runs/a --predictionsFile "
+     "out.npz --ckpt best"),
 ]
 
 

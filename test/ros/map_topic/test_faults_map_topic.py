@@ -174,7 +174,7 @@ def test_a_mapper_that_was_killed_and_started_again_is_followed_within_the_lease
     ros: RosWorld, processes: Processes, tmp_path: Path
 ) -> None:
     diagnoses, path, map_code = Diagnoses(ros), tmp_path / "map.safetensors", empty_map(dim=XFEAT_DIM)
-    for size in (1, 2):
+    for _ in range(2):
         grow(map_code)
     save_map(map_code, path)
     mapper = processes.start("mapper", "-p", f"map_file:={path}", "-p", "resume:=true")

@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+import itertools
+
 from cl_localization.errors import RosError
 from cl_localization.nerf.live import LiveField
 from cl_localization.ros.nerf.learner import SAVED_UP_S, WAITING, Keyframe, Life, NerfLearner, TimeBudget
@@ -80,7 +82,7 @@ def test_each_keyframe_is_learned_for_some_steps_before_the_next_is_taken(node: 
         return len(taken) == 3
 
     wait_until(done, LONG_S)
-    assert all(after - before >= SMALL.settle_steps for before, after in zip(taken, taken[1:]))
+    assert all(after - before >= SMALL.settle_steps for before, after in itertools.pairwise(taken))
     assert life.size_bytes > 0 and not node.errors
 
 

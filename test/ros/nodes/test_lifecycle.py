@@ -115,13 +115,13 @@ def test_a_node_that_cannot_be_configured_stays_unconfigured_and_can_be_tried_ag
         assert not manager.change(CONFIGURE)
         assert manager.state() == State.PRIMARY_STATE_UNCONFIGURED and all_joined()
     assert not manager.change(ACTIVATE)
-    node.config = type(node.config)(**{key: value for key, value in NODES[name][1].items()})
+    node.config = type(node.config)(**NODES[name][1])
     assert manager.change(CONFIGURE) and manager.change(ACTIVATE)
     assert manager.state() == State.PRIMARY_STATE_ACTIVE
 
 
 def test_an_error_while_activating_leaves_the_node_inactive_and_nothing_of_it_behind(managed, monkeypatch) -> None:
-    node, manager = managed("localizer")
+    _node, manager = managed("localizer")
     assert manager.change(CONFIGURE)
     monkeypatch.setattr("cl_localization.ros.nodes.localizer.ImageSource", lambda *_: 1 / 0)
     assert not manager.change(ACTIVATE)

@@ -42,8 +42,8 @@ def test_live_parameters_take_values_in_range_and_all_others_are_refused_with_a_
             set_to([outside(value, option.choices) for _, value, option in leaves])):
         assert descriptor.description and descriptor.read_only is not option.live, leaf
         assert same is option.live and (same or reason), leaf
-        assert (other or why) and not other or (option.live and type(value) in (int, float)
-                                                and option.maximum is None), leaf
+        assert ((other or why) and not other) or (option.live and type(value) in (int, float)
+                                                    and option.maximum is None), leaf
     assert isinstance(node, ManagedNode) and node.config == type(node.config)(autostart=False)
 
 

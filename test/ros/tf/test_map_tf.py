@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+import itertools
+
 from geometry_msgs.msg import TransformStamped
 
 from cl_localization.geometry.robot_pose import RobotPose
@@ -100,7 +102,7 @@ def test_with_odometry_that_drifts_the_base_stays_smooth_and_near_the_truth(sent
         else:
             sent.map_tf.repeat(now)
         shown.append(sent.last @ odom_T_base)
-    steps = [pose_error(before, after)[0] for before, after in zip(shown, shown[1:])]
+    steps = [pose_error(before, after)[0] for before, after in itertools.pairwise(shown)]
     errors = [pose_error(one, other) for one, other in zip(shown, truth)]
     assert max(steps) < 0.0412 * 1.02 + 0.5 * 0.05 and max(error[0] for error in errors) < 0.02
     assert max(error[1] for error in errors) < 0.5

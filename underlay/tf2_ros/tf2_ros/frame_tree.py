@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-from tf2_ros.exceptions import (ConnectivityException, ExtrapolationException, InvalidArgumentException,
-                                LookupException)
+from tf2_ros.exceptions import ConnectivityException, ExtrapolationException, InvalidArgumentException, LookupException
 from tf2_ros.time_cache import Edge, StaticCache, TimeCache
 
 MAX_DEPTH = 1000
