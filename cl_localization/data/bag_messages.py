@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 
+from cl_localization.data.camera_file import named
 from cl_localization.data.images import clean_depth, decode_depth, decode_rgb, to_rgb
 from cl_localization.data.limits import MAX_IMAGE_PIXELS
 from cl_localization.data.stamps import NS_PER_S
@@ -115,23 +117,36 @@ def _pixels(message: Any, kind: type, channels: int, thing: str) -> np.ndarray:
 
 
 def camera_of(message: Any, thing: str, rectified: bool = False) -> Camera:
-    """Return the camera of a CameraInfo.
+    """Return the camera of a CameraInfo of ROS 2 or 1, its region of interest and binning applied: that of its images.
 
     Args:
         rectified: whether the images are already rectified: then P holds and there is no distortion.
 
     Raises:
-        DataError: a region of interest or binning, which would shift or scale K.
-        GeometryError: a K of zeros (not calibrated), or an unknown distortion model.
+        DataError: a region of interest that is not in the image.
+        GeometryError: a K of zeros (not calibrated), numbers that are no camera, or an unknown distortion model.
     """
-    roi = message.roi
-    cropped = (roi.width, roi.height) not in ((0, 0), (message.width, message.height)) or roi.x_offset or roi.y_offset
-    if cropped or max(message.binning_x, message.binning_y) > 1:
-        raise DataError(thing, "must be of the full image", "a region of interest or binning", "record the full image")
-    if rectified:
-        return Camera.from_opencv(message.width, message.height, np.reshape(message.p, (3, 4))[:, :3])
-    return Camera.from_opencv(message.width, message.height, np.reshape(message.k, (3, 3)), message.distortion_model,
-                              tuple(message.d))
+    k, d, p = (getattr(message, name, None) if hasattr(message, name) else getattr(message, name.upper())
+               for name in "kdp")
+    with named(thing):
+        if rectified:
+            whole = Camera.from_opencv(message.width, message.height, np.reshape(p, (3, 4))[:, :3]).checked()
+        else:
+            whole = Camera.from_opencv(message.width, message.height, np.reshape(k, (3, 3)), message.distortion_model,
+                                       tuple(d)).checked()
+    found = _cropped(whole, message.roi, thing)
+    binning = max(1, message.binning_x), max(1, message.binning_y)
+    return found if binning == (1, 1) else found.scaled_to(found.width_px // binning[0], found.height_px // binning[1])
+
+
+def _cropped(whole: Camera, roi: Any, thing: str) -> Camera:
+    """Return the camera of a region of the image; of all of it for a region of size zero."""
+    width_px, height_px = int(roi.width) or whole.width_px, int(roi.height) or whole.height_px
+    if roi.x_offset + width_px > whole.width_px or roi.y_offset + height_px > whole.height_px:
+        raise DataError(f"region of {thing}", f"must lie in the image of {whole.width_px}x{whole.height_px}",
+                        f"{width_px}x{height_px} at {roi.x_offset}, {roi.y_offset}")
+    return replace(whole, width_px=width_px, height_px=height_px, cx_px=whole.cx_px - int(roi.x_offset),
+                   cy_px=whole.cy_px - int(roi.y_offset))
 
 
 def pose_of(pose: Any) -> np.ndarray:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML, read_camera_yaml
+from cl_localization.data.camera_file import read_camera_file
+from cl_localization.data.camera_yaml import CAMERA_YAML
 from cl_localization.data.images import IMAGE_SUFFIXES
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.stamps import natural_key, stamp_of_name
@@ -50,7 +51,7 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
         GeometryError: numbers that are no camera or pose.
     """
     images = _images(path)
-    calibration = read_camera_yaml(Path(camera) if camera else path / CAMERA_YAML)
+    calibration = read_camera_file(Path(camera) if camera else path / CAMERA_YAML)
     poses_path = Path(poses) if poses else path / POSES
     has_poses = bool(poses) or poses_path.is_file()
     stamps_ns = [stamp_of_name(image.stem) for image in images]

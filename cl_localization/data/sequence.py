@@ -13,7 +13,7 @@ import numpy as np
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.images import read_depth, read_rgb
 from cl_localization.data.limits import MAX_FRAMES
-from cl_localization.data.registration import DepthRegistration
+from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
@@ -81,7 +81,7 @@ class ImageFile:
 
     Attributes:
         camera: of the image.
-        depth_path, depth_unit_m: 16-bit depth image and metres of one step of it.
+        depth_path, depth_unit_m: depth image and metres of one step of it; a smaller one of the same view is enlarged.
         registration: brings the depth into the image's camera; None where it is already.
     """
 
@@ -96,12 +96,15 @@ class ImageFile:
 
     def read(self) -> Frame:
         """Return the decoded frame. Raises DataError naming the file that is wrong."""
-        depth_m = None
+        image, depth_m, camera = read_rgb(self.image_path), None, self.camera
+        if max(abs(image.shape[1] - camera.width_px), abs(image.shape[0] - camera.height_px)) == 1:
+            camera = camera.fitted(image.shape[1], image.shape[0])
         if self.depth_path is not None:
             depth_m = read_depth(self.depth_path, self.depth_unit_m)
             if self.registration is not None:
                 depth_m = self.registration.register(depth_m, f"depth image {self.depth_path}")
-        return Frame(self.stamp_ns, read_rgb(self.image_path), self.camera, depth_m, self.world_T_cam, name=self.name)
+            depth_m = spread_over(depth_m, image.shape[1], image.shape[0], f"depth image {self.depth_path}")
+        return Frame(self.stamp_ns, image, camera, depth_m, self.world_T_cam, name=self.name)
 
 
 class ImageFileSequence(IndexedSequence):

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML, read_camera_yaml
+from cl_localization.data.camera_file import read_camera_file
+from cl_localization.data.camera_yaml import CAMERA_YAML
 from cl_localization.data.files import read_matrix, read_rows
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
@@ -106,7 +107,7 @@ def _add_frames(folder: Path, prefix: str, start_ns: int, calibrated: bool, file
                 skipped: list[str]) -> None:
     """Append the frames of one folder to `files`, and the names of those with an infinite pose to `skipped`."""
     registered = (folder / CAMERA_YAML).is_file()
-    camera = read_camera_yaml(folder / CAMERA_YAML) if registered else COLOUR_CAMERA
+    camera = read_camera_file(folder / CAMERA_YAML) if registered else COLOUR_CAMERA
     move = calibrated and not registered
     stamps_ns = _stamps(folder)
     colour = sorted((int(match[1]), file)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from cl_localization.data.files import is_file, read_bytes, read_json_object
-from cl_localization.data.images import IMAGE_SUFFIXES, header_size
-from cl_localization.data.limits import MAX_IMAGE_BYTES
+from cl_localization.data.camera_file import image_size, named
+from cl_localization.data.files import is_file, read_json_object
+from cl_localization.data.images import IMAGE_SUFFIXES
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.stamps import natural_key
 from cl_localization.errors import DataError
@@ -26,7 +26,7 @@ TRANSFORMS_JSON = "transforms.json"
 FRAME_PERIOD_NS = 100_000_000
 DEPTH_UNIT_M = 0.001
 OPENGL_T_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
-RATIO_TOLERANCE = 1e-3
+LARGEST_SIZE_PX = 10**6
 LARGEST_NUMBER = 1e300
 PERSPECTIVE_MODELS = ("", "OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "RADIAL", "SIMPLE_RADIAL")
 
@@ -122,19 +122,17 @@ def _camera(values: dict[str, Any], image_path: Path, sizes: dict[tuple[Any, ...
     keys = ("w", "h", "fl_x", "fl_y", "cx", "cy", "camera_angle_x", "camera_angle_y")
     key = tuple(str(values.get(name)) for name in keys)
     if key not in sizes:
-        sizes[key] = header_size(read_bytes(image_path, MAX_IMAGE_BYTES), f"image {image_path}")
+        sizes[key] = image_size(image_path)
     width_px, height_px = sizes[key]
     stated = (_number(values, "w", width_px), _number(values, "h", height_px))
-    scale = width_px / stated[0] if stated[0] > 0 else 0.0
-    if scale <= 0 or abs(scale * stated[1] / height_px - 1) > RATIO_TOLERANCE:
-        raise DataError(f"image {image_path}",
-                        f"must have the size {stated[0]:g}x{stated[1]:g} of its intrinsics or its ratio",
-                        f"{width_px}x{height_px}", "write w and h of the images")
+    if min(stated) < 1 or max(stated) > LARGEST_SIZE_PX:
+        raise DataError(f"w and h of image {image_path}", "must be its size", f"{stated[0]:g}x{stated[1]:g}")
     fx_px, fy_px = _focal_lengths(values, stated)
     model, distortion = _distortion(values)
-    camera = Camera(round(stated[0]), round(stated[1]), fx_px, fy_px, _number(values, "cx", stated[0] / 2),
-                    _number(values, "cy", stated[1] / 2), model, distortion)
-    return camera.scaled_to(width_px, height_px)
+    with named(f"image {image_path}"):
+        camera = Camera(round(stated[0]), round(stated[1]), fx_px, fy_px, _number(values, "cx", stated[0] / 2),
+                        _number(values, "cy", stated[1] / 2), model, distortion).checked()
+        return camera.fitted(width_px, height_px)
 
 
 def _focal_lengths(values: dict[str, Any], size_px: tuple[float, float]) -> tuple[float, float]:

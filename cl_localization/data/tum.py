@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML, read_camera_yaml
+from cl_localization.data.camera_file import read_camera_file
+from cl_localization.data.camera_yaml import CAMERA_YAML
 from cl_localization.data.files import is_file, read_rows
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.stamps import NS_PER_S, parse_stamp_s
@@ -96,7 +97,7 @@ def _listed(path: Path) -> list[tuple[int, Path]]:
 
 def _camera(path: Path) -> tuple[Camera, str]:
     if (path / CAMERA_YAML).is_file():
-        return read_camera_yaml(path / CAMERA_YAML), f"camera from {CAMERA_YAML}"
+        return read_camera_file(path / CAMERA_YAML), f"camera from {CAMERA_YAML}"
     known = next((key for key in CALIBRATIONS if key in path.resolve().name), None)
     (fx, fy, cx, cy), distortion = CALIBRATIONS[known] if known else DEFAULT_CALIBRATION
     camera = Camera.from_opencv(*IMAGE_SIZE, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), "", distortion)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cl_localization.data.camera_file import named
 from cl_localization.data.files import read_matrix, read_text, to_float
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
@@ -92,7 +93,8 @@ def _camera(info: dict[str, str], which: str, path: Path) -> Camera:
                         "register the depth first, or open with ?depth=false and an identity")
     width_px, height_px = (int(_numbers(info, f"m_{which.lower()}{side}", 1, path)[0]) for side in ("Width", "Height"))
     matrix = np.reshape(_numbers(info, f"m_calibration{which}Intrinsic", 16, path), (4, 4))[:3, :3]
-    return Camera.from_opencv(width_px, height_px, matrix)
+    with named(f"m_calibration{which}Intrinsic of {path / INFO}"):
+        return Camera.from_opencv(width_px, height_px, matrix).checked()
 
 
 def _ranges(path: Path, split: str) -> list[tuple[str, int, int]]:

@@ -151,7 +151,7 @@ def test_images_are_ordered_by_their_stamps_and_doubles_skipped(tmp_path):
 
 
 def test_a_camera_info_of_zeros_is_refused(tmp_path):
-    with pytest.raises(GeometryError, match="camera matrix K must be finite"):
+    with pytest.raises(GeometryError, match="camera matrix K of camera_info /cam/camera_info must be finite"):
         open_sequence(recorded(tmp_path, images(), infos(k=np.zeros(9))))
 
 
