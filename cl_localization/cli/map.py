@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from cl_localization.mapper import Mapper
 
 SEQUENCE_HELP = (
-    "Sequence: a 7-Scenes, 12-Scenes or TUM folder, transforms.json, a folder of images with camera.yaml, a bag, or "
-    "sim:SEED. PATH?key=value gives options of its reader, PATH@FILE and PATH[start:stop:step] choose frames."
+    "Sequence: a folder or file in one of the layouts of --format, or sim:SEED. PATH?key=value gives options of its "
+    "reader (?camera=FILE, ?depth=false, ?depth_unit_m=0.001), PATH@FILE and PATH[start:stop:step] choose frames."
 )
 FORMAT_HELP = (
-    "Layout of the sequence, instead of recognising it: 7scenes, 12scenes, transforms, tum, bag, images or sim."
+    "Layout of the sequence, instead of recognising it: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, "
+    "kitti, tum, record3d, polycam, bag, video, images or sim."
 )
 
 

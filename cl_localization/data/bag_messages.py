@@ -34,10 +34,13 @@ RGB_LAYOUTS: dict[str, tuple[type, int, int | None]] = {
 """Encodings of `sensor_msgs/Image` with number type, channels and OpenCV's conversion to BGR."""
 
 
-def header_stamp_ns(cdr: bytes) -> int:
+def header_stamp_ns(cdr: bytes, ros1: bool = False) -> int:
     """Return the stamp of a serialized message that begins with a Header. Raises DataError if it is too short."""
     if len(cdr) < 12:
         raise DataError("message of the bag", "must begin with a header", f"{len(cdr)} bytes", "record it again")
+    if ros1:  # its header begins with a counter
+        seconds, nanoseconds = struct.unpack_from("<II", cdr, 4)
+        return seconds * NS_PER_S + nanoseconds
     seconds, nanoseconds = struct.unpack_from("<iI" if cdr[1] & 1 else ">iI", cdr, 4)
     return seconds * NS_PER_S + nanoseconds
 
@@ -80,8 +83,9 @@ def image_of(message: Any, thing: str) -> np.ndarray:
                         f"{message.width}x{message.height}") from None
 
 
-def depth_of(message: Any, thing: str) -> np.ndarray:
-    """Return depth as (H, W) float32 metres, 0 where unknown: 16UC1 is millimetres, 32FC1 metres, compressedDepth PNG.
+def depth_of(message: Any, thing: str, unit_m: float = float(MILLIMETRE_M)) -> np.ndarray:
+    """Return depth as (H, W) float32 metres, 0 where unknown: 16UC1 in steps of `unit_m`, 32FC1 metres, compressedDepth
+    PNG.
 
     Raises:
         DataError: as `image_of`.
@@ -92,13 +96,13 @@ def depth_of(message: Any, thing: str) -> np.ndarray:
                             "record raw depth")
         data = message.data.tobytes()
         skip = COMPRESSED_DEPTH_HEADER_BYTES if "compressedDepth" in message.format else 0
-        return decode_depth(data[skip:], float(MILLIMETRE_M), thing)
+        return decode_depth(data[skip:], unit_m, thing)
     if message.encoding not in DEPTH_TYPES:
         raise DataError(f"encoding of {thing}", f"must be one of {', '.join(DEPTH_TYPES)}", repr(message.encoding))
     pixels = _pixels(message, DEPTH_TYPES[message.encoding], 1, thing)
     if pixels.dtype == np.float32:
         return clean_depth(pixels)
-    return np.where(pixels == np.iinfo(np.uint16).max, np.float32(0), pixels * MILLIMETRE_M)
+    return np.where(pixels == np.iinfo(np.uint16).max, np.float32(0), pixels * np.float32(unit_m))
 
 
 def _pixels(message: Any, kind: type, channels: int, thing: str) -> np.ndarray:

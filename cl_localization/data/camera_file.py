@@ -39,13 +39,20 @@ def read_camera_file(path: Path, size_px: tuple[int, int] | None = None) -> Came
         DataError: a missing or malformed file or entry, or no size anywhere.
         GeometryError: numbers that are no camera, or not of these images.
     """
+    with named(f"calibration {path}"):
+        camera = stated_camera(path, size_px)
+        return camera if size_px is None else camera.fitted(*size_px)
+
+
+def stated_camera(path: Path, size_px: tuple[int, int] | None = None) -> Camera:
+    """Return the camera of a calibration file in the size that it states; see `read_camera_file`."""
     path, _, which = (path, "", "") if is_file(path) else _without_selection(path)
     with named(f"calibration {path}"):
         if path.suffix.lower() == ".txt":
             camera = camera_of_numbers(numbers_of(path), size_px, f"calibration {path}")
         else:
             camera = _camera_of_yaml(read_yaml_mapping(path), f"calibration {path}", size_px, which)
-        return camera.checked() if size_px is None else camera.checked().fitted(*size_px)
+        return camera.checked()
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -81,7 +88,8 @@ def named(thing: str) -> Iterator[None]:
     try:
         yield
     except GeometryError as error:
-        raise GeometryError(f"{error.thing} of {thing}", error.rule, error.value, error.remedy) from None
+        inside = str(error.thing) if thing in str(error.thing) else f"{error.thing} of {thing}"
+        raise GeometryError(inside, error.rule, error.value, error.remedy) from None
 
 
 def _without_selection(path: Path) -> tuple[Path, str, str]:

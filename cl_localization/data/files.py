@@ -17,7 +17,7 @@ def is_file(path: Path) -> bool:
     """Return whether a path from an untrusted file names a file; names that the system cannot have do not."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -96,8 +96,13 @@ def _check_yaml(text: str, path: Path) -> None:
 
 def read_rows(path: Path) -> list[list[str]]:
     """Return the words of each line that is neither empty nor a comment (#); commas separate words too."""
-    lines = (line.strip() for line in read_text(path).splitlines())
-    return [line.replace(",", " ").split() for line in lines if line and not line.startswith("#")]
+    return [line.split() for line in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines that are neither empty nor a comment (#), commas replaced by spaces."""
+    lines = map(str.strip, read_text(path).replace(",", " ").splitlines())
+    return [line for line in lines if line and line[0] != "#"]
 
 
 def to_float(word: str, thing: object) -> float:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,8 @@ class IndexedSequence(ABC):
         name: what the user called it.
         names: the frames' names, in order.
         skipped: names of listed frames that were left out: missing, or with a pose that is no pose.
-        notes: what the reader had to guess, one sentence each.
+        notes: what the reader had to assume or guess, one sentence each.
+        camera_source: where the intrinsics are from: a file, a topic, a data set's default.
         base_T_cam: (4, 4) camera on the robot that carried it, or None where there is no robot.
 
     Raises:
@@ -38,8 +40,10 @@ class IndexedSequence(ABC):
 
     base_T_cam: np.ndarray | None = None
 
-    def __init__(self, name: str, names: list[str], skipped: Iterable[str] = (), notes: Iterable[str] = ()) -> None:
+    def __init__(self, name: str, names: list[str], skipped: Iterable[str] = (), notes: Iterable[str] = (),
+                 camera_source: str = "") -> None:
         self.name, self.names, self.skipped, self.notes = name, names, list(skipped), list(notes)
+        self.camera_source = camera_source
         if not names:
             left_out = f"0 frames, {len(self.skipped)} left out" if self.skipped else "0 frames"
             raise DataError(f"sequence {name}", "must have at least one usable frame", left_out,
@@ -53,12 +57,26 @@ class IndexedSequence(ABC):
     def __iter__(self) -> Iterator[Frame]:
         return (self._frame(index) for index in range(len(self)))
 
-    def __getitem__(self, index: int) -> Frame:
+    def __getitem__(self, index: int | slice) -> Any:
+        """Return a frame; for a slice the sequence of those frames, which are not decoded yet."""
+        if isinstance(index, slice):
+            return SubSequence(self, range(len(self))[index])
         return self._frame(self._checked(index))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self)} frames, {len(self.skipped)} left out>"
 
     def pose(self, index: int) -> np.ndarray | None:
         """Return world_T_cam (4, 4) of frame `index` without decoding its image; None if unknown."""
         return self._pose(self._checked(index))
+
+    def camera_at(self, index: int) -> Camera | None:
+        """Return the camera of frame `index` without decoding its image; None where that is not known."""
+        return None
+
+    def has_depth(self, index: int) -> bool:
+        """Return whether frame `index` has depth, without decoding it."""
+        return False
 
     def _checked(self, index: int) -> int:
         index = operator.index(index)
@@ -111,9 +129,17 @@ class ImageFileSequence(IndexedSequence):
     """Frames that are image files, given in order of time."""
 
     def __init__(self, name: str, files: list[ImageFile], skipped: Iterable[str] = (),
-                 notes: Iterable[str] = ()) -> None:
-        super().__init__(name, [file.name for file in files], skipped, notes)
+                 notes: Iterable[str] = (), camera_source: str = "") -> None:
+        super().__init__(name, [file.name for file in files], skipped, notes, camera_source)
         self.files = files
+
+    def camera_at(self, index: int) -> Camera:
+        """Return the camera of frame `index`."""
+        return self.files[index].camera
+
+    def has_depth(self, index: int) -> bool:
+        """Return whether frame `index` has a depth image."""
+        return self.files[index].depth_path is not None
 
     def _frame(self, index: int) -> Frame:
         return self.files[index].read()
@@ -133,7 +159,15 @@ class SubSequence(IndexedSequence):
         self.base_T_cam = getattr(sequence, "base_T_cam", None)
         all_names = frame_names(sequence)
         super().__init__(name or f"{sequence.name} (part)", [all_names[index] for index in self.indices],
-                         sequence.skipped, getattr(sequence, "notes", ()))
+                         sequence.skipped, getattr(sequence, "notes", ()), getattr(sequence, "camera_source", ""))
+
+    def camera_at(self, index: int) -> Camera | None:
+        """Return the camera of frame `index`; None where that is not known."""
+        return self.sequence.camera_at(self.indices[index]) if hasattr(self.sequence, "camera_at") else None
+
+    def has_depth(self, index: int) -> bool:
+        """Return whether frame `index` has depth."""
+        return hasattr(self.sequence, "has_depth") and self.sequence.has_depth(self.indices[index])
 
     def _frame(self, index: int) -> Frame:
         return self.sequence[self.indices[index]]

@@ -108,7 +108,7 @@ def test_map_leaves_out_frames_without_pose_and_unreadable_ones(
         (["map", "{tmp}/none", "--out", "{tmp}/a.map"], "none is missing; give a file or folder"),
         (["map", "{seq}", "--out", "{tmp}"], "must be a file, found a folder"),
         (["map", "{seq}", "--out", "{seq}/camera.yaml/a.map"], "cannot be written"),
-        (["map", "{seq}", "--out", "{tmp}/a.map", "--format", "kitti"], "format must be one of auto, sim, 7scenes"),
+        (["map", "{seq}", "--out", "{tmp}/a.map", "--format", "weird"], "format must be one of auto, sim, transforms"),
         (["map", "{seq}", "--out", "{tmp}/a.map", "--update", "{tmp}/none.map"], "none.map is missing"),
         (["map", "{seq}[99:]", "--out", "{tmp}/a.map"], "99"),
         (["localize", "{tmp}/none.map", "{seq}", "--out", "{tmp}/poses.txt"], "none.map is missing"),

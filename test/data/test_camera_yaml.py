@@ -64,5 +64,5 @@ def test_a_malformed_entry_is_named(tmp_path, changes, message):
 
 
 def test_a_matrix_of_zeros_is_refused(tmp_path):
-    with pytest.raises(GeometryError, match="camera matrix K of calibration .*camera.yaml must be finite with positive focal lengths"):
+    with pytest.raises(GeometryError, match="camera matrix K of calibration .*camera.yaml must be finite"):
         read_camera_file(written(tmp_path, camera_matrix={"data": [0.0] * 9}))

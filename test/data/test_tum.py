@@ -6,7 +6,7 @@ import pytest
 from cl_localization.data import open_sequence
 from cl_localization.data.camera_yaml import write_camera_yaml
 from cl_localization.data.trajectory import interpolated, write_trajectory
-from cl_localization.data.tum import nearest_index
+from cl_localization.data.trajectory import nearest_index
 from cl_localization.errors import DataError
 from cl_localization.geometry.se3 import pose_error
 from data.makers import CAMERA, make_image, make_pose, write_image
@@ -53,14 +53,16 @@ def test_without_depth_and_poses_images_are_enough(folder):
 
 def test_the_camera_is_known_by_the_name_of_the_data_set(folder):
     (folder / "camera.yaml").unlink()
+    write_image(folder / "rgb" / "1.00.png", np.zeros((480, 640, 3), np.uint8))
     sequence = open_sequence(folder)
     assert sequence.files[0].camera.fx_px == pytest.approx(517.306408)
     assert sequence.files[0].camera.cx_px == pytest.approx(318.643040 + 0.5)
-    assert sequence.notes == ["camera of freiburg1"]
+    assert sequence.camera_source == "calibration of freiburg1"
 
 
 def test_a_guessed_camera_is_reported(folder):
     (folder / "camera.yaml").unlink()
+    write_image(folder / "rgb" / "1.00.png", np.zeros((480, 640, 3), np.uint8))
     other = folder.rename(folder.with_name("mine"))
     assert "default of 525 px" in open_sequence(other).notes[0]
 
