@@ -44,8 +44,6 @@ def run(arguments: Arguments) -> int:
 
     check_output(arguments.out, arguments.force)
     sequence = open_sequence(arguments.sequence, arguments.format)
-    for note in getattr(sequence, "notes", ()):
-        output_console().print(note, markup=False, soft_wrap=True)
     if target(arguments) == "bag":
         write_bag_of(sequence, arguments)
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
 from cl_localization.cli.outputs import require_writable, write_json
-from cl_localization.cli.tables import print_rows
+from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import LocalizerConfig
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(arguments: Arguments) -> int:
     localizer, map_code = open_localizer(arguments.map, arguments.options)
     trial = try_sequence(localizer, queries, f"evaluating {sequence.name}")
     summary = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)
-    print_rows(f"{sequence.name} in {arguments.map}", summary.rows())
+    print_rows(f"{sequence.name} in {arguments.map}", [*summary.rows(), *source_rows([sequence])])
     if arguments.json is not None:
         details = run_details(arguments)
         write_json(

@@ -198,3 +198,13 @@ def show_log(debug: bool) -> None:
     logger.handlers = [RichHandler(console=error_console(), show_path=debug, show_time=debug, markup=False)]
     logger.setLevel(logging.DEBUG if debug else logging.WARNING)
     logger.propagate = False
+    notes = logging.getLogger("cl_localization.data.notes")
+    notes.handlers, notes.level, notes.propagate = [NoteHandler()], logging.INFO, False
+
+
+class NoteHandler(logging.Handler):
+    """Prints what the reader of a sequence assumed, one line each, on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one note."""
+        error_console().print(f"[yellow]note:[/yellow] {escape(record.getMessage())}", soft_wrap=True)

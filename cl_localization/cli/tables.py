@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,6 +28,19 @@ def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str]
     console = output_console()
     console.print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
     console.print(table)
+
+
+def source_rows(sequences: Iterable[Any]) -> list[tuple[str, str, str]]:
+    """Return what sequences brought as (metric, value, unit): the focal length of each camera and where it is from, and
+    how many frames have depth."""
+    cameras, with_depth = {}, 0
+    for sequence in sequences:
+        if hasattr(sequence, "camera_at") and (camera := sequence.camera_at(0)) is not None:
+            source = getattr(sequence, "camera_source", "")
+            cameras[f"{camera.fx_px:.1f}"] = f"px (from {source})" if source else "px"
+            with_depth += sum(sequence.has_depth(index) for index in range(len(sequence)))
+    return [*(("camera fx", focal_px, unit) for focal_px, unit in cameras.items()),
+            ("frames with depth", f"{with_depth:,}", "")]
 
 
 def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

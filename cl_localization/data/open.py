@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import inspect
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 from cl_localization.data.frame import Sequence
 from cl_localization.data.spec import SequenceSpec, parse_spec, selected
 from cl_localization.errors import DataError
+
+NOTES = logging.getLogger("cl_localization.data.notes")
+"""Hears what readers assume, one line each; the command line shows it."""
 
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "1"), ("false", "no", "0")
 SHOWN_ENTRIES, SEARCHED_ENTRIES = 8, 50
@@ -109,6 +113,8 @@ def open_sequence(spec: str | Path, format: str = "auto", **options: Any) -> Seq
         reader = FORMATS[_recognised(path, {**parsed.options, **options}) if format == "auto" else format].open
         sequence = reader(path, parsed.text, **_typed_options(reader, {**parsed.options, **options}))
         folder = path if path.is_dir() else path.parent
+    for note in getattr(sequence, "notes", ()):
+        NOTES.info("%s: %s", sequence.name, note)
     return selected(sequence, parsed, folder)
 
 

@@ -314,3 +314,20 @@ def test_bench_splits_the_kitchen_by_frame_number(fake_core, small_sequence: Pat
     ]
     assert [experiment["mapped"] for experiment in experiments] == [9, 9, 9, 9, 10]
     assert experiments[-1]["summary"] is None
+
+
+def test_every_command_says_what_the_reader_assumed_and_where_the_camera_is_from(
+        fake_core, small_sequence: Path, small_map: Path, tmp_path: Path, capsys) -> None:
+    for name in ("map", "localize", "evaluate", "bag"):
+        out = [] if name == "evaluate" else ["--out", tmp_path / f"{name}.out"]
+        folder = tmp_path / f"walk_{name}"
+        shutil.copytree(small_sequence, folder)
+        (folder / "camera.yaml").rename(folder / "camera-intrinsics.txt")
+        (folder / "camera-intrinsics.txt").write_text("30 0 15.5 0 30 11.5 0 0 1")
+        words = [small_map, folder] if name in ("localize", "evaluate") else [folder]
+        assert run(name, *words, *out) == 0
+        shown = capsys.readouterr()
+        assert "note: " in shown.err and "depth and poses are taken as those of the camera in" in shown.err
+        if name != "bag":
+            assert row(shown.out, "camera fx") == "30.0" and row(shown.out, "frames with depth") == "10"
+            assert "camera-intrinsics.txt)" in shown.out
