@@ -63,8 +63,8 @@ def _calibration(path: Path, image: str, size_px: tuple[int, int]) -> tuple[Came
     key = f"P{image.rpartition('_')[2]}:"
     line = next((line for line in read_text(path).splitlines() if line.startswith(key)), "")
     numbers = [to_float(word, f"{key} of {path}") for word in line.split()[1:]]
-    if len(numbers) != NUMBERS:
-        raise DataError(f"{key} of {path}", "must hold 12 numbers", len(numbers))
+    if len(numbers) != NUMBERS or not np.isfinite(numbers).all():
+        raise DataError(f"{key} of {path}", "must hold 12 numbers", line[:120])
     projection = np.reshape(numbers, (3, 4))
     with named(f"{key} of {path}"):
         camera = Camera.from_opencv(*size_px, projection[:, :3]).checked()

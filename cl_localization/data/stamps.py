@@ -13,7 +13,7 @@ UNITS_NS = ((10**17, 1), (10**14, 10**3), (10**11, 10**6))
 
 NUMBER = re.compile(r"-?\d{1,19}(\.\d*)?(e[+-]?\d{1,2})?$", re.IGNORECASE)
 SECONDS_NAME, WHOLE_NAME = re.compile(r"\d{1,10}\.\d+$"), re.compile(r"(?:\d{13}|\d{16,19})$")
-LARGEST_SECONDS, LARGEST_NS = 10**10, 2**63 - 1
+LARGEST_SECONDS, LARGEST_NS = 9 * 10**9, 2**63 - 1
 
 
 def parse_stamp_s(text: str, thing: object) -> int:
@@ -25,14 +25,14 @@ def parse_stamp_s(text: str, thing: object) -> int:
         DataError: other text.
     """
     whole, _, fraction = text.partition(".")
-    if len(whole) <= 10 and whole.isdecimal() and (not fraction or fraction.isdecimal()):  # nearly all, quickly
+    if len(whole) <= 10 and whole.isdecimal() and int(whole) < LARGEST_SECONDS and (not fraction or fraction.isdecimal()):  # nearly all, quickly
         return int(whole) * NS_PER_S + int(fraction[:9].ljust(9, "0"))
     if NUMBER.match(text):
         value = Decimal(text)
-        if abs(value) < LARGEST_SECONDS:
+        if abs(value) <= LARGEST_SECONDS:
             return int(value * NS_PER_S)
         unit_ns = next((unit_ns for size, unit_ns in UNITS_NS if abs(value) >= size), None)
-        if unit_ns is not None and abs(value) <= LARGEST_NS:
+        if unit_ns is not None and abs(value) * unit_ns <= LARGEST_NS:
             return int(value * unit_ns)
     raise DataError(thing, "must begin with a stamp in seconds", repr(text[:40]))
 
