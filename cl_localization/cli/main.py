@@ -30,6 +30,7 @@ COMMANDS = {
     "view": "look at a map in the browser",
     "plot": "figures of maps, trajectories and evaluations",
     "bag": "sequence to rosbag2, and back",
+    "export": "a sequence or a map for other tools: COLMAP, transforms.json, TUM",
     "train": "train a network: seqmatchnet, hscnet, ace, attention, nerf",
     "test": "test a trained network: seqmatchnet, hscnet, ace, attention, nerf",
     "bench": "make the README's benchmark tables again on this machine",

@@ -25,7 +25,8 @@ def parse_stamp_s(text: str, thing: object) -> int:
         DataError: other text.
     """
     whole, _, fraction = text.partition(".")
-    if len(whole) <= 10 and whole.isdecimal() and int(whole) < LARGEST_SECONDS and (not fraction or fraction.isdecimal()):  # nearly all, quickly
+    plain = whole.isdecimal() and (not fraction or fraction.isdecimal())
+    if plain and len(whole) <= 10 and int(whole) < LARGEST_SECONDS:  # nearly all, quickly
         return int(whole) * NS_PER_S + int(fraction[:9].ljust(9, "0"))
     if NUMBER.match(text):
         value = Decimal(text)
