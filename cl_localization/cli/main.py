@@ -190,7 +190,7 @@ def one_line(error: BaseException) -> str:
 
 def error_console() -> Console:
     """Return a console on the present stderr."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def show_log(debug: bool) -> None:

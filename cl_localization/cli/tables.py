@@ -14,8 +14,8 @@ WIDE_COLUMNS = 200
 
 def output_console() -> Console:
     """Return a console on stdout; where that is no terminal it is wide, so that no cell is cut."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDE_COLUMNS)
+    console = Console(highlight=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=WIDE_COLUMNS)
 
 
 def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str] = ("metric", "value", "unit")) -> None:
@@ -52,7 +52,7 @@ def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
     """Say on stderr how many frames were left out, with the first reasons."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     if skipped:
         names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
         console.print(

@@ -331,3 +331,14 @@ def test_every_command_says_what_the_reader_assumed_and_where_the_camera_is_from
         if name != "bag":
             assert row(shown.out, "camera fx") == "30.0" and row(shown.out, "frames with depth") == "10"
             assert "camera-intrinsics.txt)" in shown.out
+
+
+def test_an_evaluation_is_written_as_one_page_that_needs_nothing_else(
+        small_map: Path, small_sequence: Path, tmp_path: Path) -> None:
+    assert run("evaluate", small_map, small_sequence, "--html", tmp_path / "report.html") == 0
+    text = (tmp_path / "report.html").read_text()
+    for heading in ("Summary", "From above", "Errors", "Worst images", "Map", "Made with"):
+        assert f"<h2>{heading}</h2>" in text
+    assert text.count("data:image/png;base64,") == 2 and text.count("data:image/jpeg;base64,") == 7
+    assert re.findall(r"(?:src|href)=.(?!data:)", text) == [] and "http" not in text
+    assert "refused (too few inliers)" in text and "frame-000009" in text

@@ -62,7 +62,8 @@ def test_tum_needs_one_camera(frames, tmp_path):
 
 
 def test_points_of_a_map_stand_in_the_model(frames, tmp_path):
-    write_colmap_model(tmp_path / "model", [("a.png", frames[0].camera, frames[0].world_T_cam)], np.array([[1, 2, 3.5]]))
+    posed = [("a.png", frames[0].camera, frames[0].world_T_cam)]
+    write_colmap_model(tmp_path / "model", posed, np.array([[1, 2, 3.5]]))
     assert (tmp_path / "model" / "points3D.txt").read_text() == "1 1.0 2.0 3.5 128 128 128 0\n"
 
 
