@@ -13,11 +13,14 @@ from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 110
 JPEG_QUALITY = 80
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;color:#20262e;max-width:1100px;margin:2em auto;padding:0 1em}
-h1{font-size:1.5em}h2{font-size:1.15em;border-bottom:1px solid #d5dae1;margin-top:2em}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.15em .8em;
-border-bottom:1px solid #eef1f4;text-align:left}td.number{text-align:right}img{max-width:100%}figure{display:inline-block;margin:.4em;max-width:340px;
-vertical-align:top}figcaption{font-size:.85em}code{background:#f3f5f7;padding:.1em .3em}"""
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #20262e; max-width: 1100px; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.5em } h2 { font-size: 1.15em; border-bottom: 1px solid #d5dae1; margin-top: 2em }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+td, th { padding: .15em .8em; border-bottom: 1px solid #eef1f4; text-align: left } td.number { text-align: right }
+img { max-width: 100% } figure { display: inline-block; margin: .4em; max-width: 340px; vertical-align: top }
+figcaption { font-size: .85em }
+"""
 
 
 def page(title: str, sections: Iterable[tuple[str, str]]) -> str:
