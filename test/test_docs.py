@@ -17,7 +17,8 @@ SUFFIXES = "py|yaml|xml|msg|srv|png|safetensors"
 PATH = re.compile(rf"(?<![\w/.~$<*-])((?:\w[\w.*-]*/)*[\w*][\w.*-]*\.(?:{SUFFIXES}))\b(?!/)")
 MODULE = re.compile(r"\b((?:cl_localization|benchmarks)(?:\.(?!md\b|py\b)\w+)+)\b")
 MAX_README_LINES = 150
-EXAMPLES = {"data/zed.py", "cli_train.py", "cli_eval.py", "camera.yaml", "nerf_*.png"}
+EXAMPLES = {"data/zed.py", "cli_train.py", "cli_eval.py", "camera.yaml", "nerf_*.png", "NAME.yaml", "camchain.yaml",
+            "frame-NNNNNN.color.png", "metadata.yaml", "phone.yaml", "sensor.yaml"}
 """Paths that a document gives as an example, that a user has, that a command makes, or that several rooms have."""
 
 

@@ -14,8 +14,6 @@ from cl_localization.cli.tables import output_console, print_rows, warn_unreadab
 if TYPE_CHECKING:
     from cl_localization.data.frame import Sequence
 
-BAG_SUFFIXES = (".mcap", ".db3")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -46,8 +44,6 @@ def run(arguments: Arguments) -> int:
 
     check_output(arguments.out, arguments.force)
     sequence = open_sequence(arguments.sequence, arguments.format)
-    for note in getattr(sequence, "notes", ()):
-        output_console().print(note, markup=False, soft_wrap=True)
     if target(arguments) == "bag":
         write_bag_of(sequence, arguments)
     else:
@@ -60,11 +56,11 @@ def target(arguments: Arguments) -> str:
     """Return what is to be written, "bag" or "7scenes"."""
     if arguments.to != "auto":
         return arguments.to
+    from cl_localization.data.bag_reader import is_bag
     from cl_localization.data.spec import parse_spec
 
     path = Path(parse_spec(arguments.sequence).source)
-    is_bag = arguments.format == "bag" or path.suffix in BAG_SUFFIXES or (path / "metadata.yaml").is_file()
-    return "7scenes" if is_bag else "bag"
+    return "7scenes" if arguments.format == "bag" or is_bag(path) else "bag"
 
 
 def write_bag_of(sequence: Sequence, arguments: Arguments) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
-from cl_localization.cli.outputs import require_writable, write_json
-from cl_localization.cli.tables import print_rows
+from cl_localization.cli.outputs import require_writable, write_json, write_text
+from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import LocalizerConfig
 
 if TYPE_CHECKING:
@@ -24,13 +24,16 @@ class Arguments:
     frames. Latency is from the image file to the pose. For sequences whose unit is not the metre look at the error in
     percent of the cameras' extent.
 
-    Example: cl_localization evaluate house.map 'sim:7?path=tracking' --perturb gamma=0.4 --json result.json
+    Example: cl_localization evaluate house.map 'sim:7?path=tracking' --perturb gamma=0.4 --html report.html
     """
 
     map: Path = argument("Map file.", metavar="MAP", positional=True)
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
     json: Path | None = argument(
         "JSON file to write: the table, the options, and one record a frame.", None, metavar="FILE"
+    )
+    html: Path | None = argument(
+        "HTML page to write: tables, trajectory, errors, the worst images with their matches.", None, metavar="FILE"
     )
     perturb: tuple[str, ...] = argument(
         "Change the images first: gamma=0.4, gain=0.5, blur_px=9, occlusion=0.4, noise=20.",
@@ -43,8 +46,8 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Evaluate the sequence, print the table and write the JSON; return the exit code."""
-    if arguments.json is not None:
-        require_writable(arguments.json)
+    for path in filter(None, (arguments.json, arguments.html)):
+        require_writable(path)
 
     from cl_localization.cli.frames import require_poses
     from cl_localization.cli.localizing import open_localizer, try_sequence
@@ -57,7 +60,15 @@ def run(arguments: Arguments) -> int:
     localizer, map_code = open_localizer(arguments.map, arguments.options)
     trial = try_sequence(localizer, queries, f"evaluating {sequence.name}")
     summary = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)
-    print_rows(f"{sequence.name} in {arguments.map}", summary.rows())
+    title, rows = f"{sequence.name} in {arguments.map}", [*summary.rows(), *source_rows([sequence])]
+    print_rows(title, rows)
+    if arguments.html is not None:
+        from cl_localization.cli.evaluation_page import Evaluated, evaluation_page
+        from cl_localization.data.sequence import frame_names
+
+        evaluated = Evaluated(title, rows, trial.records, queries, frame_names(sequence),
+                              list(getattr(sequence, "notes", ())), run_details(arguments))
+        write_text(arguments.html, evaluation_page(evaluated, localizer, map_code))
     if arguments.json is not None:
         details = run_details(arguments)
         write_json(

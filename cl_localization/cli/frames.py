@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import numpy as np
+
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.errors import DataError
+
+NO_POSES = ("no image has a pose", "no poses found")
+"""How notes of readers begin that say why there are no poses."""
 
 
 def prefetched(sequence: Sequence, indices: Iterable[int], unreadable: list[str]) -> Iterator[Frame]:
@@ -46,9 +51,27 @@ def require_poses(sequence: Sequence) -> list[int]:
     """
     posed = [index for index in range(len(sequence)) if sequence.pose(index) is not None]
     if not posed:
+        why = [note for note in getattr(sequence, "notes", ()) if note.startswith(NO_POSES)]
         raise DataError(f"sequence {sequence.name}", "must have frames with poses", f"{len(sequence)} frames without",
-                        "give poses.txt or a sequence with ground truth")
+                        why[-1] if why else "give poses.txt or a sequence with ground truth")
     return posed
+
+
+def require_codes(codes: int, keyframes: int, sequences: Iterable[Sequence], use_depth: bool) -> None:
+    """Raise a DataError that says why a map has no codes, if it has none."""
+    if codes > 0:
+        return
+    moved = any(np.ptp([pose[:3, 3] for index in range(len(sequence)) if (pose := sequence.pose(index)) is not None],
+                       axis=0).max() > 0 for sequence in sequences)
+    if not moved:
+        remedy = "all poses are in one place: check them, and the stamps by which they were found"
+    elif keyframes == 0:
+        remedy = "no frame became a keyframe: check that the frames' stamps differ"
+    elif use_depth:
+        remedy = "check that images have texture, and depth (or poses without it) the right unit"
+    else:
+        remedy = "without depth points need views from apart: check the poses' unit and that the camera moves"
+    raise DataError("map", "must have at least one code", f"0 codes of {keyframes} keyframes", remedy)
 
 
 def require_readable(frames: int, unreadable: list[str], sequence_name: str) -> None:

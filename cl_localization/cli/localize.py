@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
 from cl_localization.cli.outputs import require_writable, write_text
-from cl_localization.cli.tables import print_rows
+from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import LocalizerConfig
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(arguments: Arguments) -> int:
     if arguments.status is not None:
         write_text(arguments.status, status_table(trial.records))
     rows = [("frames", str(len(trial.records)), ""), ("localized", str(len(accepted)), ""),
-            ("frames skipped", str(trial.skipped), "")]
+            ("frames skipped", str(trial.skipped), ""), *source_rows([sequence])]
     print_rows(f"trajectory {arguments.out}", rows)
     return 0
 

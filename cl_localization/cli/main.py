@@ -30,6 +30,7 @@ COMMANDS = {
     "view": "look at a map in the browser",
     "plot": "figures of maps, trajectories and evaluations",
     "bag": "sequence to rosbag2, and back",
+    "export": "a sequence or a map for other tools: COLMAP, transforms.json, TUM",
     "train": "train a network: seqmatchnet, hscnet, ace, attention, nerf",
     "test": "test a trained network: seqmatchnet, hscnet, ace, attention, nerf",
     "bench": "make the tables of docs/benchmarks.md again on this machine",
@@ -189,7 +190,7 @@ def one_line(error: BaseException) -> str:
 
 def error_console() -> Console:
     """Return a console on the present stderr."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def show_log(debug: bool) -> None:
@@ -198,3 +199,13 @@ def show_log(debug: bool) -> None:
     logger.handlers = [RichHandler(console=error_console(), show_path=debug, show_time=debug, markup=False)]
     logger.setLevel(logging.DEBUG if debug else logging.WARNING)
     logger.propagate = False
+    notes = logging.getLogger("cl_localization.data.notes")
+    notes.handlers, notes.level, notes.propagate = [NoteHandler()], logging.INFO, False
+
+
+class NoteHandler(logging.Handler):
+    """Prints what the reader of a sequence assumed, one line each, on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one note."""
+        error_console().print(f"[yellow]note:[/yellow] {escape(record.getMessage())}", soft_wrap=True)

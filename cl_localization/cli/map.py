@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.progress import tracked
-from cl_localization.cli.tables import print_rows, warn_unreadable
+from cl_localization.cli.tables import print_rows, source_rows, warn_unreadable
 from cl_localization.config import MapperConfig
 from cl_localization.errors import ConfigError
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from cl_localization.mapper import Mapper
 
 SEQUENCE_HELP = (
-    "Sequence: a 7-Scenes, 12-Scenes or TUM folder, transforms.json, a folder of images with camera.yaml, a bag, or "
-    "sim:SEED. PATH?key=value gives options of its reader, PATH@FILE and PATH[start:stop:step] choose frames."
+    "Sequence: a folder or file in one of the layouts of --format, or sim:SEED. PATH?key=value gives options of its "
+    "reader (?camera=FILE, ?depth=false, ?depth_unit_m=0.001), PATH@FILE and PATH[start:stop:step] choose frames."
 )
 FORMAT_HELP = (
-    "Layout of the sequence, instead of recognising it: 7scenes, 12scenes, transforms, tum, bag, images or sim."
+    "Layout of the sequence, instead of recognising it: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, "
+    "kitti, tum, record3d, polycam, bag, video, images or sim."
 )
 
 
@@ -51,7 +52,7 @@ def run(arguments: Arguments) -> int:
         raise ConfigError("map", "needs at least one sequence", remedy="see `cl_localization map --help`")
     require_writable(arguments.out)
 
-    from cl_localization.cli.frames import require_poses
+    from cl_localization.cli.frames import require_codes, require_poses
     from cl_localization.data import open_sequence
     from cl_localization.map.map_file import save_map
 
@@ -61,9 +62,11 @@ def run(arguments: Arguments) -> int:
     mapper = open_mapper(arguments)
     start = time.perf_counter()
     rows = [map_sequence(mapper, sequence, not arguments.no_depth) for sequence in sequences]
+    require_codes(len(mapper.map_code), sum(count.keyframes for count in rows), sequences, not arguments.no_depth)
     save_map(mapper.map_code, arguments.out, file_metadata(arguments, rows))
     seconds = time.perf_counter() - start
-    print_rows(f"map {arguments.out}", summary_rows(rows, mapper, arguments.out.stat().st_size, seconds))
+    made = summary_rows(rows, mapper, arguments.out.stat().st_size, seconds)
+    print_rows(f"map {arguments.out}", [*made, *source_rows(sequences)])
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,8 +14,8 @@ WIDE_COLUMNS = 200
 
 def output_console() -> Console:
     """Return a console on stdout; where that is no terminal it is wide, so that no cell is cut."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDE_COLUMNS)
+    console = Console(highlight=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=WIDE_COLUMNS)
 
 
 def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str] = ("metric", "value", "unit")) -> None:
@@ -29,6 +30,19 @@ def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str]
     console.print(table)
 
 
+def source_rows(sequences: Iterable[Any]) -> list[tuple[str, str, str]]:
+    """Return what sequences brought as (metric, value, unit): the focal length of each camera and where it is from, and
+    how many frames have depth."""
+    cameras, with_depth = {}, 0
+    for sequence in sequences:
+        if hasattr(sequence, "camera_at") and (camera := sequence.camera_at(0)) is not None:
+            source = getattr(sequence, "camera_source", "")
+            cameras[f"{camera.fx_px:.1f}"] = f"px (from {source})" if source else "px"
+            with_depth += sum(sequence.has_depth(index) for index in range(len(sequence)))
+    return [*(("camera fx", focal_px, unit) for focal_px, unit in cameras.items()),
+            ("frames with depth", f"{with_depth:,}", "")]
+
+
 def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table as GitHub markdown."""
     lines = ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers)]
@@ -38,7 +52,7 @@ def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
     """Say on stderr how many frames were left out, with the first reasons."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     if skipped:
         names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
         console.print(

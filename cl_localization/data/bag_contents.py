@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cl_localization.data.bag_file import BagFile
-from cl_localization.data.bag_messages import camera_of, frame_id, header_stamp_ns, pose_of, stamp_ns, transform_of
+from cl_localization.data.bag_messages import camera_of, frame_id, pose_of, stamp_ns, transform_of
 from cl_localization.data.bag_tf import TfTree
-from cl_localization.data.bag_topics import ODOMETRY, TF, BagTopics, base_topic
+from cl_localization.data.bag_topics import POSE, TF, BagTopics, base_topic
 from cl_localization.geometry.camera import Camera
 
 MAX_HOLD_NS = 20_000_000
@@ -24,7 +24,8 @@ class BagContents:
         images, depths: (log time, header stamp) of each message, in nanoseconds, in order of log time.
         cameras: (stamp_ns, camera) whenever it changed.
         tf: the tree of frames.
-        poses: (stamp_ns, pose (4, 4)) of each PoseStamped and Odometry topic that is read.
+        rectified: whether the image topic calls itself so.
+        poses: (stamp_ns, pose (4, 4)) of each topic of poses that is read.
         frames: frame_id and child_frame_id of those topics; a PoseStamped has no child.
     """
 
@@ -35,29 +36,29 @@ class BagContents:
         self.tf = TfTree(max_gap_ns, MAX_HOLD_NS)
         self.poses: dict[str, list[tuple[int, np.ndarray]]] = defaultdict(list)
         self.frames: dict[str, tuple[str, str]] = {}
-        self._rectified = "rect" in base_topic(topics.image).rsplit("/", 1)[-1]
-        tf_topics = {topic for topic, kind in bag.types.items() if kind == TF}
+        self.rectified = "rect" in base_topic(topics.image).rsplit("/", 1)[-1]
+        tf_topics = {topic for topic, kind in bag.types.items() if kind in TF}
         wanted = {topics.image, topics.camera_info, topics.depth, topics.pose, topics.odometry} - {""} | tf_topics
         for topic, log_ns, data in bag.messages(wanted):
             if topic == topics.image:
-                self.images.append((log_ns, header_stamp_ns(data)))
+                self.images.append((log_ns, bag.header_stamp_ns(data)))
             elif topic == topics.depth:
-                self.depths.append((log_ns, header_stamp_ns(data)))
+                self.depths.append((log_ns, bag.header_stamp_ns(data)))
             else:
                 self._take(topic, bag.types[topic], bag.deserialize(topic, data), log_ns)
 
     def _take(self, topic: str, kind: str, message: Any, log_ns: int) -> None:
-        if kind == TF:
+        if kind in TF:
             for one in message.transforms:
                 self.tf.add(frame_id(one.header), str(one.child_frame_id).lstrip("/"), stamp_ns(one.header),
                             transform_of(one.transform), topic.endswith("tf_static"))
             return
         stamp = stamp_ns(message.header) or log_ns
-        if hasattr(message, "k"):
-            camera = camera_of(message, f"camera_info {topic}", self._rectified)
+        if hasattr(message, "distortion_model"):
+            camera = camera_of(message, f"camera_info {topic}", self.rectified)
             if not self.cameras or self.cameras[-1][1] != camera:
                 self.cameras.append((stamp, camera))
         else:
             child = str(getattr(message, "child_frame_id", "")).lstrip("/")
             self.frames[topic] = (frame_id(message.header), child)
-            self.poses[topic].append((stamp, pose_of(message.pose.pose if kind == ODOMETRY else message.pose)))
+            self.poses[topic].append((stamp, pose_of(message.pose if kind == POSE else message.pose.pose)))

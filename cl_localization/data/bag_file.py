@@ -1,4 +1,4 @@
-"""A bag as topics and messages, read by `rosbags` from any thread."""
+"""A bag of ROS 2 or 1 as topics and messages, read by `rosbags` from any thread."""
 
 from __future__ import annotations
 
@@ -11,19 +11,37 @@ from typing import Any
 from cl_localization.data.bag_messages import header_stamp_ns
 from cl_localization.errors import DataError
 
+BAG_SUFFIXES = (".mcap", ".db3", ".bag")
+METADATA = "metadata.yaml"
+MCAP_MAGIC = b"\x89MCAP0\r\n"
+
+
+def storage_files(path: Path) -> list[Path]:
+    """Return the files of a bag in a folder, in the order of their names; the path itself when it is one."""
+    if not path.is_dir():
+        return [path] if path.suffix in BAG_SUFFIXES and path.is_file() else []
+    return sorted(file for file in path.iterdir() if not file.name.startswith(".")
+                  and file.name.removesuffix(".zstd").endswith(BAG_SUFFIXES))
+
 
 class BagFile:
     """A bag that may be read from several threads: each has its own reader.
 
     Args:
-        path: folder of a rosbag2, or one of its files.
+        path: folder of a rosbag2, or one of its files, or a `.bag` of ROS 1.
+
+    Attributes:
+        notes: what was amiss but could be read.
 
     Raises:
         DataError: no bag, damaged, or `rosbags` is not installed.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.notes, self._paths = path, [], [path]
+        if path.is_dir() and not (path / METADATA).is_file():
+            self._paths = storage_files(path)
+            self.notes.append(f"{METADATA} is missing in {path}: its {len(self._paths)} files are read as they are")
         self._readers = threading.local()
         with self._errors():
             self.types = {one.topic: one.msgtype for one in self._reader().connections if one.msgcount}
@@ -42,6 +60,10 @@ class BagFile:
         with self._errors():
             return self._reader().deserialize(data, self.types[topic])
 
+    def header_stamp_ns(self, data: bytes) -> int:
+        """Return the stamp of a serialized message that begins with a Header."""
+        return header_stamp_ns(data, ros1=not self._reader().is2)
+
     def first(self, topic: str) -> Any:
         """Return the first message of a topic."""
         return self.deserialize(topic, next(self.messages({topic}))[2])
@@ -52,7 +74,7 @@ class BagFile:
             reader = self._reader()
             connections = [one for one in reader.connections if one.topic == topic]
             for _, _, data in reader.messages(connections, start=key[0], stop=key[0] + 1):
-                if header_stamp_ns(data) == key[1]:
+                if self.header_stamp_ns(data) == key[1]:
                     return reader.deserialize(data, self.types[topic])
         return None
 
@@ -61,7 +83,7 @@ class BagFile:
         if not hasattr(self._readers, "reader"):
             from rosbags.highlevel import AnyReader
             from rosbags.typesys import Stores, get_typestore
-            reader = AnyReader([self.path], default_typestore=get_typestore(Stores.ROS2_KILTED))
+            reader = AnyReader(self._paths, default_typestore=get_typestore(Stores.ROS2_KILTED))
             reader.open()
             self._readers.reader = reader
         return self._readers.reader
@@ -78,5 +100,24 @@ class BagFile:
             raise
         except Exception as error:
             found = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise DataError(f"bag {self.path}", "cannot be read", found[:300],
-                            "is it complete? try `ros2 bag reindex`") from error
+            raise DataError(f"bag {self.path}", "cannot be read", found[:300], _remedy(self._paths)) from error
+
+
+def _remedy(paths: list[Path]) -> str:
+    """Return what to do about a bag that cannot be read."""
+    files = [file for path in paths for file in storage_files(path)]
+    for file in files:
+        if file.suffix == ".mcap" and not _is_whole_mcap(file):
+            return f"{file.name} is cut: `mcap recover {file.name} -o whole.mcap` saves what is whole"
+    if any(file.suffix == ".bag" for file in files):
+        return "is it complete? try `rosbag reindex`"
+    return "is it complete? try `ros2 bag reindex`"
+
+
+def _is_whole_mcap(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            stream.seek(-len(MCAP_MAGIC), 2)
+            return stream.read() == MCAP_MAGIC
+    except OSError:
+        return False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 
+from cl_localization.data.camera_file import named
 from cl_localization.data.images import clean_depth, decode_depth, decode_rgb, to_rgb
 from cl_localization.data.limits import MAX_IMAGE_PIXELS
 from cl_localization.data.stamps import NS_PER_S
@@ -32,10 +34,13 @@ RGB_LAYOUTS: dict[str, tuple[type, int, int | None]] = {
 """Encodings of `sensor_msgs/Image` with number type, channels and OpenCV's conversion to BGR."""
 
 
-def header_stamp_ns(cdr: bytes) -> int:
+def header_stamp_ns(cdr: bytes, ros1: bool = False) -> int:
     """Return the stamp of a serialized message that begins with a Header. Raises DataError if it is too short."""
     if len(cdr) < 12:
         raise DataError("message of the bag", "must begin with a header", f"{len(cdr)} bytes", "record it again")
+    if ros1:  # its header begins with a counter
+        seconds, nanoseconds = struct.unpack_from("<II", cdr, 4)
+        return seconds * NS_PER_S + nanoseconds
     seconds, nanoseconds = struct.unpack_from("<iI" if cdr[1] & 1 else ">iI", cdr, 4)
     return seconds * NS_PER_S + nanoseconds
 
@@ -78,8 +83,9 @@ def image_of(message: Any, thing: str) -> np.ndarray:
                         f"{message.width}x{message.height}") from None
 
 
-def depth_of(message: Any, thing: str) -> np.ndarray:
-    """Return depth as (H, W) float32 metres, 0 where unknown: 16UC1 is millimetres, 32FC1 metres, compressedDepth PNG.
+def depth_of(message: Any, thing: str, unit_m: float = float(MILLIMETRE_M)) -> np.ndarray:
+    """Return depth as (H, W) float32 metres, 0 where unknown: 16UC1 in steps of `unit_m`, 32FC1 metres, compressedDepth
+    PNG.
 
     Raises:
         DataError: as `image_of`.
@@ -90,13 +96,13 @@ def depth_of(message: Any, thing: str) -> np.ndarray:
                             "record raw depth")
         data = message.data.tobytes()
         skip = COMPRESSED_DEPTH_HEADER_BYTES if "compressedDepth" in message.format else 0
-        return decode_depth(data[skip:], float(MILLIMETRE_M), thing)
+        return decode_depth(data[skip:], unit_m, thing)
     if message.encoding not in DEPTH_TYPES:
         raise DataError(f"encoding of {thing}", f"must be one of {', '.join(DEPTH_TYPES)}", repr(message.encoding))
     pixels = _pixels(message, DEPTH_TYPES[message.encoding], 1, thing)
     if pixels.dtype == np.float32:
         return clean_depth(pixels)
-    return np.where(pixels == np.iinfo(np.uint16).max, np.float32(0), pixels * MILLIMETRE_M)
+    return np.where(pixels == np.iinfo(np.uint16).max, np.float32(0), pixels * np.float32(unit_m))
 
 
 def _pixels(message: Any, kind: type, channels: int, thing: str) -> np.ndarray:
@@ -115,23 +121,36 @@ def _pixels(message: Any, kind: type, channels: int, thing: str) -> np.ndarray:
 
 
 def camera_of(message: Any, thing: str, rectified: bool = False) -> Camera:
-    """Return the camera of a CameraInfo.
+    """Return the camera of a CameraInfo of ROS 2 or 1, its region of interest and binning applied: that of its images.
 
     Args:
         rectified: whether the images are already rectified: then P holds and there is no distortion.
 
     Raises:
-        DataError: a region of interest or binning, which would shift or scale K.
-        GeometryError: a K of zeros (not calibrated), or an unknown distortion model.
+        DataError: a region of interest that is not in the image.
+        GeometryError: a K of zeros (not calibrated), numbers that are no camera, or an unknown distortion model.
     """
-    roi = message.roi
-    cropped = (roi.width, roi.height) not in ((0, 0), (message.width, message.height)) or roi.x_offset or roi.y_offset
-    if cropped or max(message.binning_x, message.binning_y) > 1:
-        raise DataError(thing, "must be of the full image", "a region of interest or binning", "record the full image")
-    if rectified:
-        return Camera.from_opencv(message.width, message.height, np.reshape(message.p, (3, 4))[:, :3])
-    return Camera.from_opencv(message.width, message.height, np.reshape(message.k, (3, 3)), message.distortion_model,
-                              tuple(message.d))
+    matrices: list[Any] = [getattr(message, name if hasattr(message, name) else name.upper()) for name in "kdp"]
+    k, d, p = matrices
+    with named(thing):
+        if rectified:
+            whole = Camera.from_opencv(message.width, message.height, np.reshape(p, (3, 4))[:, :3]).checked()
+        else:
+            whole = Camera.from_opencv(message.width, message.height, np.reshape(k, (3, 3)), message.distortion_model,
+                                       tuple(d)).checked()
+    found = _cropped(whole, message.roi, thing)
+    binning = max(1, message.binning_x), max(1, message.binning_y)
+    return found if binning == (1, 1) else found.scaled_to(found.width_px // binning[0], found.height_px // binning[1])
+
+
+def _cropped(whole: Camera, roi: Any, thing: str) -> Camera:
+    """Return the camera of a region of the image; of all of it for a region of size zero."""
+    width_px, height_px = int(roi.width) or whole.width_px, int(roi.height) or whole.height_px
+    if roi.x_offset + width_px > whole.width_px or roi.y_offset + height_px > whole.height_px:
+        raise DataError(f"region of {thing}", f"must lie in the image of {whole.width_px}x{whole.height_px}",
+                        f"{width_px}x{height_px} at {roi.x_offset}, {roi.y_offset}")
+    return replace(whole, width_px=width_px, height_px=height_px, cx_px=whole.cx_px - int(roi.x_offset),
+                   cy_px=whole.cy_px - int(roi.y_offset))
 
 
 def pose_of(pose: Any) -> np.ndarray:

@@ -11,6 +11,9 @@ from cl_localization.data.bag_topics import BagTopics
 from cl_localization.data.trajectory import Trajectory, trajectory_of
 from cl_localization.errors import DataError
 
+SHOWN_FRAMES = 300
+"""Characters of the names of frames that a note shows."""
+
 PoseLookup = Callable[[int], "np.ndarray | None"]
 """Gives the pose (4, 4) at a stamp in nanoseconds, None where it is not known."""
 
@@ -40,7 +43,9 @@ class CameraPoses:
         if self._topics.odometry and self._reaches_camera(self._topics.odometry):
             note = f"poses from odometry {self._topics.odometry}, which drifts"
             return self._from_topic(self._topics.odometry, ""), note
-        return _nothing, "no poses found"
+        frames = ", ".join(sorted(self._contents.tf.frames()))[:SHOWN_FRAMES] or "none"
+        return _nothing, (f"no poses found: tf does not lead from {world_frame} to {self._cam_frame}; its frames are "
+                          f"{frames}: name one with ?world_frame=FRAME, or a topic with ?pose=TOPIC")
 
     def odometry(self, odom_frame: str) -> PoseLookup:
         """Return the lookup of odom_T_cam."""

@@ -1,4 +1,5 @@
-"""rosbag2 (MCAP, sqlite3) through the `rosbags` library, without ROS: images, camera_info, depth, poses as frames."""
+"""rosbag2 (MCAP, sqlite3) and bags of ROS 1 through the `rosbags` library, without ROS: images, camera_info, depth,
+poses as frames."""
 
 from __future__ import annotations
 
@@ -7,29 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from cl_localization.data.bag_file import BagFile
+from cl_localization.data.bag_file import BagFile, storage_files
 from cl_localization.data.bag_index import BagIndex, BagRequest, read_index
 from cl_localization.data.bag_messages import depth_of, image_of
 from cl_localization.data.frame import Frame
+from cl_localization.data.reading import DEFAULT_DEPTH_UNIT_M, depth_unit
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.stamps import NS_PER_S, format_stamp_s
 from cl_localization.errors import DataError
-
-BAG_SUFFIXES = (".mcap", ".db3")
-METADATA = "metadata.yaml"
+from cl_localization.geometry.camera import Camera
 
 
 def is_bag(path: Path) -> bool:
-    """Return whether a path is a rosbag2 folder or one of its files."""
-    if path.is_dir():
-        storage = (file.name for file in path.iterdir() if file.name.endswith((*BAG_SUFFIXES, ".zstd")))
-        return (path / METADATA).is_file() and any(storage)
-    return path.suffix in BAG_SUFFIXES and path.is_file()
+    """Return whether a path is a rosbag2 folder, one of its files, or a bag of ROS 1."""
+    return bool(storage_files(path))
 
 
 def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = "", depth: str = "", pose: str = "auto",
              pose_of: str = "", world_frame: str = "map", odom_frame: str = "odom", base_frame: str = "base_link",
-             max_difference_s: float = 0.02, max_gap_s: float = 0.5) -> BagSequence:
+             camera: str = "", depth_unit_m: float = 0.0, max_difference_s: float = 0.02,
+             max_gap_s: float = 0.5) -> BagSequence:
     """Open a bag. All of it is read once, to find out what there is; images are decoded when they are asked for.
 
     MCAP files without chunks (rosbag2's preset `fastwrite`) have no index and are searched from their beginning for
@@ -41,8 +39,11 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
     or odometry.
 
     Args:
-        image, camera_info, depth: topics; depth must be registered to the image, "none" leaves it out.
-        pose: "auto", "tf", "none", or a PoseStamped or Odometry topic.
+        image, camera_info, depth: topics; depth must be registered to the image, "none" or "false" leaves it
+            out.
+        camera: a calibration file, see `read_camera_file`, instead of camera_info.
+        depth_unit_m: metres of a step of 16-bit depth; 0 for millimetres.
+        pose: "auto", "tf", "none", or a PoseStamped, PoseWithCovarianceStamped or Odometry topic.
         pose_of: frame whose pose a PoseStamped topic gives; empty for the camera's optical frame.
         world_frame, odom_frame: tf frames of world_T_cam and odom_T_cam.
         base_frame: tf frame of the robot's body, for where the camera is on it.
@@ -55,8 +56,8 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
     """
     bag = BagFile(path)
     request = BagRequest(image, camera_info, depth, pose, pose_of, world_frame, odom_frame, base_frame,
-                         round(max_difference_s * NS_PER_S), round(max_gap_s * NS_PER_S))
-    return BagSequence(name or str(path), bag, read_index(bag, request))
+                         round(max_difference_s * NS_PER_S), round(max_gap_s * NS_PER_S), camera)
+    return BagSequence(name or str(path), bag, read_index(bag, request), camera, depth_unit(depth_unit_m))
 
 
 class BagSequence(IndexedSequence):
@@ -65,13 +66,24 @@ class BagSequence(IndexedSequence):
     Args:
         bag: where messages come from.
         index: which messages make which frame.
+        camera_source: file that stands in for camera_info, if there is one.
+        depth_unit_m: metres of a step of 16-bit depth.
     """
 
-    def __init__(self, name: str, bag: BagFile, index: BagIndex) -> None:
+    def __init__(self, name: str, bag: BagFile, index: BagIndex, camera_source: str = "",
+                 depth_unit_m: float = DEFAULT_DEPTH_UNIT_M) -> None:
         names = [format_stamp_s(entry.stamp_ns) for entry in index.entries]
-        super().__init__(name, names, index.skipped, index.notes)
-        self._bag, self._index = bag, index
+        super().__init__(name, names, index.skipped, index.notes, camera_source or f"topic {index.topics.camera_info}")
+        self._bag, self._index, self._depth_unit_m = bag, index, depth_unit_m
         self.base_T_cam = index.base_T_cam
+
+    def camera_at(self, index: int) -> Camera:
+        """Return the camera of frame `index`."""
+        return self._index.entries[index].camera
+
+    def has_depth(self, index: int) -> bool:
+        """Return whether frame `index` has depth."""
+        return self._index.entries[index].depth_key is not None
 
     def _frame(self, index: int) -> Frame:
         entry = self._index.entries[index]
@@ -80,7 +92,7 @@ class BagSequence(IndexedSequence):
         depth_m = None
         if entry.depth_key is not None:
             depth_m = depth_of(self._message(topics.depth, entry.depth_key),
-                               f"depth {self.names[index]} of {topics.depth}")
+                               f"depth {self.names[index]} of {topics.depth}", self._depth_unit_m)
         return Frame(entry.stamp_ns, image, entry.camera, depth_m, self._pose(index), self._odom_pose(index),
                      self.names[index])
 

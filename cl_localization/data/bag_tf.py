@@ -38,6 +38,10 @@ class TfTree:
     def __contains__(self, frame: str) -> bool:
         return frame in self._parents or frame in self._parents.values()
 
+    def frames(self) -> set[str]:
+        """Return the names of all frames."""
+        return {*self._parents, *self._parents.values()}
+
     def connects(self, target: str, source: str) -> bool:
         """Return whether a chain of transforms leads from one frame to the other, at any time."""
         return target in self and source in self and self._chain(target)[-1] == self._chain(source)[-1]

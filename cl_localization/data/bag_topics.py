@@ -10,8 +10,10 @@ from cl_localization.data.bag_messages import frame_id, is_depth
 from cl_localization.errors import DataError
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-CAMERA_INFO, TF = "sensor_msgs/msg/CameraInfo", "tf2_msgs/msg/TFMessage"
+CAMERA_INFO, TF = "sensor_msgs/msg/CameraInfo", ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")
 ODOMETRY, POSE = "nav_msgs/msg/Odometry", "geometry_msgs/msg/PoseStamped"
+POSES = (POSE, "geometry_msgs/msg/PoseWithCovarianceStamped")
+NO_DEPTH = ("none", "false", "no", "0")
 TRUTH_WORDS = ("ground_truth", "groundtruth", "gt_pose")
 TRANSPORTS = ("/compressedDepth", "/compressed", "/theora", "/ffmpeg", "/zstd")
 
@@ -22,7 +24,8 @@ class BagTopics:
 
     Attributes:
         image, camera_info, depth: of the camera.
-        pose, odometry: PoseStamped or Odometry topic of true poses, and Odometry topic of the drifting ones.
+        pose, odometry: PoseStamped, PoseWithCovarianceStamped or Odometry topic of true poses, and Odometry topic
+            of the drifting ones.
         notes: what was guessed.
     """
 
@@ -35,14 +38,15 @@ class BagTopics:
 
 
 def choose_topics(types: dict[str, str], first_message: Callable[[str], Any], image: str, camera_info: str, depth: str,
-                  pose: str) -> BagTopics:
+                  pose: str, camera: str = "") -> BagTopics:
     """Return the topics to read.
 
     Args:
         types: message type of each topic that has messages.
         first_message: gives the first message of a topic.
-        image, camera_info, depth: topics the user named; empty to guess, "none" for no depth.
+        image, camera_info, depth: topics the user named; empty to guess, "none" or "false" for no depth.
         pose: a PoseStamped or Odometry topic; "auto" to guess; "tf" or "none" for no topic.
+        camera: a calibration file, which stands in for camera_info.
 
     Raises:
         DataError: a named topic is not there or of another type; no image or no camera_info to be found.
@@ -55,14 +59,18 @@ def choose_topics(types: dict[str, str], first_message: Callable[[str], Any], im
     chosen.image = _named(image, "image", types, IMAGE_TYPES) or _first(colour, "image", types, chosen.notes)
     infos = sorted((topic for topic, kind in types.items() if kind == CAMERA_INFO),
                    key=lambda topic: (-_common_length(topic, chosen.image), topic))
-    chosen.camera_info = (_named(camera_info, "camera_info", types, (CAMERA_INFO,))
-                          or _first(infos, "camera_info", types, chosen.notes))
-    if depth != "none":
+    if not camera:
+        chosen.camera_info = (_named(camera_info, "camera_info", types, (CAMERA_INFO,))
+                              or _first(infos, "camera_info", types, chosen.notes))
+    if depth not in NO_DEPTH:
         same_frame = [topic for topic in sorted(firsts, key=lambda topic: _image_rank(topic, types))
                       if is_depth(firsts[topic])
                       and frame_id(firsts[topic].header) == frame_id(firsts[chosen.image].header)]
         unregistered = [topic for topic in firsts if is_depth(firsts[topic]) and topic not in same_frame]
         chosen.depth = _named(depth, "depth", types, IMAGE_TYPES) or (same_frame[0] if same_frame else "")
+        if chosen.depth in unregistered:
+            chosen.notes.append(f"{chosen.depth} is of another frame than the image, and taken as registered to it")
+            unregistered.remove(chosen.depth)
         chosen.notes.append(f"depth topic {chosen.depth or 'none'}" + (
             f"; {', '.join(unregistered)} is of another frame than the image: register it" if unregistered else ""))
     _choose_poses(chosen, types, pose)
@@ -73,14 +81,14 @@ def _choose_poses(chosen: BagTopics, types: dict[str, str], pose: str) -> None:
     odometry = sorted(topic for topic, kind in types.items() if kind == ODOMETRY)
     chosen.odometry = odometry[0] if odometry else ""
     if pose not in ("auto", "tf", "none"):
-        chosen.pose = _named(pose, "pose", types, (POSE, ODOMETRY))
+        chosen.pose = _named(pose, "pose", types, (*POSES, ODOMETRY))
         return
-    stamped = sorted(topic for topic, kind in types.items() if kind == POSE)
+    stamped = sorted(topic for topic, kind in types.items() if kind in POSES)
     truth = [topic for topic in stamped if any(word in topic for word in TRUTH_WORDS)]
     if pose == "auto" and truth:
         chosen.pose = truth[0]
     elif pose == "auto" and stamped:
-        chosen.notes.append(f"PoseStamped topics not used: {', '.join(stamped)}; name one with ?pose=TOPIC")
+        chosen.notes.append(f"topics of poses not used: {', '.join(stamped)}; name one with ?pose=TOPIC")
 
 
 def _named(topic: str, role: str, types: dict[str, str], allowed: tuple[str, ...]) -> str:
@@ -96,7 +104,8 @@ def _named(topic: str, role: str, types: dict[str, str], allowed: tuple[str, ...
 def _first(candidates: list[str], role: str, types: dict[str, str], notes: list[str]) -> str:
     if not candidates:
         raise DataError(f"{role} topic", "is missing in the bag", _listing(types),
-                        f"record it too, or name it with ?{role}=TOPIC")
+                        f"record it too, or name it with ?{role}=TOPIC"
+                        + (", or give ?camera=FILE" if role == "camera_info" else ""))
     others = f" (others: {', '.join(candidates[1:])})" if candidates[1:] else ""
     notes.append(f"{role} topic {candidates[0]}{others}")
     return candidates[0]

@@ -1,4 +1,4 @@
-"""`camera.yaml` as ROS's camera_calibration writes it: reading, writing."""
+"""`camera.yaml` as ROS's camera_calibration writes it; `camera_file` reads it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from cl_localization.data.files import read_yaml_mapping
-from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
 CAMERA_YAML = "camera.yaml"
-LARGEST_SIZE_PX = 10**6
-
-
-def read_camera_yaml(path: Path) -> Camera:
-    """Return the camera of a calibration file of ROS, whose first pixel centre is (0, 0).
-
-    Raises:
-        DataError: a missing or malformed file or entry.
-        GeometryError: numbers that are no camera.
-    """
-    content, thing = read_yaml_mapping(path), f"calibration {path}"
-    matrix = np.reshape(_numbers(content, "camera_matrix", thing, 9), (3, 3))
-    distortion = _numbers(content, "distortion_coefficients", thing) if "distortion_coefficients" in content else ()
-    width_px, height_px = (_size(content, key, thing) for key in ("image_width", "image_height"))
-    return Camera.from_opencv(width_px, height_px, matrix, str(content.get("distortion_model", "")), tuple(distortion))
 
 
 def write_camera_yaml(camera: Camera, path: Path, name: str = "camera") -> None:
@@ -48,21 +31,3 @@ def write_camera_yaml(camera: Camera, path: Path, name: str = "camera") -> None:
 
 def _matrix(rows: int, columns: int, values: Any) -> dict[str, Any]:
     return {"rows": rows, "cols": columns, "data": [float(value) for value in np.ravel(values)]}
-
-
-def _numbers(content: dict[str, Any], key: str, thing: str, count: int | None = None) -> list[float]:
-    entry = content.get(key)
-    data = entry.get("data") if isinstance(entry, dict) else entry
-    if not isinstance(data, list) or not all(isinstance(value, (int, float)) for value in data):
-        raise DataError(thing, f"must have a list of numbers in {key}.data", data, "write it with camera_calibration")
-    if count is not None and len(data) != count:
-        raise DataError(thing, f"must have {count} numbers in {key}.data", len(data),
-                        "write it with camera_calibration")
-    return [float(value) for value in data]
-
-
-def _size(content: dict[str, Any], key: str, thing: str) -> int:
-    value = content.get(key)
-    if not isinstance(value, (int, float)) or not abs(value) < LARGEST_SIZE_PX or value != int(value):
-        raise DataError(thing, f"must have a whole number {key}", value, "write it with camera_calibration")
-    return int(value)

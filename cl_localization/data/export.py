@@ -63,13 +63,13 @@ def depth_to_mm(depth_m: np.ndarray) -> np.ndarray:
 
 
 def _write_frame(frame: Frame, place: Path, stem: str) -> None:
-    _write_png(place / f"{stem}.color.png", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+    write_png(place / f"{stem}.color.png", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
     if frame.depth_m is not None:
-        _write_png(place / f"{stem}.depth.png", depth_to_mm(frame.depth_m))
+        write_png(place / f"{stem}.depth.png", depth_to_mm(frame.depth_m))
     if frame.world_T_cam is not None:
         np.savetxt(place / f"{stem}.pose.txt", frame.world_T_cam, fmt="%.17g", delimiter="\t")
 
 
-def _write_png(path: Path, pixels: np.ndarray) -> None:
+def write_png(path: Path, pixels: np.ndarray) -> None:
     """Write pixels through Python's own files, whose errors say what is wrong with the disk."""
     path.write_bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from cl_localization.data.limits import MAX_TEXT_BYTES
+from cl_localization.data.limits import MAX_TEXT_BYTES, MAX_YAML_BYTES, MAX_YAML_DEPTH
 from cl_localization.errors import DataError
 
 
@@ -17,7 +17,7 @@ def is_file(path: Path) -> bool:
     """Return whether a path from an untrusted file names a file; names that the system cannot have do not."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -41,10 +41,10 @@ def read_bytes(path: Path, limit: int) -> bytes:
     return content
 
 
-def read_text(path: Path) -> str:
-    """Return a UTF-8 text file. Raises DataError as `read_bytes`, or when it is no text."""
+def read_text(path: Path, limit: int = MAX_TEXT_BYTES) -> str:
+    """Return a UTF-8 text file of at most `limit` bytes. Raises DataError as `read_bytes`, or when it is no text."""
     try:
-        return read_bytes(path, MAX_TEXT_BYTES).decode("utf-8-sig")
+        return read_bytes(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"file {path}", "must be UTF-8 text", error.reason, "is it the right file?") from None
 
@@ -61,11 +61,25 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content
 
 
+_SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _YamlLoader(_SAFE_LOADER):
+    """Plain YAML, and OpenCV's matrices as mappings."""
+
+
+_YamlLoader.add_constructor("tag:yaml.org,2002:opencv-matrix",
+                            lambda loader, node: loader.construct_mapping(node, deep=True))
+
+
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file. Raises DataError when it is no YAML or holds something else."""
-    text = read_text(path)
+    """Return the mapping in a YAML file, also one that OpenCV wrote. Raises DataError when it is no YAML, too large or
+    nested, uses aliases (a few lines of them fill any memory), or holds something else."""
+    lines = read_text(path, MAX_YAML_BYTES).splitlines()
+    text = "\n".join("" if line.startswith("%YAML") else line.replace("\t", "    ") for line in lines)
     try:
-        content = yaml.safe_load(text)
+        _check_yaml(text, path)
+        content = _YamlLoader(text).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise DataError(f"file {path}", "must be YAML", " ".join(str(error).split()),
                         "mend or write it again") from None
@@ -74,10 +88,24 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     return content
 
 
+def _check_yaml(text: str, path: Path) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_YamlLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > MAX_YAML_DEPTH:
+            raise DataError(f"file {path}", f"must have no aliases and at most {MAX_YAML_DEPTH} levels",
+                            f"line {event.start_mark.line + 1}", "write it out")
+
+
 def read_rows(path: Path) -> list[list[str]]:
     """Return the words of each line that is neither empty nor a comment (#); commas separate words too."""
-    lines = (line.strip() for line in read_text(path).splitlines())
-    return [line.replace(",", " ").split() for line in lines if line and not line.startswith("#")]
+    return [line.split() for line in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines that are neither empty nor a comment (#), commas replaced by spaces."""
+    lines = map(str.strip, read_text(path).replace(",", " ").splitlines())
+    return [line for line in lines if line and line[0] != "#"]
 
 
 def to_float(word: str, thing: object) -> float:

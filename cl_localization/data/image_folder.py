@@ -18,16 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML, read_camera_yaml
+from cl_localization.data.camera_yaml import CAMERA_YAML
 from cl_localization.data.images import IMAGE_SUFFIXES
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, image_files
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
-from cl_localization.data.stamps import natural_key, stamp_of_name
-from cl_localization.data.trajectory import read_pose_lines, read_trajectory
-from cl_localization.data.tum import pose_at
+from cl_localization.data.stamps import stamp_of_name
+from cl_localization.data.trajectory import pose_at, read_pose_lines, read_trajectory, stamps_apart
 from cl_localization.errors import DataError
 
 POSES = "poses.txt"
-FRAME_PERIOD_NS = 100_000_000
 MAX_HOLD_S = 0.02
 """A pose this near in time is an image's own where there is none on both sides."""
 
@@ -42,7 +41,7 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
     """Open a folder of images.
 
     Args:
-        camera: a calibration elsewhere; empty for the folder's `camera.yaml`.
+        camera: a calibration elsewhere, see `read_camera_file`; empty for the folder's `camera.yaml`.
         poses: a TUM file elsewhere; empty for the folder's `poses.txt`, if any.
         max_gap_s: poses are interpolated between neighbours up to this far apart.
 
@@ -50,18 +49,22 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
         DataError: no images or calibration, poses that do not fit the images, two images with one stamp.
         GeometryError: numbers that are no camera or pose.
     """
-    images = _images(path)
-    calibration = read_camera_yaml(Path(camera) if camera else path / CAMERA_YAML)
+    images, findings = _images(path), Findings()
+    if not images:
+        raise DataError(f"folder {path}", f"must hold images ({', '.join(IMAGE_SUFFIXES)})", "none")
+    calibration = findings.camera_of_file(Path(camera) if camera else path / CAMERA_YAML, images[0])
     poses_path = Path(poses) if poses else path / POSES
     has_poses = bool(poses) or poses_path.is_file()
     stamps_ns = [stamp for image in images if (stamp := stamp_of_name(image.stem)) is not None]
     stamped: list[tuple[int, np.ndarray | None]]
-    if images and len(stamps_ns) == len(images):
+    if len(stamps_ns) == len(images):
         trajectory = read_trajectory(poses_path) if has_poses else None
         stamped = [(stamp, pose_at(trajectory, stamp, max_gap_s, MAX_HOLD_S)) for stamp in stamps_ns]
+        findings.notes += stamps_apart(stamps_ns, trajectory, poses_path)
     elif has_poses:
         stamped = _by_line(poses_path, images, path)
     else:
+        findings.assumed("images carry no time: taken as 0.1 s apart in the order of their names")
         stamped = [(index * FRAME_PERIOD_NS, None) for index in range(len(images))]
     files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
              for image, (stamp_ns, pose) in zip(images, stamped)]
@@ -70,22 +73,17 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
         if before.stamp_ns == after.stamp_ns:
             raise DataError(f"stamp of image {after.image_path}", "must be its own",
                             f"that of {before.image_path.name}")
-    return ImageFileSequence(name or str(path), files)
+    return ImageFileSequence(name or str(path), files, (), findings.notes, findings.camera_source)
 
 
 def _images(path: Path) -> list[Path]:
     """Return the images in the folder, or in its `images/` if it has none, in order of their names."""
-    for folder in (path, path / "images"):
-        images = [file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES] if folder.is_dir() else []
-        if images:
-            return sorted(images, key=lambda file: natural_key(file.stem))
-    return []
+    return image_files(path) or image_files(path / "images")
 
 
 def _by_line(poses_path: Path, images: list[Path], folder: Path) -> list[tuple[int, np.ndarray | None]]:
-    lines = read_pose_lines(poses_path)
-    if len(lines) != len(images):
+    stamps_ns, poses = read_pose_lines(poses_path)
+    if len(stamps_ns) != len(images):
         raise DataError(f"poses {poses_path}", f"must have a line for each of the {len(images)} images of {folder}",
-                        len(lines),
-                        "or name the images by their stamps")
-    return lines
+                        len(stamps_ns), "or name the images by their stamps")
+    return [(int(stamp_ns), pose if np.isfinite(pose).all() else None) for stamp_ns, pose in zip(stamps_ns, poses)]

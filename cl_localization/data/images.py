@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import math
+import os
 import struct
 from pathlib import Path
 
@@ -15,6 +18,12 @@ from cl_localization.errors import DataError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".pgm")
 """File formats whose size is known from their header, so that it can be checked before decoding."""
 
+DEPTH_SUFFIXES = (".png", ".exr", ".npy", ".tiff", ".tif", ".pgm")
+"""File formats of depth; floating point is metres."""
+
+EXR_MAGIC = b"\x76\x2f\x31\x01"
+TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+TIFF_WIDTH, TIFF_HEIGHT, TIFF_SHORT, TIFF_LONG = 256, 257, 3, 4
 JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 UNKNOWN_DEPTH_16BIT = 65535
 SIXTEEN_TO_EIGHT_BIT = 257
@@ -27,8 +36,10 @@ def read_rgb(path: Path) -> np.ndarray:
 
 
 def read_depth(path: Path, unit_m: float) -> np.ndarray:
-    """Return a depth image file as (H, W) float32 metres; see `decode_depth`."""
-    return decode_depth(read_bytes(path, MAX_IMAGE_BYTES), unit_m, f"depth image {path}")
+    """Return a depth file as (H, W) float32 metres: an image, see `decode_depth`, or NumPy's `.npy`."""
+    data, thing = read_bytes(path, MAX_IMAGE_BYTES), f"depth image {path}"
+    return _metres(_loaded(data, thing), unit_m, thing) if path.suffix.lower() == ".npy" \
+        else decode_depth(data, unit_m, thing)
 
 
 def decode_rgb(data: bytes, thing: str) -> np.ndarray:
@@ -51,14 +62,36 @@ def decode_depth(data: bytes, unit_m: float, thing: str) -> np.ndarray:
         unit_m: metres of one step of its values.
 
     Raises:
-        DataError: unreadable, too large, or not one channel of 16 bits.
+        DataError: unreadable, too large, or not one channel of 16 bits or of floating point, which is metres.
     """
-    raw = _decode(data, thing)
+    return _metres(_decode(data, thing), unit_m, thing)
+
+
+def _metres(raw: np.ndarray, unit_m: float, thing: str) -> np.ndarray:
+    if raw.ndim == 3 and raw.dtype.kind == "f":  # EXR comes with three equal channels
+        raw = raw[..., 0]
+    if raw.ndim == 2 and raw.dtype.kind == "f":
+        return clean_depth(raw)
     if raw.ndim != 2 or raw.dtype != np.uint16:
         raise DataError(thing, "must have one channel of 16 bits", f"{raw.shape} {raw.dtype}", "is it a depth image?")
     depth_m = raw.astype(np.float32) * np.float32(unit_m)
     depth_m[raw == UNKNOWN_DEPTH_16BIT] = 0
     return depth_m
+
+
+def _loaded(data: bytes, thing: str) -> np.ndarray:
+    """Return the array of a `.npy` file, (H, W) or (H, W, 1); its header is checked before anything is made."""
+    try:
+        stream = io.BytesIO(data)
+        version = np.lib.format.read_magic(stream)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read_header(stream)
+        if kind.hasobject or kind.itemsize * math.prod(shape) > len(data):
+            raise ValueError(f"{shape} {kind} in {len(data)} bytes")
+        pixels = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
+        raise DataError(thing, "must be an array of numbers", error, "it may be truncated: copy it again") from None
+    return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
 def clean_depth(depth_m: np.ndarray) -> np.ndarray:
@@ -91,6 +124,8 @@ def _decode(data: bytes, thing: str) -> np.ndarray:
     if width_px * height_px > MAX_IMAGE_PIXELS:
         raise DataError(thing, f"must not have more than {MAX_IMAGE_PIXELS} pixels", f"{width_px}x{height_px}",
                         "scale it down")
+    if data[:4] == EXR_MAGIC:
+        os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV reads it at its first EXR image
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
@@ -104,7 +139,7 @@ def header_size(data: bytes, thing: str) -> tuple[int, int]:
     """Return width and height of an encoded image from its header alone.
 
     Raises:
-        DataError: neither PNG, JPEG, PGM nor PPM, or a header without a size.
+        DataError: none of these formats, or a header without a size.
     """
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -113,9 +148,14 @@ def header_size(data: bytes, thing: str) -> tuple[int, int]:
             return _jpeg_size(data)
         if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
             return _netpbm_size(data)
+        if data[:4] == EXR_MAGIC:
+            return _exr_size(data)
+        if data[:4] in TIFF_ORDERS:
+            return _tiff_size(data, TIFF_ORDERS[data[:4]])
     except (struct.error, IndexError, ValueError):
         raise DataError(thing, "has a damaged header", f"{len(data)} bytes", "copy it again") from None
-    raise DataError(thing, "must be a PNG, JPEG, PGM or PPM image", f"first bytes {data[:4]!r}", "convert it")
+    raise DataError(thing, "must be a PNG, JPEG, PGM, PPM, TIFF or EXR image", f"first bytes {data[:4]!r}",
+                    "convert it")
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
@@ -134,3 +174,25 @@ def _netpbm_size(data: bytes) -> tuple[int, int]:
     lines = [line.split(b"#")[0] for line in data[2:1000].split(b"\n")]
     words = b" ".join(lines).split()
     return int(words[0]), int(words[1])
+
+
+def _exr_size(data: bytes) -> tuple[int, int]:
+    start = data.index(b"dataWindow\0box2i\0", 0, 10_000) + len(b"dataWindow\0box2i\0") + 4
+    left, top, right, bottom = struct.unpack("<iiii", data[start:start + 16])
+    if right < left or bottom < top:
+        raise ValueError("an empty window")
+    return right - left + 1, bottom - top + 1
+
+
+def _tiff_size(data: bytes, order: str) -> tuple[int, int]:
+    """Return the size in a TIFF's first directory, whose entries are of 12 bytes: tag, type, count, value."""
+    offset = struct.unpack(f"{order}I", data[4:8])[0]
+    sizes = {}
+    for number in range(struct.unpack(f"{order}H", data[offset:offset + 2])[0]):
+        entry = data[offset + 2 + 12 * number:offset + 14 + 12 * number]
+        tag, kind = struct.unpack(f"{order}HH", entry[:4])
+        if kind in (TIFF_SHORT, TIFF_LONG):
+            sizes[tag] = struct.unpack(order + ("H2x" if kind == TIFF_SHORT else "I"), entry[8:])[0]
+    if not (sizes.get(TIFF_WIDTH) and sizes.get(TIFF_HEIGHT)):
+        raise ValueError("no size")
+    return sizes[TIFF_WIDTH], sizes[TIFF_HEIGHT]

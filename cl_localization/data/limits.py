@@ -9,7 +9,10 @@ MAX_IMAGE_BYTES = 500_000_000
 """Largest encoded image file or message."""
 
 MAX_TEXT_BYTES = 100_000_000
-"""Largest text, JSON or YAML file."""
+"""Largest text or JSON file."""
+
+MAX_YAML_BYTES, MAX_YAML_DEPTH = 1_000_000, 30
+"""Largest YAML file, and how far it may be nested: calibrations and metadata are small."""
 
 MAX_FRAMES = 1_000_000
 """Most frames in one sequence."""

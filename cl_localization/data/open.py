@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import inspect
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,11 @@ from cl_localization.data.frame import Sequence
 from cl_localization.data.spec import SequenceSpec, parse_spec, selected
 from cl_localization.errors import DataError
 
+NOTES = logging.getLogger("cl_localization.data.notes")
+"""Hears what readers assume, one line each; the command line shows it."""
+
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "1"), ("false", "no", "0")
-SHOWN_ENTRIES = 8
+SHOWN_ENTRIES, SEARCHED_ENTRIES = 8, 50
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,13 @@ class Format:
             **options)`.
         function: NAME above.
         looks_like: one phrase for messages and help.
+        marks: patterns of entries that hint at it, for folders that are nearly one.
     """
 
     module: str
     function: str
     looks_like: str
+    marks: tuple[str, ...] = ()
 
     def recognises(self, path: Path) -> bool:
         """Return whether a path looks like this format."""
@@ -46,13 +53,36 @@ class Format:
 
 
 FORMATS = {
+    "transforms": Format("transforms_json", "transforms_json",
+                         "transforms.json of nerfstudio, instant-ngp, NeRFCapture, or Blender's transforms_train.json",
+                         ("transforms*.json", "images", "train")),
+    "colmap": Format("colmap", "colmap", "images and a COLMAP model in sparse/0 (.bin or .txt), or the model's folder",
+                     ("sparse", "images", "cameras.*", "database.db", "points3D.*")),
+    "12scenes": Format("twelve_scenes", "12scenes",
+                       "info.txt and frame-NNNNNN.color.jpg, .depth.png, .pose.txt, in data or (BundleFusion) not",
+                       ("info.txt", "data", "*.color.jpg")),
     "7scenes": Format("seven_scenes", "7scenes",
-                      "frame-NNNNNN.color.png|jpg, .depth.png, .pose.txt, or a folder of such seq-NN"),
-    "12scenes": Format("twelve_scenes", "12scenes", "info.txt and data/frame-NNNNNN.color.jpg, .depth.png, .pose.txt"),
-    "transforms": Format("transforms_json", "transforms_json", "transforms.json, in a folder or given as a file"),
-    "tum": Format("tum", "tum", "rgb.txt, depth.txt, groundtruth.txt"),
-    "bag": Format("bag_reader", "bag", "metadata.yaml with .mcap or .db3 of rosbag2"),
-    "images": Format("image_folder", "image_folder", "images with camera.yaml and optionally poses.txt"),
+                      "frame-NNNNNN.color.png|jpg, .depth.png, .pose.txt, or a folder of such seq-NN (also 3DMatch)",
+                      ("*.color.*", "*.pose.txt", "*.depth.png", "seq-*", "camera-intrinsics.txt")),
+    "scannet": Format("scannet", "scannet", "color, depth, pose, intrinsic of an exported ScanNet scan",
+                      ("color", "pose", "intrinsic", "depth")),
+    "ace": Format("ace", "ace", "train and test with rgb, poses, calibration of ACE or DSAC*",
+                  ("train", "test", "rgb", "poses", "calibration")),
+    "euroc": Format("euroc", "euroc", "mav0/cam0/data with data.csv and sensor.yaml of EuRoC or TUM-VI",
+                    ("mav0", "cam0", "imu0", "state_groundtruth_estimate0")),
+    "kitti": Format("kitti", "kitti", "image_2 or image_0, calib.txt, times.txt of KITTI odometry",
+                    ("image_*", "calib.txt", "times.txt", "velodyne")),
+    "tum": Format("tum", "tum", "rgb.txt or associations.txt, depth.txt, groundtruth.txt of TUM RGB-D or ETH3D",
+                  ("rgb.txt", "rgb", "groundtruth.txt", "depth.txt", "assoc*.txt", "calibration.txt")),
+    "record3d": Format("record3d", "record3d", "metadata.json, rgb, depth of Record3D",
+                       ("metadata*", "rgb", "rgbd", "depth")),
+    "polycam": Format("polycam", "polycam", "keyframes with images, cameras, depth of Polycam's raw export",
+                      ("keyframes", "corrected_cameras", "cameras", "mesh_info.json")),
+    "bag": Format("bag_reader", "bag", "a rosbag2 (.mcap, .db3) or a .bag of ROS 1, in a folder or given as a file",
+                  ("metadata.yaml", "*.mcap", "*.db3", "*.bag", "*.zstd")),
+    "video": Format("video", "video", "a video file, with ?camera=FILE", ("*.mp4", "*.mov", "*.avi", "*.mkv")),
+    "images": Format("image_folder", "image_folder", "images with camera.yaml and optionally poses.txt",
+                     ("camera.yaml", "images", "poses.txt", "*.png", "*.jpg", "*.jpeg")),
 }
 """In the order in which they are tried; `sim` is known by its prefix."""
 
@@ -80,9 +110,11 @@ def open_sequence(spec: str | Path, format: str = "auto", **options: Any) -> Seq
         folder = Path()
     else:
         path = Path(parsed.source).expanduser()
-        reader = FORMATS[_recognised(path) if format == "auto" else format].open
+        reader = FORMATS[_recognised(path, {**parsed.options, **options}) if format == "auto" else format].open
         sequence = reader(path, parsed.text, **_typed_options(reader, {**parsed.options, **options}))
         folder = path if path.is_dir() else path.parent
+    for note in getattr(sequence, "notes", ()):
+        NOTES.info("%s: %s", sequence.name, note)
     return selected(sequence, parsed, folder)
 
 
@@ -95,19 +127,40 @@ def _open_simulation(parsed: SequenceSpec, options: dict[str, Any]) -> Sequence:
     return simulation.open_simulation(f"{source}?{query}" if query else source)
 
 
-def _recognised(path: Path) -> str:
+def _recognised(path: Path, options: dict[str, Any]) -> str:
     if not path.exists():
         raise DataError(f"sequence {path}", "is missing",
                         remedy="give a file or folder, or sim:SEED for the simulated house")
-    for name, candidate in FORMATS.items():
-        if candidate.recognises(path):
-            return name
-    entries = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else [path.name]
-    found = ", ".join(entries[:SHOWN_ENTRIES]) + (f" and {len(entries) - SHOWN_ENTRIES} more"
-                                                  if len(entries) > SHOWN_ENTRIES else "")
+    name = _format_of(path)
+    if name is None and "camera" in options and path.is_dir():
+        name = "images"
+    if name is None:
+        entries = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else [path.name]
+        found = ", ".join(entries[:SHOWN_ENTRIES]) + (f" and {len(entries) - SHOWN_ENTRIES} more"
+                                                      if len(entries) > SHOWN_ENTRIES else "")
+        raise DataError(f"sequence {path}", "has no layout that is recognised", found or "an empty folder",
+                        _advice(path, entries))
+    return name
+
+
+def _format_of(path: Path) -> str | None:
+    return next((name for name, candidate in FORMATS.items() if candidate.recognises(path)), None)
+
+
+def _advice(path: Path, entries: list[str]) -> str:
+    """Return what to give instead: a folder inside that is recognised, the nearest layout, or all of them."""
+    inside = next(((entry, name) for entry in entries[:SEARCHED_ENTRIES]
+                   if (path / entry).is_dir() and (name := _format_of(path / entry))), None)
+    if path.is_dir() and inside:
+        return f"{path / inside[0]} is {inside[1]}: give that"
+    marks = {name: [mark for mark in candidate.marks if fnmatch.filter(entries, mark)]
+             for name, candidate in FORMATS.items()}
+    nearest = max(marks, key=lambda name: len(marks[name]))
     known = "; ".join(f"{name}: {candidate.looks_like}" for name, candidate in FORMATS.items())
-    raise DataError(f"sequence {path}", "has no layout that is recognised", found or "an empty folder",
-                    f"recognised are {known}")
+    if not marks[nearest]:
+        return f"recognised are {known}"
+    return (f"it has {', '.join(marks[nearest])} of {nearest}, which is {FORMATS[nearest].looks_like}; "
+            f"recognised are also {', '.join(name for name in FORMATS if name != nearest)}")
 
 
 def _typed_options(reader: Callable[..., Sequence], options: dict[str, Any]) -> dict[str, Any]:

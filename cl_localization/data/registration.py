@@ -51,7 +51,7 @@ class DepthRegistration:
             raise DataError(thing, f"must have the depth camera's size {size[1]}x{size[0]}",
                             "x".join(str(side) for side in depth_m.shape[::-1]))
         registered = _filled(self._splat(depth_m.ravel()))
-        return _enlarged(registered, self.colour_camera)
+        return spread_over(registered, self.colour_camera.width_px, self.colour_camera.height_px, thing)
 
     def _splat(self, depth_m: np.ndarray) -> np.ndarray:
         grid = self._grid
@@ -87,9 +87,19 @@ def _filled(depth_m: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _enlarged(depth_m: np.ndarray, camera: Camera) -> np.ndarray:
-    if depth_m.shape == (camera.height_px, camera.width_px):
+def spread_over(depth_m: np.ndarray, width_px: int, height_px: int, thing: str) -> np.ndarray:
+    """Return depth (H, W) in the size of an image of the same view, each pixel the nearest reading's: no depth is made
+    up between two surfaces.
+
+    Raises:
+        DataError: sizes of other ratios.
+    """
+    height, width = depth_m.shape
+    if (width, height) == (width_px, height_px):
         return depth_m
-    rows = ((np.arange(camera.height_px) + 0.5) * depth_m.shape[0] / camera.height_px).astype(int)
-    columns = ((np.arange(camera.width_px) + 0.5) * depth_m.shape[1] / camera.width_px).astype(int)
+    if abs(width_px / width * height - height_px) > max(1.0, width_px / width):
+        raise DataError(thing, f"must have the ratio of its image of {width_px}x{height_px}", f"{width}x{height}",
+                        "register it to the image, or leave it out with ?depth=false")
+    rows = ((np.arange(height_px) + 0.5) * height / height_px).astype(int)
+    columns = ((np.arange(width_px) + 0.5) * width / width_px).astype(int)
     return depth_m[rows[:, None], columns]

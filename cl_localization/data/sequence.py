@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.images import read_depth, read_rgb
 from cl_localization.data.limits import MAX_FRAMES
-from cl_localization.data.registration import DepthRegistration
+from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
@@ -29,7 +30,8 @@ class IndexedSequence(ABC):
         name: what the user called it.
         names: the frames' names, in order.
         skipped: names of listed frames that were left out: missing, or with a pose that is no pose.
-        notes: what the reader had to guess, one sentence each.
+        notes: what the reader had to assume or guess, one sentence each.
+        camera_source: where the intrinsics are from: a file, a topic, a data set's default.
         base_T_cam: (4, 4) camera on the robot that carried it, or None where there is no robot.
 
     Raises:
@@ -38,8 +40,10 @@ class IndexedSequence(ABC):
 
     base_T_cam: np.ndarray | None = None
 
-    def __init__(self, name: str, names: list[str], skipped: Iterable[str] = (), notes: Iterable[str] = ()) -> None:
+    def __init__(self, name: str, names: list[str], skipped: Iterable[str] = (), notes: Iterable[str] = (),
+                 camera_source: str = "") -> None:
         self.name, self.names, self.skipped, self.notes = name, names, list(skipped), list(notes)
+        self.camera_source = camera_source
         if not names:
             left_out = f"0 frames, {len(self.skipped)} left out" if self.skipped else "0 frames"
             raise DataError(f"sequence {name}", "must have at least one usable frame", left_out,
@@ -53,12 +57,26 @@ class IndexedSequence(ABC):
     def __iter__(self) -> Iterator[Frame]:
         return (self._frame(index) for index in range(len(self)))
 
-    def __getitem__(self, index: int) -> Frame:
+    def __getitem__(self, index: int | slice) -> Any:
+        """Return a frame; for a slice the sequence of those frames, which are not decoded yet."""
+        if isinstance(index, slice):
+            return SubSequence(self, range(len(self))[index])
         return self._frame(self._checked(index))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self)} frames, {len(self.skipped)} left out>"
 
     def pose(self, index: int) -> np.ndarray | None:
         """Return world_T_cam (4, 4) of frame `index` without decoding its image; None if unknown."""
         return self._pose(self._checked(index))
+
+    def camera_at(self, index: int) -> Camera | None:
+        """Return the camera of frame `index` without decoding its image; None where that is not known."""
+        return None
+
+    def has_depth(self, index: int) -> bool:
+        """Return whether frame `index` has depth, without decoding it."""
+        return False
 
     def _checked(self, index: int) -> int:
         index = operator.index(index)
@@ -81,7 +99,7 @@ class ImageFile:
 
     Attributes:
         camera: of the image.
-        depth_path, depth_unit_m: 16-bit depth image and metres of one step of it.
+        depth_path, depth_unit_m: depth image and metres of one step of it; a smaller one of the same view is enlarged.
         registration: brings the depth into the image's camera; None where it is already.
     """
 
@@ -96,21 +114,32 @@ class ImageFile:
 
     def read(self) -> Frame:
         """Return the decoded frame. Raises DataError naming the file that is wrong."""
-        depth_m = None
+        image, depth_m, camera = read_rgb(self.image_path), None, self.camera
+        if max(abs(image.shape[1] - camera.width_px), abs(image.shape[0] - camera.height_px)) == 1:
+            camera = camera.fitted(image.shape[1], image.shape[0])
         if self.depth_path is not None:
             depth_m = read_depth(self.depth_path, self.depth_unit_m)
             if self.registration is not None:
                 depth_m = self.registration.register(depth_m, f"depth image {self.depth_path}")
-        return Frame(self.stamp_ns, read_rgb(self.image_path), self.camera, depth_m, self.world_T_cam, name=self.name)
+            depth_m = spread_over(depth_m, image.shape[1], image.shape[0], f"depth image {self.depth_path}")
+        return Frame(self.stamp_ns, image, camera, depth_m, self.world_T_cam, name=self.name)
 
 
 class ImageFileSequence(IndexedSequence):
     """Frames that are image files, given in order of time."""
 
     def __init__(self, name: str, files: list[ImageFile], skipped: Iterable[str] = (),
-                 notes: Iterable[str] = ()) -> None:
-        super().__init__(name, [file.name for file in files], skipped, notes)
+                 notes: Iterable[str] = (), camera_source: str = "") -> None:
+        super().__init__(name, [file.name for file in files], skipped, notes, camera_source)
         self.files = files
+
+    def camera_at(self, index: int) -> Camera:
+        """Return the camera of frame `index`."""
+        return self.files[index].camera
+
+    def has_depth(self, index: int) -> bool:
+        """Return whether frame `index` has a depth image."""
+        return self.files[index].depth_path is not None
 
     def _frame(self, index: int) -> Frame:
         return self.files[index].read()
@@ -130,7 +159,15 @@ class SubSequence(IndexedSequence):
         self.base_T_cam = getattr(sequence, "base_T_cam", None)
         all_names = frame_names(sequence)
         super().__init__(name or f"{sequence.name} (part)", [all_names[index] for index in self.indices],
-                         sequence.skipped, getattr(sequence, "notes", ()))
+                         sequence.skipped, getattr(sequence, "notes", ()), getattr(sequence, "camera_source", ""))
+
+    def camera_at(self, index: int) -> Camera | None:
+        """Return the camera of frame `index`; None where that is not known."""
+        return self.sequence.camera_at(self.indices[index]) if hasattr(self.sequence, "camera_at") else None
+
+    def has_depth(self, index: int) -> bool:
+        """Return whether frame `index` has depth."""
+        return hasattr(self.sequence, "has_depth") and self.sequence.has_depth(self.indices[index])
 
     def _frame(self, index: int) -> Frame:
         return self.sequence[self.indices[index]]

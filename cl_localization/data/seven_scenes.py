@@ -5,20 +5,24 @@ sequences `seq-NN`.
 
 The published calibration is applied: colour focal length 525 px, depth 585 px, principal points in the centre. The
 published poses are those of the depth sensor, so they are moved to the colour camera, and the depth is registered to
-it. A `camera.yaml` in the folder says that neither is needed: depth and poses are already those of the colour camera it
-describes.
+it. A `camera.yaml` in the folder, or a `camera-intrinsics.txt` there or in the folder above (3DMatch), says that
+neither is needed: depth and poses are already those of the colour camera it describes.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML, read_camera_yaml
-from cl_localization.data.files import read_matrix, read_rows
+from cl_localization.data.camera_file import image_size
+from cl_localization.data.camera_yaml import CAMERA_YAML
+from cl_localization.data.files import read_rows
+from cl_localization.data.reading import Findings, depth_unit, pose_file
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.errors import DataError
@@ -37,7 +41,17 @@ COLOUR_T_DEPTH = validated(np.array([[0.99996518, 0.00267651, -0.00790410, -0.02
 
 COLOUR_FILE = re.compile(r"frame-(\d{1,12})\.color\.(png|jpg|jpeg)$")
 SEQUENCE_FOLDER = re.compile(r"seq-\d+$")
-STAMPS_FILE = "stamps.txt"
+STAMPS_FILE, INTRINSICS = "stamps.txt", "camera-intrinsics.txt"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user wants; `open_7scenes` explains each."""
+
+    calibrated: bool
+    camera: str
+    depth: bool
+    depth_unit_m: float
 
 
 def is_7scenes(path: Path) -> bool:
@@ -45,7 +59,8 @@ def is_7scenes(path: Path) -> bool:
     return path.is_dir() and (_has_frames(path) or any(_has_frames(folder) for folder in _sequence_folders(path)))
 
 
-def open_7scenes(path: Path, name: str = "", *, calibrated: bool = True, split: str = "all") -> ImageFileSequence:
+def open_7scenes(path: Path, name: str = "", *, calibrated: bool = True, split: str = "all", camera: str = "",
+                 depth: bool = True, depth_unit_m: float = 0.0) -> ImageFileSequence:
     """Open a sequence folder `seq-NN`, or all sequences of a scene one after the other.
 
     Missing depth or pose files leave the frame without them; frames whose pose holds infinity or NaN are skipped and
@@ -55,6 +70,8 @@ def open_7scenes(path: Path, name: str = "", *, calibrated: bool = True, split: 
         calibrated: whether to register depth and move poses to the colour camera; False gives both as they lie on the
             disk.
         split: "train" or "test" takes the sequences that `TrainSplit.txt` or `TestSplit.txt` of a scene lists.
+        camera: a calibration file, see `read_camera_file`, of a camera that depth and poses are already those of.
+        depth, depth_unit_m: whether to read depth, and metres of a step of it; 0 for millimetres.
 
     Raises:
         DataError: no frames, an unreadable pose file, or a split that is not there.
@@ -64,13 +81,12 @@ def open_7scenes(path: Path, name: str = "", *, calibrated: bool = True, split: 
     if not is_scene and split != "all":
         raise DataError(f"split {split}", "needs the folder of a scene", path,
                         "give the folder above, or leave split out")
-    folders = _split_folders(path, split) if is_scene else [path]
     files: list[ImageFile] = []
-    skipped: list[str] = []
-    for folder in folders:
+    findings, request = Findings(), Request(calibrated, camera, depth, depth_unit(depth_unit_m))
+    for folder in _split_folders(path, split) if is_scene else [path]:
         start_ns = files[-1].stamp_ns + PAUSE_BETWEEN_SEQUENCES_NS if files else 0
-        _add_frames(folder, f"{folder.name}/" if is_scene else "", start_ns, calibrated, files, skipped)
-    return ImageFileSequence(name or str(path), files, skipped)
+        files += _frames(folder, f"{folder.name}/" if is_scene else "", start_ns, request, findings)
+    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
 
 
 def _has_frames(folder: Path) -> bool:
@@ -102,31 +118,45 @@ def kinect_registration() -> DepthRegistration:
     return DepthRegistration(DEPTH_CAMERA, COLOUR_CAMERA, COLOUR_T_DEPTH)
 
 
-def _add_frames(folder: Path, prefix: str, start_ns: int, calibrated: bool, files: list[ImageFile],
-                skipped: list[str]) -> None:
-    """Append the frames of one folder to `files`, and the names of those with an infinite pose to `skipped`."""
-    registered = (folder / CAMERA_YAML).is_file()
-    camera = read_camera_yaml(folder / CAMERA_YAML) if registered else COLOUR_CAMERA
-    move = calibrated and not registered
-    stamps_ns = _stamps(folder)
+def _frames(folder: Path, prefix: str, start_ns: int, request: Request, findings: Findings) -> Iterator[ImageFile]:
+    """Yield the frames of one folder; those with an infinite pose are left out."""
     colour = sorted((int(match[1]), file)
                     for file in folder.glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
+    if not colour:
+        return
+    camera, move = _camera(folder, colour[0][1], request, findings)
+    stamps_ns = _stamps(folder)
     for number, image_path in colour:
         stem = image_path.name.split(".")[0]
         depth_path, pose_path = folder / f"{stem}.depth.png", folder / f"{stem}.pose.txt"
-        matrix = read_matrix(pose_path) if pose_path.is_file() else None
-        if matrix is not None and not np.isfinite(matrix).all():
-            skipped.append(prefix + stem)
+        matrix = pose_file(pose_path)
+        world_T_sensor = None if matrix is None else findings.pose(matrix, f"pose {pose_path}", prefix + stem)
+        if matrix is not None and world_T_sensor is None:
             continue
-        files.append(ImageFile(
-            prefix + stem, start_ns + stamps_ns.get(stem, number * FRAME_PERIOD_NS), image_path, camera,
-            None if matrix is None else _colour_pose(matrix, pose_path, move),
-            depth_path if depth_path.is_file() else None, registration=kinect_registration() if move else None))
+        if world_T_sensor is not None and move:
+            world_T_sensor = world_T_sensor @ inverse(COLOUR_T_DEPTH)
+        yield ImageFile(
+            prefix + stem, start_ns + stamps_ns.get(stem, number * FRAME_PERIOD_NS), image_path, camera, world_T_sensor,
+            depth_path if request.depth and depth_path.is_file() else None, request.depth_unit_m,
+            kinect_registration() if move else None)
 
 
-def _colour_pose(matrix: np.ndarray, pose_path: Path, move: bool) -> np.ndarray:
-    world_T_sensor = validated(matrix, f"pose {pose_path}")
-    return world_T_sensor @ inverse(COLOUR_T_DEPTH) if move else world_T_sensor
+def _camera(folder: Path, image_path: Path, request: Request, findings: Findings) -> tuple[Camera, bool]:
+    """Return the camera, and whether the published calibration is to be applied to depth and poses."""
+    places = (folder / CAMERA_YAML, folder / INTRINSICS, folder.parent / INTRINSICS)
+    file = Path(request.camera) if request.camera else next((place for place in places if place.is_file()), None)
+    if file is not None:
+        if file.name == INTRINSICS:
+            findings.assumed(f"depth and poses are taken as those of the camera in {file}")
+        return findings.camera_of_file(file, image_path), False
+    findings.camera_source = "7-Scenes' published calibration"
+    done = "depth registered, poses moved to the colour camera" if request.calibrated else "depth and poses as they are"
+    findings.assumed(f"camera is that of 7-Scenes, 525 px; {done}. If this was made by another camera, put "
+                     f"{CAMERA_YAML} beside the frames or give ?camera=FILE")
+    if (size_px := image_size(image_path)) != (COLOUR_CAMERA.width_px, COLOUR_CAMERA.height_px):
+        raise DataError(f"image {image_path}", "must be 640x480 for the calibration of 7-Scenes",
+                        f"{size_px[0]}x{size_px[1]}", f"put {CAMERA_YAML} beside it or give ?camera=FILE")
+    return COLOUR_CAMERA, request.calibrated
 
 
 def _stamps(folder: Path) -> dict[str, int]:

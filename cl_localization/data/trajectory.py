@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from cl_localization.data.atomic import written_file
-from cl_localization.data.files import read_rows, to_float
-from cl_localization.data.stamps import format_stamp_s, parse_stamp_s
-from cl_localization.errors import DataError
-from cl_localization.geometry.se3 import from_quaternion, to_quaternion
+from cl_localization.data.files import read_lines, to_float
+from cl_localization.data.stamps import NS_PER_S, format_stamp_s, parse_stamp_s
+from cl_localization.errors import DataError, GeometryError
+from cl_localization.geometry.se3 import to_quaternion
 
 WORDS_PER_LINE = 8
+LEAST_QUATERNION = 1e-6
+UNIT_WORDS = (("nanoseconds", 10**9), ("microseconds", 10**6), ("milliseconds", 10**3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,36 +70,110 @@ def interpolated(a_T_b: np.ndarray, a_T_c: np.ndarray, share: float) -> np.ndarr
 
 def trajectory_of(stamped: Iterable[tuple[int, np.ndarray]]) -> Trajectory:
     """Return the trajectory of (stamp_ns, pose) pairs in any order; of equal stamps the first stays."""
-    first: dict[int, np.ndarray] = {}
-    for stamp_ns, pose in stamped:
-        first.setdefault(int(stamp_ns), pose)
-    stamps_ns = sorted(first)
-    return Trajectory(np.array(stamps_ns, np.int64),
-                      np.array([first[stamp] for stamp in stamps_ns], float).reshape(-1, 4, 4))
+    pairs = list(stamped)
+    return make_trajectory(np.array([stamp_ns for stamp_ns, _ in pairs], np.int64),
+                           np.array([pose for _, pose in pairs], float).reshape(-1, 4, 4))
 
 
-def read_pose_lines(path: Path) -> list[tuple[int, np.ndarray | None]]:
-    """Return (stamp_ns, pose or None) of each line of a TUM file, in its order; None where a number is infinite or NaN.
+def make_trajectory(stamps_ns: np.ndarray, poses: np.ndarray) -> Trajectory:
+    """Return the trajectory of stamps (N,) int64 and poses (N, 4, 4) in any order; of equal stamps the first stays,
+    and poses that are infinite or NaN are left out."""
+    finite = np.isfinite(poses).all(axis=(1, 2))
+    stamps_ns, first = np.unique(stamps_ns[finite], return_index=True)
+    return Trajectory(stamps_ns, poses[finite][first])
+
+
+def read_pose_lines(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stamps (N,) int64 in nanoseconds and poses (N, 4, 4) of a TUM file, in the order of its lines; a pose
+    with a number that is infinite or NaN is NaN.
 
     Raises:
         DataError: a line without eight numbers.
         GeometryError: a quaternion of length zero.
     """
-    lines = []
-    for number, words in enumerate(read_rows(path), start=1):
-        thing = f"pose {number} of {path}"
-        if len(words) != WORDS_PER_LINE:
-            raise DataError(thing, "must be: stamp x y z qx qy qz qw", f"{len(words)} words",
-                            "write it in TUM's format")
-        values = np.array([to_float(word, thing) for word in words[1:]])
-        pose = from_quaternion(values[:3], values[3:]) if np.isfinite(values).all() else None
-        lines.append((parse_stamp_s(words[0], thing), pose))
-    return lines
+    lines = read_lines(path)
+    values = number_table(lines, path, WORDS_PER_LINE, "stamp x y z qx qy qz qw")
+    thing = f"each line of {path}"
+    stamps_ns = [parse_stamp_s(line.split(None, 1)[0], thing) for line in lines]
+    return np.array(stamps_ns, np.int64), poses_of(values[:, 1:], f"file {path}")
+
+
+def number_table(lines: list[str], path: Path, columns: int, rule: str) -> np.ndarray:
+    """Return the numbers in lines as (N, columns) float64, the first one NaN where it is no plain number.
+
+    Args:
+        rule: what a line must be, for the error.
+
+    Raises:
+        DataError: a line of another length, or with a word that is no number after the first.
+    """
+    with suppress(ValueError):
+        table = np.loadtxt(lines, comments=None, ndmin=2) if lines else np.zeros((0, columns))
+        if table.shape == (len(lines), columns):
+            return table
+    rows = [line.split() for line in lines]
+    for number, words in enumerate(rows, start=1):
+        if len(words) != columns:
+            raise DataError(f"pose {number} of {path}", f"must be: {rule}", f"{len(words)} words",
+                            "write it in this format")
+    return np.array([[np.nan, *(to_float(word, f"pose {number} of {path}") for word in words[1:])]
+                     for number, words in enumerate(rows, start=1)])
+
+
+def poses_of(values: np.ndarray, thing: str) -> np.ndarray:
+    """Return the poses (N, 4, 4) of rows x y z qx qy qz qw (N, 7), NaN where a number is infinite or NaN.
+
+    Raises:
+        GeometryError: a quaternion of length zero.
+    """
+    poses = np.tile(np.eye(4), (len(values), 1, 1))
+    finite = np.isfinite(values).all(axis=1)
+    lengths = np.linalg.norm(values[:, 3:], axis=1)
+    if (lengths[finite] < LEAST_QUATERNION).any():
+        number = int(np.flatnonzero(finite & (lengths < LEAST_QUATERNION))[0])
+        raise GeometryError(f"quaternion {number + 1} of {thing}", "must not be zero", values[number, 3:],
+                            "leave the line out, or write NaN")
+    poses[~finite] = np.nan
+    if finite.any():
+        poses[finite, :3, :3] = Rotation.from_quat(values[finite, 3:]).as_matrix()
+        poses[finite, :3, 3] = values[finite, :3]
+    return poses
 
 
 def read_trajectory(path: Path) -> Trajectory:
     """Return the trajectory in a TUM file, poses that are infinite or NaN left out. Raises as `read_pose_lines`."""
-    return trajectory_of((stamp_ns, pose) for stamp_ns, pose in read_pose_lines(path) if pose is not None)
+    return make_trajectory(*read_pose_lines(path))
+
+
+def pose_at(poses: Trajectory | None, stamp_ns: int, max_gap_s: float, max_hold_s: float) -> np.ndarray | None:
+    """Return the pose (4, 4) at a stamp as `Trajectory.at`, None without a trajectory."""
+    return None if poses is None else poses.at(stamp_ns, round(max_gap_s * NS_PER_S), round(max_hold_s * NS_PER_S))
+
+
+def stamps_apart(stamps_ns: Iterable[int], trajectory: Trajectory | None, source: object) -> list[str]:
+    """Return a note when images and poses have no time in common, with both ranges and the likely unit; else none."""
+    images_ns = np.array(list(stamps_ns), np.int64)
+    if trajectory is None or not len(trajectory.stamps_ns) or not len(images_ns):
+        return []
+    poses_ns = trajectory.stamps_ns
+    if poses_ns[0] <= images_ns.max() and images_ns.min() <= poses_ns[-1]:
+        return []
+    factor = max(abs(int(images_ns.max())), 1) / max(abs(int(poses_ns[-1])), 1)
+    likely = next((f"; the poses' stamps look like {unit}, write seconds" for unit, of_second in UNIT_WORDS
+                   if 0.5 < factor * of_second < 2 or 0.5 < factor / of_second < 2), "")
+    return [(f"no image has a pose: images are stamped {format_stamp_s(int(images_ns.min()))} to "
+            f"{format_stamp_s(int(images_ns.max()))} s, poses of {source} {format_stamp_s(int(poses_ns[0]))} to "
+            f"{format_stamp_s(int(poses_ns[-1]))} s{likely}")]
+
+
+def nearest_index(stamps_ns: np.ndarray, stamp_ns: int, max_difference_ns: int) -> int | None:
+    """Return the index of the nearest of ascending stamps (N,) int64, None if it is further away than allowed."""
+    if len(stamps_ns) == 0:
+        return None
+    after = int(np.searchsorted(stamps_ns, stamp_ns))
+    candidates = [index for index in (after - 1, after) if 0 <= index < len(stamps_ns)]
+    best = min(candidates, key=lambda index: abs(int(stamps_ns[index]) - stamp_ns))
+    return best if abs(int(stamps_ns[best]) - stamp_ns) <= max_difference_ns else None
 
 
 def write_trajectory(path: Path, stamped: Iterable[tuple[int, np.ndarray]], header: str = "",

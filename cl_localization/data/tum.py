@@ -1,8 +1,9 @@
-"""TUM RGB-D: a folder with `rgb.txt`, and usually `depth.txt` and `groundtruth.txt`.
+"""TUM RGB-D and what is written like it (ETH3D, ICL-NUIM, OpenLORIS): `rgb.txt`, and usually `depth.txt` and
+`groundtruth.txt`, or `associations.txt` with both images a line.
 
-Depth is registered to colour by the data set, 1/5000 m a step. The camera is, in this order: `camera.yaml` in the
-folder; the published calibration when the folder's name says freiburg1, 2 or 3; the data set's default of 525 px. Poses
-are of the colour camera.
+Depth is registered to colour by the data set, 1/5000 m a step. The camera is, in this order: the option `camera`;
+`camera.yaml` or `calibration.txt` (fx fy cx cy, as ETH3D) in the folder; the published calibration when the folder's
+name says freiburg1, 2 or 3; the data set's default of 525 px. Poses are of the colour camera.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML, read_camera_yaml
+from cl_localization.data.camera_file import image_size
+from cl_localization.data.camera_yaml import CAMERA_YAML
 from cl_localization.data.files import is_file, read_rows
+from cl_localization.data.reading import Findings, depth_unit
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.stamps import NS_PER_S, parse_stamp_s
-from cl_localization.data.trajectory import Trajectory, read_trajectory
+from cl_localization.data.trajectory import nearest_index, pose_at, read_trajectory, stamps_apart
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
 DEPTH_UNIT_M = 1 / 5000
+RGB, DEPTH, GROUND_TRUTH, CALIBRATION = "rgb.txt", "depth.txt", "groundtruth.txt", "calibration.txt"
+ASSOCIATIONS = ("associations.txt", "associated.txt", "associate.txt")
 CALIBRATIONS = {
     "freiburg1": ((517.306408, 516.469215, 318.643040, 255.313989),
                   (0.262383, -0.953104, -0.005358, 0.002628, 1.163314)),
@@ -31,74 +36,87 @@ CALIBRATIONS = {
 
 DEFAULT_CALIBRATION = ((525.0, 525.0, 319.5, 239.5), ())
 IMAGE_SIZE = (640, 480)
+StampedFile = tuple[int, Path]
 
 
 def is_tum(path: Path) -> bool:
     """Return whether a folder looks like a sequence of TUM RGB-D."""
-    return path.is_dir() and (path / "rgb.txt").is_file()
+    return path.is_dir() and any((path / name).is_file() for name in (RGB, *ASSOCIATIONS))
 
 
-def open_tum(path: Path, name: str = "", *, max_difference_s: float = 0.02,
-             max_gap_s: float = 0.1) -> ImageFileSequence:
+def open_tum(path: Path, name: str = "", *, camera: str = "", poses: str = "", depth: bool = True,
+             depth_unit_m: float = 0.0, max_difference_s: float = 0.02, max_gap_s: float = 0.1) -> ImageFileSequence:
     """Open a sequence; images that are listed but missing are skipped and counted.
 
     Args:
+        camera: a calibration file; see `read_camera_file`.
+        poses: a TUM trajectory of the colour camera, instead of `groundtruth.txt`.
+        depth, depth_unit_m: whether to read depth, and metres of a step of it; 0 for 1/5000.
         max_difference_s: an image gets the depth image nearest in time, if not further away than this; so with a pose
             where there is none on both sides.
         max_gap_s: poses are interpolated between neighbours up to this far apart.
 
     Raises:
         DataError: no images, malformed lists, intrinsics of another image size.
-        GeometryError: a pose with a zero quaternion.
+        GeometryError: a pose with a zero quaternion, numbers that are no camera.
     """
-    camera, note = _camera(path)
-    images = _listed(path / "rgb.txt")
-    listed = _listed(path / "depth.txt") if (path / "depth.txt").is_file() else []
-    depths = [entry for entry in listed if is_file(entry[1])]
-    poses = read_trajectory(path / "groundtruth.txt") if (path / "groundtruth.txt").is_file() else None
+    findings = Findings()
+    images, listed = _lists(path)
+    present = [image for image in images if is_file(image[1])]
+    findings.skipped += [image_path.stem for _, image_path in images if not is_file(image_path)]
+    if not present:
+        return ImageFileSequence(name or str(path), [], findings.skipped, findings.notes, findings.camera_source)
+    view = _camera(path, camera, present[0][1], findings)
+    depths = [entry for entry in listed if is_file(entry[1])] if depth else []
+    unit_m = depth_unit(depth_unit_m, DEPTH_UNIT_M)
+    if depths and not depth_unit_m:
+        findings.assumed("depth is taken as TUM's, 1/5000 m a step; ?depth_unit_m=0.001 for millimetres")
+    poses_path = Path(poses) if poses else path / GROUND_TRUTH
+    trajectory = read_trajectory(poses_path) if poses or poses_path.is_file() else None
+    findings.notes += stamps_apart((stamp_ns for stamp_ns, _ in present), trajectory, poses_path)
     depth_stamps_ns = np.array([stamp for stamp, _ in depths], np.int64)
-    files, skipped = [], []
-    for stamp_ns, image_path in images:
-        if not is_file(image_path):
-            skipped.append(image_path.stem)
-            continue
+    files = []
+    for stamp_ns, image_path in present:
         nearest = nearest_index(depth_stamps_ns, stamp_ns, round(max_difference_s * NS_PER_S))
-        files.append(ImageFile(image_path.stem, stamp_ns, image_path, camera,
-                               pose_at(poses, stamp_ns, max_gap_s, max_difference_s),
-                               None if nearest is None else depths[nearest][1], DEPTH_UNIT_M))
-    return ImageFileSequence(name or str(path), files, skipped, [note])
+        files.append(ImageFile(image_path.stem, stamp_ns, image_path, view,
+                               pose_at(trajectory, stamp_ns, max_gap_s, max_difference_s),
+                               None if nearest is None else depths[nearest][1], unit_m))
+    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
 
 
-def nearest_index(stamps_ns: np.ndarray, stamp_ns: int, max_difference_ns: int) -> int | None:
-    """Return the index of the nearest of ascending stamps (N,) int64, None if it is further away than allowed."""
-    if len(stamps_ns) == 0:
-        return None
-    after = int(np.searchsorted(stamps_ns, stamp_ns))
-    candidates = [index for index in (after - 1, after) if 0 <= index < len(stamps_ns)]
-    best = min(candidates, key=lambda index: abs(int(stamps_ns[index]) - stamp_ns))
-    return best if abs(int(stamps_ns[best]) - stamp_ns) <= max_difference_ns else None
+def _lists(path: Path) -> tuple[list[StampedFile], list[StampedFile]]:
+    """Return (stamp_ns, file) of each colour and each depth image, in order of time."""
+    if (path / RGB).is_file():
+        return _listed(path / RGB), _listed(path / DEPTH) if (path / DEPTH).is_file() else []
+    file = next((path / name for name in ASSOCIATIONS if (path / name).is_file()), None)
+    if file is None:
+        raise DataError(f"folder {path}", f"must hold one of {', '.join((RGB, *ASSOCIATIONS))}", "none")
+    first, second = _listed(file, 0), _listed(file, 2)
+    depth_first = bool(first) and "depth" in str(first[0][1].relative_to(path))
+    return (second, first) if depth_first else (first, second)
 
 
-def pose_at(poses: Trajectory | None, stamp_ns: int, max_gap_s: float, max_hold_s: float) -> np.ndarray | None:
-    """Return the pose (4, 4) at a stamp as `Trajectory.at`, None without a trajectory."""
-    return None if poses is None else poses.at(stamp_ns, round(max_gap_s * NS_PER_S), round(max_hold_s * NS_PER_S))
-
-
-def _listed(path: Path) -> list[tuple[int, Path]]:
-    """Return (stamp_ns, file) of each line, in order of time."""
+def _listed(path: Path, column: int = 0) -> list[StampedFile]:
     listed = []
     for number, words in enumerate(read_rows(path), start=1):
-        if len(words) < 2:
-            raise DataError(f"line {number} of {path}", "must be: stamp file", " ".join(words))
-        listed.append((parse_stamp_s(words[0], f"line {number} of {path}"), path.parent / words[1]))
+        if len(words) < column + 2:
+            rule = "must be: stamp file" if column == 0 else "must be: stamp image stamp depth image"
+            raise DataError(f"line {number} of {path}", rule, " ".join(words))
+        listed.append((parse_stamp_s(words[column], f"line {number} of {path}"), path.parent / words[column + 1]))
     return sorted(listed, key=lambda entry: entry[0])
 
 
-def _camera(path: Path) -> tuple[Camera, str]:
-    if (path / CAMERA_YAML).is_file():
-        return read_camera_yaml(path / CAMERA_YAML), f"camera from {CAMERA_YAML}"
+def _camera(path: Path, given: str, image_path: Path, findings: Findings) -> Camera:
+    file = Path(given) if given else next((path / name for name in (CAMERA_YAML, CALIBRATION)
+                                           if (path / name).is_file()), None)
+    if file is not None:
+        return findings.camera_of_file(file, image_path)
     known = next((key for key in CALIBRATIONS if key in path.resolve().name), None)
     (fx, fy, cx, cy), distortion = CALIBRATIONS[known] if known else DEFAULT_CALIBRATION
-    camera = Camera.from_opencv(*IMAGE_SIZE, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), "", distortion)
-    default = f"camera is the data set's default of 525 px; put a {CAMERA_YAML} beside rgb.txt"
-    return camera, f"camera of {known}" if known else default
+    findings.camera_source = f"calibration of {known}" if known else "TUM's default of 525 px"
+    if not known:
+        findings.assumed(f"camera is TUM's default of 525 px; put a {CAMERA_YAML} beside {RGB} or give ?camera=FILE")
+    if (size_px := image_size(image_path)) != IMAGE_SIZE:
+        raise DataError(f"image {image_path}", f"must be 640x480 for the {findings.camera_source}",
+                        f"{size_px[0]}x{size_px[1]}", f"put a {CAMERA_YAML} beside {RGB} or give ?camera=FILE")
+    return Camera.from_opencv(*IMAGE_SIZE, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), "", distortion)

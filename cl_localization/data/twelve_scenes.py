@@ -1,4 +1,5 @@
-"""12-Scenes: Structure sensor and iPad. A scene is a folder with `info.txt`, `data/` and `split.txt`.
+"""12-Scenes: Structure sensor and iPad. A scene is a folder with `info.txt`, `data/` and `split.txt`; BundleFusion has
+the same `info.txt` beside its frames.
 
 `data/` holds `frame-NNNNNN.color.jpg`, `.depth.png` (16 bits, mm) and `.pose.txt` (camera to world). Depth has another
 size than colour; it is registered with the intrinsics that `info.txt` gives for both.
@@ -11,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.files import read_matrix, read_text, to_float
+from cl_localization.data.camera_file import named
+from cl_localization.data.files import read_text, to_float
+from cl_localization.data.reading import Findings, depth_unit, pose_file
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.seven_scenes import COLOUR_FILE, FRAME_PERIOD_NS
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
-from cl_localization.geometry.se3 import validated
 
 INFO, SPLIT = "info.txt", "split.txt"
 SPLIT_LINE = re.compile(r"(\w+)\s*\[frames=(\d+)\]\s*\[start=(\d+)\s*;\s*end=(\d+)\]")
@@ -25,11 +27,12 @@ EXTRINSIC_TOLERANCE = 1e-6
 
 
 def is_12scenes(path: Path) -> bool:
-    """Return whether a folder looks like a scene of 12-Scenes."""
-    return path.is_dir() and (path / INFO).is_file() and (path / "data").is_dir()
+    """Return whether a folder looks like a scene of 12-Scenes or BundleFusion."""
+    return path.is_dir() and (path / INFO).is_file() and bool((path / "data").is_dir() or _colour(path))
 
 
-def open_12scenes(path: Path, name: str = "", *, split: str = "all", depth: bool = True) -> ImageFileSequence:
+def open_12scenes(path: Path, name: str = "", *, split: str = "all", depth: bool = True,
+                  depth_unit_m: float = 0.0) -> ImageFileSequence:
     """Open a scene; frames are named `sequence0/frame-000000` where `split.txt` tells sequences apart.
 
     Frames whose pose holds infinity or NaN are skipped and counted; missing depth or pose files leave the frame without
@@ -37,35 +40,39 @@ def open_12scenes(path: Path, name: str = "", *, split: str = "all", depth: bool
 
     Args:
         split: "test" is the first sequence of `split.txt`, "train" all others, as the benchmark has it.
-        depth: whether to read and register depth.
+        depth, depth_unit_m: whether to read and register depth, and metres of a step of it; 0 for `m_depthShift`.
 
     Raises:
         DataError: missing or malformed info.txt or split.txt, no frames, extrinsics other than the identity.
         GeometryError: numbers that are no camera or pose.
     """
-    info = _info(path / INFO)
+    info, findings = _info(path / INFO), Findings(camera_source=str(path / INFO))
     colour_camera, depth_camera = _camera(info, "Color", path), _camera(info, "Depth", path)
-    unit_m = 1.0 / _numbers(info, "m_depthShift", 1, path)[0]
-    registration = DepthRegistration(depth_camera, colour_camera, np.eye(4)) if depth else None
+    unit_m = depth_unit(depth_unit_m, 1.0 / _numbers(info, "m_depthShift", 1, path)[0])
+    registration = DepthRegistration(depth_camera, colour_camera, np.eye(4)) \
+        if depth and depth_camera != colour_camera else None
     split_ranges = _ranges(path / SPLIT, split)
-    files, skipped = [], []
-    colour = sorted((int(match[1]), file)
-                    for file in (path / "data").glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
-    for number, image_path in colour:
+    folder = path / "data" if (path / "data").is_dir() else path
+    files = []
+    for number, image_path in _colour(folder):
         group = next((label for label, start, end in split_ranges if start <= number <= end), None)
         if group is None:
             continue
         stem = image_path.name.split(".")[0]
-        pose_path, depth_path = path / "data" / f"{stem}.pose.txt", path / "data" / f"{stem}.depth.png"
-        matrix = read_matrix(pose_path) if pose_path.is_file() else None
-        if matrix is not None and not np.isfinite(matrix).all():
-            skipped.append(group + stem)
+        pose_path, depth_path = folder / f"{stem}.pose.txt", folder / f"{stem}.depth.png"
+        matrix = pose_file(pose_path)
+        world_T_cam = None if matrix is None else findings.pose(matrix, f"pose {pose_path}", group + stem)
+        if matrix is not None and world_T_cam is None:
             continue
-        files.append(ImageFile(
-            group + stem, number * FRAME_PERIOD_NS, image_path, colour_camera,
-            None if matrix is None else validated(matrix, f"pose {pose_path}"),
-            depth_path if depth and depth_path.is_file() else None, unit_m, registration))
-    return ImageFileSequence(name or str(path), files, skipped)
+        files.append(ImageFile(group + stem, number * FRAME_PERIOD_NS, image_path, colour_camera, world_T_cam,
+                               depth_path if depth and depth_path.is_file() else None, unit_m, registration))
+    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+
+
+def _colour(folder: Path) -> list[tuple[int, Path]]:
+    """Return (number, file) of the colour images of a folder, in order."""
+    return sorted((int(match[1]), file)
+                  for file in folder.glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
 
 
 def _info(path: Path) -> dict[str, str]:
@@ -92,7 +99,8 @@ def _camera(info: dict[str, str], which: str, path: Path) -> Camera:
                         "register the depth first, or open with ?depth=false and an identity")
     width_px, height_px = (int(_numbers(info, f"m_{which.lower()}{side}", 1, path)[0]) for side in ("Width", "Height"))
     matrix = np.reshape(_numbers(info, f"m_calibration{which}Intrinsic", 16, path), (4, 4))[:3, :3]
-    return Camera.from_opencv(width_px, height_px, matrix)
+    with named(f"m_calibration{which}Intrinsic of {path / INFO}"):
+        return Camera.from_opencv(width_px, height_px, matrix).checked()
 
 
 def _ranges(path: Path, split: str) -> list[tuple[str, int, int]]:

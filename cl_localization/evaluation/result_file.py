@@ -1,4 +1,4 @@
-"""Reading the JSON that `evaluate` writes back, for figures."""
+"""The errors of an evaluation for figures: of its records, or of the JSON that `evaluate` writes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cl_localization.errors import DataError
+from cl_localization.evaluation.records import FrameRecord
 
 MAX_BYTES = 500_000_000
 
@@ -27,6 +28,13 @@ class ErrorSeries:
     accepted: np.ndarray
     translation_errors_cm: np.ndarray
     rotation_errors_deg: np.ndarray
+
+
+def error_series(records: list[FrameRecord], name: str) -> ErrorSeries:
+    """Return the errors of records of frames with true poses."""
+    numbers = np.array([[record.translation_error_m, record.rotation_error_deg] for record in records], float)
+    accepted = np.array([record.accepted for record in records], bool)
+    return ErrorSeries(name, accepted, 100 * numbers.reshape(-1, 2)[:, 0], numbers.reshape(-1, 2)[:, 1])
 
 
 def read_errors(path: Path) -> ErrorSeries:

@@ -12,9 +12,12 @@ import cv2
 import numpy as np
 
 from cl_localization.errors import GeometryError
-
-DISTORTION_COEFFICIENTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
-"""Models of `sensor_msgs/CameraInfo` (and "none") with the numbers of coefficients each may have."""
+from cl_localization.geometry.camera_models import (
+    DISTORTION_COEFFICIENTS,
+    FOCAL_LENGTHS,
+    check_matrix,
+    understood_distortion,
+)
 
 PIXEL_CENTRE = 0.5
 
@@ -66,17 +69,48 @@ class Camera:
                     distortion: tuple[float, ...] = ()) -> Camera:
         """Make a camera from OpenCV's or ROS's 3x3 matrix, whose first pixel centre is (0, 0).
 
-        All-zero distortion, and an empty model name without coefficients, become "none".
+        Models may have the names and lengths of other tools, see `understood_distortion`.
+
+        Raises:
+            GeometryError: a matrix or distortion that is none, skew.
         """
         matrix = np.asarray(matrix, float)
-        if matrix.shape != (3, 3):
-            raise GeometryError("camera matrix K", "must be 3x3", f"shape {matrix.shape}")
-        distortion = tuple(float(value) for value in distortion)
-        if not any(distortion):
-            distortion_model, distortion = "none", ()
+        check_matrix(matrix, height_px)
+        model, distortion = understood_distortion(distortion_model, tuple(float(value) for value in distortion))
         return cls(int(width_px), int(height_px), float(matrix[0, 0]), float(matrix[1, 1]),
-                   float(matrix[0, 2]) + PIXEL_CENTRE, float(matrix[1, 2]) + PIXEL_CENTRE,
-                   distortion_model or "plumb_bob", distortion)
+                   float(matrix[0, 2]) + PIXEL_CENTRE, float(matrix[1, 2]) + PIXEL_CENTRE, model, distortion)
+
+    def checked(self) -> Camera:
+        """Return this camera of a file, if it can be one.
+
+        Raises:
+            GeometryError: a principal point outside the image, or a focal length that no lens has.
+        """
+        size_px = max(self.width_px, self.height_px)
+        low, high = (factor * size_px for factor in FOCAL_LENGTHS)
+        if not low <= min(self.fx_px, self.fy_px) <= max(self.fx_px, self.fy_px) <= high:
+            raise GeometryError("camera matrix K", f"must have focal lengths from {low:g} to {high:g} px",
+                                f"fx={self.fx_px:g} fy={self.fy_px:g} for {self.width_px}x{self.height_px}",
+                                "give pixels, for this image size")
+        if not self.contains(np.array([[self.cx_px, self.cy_px]]))[0]:
+            raise GeometryError("camera matrix K", "must have its principal point in the image",
+                                f"cx={self.cx_px:g} cy={self.cy_px:g} for {self.width_px}x{self.height_px}",
+                                "give the calibration of this image size")
+        return self
+
+    def fitted(self, width_px: int, height_px: int) -> Camera:
+        """Return the camera of the same images in another size; a side that is off by a pixel is taken.
+
+        Raises:
+            GeometryError: sizes of other ratios.
+        """
+        if (width_px, height_px) == (self.width_px, self.height_px):
+            return self
+        scale = width_px / self.width_px
+        if abs(scale * self.height_px - height_px) > max(1.0, scale):
+            raise GeometryError("camera", f"must be of images of {width_px}x{height_px}, or their ratio",
+                                f"{self.width_px}x{self.height_px}", "give the calibration of this image size")
+        return self.scaled_to(width_px, height_px)
 
     @property
     def matrix(self) -> np.ndarray:

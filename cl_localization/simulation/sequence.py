@@ -64,6 +64,14 @@ class SimulatedSequence(IndexedSequence):
         config = self.config
         return Sensor(self.camera, config.gain, config.gamma, config.noise, config.seed)
 
+    def camera_at(self, index: int) -> Camera:
+        """Return the camera, the same of all frames."""
+        return self.camera
+
+    def has_depth(self, index: int) -> bool:
+        """Return that every frame has depth."""
+        return True
+
     def stamp_ns(self, index: int) -> int:
         """Return the stamp of frame `index`."""
         config = self.config

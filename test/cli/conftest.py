@@ -76,6 +76,9 @@ class FakeLocalizer:
     def __init__(self, map_code: FakeMap, config: object = None, encoder: object = None) -> None:
         self.map_code = map_code
 
+    def reset(self) -> None:
+        """Forget nothing."""
+
     def localize(self, frame: Frame) -> SimpleNamespace:
         accepted = bool(frame.image.mean() > 20)
         world_T_cam = np.eye(4) if frame.world_T_cam is None else frame.world_T_cam.copy()

@@ -108,7 +108,7 @@ def test_map_leaves_out_frames_without_pose_and_unreadable_ones(
         (["map", "{tmp}/none", "--out", "{tmp}/a.map"], "none is missing; give a file or folder"),
         (["map", "{seq}", "--out", "{tmp}"], "must be a file, found a folder"),
         (["map", "{seq}", "--out", "{seq}/camera.yaml/a.map"], "cannot be written"),
-        (["map", "{seq}", "--out", "{tmp}/a.map", "--format", "kitti"], "format must be one of auto, sim, 7scenes"),
+        (["map", "{seq}", "--out", "{tmp}/a.map", "--format", "weird"], "format must be one of auto, sim, transforms"),
         (["map", "{seq}", "--out", "{tmp}/a.map", "--update", "{tmp}/none.map"], "none.map is missing"),
         (["map", "{seq}[99:]", "--out", "{tmp}/a.map"], "99"),
         (["localize", "{tmp}/none.map", "{seq}", "--out", "{tmp}/poses.txt"], "none.map is missing"),
@@ -314,3 +314,31 @@ def test_bench_splits_the_kitchen_by_frame_number(fake_core, small_sequence: Pat
     ]
     assert [experiment["mapped"] for experiment in experiments] == [9, 9, 9, 9, 10]
     assert experiments[-1]["summary"] is None
+
+
+def test_every_command_says_what_the_reader_assumed_and_where_the_camera_is_from(
+        fake_core, small_sequence: Path, small_map: Path, tmp_path: Path, capsys) -> None:
+    for name in ("map", "localize", "evaluate", "bag"):
+        out = [] if name == "evaluate" else ["--out", tmp_path / f"{name}.out"]
+        folder = tmp_path / f"walk_{name}"
+        shutil.copytree(small_sequence, folder)
+        (folder / "camera.yaml").rename(folder / "camera-intrinsics.txt")
+        (folder / "camera-intrinsics.txt").write_text("30 0 15.5 0 30 11.5 0 0 1")
+        words = [small_map, folder] if name in ("localize", "evaluate") else [folder]
+        assert run(name, *words, *out) == 0
+        shown = capsys.readouterr()
+        assert "note: " in shown.err and "depth and poses are taken as those of the camera in" in shown.err
+        if name != "bag":
+            assert row(shown.out, "camera fx") == "30.0" and row(shown.out, "frames with depth") == "10"
+            assert "camera-intrinsics.txt)" in shown.out
+
+
+def test_an_evaluation_is_written_as_one_page_that_needs_nothing_else(
+        small_map: Path, small_sequence: Path, tmp_path: Path) -> None:
+    assert run("evaluate", small_map, small_sequence, "--html", tmp_path / "report.html") == 0
+    text = (tmp_path / "report.html").read_text()
+    for heading in ("Summary", "From above", "Errors", "Worst images", "Map", "Made with"):
+        assert f"<h2>{heading}</h2>" in text
+    assert text.count("data:image/png;base64,") == 2 and text.count("data:image/jpeg;base64,") == 7
+    assert re.findall(r"(?:src|href)=.(?!data:)", text) == [] and "http" not in text
+    assert "refused (too few inliers)" in text and "frame-000009" in text

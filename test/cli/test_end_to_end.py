@@ -119,6 +119,26 @@ def test_a_map_of_another_encoder_is_refused(house_map: Path, capsys) -> None:
     assert "dinov2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("layout", ["colmap", "transforms", "tum"])
+def test_a_map_can_be_written_for_other_tools(house_map: Path, tmp_path: Path, layout: str) -> None:
+    assert run("export", house_map, "--format", layout, "--out", tmp_path / "out") == 0
+    if layout == "transforms":
+        entry = json.loads((tmp_path / "out" / "transforms.json").read_text())["frames"][0]
+        assert (entry["w"], entry["file_path"]) == (320, "keyframe-000000.png")
+    elif layout == "tum":
+        assert np.loadtxt(tmp_path / "out" / "groundtruth.txt").shape[1] == 8
+    else:
+        assert len((tmp_path / "out" / "sparse" / "0" / "points3D.txt").read_text().splitlines()) > 1000
+
+
+def test_a_sequence_written_for_other_tools_is_found_in_the_map(house_map: Path, tmp_path: Path) -> None:
+    assert run("export", f"{QUERIES}[::20]", "--format", "colmap", "--out", tmp_path / "model") == 0
+    direct = evaluated(tmp_path, house_map, f"{QUERIES}[::20]")
+    again = evaluated(tmp_path, house_map, tmp_path / "model")
+    assert again["median_translation_cm"] <= 1.2 * direct["median_translation_cm"] and again["frames"] == 3
+    assert run("export", tmp_path / "none", "--format", "tum", "--out", tmp_path / "other") == 1
+
+
 def test_bench_tries_the_simulated_house(tmp_path: Path) -> None:
     assert run("bench", "--tables", "sim", "--frames", "12", "--seed", "3", "--out", tmp_path) == 0
     experiment = json.loads((tmp_path / "bench.json").read_text())["experiments"][0]

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cl_localization.cli.frames import prefetched, require_poses, require_readable
+from cl_localization.cli.frames import prefetched, require_codes, require_poses, require_readable
 from cl_localization.errors import DataError
 from evaluation_fakes import FakeSequence
 
@@ -56,3 +56,16 @@ def test_a_sequence_without_a_readable_frame_shows_the_first_reason() -> None:
     require_readable(1, ["image 0 is truncated"], "fake")
     with pytest.raises(DataError, match="sequence fake has no readable frame, found image 0 is truncated"):
         require_readable(0, ["image 0 is truncated"], "fake")
+
+
+def test_a_sequence_whose_poses_miss_its_images_says_so() -> None:
+    sequence = FakeSequence(2, unposed=(0, 1))
+    sequence.notes = ["camera is a guess", "no image has a pose: images are stamped 5 to 6 s, poses of a.txt 1 to 2 s"]
+    with pytest.raises(DataError, match="found 2 frames without; no image has a pose: images are stamped 5 to 6 s"):
+        require_poses(sequence)
+
+
+def test_a_map_without_codes_is_an_error_that_says_why() -> None:
+    require_codes(1, 0, [], True)
+    with pytest.raises(DataError, match="map must have at least one code, found 0 codes of 1 keyframes; all poses are"):
+        require_codes(0, 1, [FakeSequence(1)], True)

@@ -24,3 +24,8 @@ def test_left_out_frames_are_told_but_not_all_of_them(capsys) -> None:
 def test_nothing_left_out_says_nothing(capsys) -> None:
     warn_unreadable([], [])
     assert capsys.readouterr().err == ""
+
+
+def test_slices_in_names_do_not_become_pictures(capsys) -> None:
+    print_rows("walk[75:100:4]", [("frames", "3", "")])
+    assert "walk[75:100:4]" in capsys.readouterr().out

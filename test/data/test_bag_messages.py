@@ -12,6 +12,8 @@ from cl_localization.geometry.camera import Camera
 from data.bag_makers import STORE, camera_info, compressed, header, image
 from data.makers import CAMERA, make_image
 
+REGION = STORE.types["sensor_msgs/msg/RegionOfInterest"]
+
 RGB = make_image(1)
 
 
@@ -111,15 +113,22 @@ def test_a_rectified_image_has_the_camera_of_p_without_distortion():
 
 
 def test_a_camera_that_was_never_calibrated_is_refused():
-    with pytest.raises(GeometryError, match="camera matrix K must be finite with positive focal lengths"):
+    with pytest.raises(GeometryError, match="camera matrix K of camera_info must be finite with positive focal"):
         camera_of(camera_info(k=np.zeros(9)), "camera_info")
 
 
-@pytest.mark.parametrize("changes", [{"binning_x": 2},
-                                     {"roi": STORE.types["sensor_msgs/msg/RegionOfInterest"](0, 4, 8, 8, False)}])
-def test_a_part_of_an_image_is_refused(changes):
-    with pytest.raises(DataError, match="camera_info must be of the full image"):
-        camera_of(camera_info(**changes), "camera_info")
+@pytest.mark.parametrize(("changes", "camera"), [
+    ({"binning_x": 2, "binning_y": 2}, Camera(16, 12, 15, 15.5, 8, 6)),
+    ({"roi": REGION(2, 4, 8, 10, False)}, Camera(10, 8, 30, 31, 14, 8)),
+    ({"roi": REGION(2, 4, 8, 10, False), "binning_x": 2, "binning_y": 2}, Camera(5, 4, 15, 15.5, 7, 4)),
+    ({"roi": REGION(0, 0, 24, 32, False)}, Camera(32, 24, 30, 31, 16, 12))])
+def test_a_region_and_binning_make_the_camera_of_the_images_that_come(changes, camera):
+    assert camera_of(camera_info(**changes), "camera_info") == camera
+
+
+def test_a_region_outside_the_image_is_refused():
+    with pytest.raises(DataError, match="region of camera_info must lie in the image of 32x24, found 10x8 at 30, 4"):
+        camera_of(camera_info(roi=REGION(30, 4, 8, 10, False)), "camera_info")
 
 
 def test_the_stamp_is_read_without_decoding_the_rest():

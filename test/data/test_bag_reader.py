@@ -69,7 +69,8 @@ def test_what_was_guessed_is_reported(tmp_path):
                                       depths("/raw_depth", "depth_frame")))
     assert sequence.notes == ["image topic /cam/image_raw (others: /other/image)", "camera_info topic /cam/camera_info",
                               "depth topic none; /raw_depth is of another frame than the image: register it",
-                              "no poses found"]
+                              ("no poses found: tf does not lead from map to camera; its frames are none: name one "
+                               "with ?world_frame=FRAME, or a topic with ?pose=TOPIC")]
 
 
 def test_named_topics_are_taken(tmp_path):
@@ -79,7 +80,7 @@ def test_named_topics_are_taken(tmp_path):
     sequence = open_sequence(f"{bag}?image=/other/image&camera_info=/x/camera_info&depth=/raw_depth&pose=/goal_pose")
     assert sequence[0].depth_m is not None
     assert sequence.pose(2) == pytest.approx(make_pose(2))
-    assert "PoseStamped topics not used: /goal_pose; name one with ?pose=TOPIC" in open_sequence(bag).notes
+    assert "topics of poses not used: /goal_pose; name one with ?pose=TOPIC" in open_sequence(bag).notes
     assert open_sequence(bag, depth="none", image="/other/image")[0].depth_m is None
 
 
@@ -151,7 +152,7 @@ def test_images_are_ordered_by_their_stamps_and_doubles_skipped(tmp_path):
 
 
 def test_a_camera_info_of_zeros_is_refused(tmp_path):
-    with pytest.raises(GeometryError, match="camera matrix K must be finite"):
+    with pytest.raises(GeometryError, match="camera matrix K of camera_info /cam/camera_info must be finite"):
         open_sequence(recorded(tmp_path, images(), infos(k=np.zeros(9))))
 
 

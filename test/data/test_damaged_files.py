@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl_localization.data import open_sequence
-from cl_localization.data.camera_yaml import read_camera_yaml, write_camera_yaml
+from cl_localization.data.camera_file import read_camera_file
+from cl_localization.data.camera_yaml import write_camera_yaml
 from cl_localization.data.images import decode_depth, decode_rgb
 from cl_localization.data.trajectory import read_trajectory
 from cl_localization.errors import LocalizationError
@@ -71,7 +72,7 @@ def test_a_damaged_calibration_is_an_error_or_a_camera(tmp_path_factory, damage)
     write_camera_yaml(CAMERA, path)
     path.write_bytes(damaged(path.read_bytes(), damage))
     with contextlib.suppress(LocalizationError):
-        assert read_camera_yaml(path).fx_px > 0
+        assert read_camera_file(path).fx_px > 0
 
 
 @pytest.fixture(scope="module", params=["MCAP", "SQLITE3"])

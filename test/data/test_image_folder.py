@@ -76,5 +76,5 @@ def test_poses_that_were_named_must_be_there(tmp_path):
 
 def test_a_folder_without_images_is_refused(tmp_path):
     write_camera_yaml(CAMERA, tmp_path / "camera.yaml")
-    with pytest.raises(DataError, match="must have at least one usable frame"):
+    with pytest.raises(DataError, match="must hold images"):
         open_sequence(tmp_path, format="images")

@@ -59,7 +59,7 @@ def test_a_truncated_png_is_named(tmp_path):
 
 
 def test_text_is_no_image(tmp_path):
-    with pytest.raises(DataError, match="must be a PNG, JPEG, PGM or PPM image"):
+    with pytest.raises(DataError, match="must be a PNG, JPEG, PGM, PPM, TIFF or EXR image"):
         images.decode_rgb(b"hello world", "thing")
 
 

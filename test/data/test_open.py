@@ -5,7 +5,9 @@ import types
 
 import pytest
 
+from cl_localization.cli.map import FORMAT_HELP
 from cl_localization.data import open_sequence
+from cl_localization.data.open import FORMATS
 from cl_localization.errors import DataError
 from data.makers import MadeSequence, write_7scenes
 
@@ -18,7 +20,7 @@ def test_what_is_not_there_is_named(tmp_path):
 def test_an_unknown_layout_says_what_was_found_and_what_is_recognised(tmp_path):
     for number in range(12):
         (tmp_path / f"file-{number:02d}.xyz").touch()
-    message = "found file-00.xyz, .* and 4 more; recognised are 7scenes: .*; tum: .*; bag: .*; images: "
+    message = "found file-00.xyz, .* and 4 more; recognised are transforms: .*; colmap: .*; tum: .*; bag: .*; images: "
     with pytest.raises(DataError, match=message):
         open_sequence(tmp_path)
 
@@ -29,22 +31,22 @@ def test_an_empty_folder_is_called_so(tmp_path):
 
 
 def test_an_unknown_file_is_named(tmp_path):
-    (tmp_path / "film.mp4").touch()
-    with pytest.raises(DataError, match="found film.mp4"):
-        open_sequence(tmp_path / "film.mp4")
+    (tmp_path / "film.xyz").touch()
+    with pytest.raises(DataError, match="found film.xyz"):
+        open_sequence(tmp_path / "film.xyz")
 
 
 def test_a_format_may_be_forced(tmp_path):
     write_7scenes(tmp_path / "seq-01")
     assert len(open_sequence(tmp_path / "seq-01", format="7scenes")) == 3
-    with pytest.raises(DataError, match="rgb.txt is missing"):
+    with pytest.raises(DataError, match="must hold one of rgb.txt, associations.txt"):
         open_sequence(tmp_path / "seq-01", format="tum")
 
 
 def test_an_unknown_format_lists_the_known(tmp_path):
-    known = "auto, sim, 7scenes, 12scenes, transforms, tum, bag, images"
-    with pytest.raises(DataError, match=f"format must be one of {known}, found 'video'"):
-        open_sequence(tmp_path, format="video")
+    known = ", ".join(FORMATS)
+    with pytest.raises(DataError, match=f"format must be one of auto, sim, {known}, found 'weird'"):
+        open_sequence(tmp_path, format="weird")
 
 
 def test_an_unknown_option_lists_the_known(tmp_path):
@@ -78,3 +80,20 @@ def test_the_simulated_house_gets_its_own_options(monkeypatch, spec, format, ask
     sequence = open_sequence(spec, format, size="9x9")
     assert calls == [asked]
     assert len(sequence) == (2 if "[" in spec else 4)
+
+
+def test_the_help_of_the_format_flag_names_every_format():
+    assert ", ".join(FORMATS) + " or sim." in FORMAT_HELP
+
+
+def test_a_folder_around_a_sequence_leads_to_it(tmp_path):
+    write_7scenes(tmp_path / "downloads" / "chess-1")
+    with pytest.raises(DataError, match="has no layout .* found chess-1; .*downloads/chess-1 is 7scenes: give that"):
+        open_sequence(tmp_path / "downloads")
+
+
+def test_a_folder_that_is_nearly_a_layout_names_it(tmp_path):
+    for name in ("sparse", "images"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match="it has sparse, images of colmap, which is images and a COLMAP model"):
+        open_sequence(tmp_path)

@@ -70,3 +70,9 @@ def test_a_part_has_the_robot_of_the_whole():
     assert base_T_cam_of(sequence) is FORWARD_BASE_T_CAM
     sequence.base_T_cam = np.diag([1.0, -1.0, -1.0, 1.0])
     assert np.array_equal(base_T_cam_of(select(sequence, [0])), sequence.base_T_cam)
+
+
+def test_a_slice_is_a_sequence_of_its_frames_and_a_sequence_shows_what_it_is():
+    sequence = MadeSequence(5)
+    assert sequence[1:4].names == ["made-1", "made-2", "made-3"] and sequence[::2][1].name == "made-2"
+    assert repr(sequence) == "<MadeSequence made: 5 frames, 0 left out>"

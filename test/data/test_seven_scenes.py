@@ -70,11 +70,9 @@ def test_a_pose_that_is_no_rotation_is_named(tmp_path):
 
 def test_an_image_of_another_size_is_named(tmp_path):
     write_7scenes(tmp_path / "seq-01")
-    small = tmp_path / "small"
-    write_7scenes(small)
     from data.makers import make_image, write_image
     write_image(tmp_path / "seq-01" / "frame-000000.color.png", make_image(0))
-    with pytest.raises(DataError, match="image frame-000000 must have the camera's size 640x480, found 32x24"):
+    with pytest.raises(DataError, match="must be 640x480 for the calibration of 7-Scenes, found 32x24; put"):
         open_sequence(tmp_path / "seq-01")[0]
 
 

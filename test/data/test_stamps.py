@@ -14,7 +14,10 @@ def test_nanoseconds_survive_being_written_as_seconds(stamp_ns):
 
 
 @pytest.mark.parametrize(("text", "stamp_ns"),
-                         [("1305031102.175304", 1305031102175304000), ("1.5e3", 1500 * 10**9), ("7", 7 * 10**9)])
+                         [("1305031102.175304", 1305031102175304000), ("1.5e3", 1500 * 10**9), ("7", 7 * 10**9),
+                          ("1403636579763555584", 1403636579763555584),
+                          ("1.403636579763555584e+18", 1403636579763555584),
+                          ("1403636579763555", 1403636579763555000), ("1403636579763", 1403636579763000000)])
 def test_seconds_are_read_without_rounding(text, stamp_ns):
     assert parse_stamp_s(text, "stamp") == stamp_ns
 
@@ -27,7 +30,8 @@ def test_what_is_no_stamp_is_named(text):
 
 @pytest.mark.parametrize(("stem", "stamp_ns"),
                          [("1305031102.175304", 1305031102175304000), ("1403636579763555584", 1403636579763555584),
-                                                ("000123", None), ("1305031102", None), ("frame-1", None),
+                          ("1403636579763555", 1403636579763555000), ("1403636579763", 1403636579763000000),
+                          ("000123", None), ("1305031102", None), ("frame-1", None),
                           ("1.2.3", None)])
 def test_file_names_are_stamps_only_when_there_is_no_doubt(stem, stamp_ns):
     assert stamp_of_name(stem) == stamp_ns

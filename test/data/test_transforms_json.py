@@ -51,7 +51,7 @@ def test_listed_images_that_are_missing_are_skipped_and_counted(tmp_path):
 
 
 def test_a_set_without_any_image_is_refused(tmp_path):
-    with pytest.raises(DataError, match="must have at least one usable frame, found 0 frames, 2 left out"):
+    with pytest.raises(DataError, match="1.png of .* is missing, and so are all others, found nothing at .*/1.png"):
         open_sequence(photo_set(tmp_path, images=()))
 
 
@@ -106,7 +106,7 @@ def test_intrinsics_are_scaled_to_images_of_the_same_ratio(tmp_path):
 
 
 def test_images_of_another_ratio_are_named(tmp_path):
-    with pytest.raises(DataError, match="must have the size 30x30 of its intrinsics or its ratio, found 32x24"):
+    with pytest.raises(GeometryError, match="must be of images of 32x24, or their ratio, found 30x30"):
         open_sequence(photo_set(tmp_path, w=30, h=30))
 
 
@@ -119,7 +119,7 @@ def test_a_missing_focal_length_is_named(tmp_path):
 
 @pytest.mark.parametrize("focal", [0.0, -5.0])
 def test_a_focal_length_that_is_not_positive_is_refused(tmp_path, focal):
-    with pytest.raises(GeometryError, match="camera matrix K must be finite with positive focal lengths"):
+    with pytest.raises(GeometryError, match="camera matrix K of image .* must be finite with positive focal lengths"):
         open_sequence(photo_set(tmp_path, fl_x=focal))
 
 
@@ -135,8 +135,7 @@ def test_slightly_rounded_rotations_are_made_exact(tmp_path):
     assert pose[:3, :3].T @ pose[:3, :3] == pytest.approx(np.eye(3), abs=1e-12)
 
 
-@pytest.mark.parametrize("matrix", [np.diag([2.0, 2, 2, 1]), np.diag([1.0, 0, 1, 1]), np.diag([1.0, 1, -1, 1]),
-                                    np.full((4, 4), np.nan)])
+@pytest.mark.parametrize("matrix", [np.diag([2.0, 2, 2, 1]), np.diag([1.0, 0, 1, 1]), np.diag([1.0, 1, -1, 1])])
 def test_a_pose_that_is_no_rotation_is_named(tmp_path, matrix):
     with pytest.raises(GeometryError, match="transform_matrix of images/1.png in .*transforms.json must"):
         open_sequence(photo_set(tmp_path, [{**frame_entry(), "transform_matrix": matrix.tolist()}]))
@@ -192,3 +191,47 @@ def test_a_frame_without_an_image_is_named(tmp_path, file_path):
 def test_a_file_of_another_name_may_be_given(tmp_path):
     (photo_set(tmp_path) / "transforms.json").rename(tmp_path / "transforms_train.json")
     assert len(open_sequence(tmp_path / "transforms_train.json")) == 2
+
+
+def test_images_that_were_moved_are_taken_from_where_they_lie_with_a_note(tmp_path):
+    frames = [{**frame_entry(number), "file_path": f"/somewhere/else/scan/images/{number}.png"} for number in (1, 2)]
+    sequence = open_sequence(photo_set(tmp_path, frames))
+    assert len(sequence) == 2 and "images are not where transforms.json says" in sequence.notes[0]
+
+
+def test_images_that_are_nowhere_lead_to_one_of_the_same_name(tmp_path):
+    frames = [{**frame_entry(), "file_path": "shots/A1.PNG"}]
+    folder = photo_set(tmp_path, frames, images=())
+    write_image(folder / "photos" / "a1.png", make_image(1))
+    with pytest.raises(DataError, match="nothing at .*/shots/A1.PNG; there is .*/photos/a1.png: put the images where"):
+        open_sequence(folder)
+
+
+def test_one_pose_of_nan_costs_one_frame(tmp_path):
+    frames = [frame_entry(1), {**frame_entry(2), "transform_matrix": np.full((4, 4), np.nan).tolist()}]
+    sequence = open_sequence(photo_set(tmp_path, frames))
+    assert (sequence.names, sequence.skipped) == (["images/1.png"], ["images/2.png"])
+
+
+def test_a_size_that_is_off_by_a_pixel_is_taken(tmp_path):
+    frame = open_sequence(photo_set(tmp_path, w=33, h=24))[0]
+    assert (frame.camera.width_px, frame.image.shape) == (32, (24, 32, 3))
+
+
+def test_a_stamp_in_nanoseconds_is_recognised(tmp_path):
+    frames = [frame_entry(1, stamp=1403636579763555584), frame_entry(2, stamp=1403636580763555584)]
+    assert open_sequence(photo_set(tmp_path, frames))[0].stamp_ns == 1403636579763555584
+
+
+def test_a_blender_folder_gives_the_split_that_is_asked_for(tmp_path):
+    folder = photo_set(tmp_path)
+    (folder / "transforms.json").rename(folder / "transforms_train.json")
+    content = json.loads((folder / "transforms_train.json").read_text())
+    (folder / "transforms_test.json").write_text(json.dumps({**content, "frames": content["frames"][:1]}))
+    assert len(open_sequence(folder)) == 2 and "?split=val" in open_sequence(folder).notes[0]
+    assert len(open_sequence(f"{folder}?split=test")) == 1
+
+
+def test_a_principal_point_outside_the_image_is_refused_with_its_file(tmp_path):
+    with pytest.raises(GeometryError, match="camera matrix K of image .*1.png must have its principal point in the im"):
+        open_sequence(photo_set(tmp_path, cx=5000.0))

@@ -5,8 +5,7 @@ import pytest
 
 from cl_localization.data import open_sequence
 from cl_localization.data.camera_yaml import write_camera_yaml
-from cl_localization.data.trajectory import interpolated, write_trajectory
-from cl_localization.data.tum import nearest_index
+from cl_localization.data.trajectory import interpolated, nearest_index, write_trajectory
 from cl_localization.errors import DataError
 from cl_localization.geometry.se3 import pose_error
 from data.makers import CAMERA, make_image, make_pose, write_image
@@ -53,14 +52,16 @@ def test_without_depth_and_poses_images_are_enough(folder):
 
 def test_the_camera_is_known_by_the_name_of_the_data_set(folder):
     (folder / "camera.yaml").unlink()
+    write_image(folder / "rgb" / "1.00.png", np.zeros((480, 640, 3), np.uint8))
     sequence = open_sequence(folder)
     assert sequence.files[0].camera.fx_px == pytest.approx(517.306408)
     assert sequence.files[0].camera.cx_px == pytest.approx(318.643040 + 0.5)
-    assert sequence.notes == ["camera of freiburg1"]
+    assert sequence.camera_source == "calibration of freiburg1"
 
 
 def test_a_guessed_camera_is_reported(folder):
     (folder / "camera.yaml").unlink()
+    write_image(folder / "rgb" / "1.00.png", np.zeros((480, 640, 3), np.uint8))
     other = folder.rename(folder.with_name("mine"))
     assert "default of 525 px" in open_sequence(other).notes[0]
 
@@ -75,3 +76,27 @@ def test_the_nearest_stamp_is_found_within_the_bound():
     stamps_ns = np.array([10, 20, 40])
     assert [nearest_index(stamps_ns, stamp, 5) for stamp in (5, 14, 16, 30, 45, 46)] == [0, 0, 1, None, 2, None]
     assert nearest_index(np.array([], np.int64), 5, 5) is None
+
+
+def test_poses_whose_stamps_miss_the_images_are_told_with_both_ranges_and_the_unit(folder):
+    lines = [f"{stamp_ns} 0 0 0 0 0 0 1" for stamp_ns in (990 * MS, 1040 * MS)]
+    (folder / "groundtruth.txt").write_text("\n".join(lines) + "\n")
+    note = open_sequence(folder).notes[-1]
+    assert note.startswith("no image has a pose: images are stamped 1.000000000 to 1.030000000 s, poses of ")
+    assert note.endswith("990000000.000000000 to 1040000000.000000000 s; the poses' stamps look like nanoseconds, "
+                         "write seconds")
+
+
+def test_the_unit_of_depth_is_an_option_and_the_default_is_told(folder):
+    assert "depth is taken as TUM's, 1/5000 m a step" in open_sequence(folder).notes[0]
+    sequence = open_sequence(f"{folder}?depth_unit_m=0.001")
+    assert sequence.notes == [] and sequence[0].depth_m == pytest.approx(np.full((24, 32), 5.0))
+    assert open_sequence(f"{folder}?depth=false")[0].depth_m is None
+    with pytest.raises(DataError, match="option depth_unit_m must lie in 1e-06 to 1000 m, found 5000"):
+        open_sequence(f"{folder}?depth_unit_m=5000")
+
+
+def test_images_of_another_size_need_a_calibration(folder):
+    (folder / "camera.yaml").unlink()
+    with pytest.raises(DataError, match="must be 640x480 for the calibration of freiburg1, found 32x24; put a camera"):
+        open_sequence(folder)

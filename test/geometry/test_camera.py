@@ -82,8 +82,8 @@ def test_pixels_agree_with_opencv_but_for_the_half():
     np.testing.assert_allclose(camera.project(points_cam), opencv_px + 0.5, atol=1e-9)
 
 
-@pytest.mark.parametrize("model", ["", "plumb_bob", "equidistant", "some_model_of_a_driver"])
-def test_zero_distortion_is_none_whatever_its_name(model):
+@pytest.mark.parametrize("model", ["", "plumb_bob", "rational_polynomial", "some_model_of_a_driver"])
+def test_zero_distortion_of_a_perspective_camera_is_none_whatever_its_name(model):
     camera = Camera.from_opencv(640, 480, MODELS["none"].opencv_matrix, model, (0.0,) * 5)
     assert camera == MODELS["none"]
 

@@ -16,7 +16,7 @@ from cl_localization.research.hscnet.network import Prediction
 MM_PER_M = 1000.0
 JPEG_QUALITY = 95
 MODELS = tuple(DISTORTION_COEFFICIENTS)
-MAX_COEFFICIENTS = 8
+MAX_COEFFICIENTS = 14
 LOGITS = ("region_logits", "sub_region_logits")
 
 
@@ -75,7 +75,7 @@ def _decoded(content: bytes, flags: int) -> np.ndarray:
 
 
 def _numbers(camera: Camera) -> np.ndarray:
-    """Return a camera as numbers (16,): size, intrinsics, distortion model, how many coefficients it has, and these."""
+    """Return a camera as numbers (22,): size, intrinsics, distortion model, how many coefficients it has, and these."""
     numbers = np.zeros(8 + MAX_COEFFICIENTS)
     numbers[:8] = (camera.width_px, camera.height_px, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px,
                    MODELS.index(camera.distortion_model), len(camera.distortion))

@@ -1,0 +1,136 @@
+"""The page that `evaluate --html` writes: tables, trajectory, errors, and the images that went worst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from cl_localization.cli.plot import draw_curves
+from cl_localization.data.frame import Frame, Sequence
+from cl_localization.errors import DataError
+from cl_localization.evaluation.map_contents import map_contents
+from cl_localization.evaluation.records import FrameRecord
+from cl_localization.evaluation.result_file import error_series
+from cl_localization.geometry import se3
+from cl_localization.viz import page
+from cl_localization.viz.style import ESTIMATE, TRUTH, new_figure
+from cl_localization.viz.top_view import draw_cameras, draw_codes, draw_path, fit_view, up_axis
+
+if TYPE_CHECKING:
+    from cl_localization.localizer import Localizer
+    from cl_localization.map.map_code import MapCode
+
+WORST_SHOWN = 6
+SHOWN_WIDTH_PX = 640
+FOUND, EXPECTED = (40, 200, 90), (230, 60, 60)
+ARROW_M = 0.12
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation has to show.
+
+    Attributes:
+        title: of the page.
+        rows: of the summary: metric, value, unit.
+        records: of the frames, in order.
+        queries: the sequence as it was localized; names: of its frames.
+        notes: what the reader assumed.
+        details: how to make the same numbers again.
+    """
+
+    title: str
+    rows: list[tuple[str, str, str]]
+    records: list[FrameRecord]
+    queries: Sequence
+    names: list[str]
+    notes: list[str]
+    details: dict[str, Any]
+
+
+def evaluation_page(evaluated: Evaluated, localizer: Localizer, map_code: MapCode) -> str:
+    """Return the page of an evaluation as HTML."""
+    posed = [record for record in evaluated.records if record.true_world_T_cam is not None]
+    contents = map_contents(map_code)
+    made = [(key, str(value), "") for key, value in evaluated.details.items() if not isinstance(value, dict)]
+    scenes = [(scene.name, f"{scene.codes:,}", f"{scene.keyframes:,}", "-" if scene.mean_sigma_m is None
+               else f"{100 * scene.mean_sigma_m:.2f}", "") for scene in contents.scenes]
+    return page.page(evaluated.title, [
+        ("Summary", page.table(("metric", "value", "unit"), evaluated.rows)),
+        ("What the reader assumed", page.paragraphs(evaluated.notes)),
+        ("From above", _from_above(posed, map_code)),
+        ("Errors", _errors(posed)),
+        ("Worst images", _worst(evaluated, posed, localizer)),
+        ("Map", page.table(("scene", "codes", "keyframes", "sigma [cm]", ""), scenes)),
+        ("Made with", page.table(("key", "value", ""), made))])
+
+
+def _from_above(posed: list[FrameRecord], map_code: MapCode) -> str:
+    """Return the map with the true path and the accepted poses, from above."""
+    truth = np.array([record.true_world_T_cam for record in posed])
+    found = np.array([record.world_T_cam for record in posed if record.accepted]).reshape(-1, 4, 4)
+    positions_m = np.asarray(map_code.positions_m)
+    up = up_axis(np.concatenate([np.asarray(map_code.keyframe_world_T_cam), truth]))
+    figure = new_figure(8, 6)
+    axes = figure.subplots()
+    draw_codes(axes, positions_m, up)
+    draw_path(axes, truth[:, :3, 3], "truth", TRUTH, up)
+    draw_cameras(axes, found, ESTIMATE, ARROW_M, "accepted", up)
+    fit_view(axes, positions_m, [truth[:, :3, 3], found[:, :3, 3]], up)
+    axes.legend(loc="upper right", fontsize=8)
+    return page.figure_tag(figure)
+
+
+def _errors(posed: list[FrameRecord]) -> str:
+    figure = new_figure(14, 4)
+    draw_curves(list(figure.subplots(1, 3)), [error_series(posed, "localized")])
+    return page.figure_tag(figure)
+
+
+def _worst(evaluated: Evaluated, posed: list[FrameRecord], localizer: Localizer) -> str:
+    """Return the accepted images with the largest errors, then refused ones, with their matches."""
+    wrong = sorted((record for record in posed if record.accepted),
+                   key=lambda record: -(record.translation_error_m or 0.0))
+    shown = [*wrong[:WORST_SHOWN], *(record for record in posed if not record.accepted)][:2 * WORST_SHOWN]
+    index_of = {name: index for index, name in enumerate(evaluated.names)}
+    figures = []
+    for record in shown:
+        try:
+            frame = evaluated.queries[index_of[record.name]]
+        except (DataError, KeyError):
+            continue
+        figures.append(page.image_tag(_with_matches(frame, localizer, record), _caption(record)))
+    return ("<p>Green: features that agree with the pose; red, joined by a line: where the true pose would put their "
+            "points.</p>" + "".join(figures)) if figures else ""
+
+
+def _caption(record: FrameRecord) -> str:
+    if record.translation_error_m is None:
+        return f"{record.name}: {record.reason}"
+    state = "" if record.accepted else f"refused ({record.reason}), "
+    return (f"{record.name}: {state}{100 * record.translation_error_m:.1f} cm, {record.rotation_error_deg:.2f} deg, "
+            f"{record.inliers} inliers")
+
+
+def _with_matches(frame: Frame, localizer: Localizer, record: FrameRecord) -> np.ndarray:
+    """Return the image, at most `SHOWN_WIDTH_PX` wide, with the inliers of the localizer's look at it."""
+    found = localizer.localize(frame)
+    scale = min(1.0, SHOWN_WIDTH_PX / frame.image.shape[1])
+    image = cv2.resize(frame.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    points_m = np.asarray(getattr(found, "inlier_points_m", np.zeros((0, 3))), float)
+    keypoints_px = np.asarray(getattr(found, "inlier_keypoints_px", np.zeros((0, 2))), float)
+    true_world_T_cam = np.eye(4) if record.true_world_T_cam is None else record.true_world_T_cam
+    points_cam = se3.transform(se3.inverse(true_world_T_cam), points_m)
+    before = points_cam[:, 2] > 0
+    for keypoint, expected in zip(scale * keypoints_px[before], scale * frame.camera.project(points_cam[before])):
+        if np.abs(expected).max() < 10 * SHOWN_WIDTH_PX:
+            cv2.line(image, _pixel(keypoint), _pixel(expected), EXPECTED, 1, cv2.LINE_AA)
+        cv2.circle(image, _pixel(keypoint), 2, FOUND, -1, cv2.LINE_AA)
+    return image
+
+
+def _pixel(position_px: np.ndarray) -> tuple[int, int]:
+    return int(position_px[0]), int(position_px[1])

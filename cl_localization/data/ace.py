@@ -1,0 +1,86 @@
+"""The layout of ACE and DSAC*: `train/` and `test/` with `rgb/`, `poses/`, `calibration/`, and maybe `depth/`.
+
+Files of one frame have the same place in the order of their names. Poses are camera to world. A calibration is a focal
+length, with the principal point in the middle, or a 3x3 matrix; both count pixels from the image's corner.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cl_localization.data.camera_file import image_size, named, numbers_of
+from cl_localization.data.files import read_matrix
+from cl_localization.data.images import DEPTH_SUFFIXES
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, depth_unit, image_files
+from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.errors import DataError
+from cl_localization.geometry.camera import Camera
+
+RGB, POSES, CALIBRATION, DEPTH = "rgb", "poses", "calibration", "depth"
+SPLITS = ("train", "test")
+
+
+def is_ace(path: Path) -> bool:
+    """Return whether a folder is a scene of ACE, or one of its splits."""
+    return path.is_dir() and any(all((place / part).is_dir() for part in (RGB, POSES, CALIBRATION))
+                                 for place in (path, *(path / split for split in SPLITS)))
+
+
+def open_ace(path: Path, name: str = "", *, split: str = "all", depth: bool = True,
+             depth_unit_m: float = 0.0) -> ImageFileSequence:
+    """Open a scene, `train` before `test`, or one split of it.
+
+    Frames whose pose holds infinity or NaN are skipped and counted.
+
+    Args:
+        split: "train", "test" or "all".
+        depth, depth_unit_m: whether to read `depth/`, and metres of a step of it; 0 for millimetres.
+
+    Raises:
+        DataError: no frames, or numbers of files that do not fit each other.
+        GeometryError: numbers that are no camera or pose.
+    """
+    if split not in ("all", *SPLITS):
+        raise DataError("option split", "must be all, train or test", repr(split))
+    single = (path / RGB).is_dir()
+    wanted = [""] if single else [one for one in SPLITS if split in ("all", one) and (path / one / RGB).is_dir()]
+    if single and split != "all":
+        raise DataError(f"split {split}", "needs the folder of a scene", path, "give the folder above")
+    findings = Findings()
+    files: list[ImageFile] = []
+    for one in wanted:
+        files += _frames(path / one, f"{one}/" if one else "", len(files), depth, depth_unit(depth_unit_m), findings)
+    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+
+
+def _frames(folder: Path, prefix: str, start: int, depth: bool, unit_m: float, findings: Findings) -> list[ImageFile]:
+    images = image_files(folder / RGB)
+    poses, calibrations = image_files(folder / POSES, (".txt",)), image_files(folder / CALIBRATION, (".txt",))
+    depths = image_files(folder / DEPTH, DEPTH_SUFFIXES) if depth else []
+    for what, found in ((POSES, poses), (CALIBRATION, calibrations), (DEPTH, depths)):
+        if len(found) != len(images) and not (what == DEPTH and not found):
+            raise DataError(f"folder {folder / what}", f"must have a file for each of {len(images)} images", len(found))
+    findings.camera_source = findings.camera_source or str(folder / CALIBRATION)
+    size_px = image_size(images[0]) if images else (0, 0)
+    files = []
+    for index, (image_path, pose_path, calibration) in enumerate(zip(images, poses, calibrations)):
+        name = prefix + image_path.stem
+        world_T_cam = findings.pose(read_matrix(pose_path), f"pose {pose_path}", name)
+        if world_T_cam is not None:
+            files.append(ImageFile(name, (start + index) * FRAME_PERIOD_NS, image_path, _camera(calibration, size_px),
+                                   world_T_cam, depths[index] if depths else None, unit_m))
+    return files
+
+
+def _camera(path: Path, size_px: tuple[int, int]) -> Camera:
+    numbers = numbers_of(path)
+    if len(numbers) not in (1, 9):
+        raise DataError(f"calibration {path}", "must hold a focal length or a 3x3 matrix", f"{len(numbers)} numbers")
+    focal_px = numbers[0]
+    matrix = np.reshape(numbers, (3, 3)) if len(numbers) == 9 \
+        else np.array([[focal_px, 0, 0.5 * size_px[0]], [0, focal_px, 0.5 * size_px[1]], [0, 0, 1]])
+    with named(f"calibration {path}"):
+        from_first_centre = matrix - np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
+        return Camera.from_opencv(*size_px, from_first_centre).checked()
