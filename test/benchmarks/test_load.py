@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,9 +13,9 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from cl_localization.msg import LocalizationStatus
 from diagnostic_msgs.msg import DiagnosticArray
 
-from benchmarks.load import LoadOutcome, run_load
+from benchmarks.load import LoadOutcome, Shown, run_load
 from benchmarks.nodes import house, load_row, soak_rows
-from benchmarks.soak import SoakOutcome, run_soak
+from benchmarks.soak import run_soak
 from cl_localization.localizer import Localizer
 from cl_localization.ros.conversions import stamp_ns
 from cl_localization.ros.nodes.localizer import LocalizerNode
@@ -58,9 +60,15 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
     assert node._worker.processed + node._worker.dropped >= len(stamps)
 
 
-def test_nodes_alone_beside_a_mapper_and_composed_serve_poses() -> None:
+@pytest.fixture(scope="module")
+def small_house() -> Iterator[Shown]:
+    """A house that is mapped, and a way through it, as small images."""
     with house(3, 10.0, "160x120", mapped=60, shown=30) as shown:
-        outcomes = [run_load(mapper, "all", shown, 0.5, 1.5) for mapper in ("none", "process", "composed")]
+        yield shown
+
+
+def test_nodes_alone_beside_a_mapper_and_composed_serve_poses(small_house: Shown) -> None:
+    outcomes = [run_load(mapper, "all", small_house, 0.5, 3.0) for mapper in ("none", "process", "composed")]
     assert all(outcome.served_hz > 0 and outcome.latency_ms(50) <= outcome.latency_ms(95) for outcome in outcomes)
     assert outcomes[0].learned_hz == 0 and outcomes[1].learned_hz > 0 and outcomes[2].learned_hz > 0
     assert load_row(outcomes[1], 1.5)[0] == "mapper in a process of its own"
@@ -70,13 +78,8 @@ def test_a_run_without_poses_has_no_latency() -> None:
     assert math.isnan(LoadOutcome("none", "all", 10.0, 0.0, 0.0, []).latency_ms(50))
 
 
-def soaked(size: str, budget_mb: float, settle_s: float, duration_s: float) -> SoakOutcome:
-    with house(3, 30.0, size, mapped=60, shown=30) as shown:
-        return run_soak(shown, budget_mb, settle_s, duration_s)
-
-
-def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded() -> None:
-    outcome = soaked("160x120", 0.5, 2.0, 8.0)
+def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded(small_house: Shown) -> None:
+    outcome = run_soak(replace(small_house, hz=30.0), 0.5, 2.0, 8.0)
     assert outcome.images > 20 and outcome.learned > 0 and len(outcome.latency_ms) > 10
     assert all(outcome.memory_growth_percent(node) < 20 for node in ("mapper", "localizer"))
     assert len(soak_rows(outcome)) == 10
@@ -84,5 +87,6 @@ def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded() -> None:
 
 @pytest.mark.long
 def test_memory_stays_flat_for_half_an_hour_at_full_rate() -> None:
-    outcome = soaked("320x240", 4.0, 120.0, 1800.0)
+    with house(3, 30.0, "320x240", mapped=60, shown=30) as shown:
+        outcome = run_soak(shown, 4.0, 120.0, 1800.0)
     assert all(outcome.memory_growth_percent(node) < 2 for node in ("mapper", "localizer"))

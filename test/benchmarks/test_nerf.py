@@ -20,6 +20,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.mark.long
 def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path,
                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks import nerf as bench_nerf
@@ -66,7 +67,10 @@ def test_one_part_can_be_made_alone(tmp_path: Path) -> None:
     assert main(["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.parts", "stream",
                  "--nerf.side-px", "8",
                  "--nerf.chunk-steps", "1"]) == 0
-    assert "nerf_tasks" not in json.loads((out / "bench.json").read_text()) and not (out / "nerf_tasks.png").exists()
+    content = json.loads((out / "bench.json").read_text())
+    assert [(row["stream"], row["method"]) for row in content["nerf_online"]] == [
+        ("synthetic", method) for method in ("none", "replay", "agem")]
+    assert "nerf_tasks" not in content and not (out / "nerf_tasks.png").exists()
 
 
 def test_the_synthetic_scene_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

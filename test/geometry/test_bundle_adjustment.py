@@ -118,12 +118,15 @@ def test_the_arguments_are_left_alone():
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.2])
-def test_a_view_without_sightings_goes_back_to_its_prior(sigma):
+@pytest.mark.parametrize("turned_rad", [0.0, 2.5])
+def test_a_view_without_sightings_goes_back_to_its_prior_wherever_it_looks(sigma, turned_rad):
     seen, view = sightings()
     kept = view != 4
     few = Observations(seen.point[kept], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
-    start = CAM_T_WORLD.copy()
+    known = CAM_T_WORLD.copy()
+    known[4] = motion(np.array([0.0, turned_rad, 0.0]), np.zeros(3)) @ known[4]
+    start = known.copy()
     start[4] = motion(np.array([0.01, 0.0, -0.01]), np.array([0.02, 0.0, 0.01])) @ start[4]
-    held = PosePrior(CAM_T_WORLD, sigma, sigma, np.zeros(len(VIEWS), bool))
+    held = PosePrior(known, sigma, sigma, np.zeros(len(VIEWS), bool))
     poses, _ = adjusted(start, POINTS_M, few, view[kept], held, sigma_px=1.0)
-    np.testing.assert_allclose(poses[4], CAM_T_WORLD[4], atol=1e-3)
+    np.testing.assert_allclose(poses[4], known[4], atol=1e-3)

@@ -43,6 +43,8 @@ def test_the_bound_grows_with_the_way_the_turns_and_the_uncertainty():
     assert driven[0] == pytest.approx(0.1 + 0.05 * 2 + np.deg2rad(2.0)) and driven[1] == pytest.approx(3 + 2)
     assert turned == (0.1, pytest.approx(3 + 4.5))
     assert unsure[0] == pytest.approx(0.1 + 4 * 0.02 * np.sqrt(2))
+    assert unsure[1] == pytest.approx(3 + 4 * np.rad2deg(0.02 * np.sqrt(2)))
+    assert allowed(at(2.0), 0.02)[0] == pytest.approx(driven[0] + 4 * (1 + 2.0) * 0.02 * np.sqrt(2))  # the lever turns
 
 
 def test_without_odometry_the_bound_is_how_far_the_camera_can_have_come():

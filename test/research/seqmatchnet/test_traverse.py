@@ -81,7 +81,7 @@ def test_a_part_without_images_is_refused(begin: int, end: int) -> None:
 
 
 def test_a_posed_sequence_has_the_places_of_its_cameras() -> None:
-    sequence = open_sequence("sim:3?frames=4&size=64x48")
+    sequence = open_sequence("sim:3?rooms=1&frames=4&size=64x48")
     traverse = posed_traverse(sequence)
     assert np.allclose(traverse.positions[2], sequence.pose(2)[:3, 3]) and traverse.read(0).shape == (48, 64, 3)
 
