@@ -79,11 +79,11 @@ FORMATS = {
                        ("metadata*", "rgb", "rgbd", "depth")),
     "polycam": Format("polycam", "polycam", "keyframes with images, cameras, depth of Polycam's raw export",
                       ("keyframes", "corrected_cameras", "cameras", "mesh_info.json")),
+    "images": Format("image_folder", "image_folder", "images with camera.yaml and optionally poses.txt",
+                     ("camera.yaml", "images", "poses.txt", "*.png", "*.jpg", "*.jpeg")),
     "bag": Format("bag_reader", "bag", "a rosbag2 (.mcap, .db3) or a .bag of ROS 1, in a folder or given as a file",
                   ("metadata.yaml", "*.mcap", "*.db3", "*.bag", "*.zstd")),
     "video": Format("video", "video", "a video file, with ?camera=FILE", ("*.mp4", "*.mov", "*.avi", "*.mkv")),
-    "images": Format("image_folder", "image_folder", "images with camera.yaml and optionally poses.txt",
-                     ("camera.yaml", "images", "poses.txt", "*.png", "*.jpg", "*.jpeg")),
 }
 """In the order in which they are tried; `sim` is known by its prefix."""
 
