@@ -25,7 +25,7 @@ SEQUENCE_HELP = (
 )
 FORMAT_HELP = (
     "Layout of the sequence, instead of recognising it: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, "
-    "kitti, tum, record3d, polycam, bag, video, images or sim."
+    "kitti, tum, record3d, polycam, images, bag, video or sim."
 )
 
 

@@ -23,6 +23,7 @@ COMPRESSED_DEPTH_HEADER_BYTES = 12
 
 RGB_LAYOUTS: dict[str, tuple[type, int, int | None]] = {
     "rgb8": (np.uint8, 3, cv2.COLOR_RGB2BGR), "bgr8": (np.uint8, 3, None), "8UC3": (np.uint8, 3, None),
+    "rgb16": (np.uint16, 3, cv2.COLOR_RGB2BGR), "bgr16": (np.uint16, 3, None),
     "rgba8": (np.uint8, 4, cv2.COLOR_RGBA2BGR), "bgra8": (np.uint8, 4, cv2.COLOR_BGRA2BGR),
     "8UC4": (np.uint8, 4, cv2.COLOR_BGRA2BGR),
     "mono8": (np.uint8, 1, None), "8UC1": (np.uint8, 1, None), "mono16": (np.uint16, 1, None),
@@ -32,6 +33,8 @@ RGB_LAYOUTS: dict[str, tuple[type, int, int | None]] = {
     "yuv422_yuy2": (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2), "yuyv": (np.uint8, 2, cv2.COLOR_YUV2BGR_YUY2),
 }
 """Encodings of `sensor_msgs/Image` with number type, channels and OpenCV's conversion to BGR."""
+
+SEMI_PLANAR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "nv21": cv2.COLOR_YUV2BGR_NV21}
 
 
 def header_stamp_ns(cdr: bytes, ros1: bool = False) -> int:
@@ -71,9 +74,11 @@ def image_of(message: Any, thing: str) -> np.ndarray:
     """
     if not hasattr(message, "encoding"):
         return decode_rgb(message.data.tobytes(), thing)
+    if message.encoding in SEMI_PLANAR:
+        return to_rgb(_semi_planar(message, SEMI_PLANAR[message.encoding], thing), thing)
     if message.encoding not in RGB_LAYOUTS:
-        raise DataError(f"encoding of {thing}", f"must be one of {', '.join(RGB_LAYOUTS)}", repr(message.encoding),
-                        "convert the images")
+        known = ", ".join((*RGB_LAYOUTS, *SEMI_PLANAR))
+        raise DataError(f"encoding of {thing}", f"must be one of {known}", repr(message.encoding), "convert the images")
     kind, channels, conversion = RGB_LAYOUTS[message.encoding]
     pixels = _pixels(message, kind, channels, thing)
     try:
@@ -91,18 +96,39 @@ def depth_of(message: Any, thing: str, unit_m: float = float(MILLIMETRE_M)) -> n
         DataError: as `image_of`.
     """
     if not hasattr(message, "encoding"):
-        if not str(message.format).startswith("16UC1"):
-            raise DataError(f"format of {thing}", "must be 16UC1 when compressed", repr(message.format),
-                            "record raw depth")
-        data = message.data.tobytes()
-        skip = COMPRESSED_DEPTH_HEADER_BYTES if "compressedDepth" in message.format else 0
-        return decode_depth(data[skip:], unit_m, thing)
+        return _compressed_depth(message.data.tobytes(), str(message.format), thing, unit_m)
     if message.encoding not in DEPTH_TYPES:
         raise DataError(f"encoding of {thing}", f"must be one of {', '.join(DEPTH_TYPES)}", repr(message.encoding))
     pixels = _pixels(message, DEPTH_TYPES[message.encoding], 1, thing)
     if pixels.dtype == np.float32:
         return clean_depth(pixels)
     return np.where(pixels == np.iinfo(np.uint16).max, np.float32(0), pixels * np.float32(unit_m))
+
+
+def _compressed_depth(data: bytes, format: str, thing: str, unit_m: float) -> np.ndarray:
+    """Return depth of a CompressedImage: PNG, with the header of compressedDepth; floats are quantized by 1/depth."""
+    transported = "compressedDepth" in format
+    if format.startswith("16UC1") and "rvl" not in format.lower():
+        return decode_depth(data[COMPRESSED_DEPTH_HEADER_BYTES if transported else 0:], unit_m, thing)
+    if not (format.startswith("32FC1") and transported and "rvl" not in format.lower()) \
+            or len(data) <= COMPRESSED_DEPTH_HEADER_BYTES:
+        raise DataError(f"format of {thing}", "must be 16UC1 or 32FC1, compressedDepth as PNG", repr(format),
+                        "record raw depth")
+    _, scale, offset = struct.unpack_from("<iff", data)
+    steps = decode_depth(data[COMPRESSED_DEPTH_HEADER_BYTES:], 1.0, thing)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return clean_depth(np.where(steps > 0, np.float32(scale) / (steps - np.float32(offset)), 0))
+
+
+def _semi_planar(message: Any, conversion: int, thing: str) -> np.ndarray:
+    """Return the BGR pixels of NV12 or NV21: brightness, then half as many rows of colour."""
+    height, width, step = int(message.height), int(message.width), int(message.step)
+    if height % 2 or width % 2 or min(height, width) < 2 or width * height > MAX_IMAGE_PIXELS or step < width \
+            or len(message.data) != step * height * 3 // 2:
+        raise DataError(thing, "must have even sides and half as many rows of colour as of brightness",
+                        f"{width}x{height}, step {step}, {len(message.data)} bytes", "it is damaged: record it again")
+    rows = np.asarray(message.data, np.uint8).reshape(height * 3 // 2, step)[:, :width]
+    return cv2.cvtColor(np.ascontiguousarray(rows), conversion)
 
 
 def _pixels(message: Any, kind: type, channels: int, thing: str) -> np.ndarray:

@@ -59,7 +59,8 @@ FORMATS = {
     "colmap": Format("colmap", "colmap", "images and a COLMAP model in sparse/0 (.bin or .txt), or the model's folder",
                      ("sparse", "images", "cameras.*", "database.db", "points3D.*")),
     "12scenes": Format("twelve_scenes", "12scenes",
-                       "info.txt and frame-NNNNNN.color.jpg, .depth.png, .pose.txt, in data or (BundleFusion) not",
+                       "info.txt and frame-NNNNNN.color.jpg, .depth.png, .pose.txt, in data, or "
+                       "in the folder itself (BundleFusion)",
                        ("info.txt", "data", "*.color.jpg")),
     "7scenes": Format("seven_scenes", "7scenes",
                       "frame-NNNNNN.color.png|jpg, .depth.png, .pose.txt, or a folder of such seq-NN (also 3DMatch)",
@@ -69,7 +70,7 @@ FORMATS = {
     "ace": Format("ace", "ace", "train and test with rgb, poses, calibration of ACE or DSAC*",
                   ("train", "test", "rgb", "poses", "calibration")),
     "euroc": Format("euroc", "euroc", "mav0/cam0/data with data.csv and sensor.yaml of EuRoC or TUM-VI",
-                    ("mav0", "cam0", "imu0", "state_groundtruth_estimate0")),
+                    ("mav0", "cam0", "imu0", "state_groundtruth_estimate0", "sensor.yaml", "data.csv")),
     "kitti": Format("kitti", "kitti", "image_2 or image_0, calib.txt, times.txt of KITTI odometry",
                     ("image_*", "calib.txt", "times.txt", "velodyne")),
     "tum": Format("tum", "tum", "rgb.txt or associations.txt, depth.txt, groundtruth.txt of TUM RGB-D or ETH3D",
@@ -78,11 +79,11 @@ FORMATS = {
                        ("metadata*", "rgb", "rgbd", "depth")),
     "polycam": Format("polycam", "polycam", "keyframes with images, cameras, depth of Polycam's raw export",
                       ("keyframes", "corrected_cameras", "cameras", "mesh_info.json")),
+    "images": Format("image_folder", "image_folder", "images with camera.yaml and optionally poses.txt",
+                     ("camera.yaml", "images", "poses.txt", "*.png", "*.jpg", "*.jpeg")),
     "bag": Format("bag_reader", "bag", "a rosbag2 (.mcap, .db3) or a .bag of ROS 1, in a folder or given as a file",
                   ("metadata.yaml", "*.mcap", "*.db3", "*.bag", "*.zstd")),
     "video": Format("video", "video", "a video file, with ?camera=FILE", ("*.mp4", "*.mov", "*.avi", "*.mkv")),
-    "images": Format("image_folder", "image_folder", "images with camera.yaml and optionally poses.txt",
-                     ("camera.yaml", "images", "poses.txt", "*.png", "*.jpg", "*.jpeg")),
 }
 """In the order in which they are tried; `sim` is known by its prefix."""
 

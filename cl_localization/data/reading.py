@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size, named, read_camera_file, stated_camera
+from cl_localization.data.camera_file import image_size, read_camera_file, stated_camera
 from cl_localization.data.files import is_file, read_matrix
 from cl_localization.data.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES
 from cl_localization.data.stamps import natural_key
@@ -101,17 +101,3 @@ def depth_unit(given_m: float, default_m: float = DEFAULT_DEPTH_UNIT_M) -> float
         raise DataError("option depth_unit_m", f"must lie in {DEPTH_UNITS_M[0]:g} to {DEPTH_UNITS_M[1]:g} m", given_m,
                         "0.001 for millimetres")
     return given_m
-
-
-def camera_of_matrix(numbers: list[float] | np.ndarray, size_px: tuple[int, int], thing: str) -> Camera:
-    """Return the camera of the 9 or 16 numbers of a matrix whose first pixel centre is (0, 0).
-
-    Raises:
-        DataError: another count.
-        GeometryError: numbers that are no camera.
-    """
-    if len(numbers) not in (9, 16):
-        raise DataError(thing, "must hold a 3x3 or 4x4 matrix", f"{len(numbers)} numbers")
-    side = 3 if len(numbers) == 9 else 4
-    with named(thing):
-        return Camera.from_opencv(*size_px, np.reshape(numbers, (side, side))[:3, :3]).checked()

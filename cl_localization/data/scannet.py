@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size, numbers_of
+from cl_localization.data.camera_file import image_size, read_camera_file
 from cl_localization.data.files import is_file
-from cl_localization.data.reading import Findings, camera_of_matrix, depth_beside, depth_unit, image_files, pose_file
+from cl_localization.data.reading import Findings, depth_beside, depth_unit, image_files, pose_file
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.seven_scenes import FRAME_PERIOD_NS
@@ -65,7 +65,7 @@ def _registration(path: Path, depth_path: Path | None, view: Camera, findings: F
     file = next((path / one for one in DEPTH_INTRINSICS if is_file(path / one)), None)
     if depth_path is None or file is None:
         return None
-    depth_camera = camera_of_matrix(numbers_of(file), image_size(depth_path), f"calibration {file}")
+    depth_camera = read_camera_file(file, image_size(depth_path))
     if depth_camera == view:
         return None
     findings.assumed("depth is registered to colour with the intrinsics of both, without a shift between them")

@@ -1,5 +1,7 @@
 """Messages as arrays."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -88,9 +90,35 @@ def test_compressed_depth_is_decoded(format, before):
     assert depth_of(compressed(data, format), "depth") == pytest.approx(np.array([[0, 1.5]]))
 
 
-def test_quantized_float_depth_is_refused():
-    with pytest.raises(DataError, match="format of depth must be 16UC1 when compressed"):
-        depth_of(compressed(b"x", "32FC1; compressedDepth png"), "depth")
+def test_quantized_float_depth_is_turned_round():
+    depth_m, scale, offset = np.array([[0.5, 1.5, 8.0]]), 100.0 * 101.0, 1.0 - 100.0 * 101.0 / 10.0
+    steps = np.append(np.round(scale / depth_m + offset), [[0]], axis=1).astype(np.uint16)
+    data = struct.pack("<iff", 0, scale, offset) + cv2.imencode(".png", steps)[1].tobytes()
+    read_m = depth_of(compressed(data, "32FC1; compressedDepth png"), "depth")
+    np.testing.assert_allclose(read_m, [[0.5, 1.5, 8.0, 0.0]], rtol=5e-3)
+
+
+@pytest.mark.parametrize("format", ["16UC1; compressedDepth rvl", "32FC1; png compressed", "jpeg"])
+def test_depth_of_other_codecs_is_refused(format):
+    with pytest.raises(DataError, match="format of depth must be 16UC1 or 32FC1, compressedDepth as PNG"):
+        depth_of(compressed(b"x" * 20, format), "depth")
+
+
+def test_colour_of_sixteen_bits_is_scaled():
+    assert np.array_equal(image_of(image(RGB.astype(np.uint16) * 257, "rgb16"), "image"), RGB)
+
+
+@pytest.mark.parametrize(("encoding", "flip"), [("nv12", 1), ("nv21", -1)])
+def test_semi_planar_video_becomes_rgb(encoding, flip):
+    rows = np.full((36, 32), 90, np.uint8)
+    rows[24:] = np.tile([90, 240][::flip], 16)  # little blue, much red
+    message = image(rows, encoding)
+    message.height = 24
+    rgb = image_of(message, "image")
+    assert rgb.shape == (24, 32, 3) and (rgb[..., 0] > rgb[..., 2] + 100).all()
+    message.height = 23
+    with pytest.raises(DataError, match="must have even sides"):
+        image_of(message, "image")
 
 
 def test_colour_is_no_depth():

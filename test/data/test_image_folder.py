@@ -78,3 +78,15 @@ def test_a_folder_without_images_is_refused(tmp_path):
     write_camera_yaml(CAMERA, tmp_path / "camera.yaml")
     with pytest.raises(DataError, match="must hold images"):
         open_sequence(tmp_path, format="images")
+
+
+def test_a_folder_of_bare_images_is_read_with_a_calibration_from_elsewhere(tmp_path):
+    folder = image_folder(tmp_path, ["a.png", "b.png", "c.png"])
+    (folder / "._a.png").write_bytes(b"of a mac")
+    write_camera_yaml(CAMERA.scaled_to(64, 48), tmp_path / "phone.yaml")
+    (folder / "camera.yaml").unlink()
+    with pytest.raises(DataError, match="has no layout that is recognised"):
+        open_sequence(folder)
+    sequence = open_sequence(f"{folder}?camera={tmp_path / 'phone.yaml'}")
+    assert len(sequence) == 3 and sequence.camera_at(0) == CAMERA
+    assert "phone.yaml of 64x48 scaled to images of 32x24" in sequence.notes[0]

@@ -20,7 +20,7 @@ def test_what_is_not_there_is_named(tmp_path):
 def test_an_unknown_layout_says_what_was_found_and_what_is_recognised(tmp_path):
     for number in range(12):
         (tmp_path / f"file-{number:02d}.xyz").touch()
-    message = "found file-00.xyz, .* and 4 more; recognised are transforms: .*; colmap: .*; tum: .*; bag: .*; images: "
+    message = "found file-00.xyz, .* and 4 more; recognised are transforms: .*; colmap: .*; tum: .*; images: .*; bag: "
     with pytest.raises(DataError, match=message):
         open_sequence(tmp_path)
 

@@ -160,8 +160,7 @@ def test_a_task_cut_short_goes_on_where_it_stopped(root: str, tmp_path: Path) ->
     (["--img_wh", "0", "0", "--out", "x"], "img_wh must be positive"),
     (["--near", "7", "--out", "x"], "near must be less than far"),
     (["--online_mode", "--online.memory-bytes", "5", "--out", "x", *QUICK], "must fit into the buffer's 5 bytes"),
-    (["--ckpt_path", "missing", "--out", "x", *SMALL], "must be a file"),
-    (["--dataset_name", "sequence", "--out", "x", *SMALL], "sequence")])
+    (["--ckpt_path", "missing", "--out", "x", *SMALL], "must be a file")])
 def test_what_cannot_be_trained_is_said_in_one_line(root: str, tmp_path: Path, monkeypatch, capsys, words: list[str],
                                                     message: str) -> None:
     monkeypatch.chdir(tmp_path)
