@@ -190,8 +190,7 @@ class Tracker:
         self._trusted = measured
         self._candidates.clear()
         self._odometry_monitor.check(measured, self.config)
-        at_once = at_once or state == State.RELOCALIZED or not self._odometry_monitor.is_reliable
-        return Track(state, True, reason, agreeing, gap, at_once)
+        return Track(state, True, reason, agreeing, gap, at_once or state == State.RELOCALIZED)
 
     def _untrusted(self, stamp_ns: int, reason: str, gap: Innovation | None = None, agreeing: int = 0) -> Track:
         lost = self.elapse(stamp_ns)
