@@ -35,7 +35,7 @@ def code_spans(text: str) -> list[str]:
 def written_by_commands(text: str) -> set[str]:
     """Return the files that the commands of a document are told to read or write: its readers make them."""
     blocks = "\n".join(re.findall(r"^ *```.*?^ *```", text, re.DOTALL | re.MULTILINE))
-    return set(re.findall(r"[\w.-]+\.(?:safetensors|json|png|txt)", blocks))
+    return set(re.findall(r"[\w.-]+\.(?:safetensors|json|png|txt|html|yaml|mp4)", blocks))
 
 
 @cache
