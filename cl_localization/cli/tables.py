@@ -12,13 +12,13 @@ WIDE_COLUMNS = 200
 
 
 def output_console() -> Console:
-    """Return a console on stdout; where that is no terminal it is wide, so that no cell is cut."""
+    """Return a console on stdout; if it is no terminal, it is so wide that no cell is cut."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=WIDE_COLUMNS)
 
 
 def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str] = ("metric", "value", "unit")) -> None:
-    """Print a title and under it a table whose columns, but the first and the units, are aligned to the right."""
+    """Print a title and a table; columns are right-aligned, except for the first and the units."""
     table = Table()
     for position, header in enumerate(headers):
         table.add_column(escape(header), justify="right" if 0 < position and header != "unit" else "left")
@@ -37,7 +37,7 @@ def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
-    """Say on stderr how many frames were left out, with the first reasons."""
+    """Print on stderr how many frames were skipped, with the first reasons."""
     console = Console(stderr=True, highlight=False)
     if skipped:
         names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
@@ -45,6 +45,6 @@ def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
             f"[yellow]{len(skipped)} listed frames are missing or unusable: {escape(names)}[/yellow]", soft_wrap=True
         )
     for message in unreadable[:3]:
-        console.print(f"[yellow]left out: {escape(message)}[/yellow]", soft_wrap=True)
+        console.print(f"[yellow]skipped: {escape(message)}[/yellow]", soft_wrap=True)
     if len(unreadable) > 3:
         console.print(f"[yellow]... and {len(unreadable) - 3} more unreadable frames[/yellow]")
