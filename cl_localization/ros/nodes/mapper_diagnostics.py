@@ -1,4 +1,4 @@
-"""What the mapper says of itself on /diagnostics."""
+"""The status of the mapper on /diagnostics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Part(Protocol):
     """A part of the node.
 
     Attributes:
-        problem: what is not as it should be; empty when all is well.
+        problem: message for /diagnostics; empty for none.
     """
 
     problem: str
@@ -32,9 +32,8 @@ class MapperDiagnostics(NodeDiagnostics):
         self._digest = MapDigest()
 
     def publish_state(self, map_code: MapCode, learning: bool, worker: Worker[Any], images: ImageSource,
-                      saver: MapSaver,
-            *others: Part) -> None:
-        """Publish how the mapper is; `others` may have problems too."""
+                      saver: MapSaver, *others: Part) -> None:
+        """Publish the status; `others` are further parts with a `problem`."""
         problems = filter(None, (part.problem for part in (images, saver, *others)))
         self.publish("; ".join(problems), {
             "images": images.images, "processed": worker.processed, "dropped": worker.dropped,
