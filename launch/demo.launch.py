@@ -3,7 +3,7 @@
 The mapper uses the sequence's true poses, and the localizer receives its map live.
 """
 
-from cl_localization.ros.nodes.launching import COMPOSED, RVIZ, Argument, declarations, dds_profile, our_node, rviz
+from cl_localization.ros.nodes.launching import COMPOSED, RVIZ, Argument, dds_profile, declarations, our_node, rviz
 from launch import LaunchDescription
 
 PLAYER = {
