@@ -1,4 +1,4 @@
-"""`bench`: the tables of docs/benchmarks.md and of the pages it links to, made again on this machine."""
+"""`bench`: measures the tables of docs/benchmarks.md and of the pages it links to."""
 
 from __future__ import annotations
 
@@ -25,31 +25,25 @@ HEADERS = ("experiment", "mapped", "queries", "5 cm/5 deg [%]", "20 cm/10 deg [%
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Make the tables of docs/benchmarks.md again on this machine: bench.json and bench.md in the output folder.
+    """Measure the tables of docs/benchmarks.md on this machine; writes bench.json and bench.md to the output folder.
 
-    kitchen: RedKitchen of 7-Scenes, near and far queries, with and without depth, then all frames mapped.
-    wrong: images of other places, tried against the map of all frames; every accepted pose is wrong.
+    kitchen: RedKitchen of 7-Scenes: near and far queries, with and without depth, and with all frames mapped.
+    wrong: images of other places in the map of all frames; every accepted pose is wrong.
     sim: the simulated house. photos: a sequence of your own.
-    kidnap: a robot is carried about in a simulated house of six rooms, and must know its pose within a second of
-        images.
-    scenes: RedKitchen, if its data is there, and eight simulated rooms in one map: is the right room found, and what
-        does it cost?
-    covariance: how many errors lie inside the stated 95 % ellipsoids, on RedKitchen, if its data is there, and in
-        simulated houses.
-    load: the localizer as a node process: alone, beside a mapper that learns, and in one process with it.
-    soak: mapper and localizer for minutes at full rate with a small budget: does memory or latency grow?
-    places: Nordland, place recognition trained and tested: recall, other speeds, the time of a live search, the losses
-        compared.
+    kidnap: a kidnapped robot in a simulated house of six rooms must be relocalized within a second.
+    scenes: RedKitchen (if available) and eight simulated rooms in one map: is the right room found, and at what cost?
+    covariance: share of errors inside the 95 % ellipsoids, on RedKitchen (if available) and in simulated houses.
+    load: the localizer node alone, beside a mapper process, and in one process with a mapper.
+    soak: mapper and localizer at full rate for minutes with a small budget: does memory or latency grow?
+    places: place recognition on Nordland: recall, other speeds, query time, comparison of the losses.
 
-    continual: rooms learned one after the other, RedKitchen first: what the map code and a small HSCNet with replay
-        buffers forget.
+    continual: forgetting of the map code and of a small HSCNet with replay buffers, on rooms learned in order.
 
-    regressors: nearest code, attention, and nearest code with the attention fallback, on harder and harder queries.
+    regressors: nearest code, attention, and nearest code with the attention fallback, on increasingly hard queries.
 
-    nerf: radiance fields in two tasks, and from streams seen once: the synthetic scene lego, and RedKitchen, if its
-        data is there.
+    nerf: radiance fields in two tasks, and on streams: the synthetic scene lego, and RedKitchen (if available).
 
-    pose_check: poses compared with the views that a radiance field renders from them.
+    pose_check: the pose check by rendering.
 
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
@@ -57,25 +51,20 @@ class Arguments:
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
                           "continual", "regressors", "nerf", "pose_check"], ...] = argument(
-        "Which tables; without it kitchen, wrong, sim and photos, as far as their data is there.", ())
+        "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
-        f"Folder that holds {KITCHEN} and {NORDLAND}; without it the environment variable {DATA_VARIABLE} says where.",
-        None,
-        metavar="FOLDER",
-    )
-    photos: str = argument(
-        "A posed sequence of which every fifth frame is a query, mapped without depth.", "", metavar="SEQ"
-    )
-    tries: int = argument("Images of other places that are tried.", 500)
-    frames: int = argument("Frames of the simulated house that are mapped; a third as many are queries.", 200)
-    kidnappings: int = argument("Places that the robot is carried to.", 100)
-    seconds: float = argument("Time of each run of the table load [s].", 20.0)
-    minutes: float = argument("Time of the soak after the map is full [min].", 5.0)
-    loss_seeds: int = argument("Trainings with each loss of place recognition that are compared; 0 leaves the "
-                               "comparison out.", 5)
+        f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
+        metavar="FOLDER")
+    photos: str = argument("Posed sequence to map without depth; every fifth frame is a query.", "", metavar="SEQ")
+    tries: int = argument("Number of images of other places.", 500)
+    frames: int = argument("Mapped frames of the simulated house; there are a third as many queries.", 200)
+    kidnappings: int = argument("Number of kidnappings.", 100)
+    seconds: float = argument("Duration of each run of the table load [s].", 20.0)
+    minutes: float = argument("Duration of the soak after the map is full [min].", 5.0)
+    loss_seeds: int = argument("Trainings with each loss of place recognition; 0 omits the comparison.", 5)
     seed: int = argument("Seed of the simulated house.", 7)
     out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER")
-    json: Path | None = argument("Another file for what bench.json holds.", None, metavar="FILE")
+    json: Path | None = argument("Another file for the contents of bench.json.", None, metavar="FILE")
     continual: ContinualBenchConfig = settings(ContinualBenchConfig, "continual")
     regressors: RegressorBenchConfig = settings(RegressorBenchConfig, "regressors")
     nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
@@ -86,8 +75,7 @@ class Arguments:
 
 
 def understood(words: list[str]) -> list[str]:
-    """Return the words of a command line with tables named first, as in `bench places --json FILE`, put behind
-    `--tables`."""
+    """Return the command line with `--tables` before tables that are named first, as in `bench places --json FILE`."""
     return ["--tables", *words] if words and not words[0].startswith("-") else words
 
 
@@ -215,7 +203,7 @@ def continual_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[B
 
 
 def has_data(arguments: Arguments) -> bool:
-    """Return whether somebody said where the benchmark data is."""
+    """Return whether the folder of the benchmark data is known."""
     return arguments.data is not None or DATA_VARIABLE in os.environ
 
 

@@ -60,7 +60,7 @@ def test_a_frame_from_where_the_camera_was_before_is_not_even_encoded(wall):
     mapper.add(wall_frame(wall, POSES[0]))
     version = mapper.map_code.version
     result = mapper.add(wall_frame(wall, POSES[0]))
-    assert (result.is_keyframe, result.reason, result.keyframe_id) == (False, "seen from here before", None)
+    assert (result.is_keyframe, result.reason, result.keyframe_id) == (False, "known view", None)
     assert (result.inserted, result.merged, result.evicted, result.version) == (0, 0, 0, version)
     assert wall.encoded == [0]
 

@@ -1,4 +1,4 @@
-"""`bag`: a sequence to rosbag2, and a bag to a folder in the layout of 7-Scenes."""
+"""`bag`: converts a sequence to rosbag2, and a bag to a 7-Scenes folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Write a sequence as a rosbag2 that `ros2 bag play` accepts, or a bag as a folder in the layout of 7-Scenes.
+    """Convert a sequence to a rosbag2 for `ros2 bag play`, or a bag to a 7-Scenes folder.
 
     Examples: cl_localization bag sim:7 --out house_bag
               cl_localization bag house_bag --out house_frames
@@ -26,14 +26,12 @@ class Arguments:
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
     out: Path = argument("Folder to write.", metavar="FOLDER")
     to: Literal["auto", "bag", "7scenes"] = argument(
-        "What to write; auto makes a folder of a bag and a bag of all else.", "auto"
+        "Output; auto: a 7-Scenes folder from a bag, a bag from everything else.", "auto"
     )
     storage: Literal["mcap", "sqlite3"] = argument("File format of the bag.", "mcap")
-    compressed: bool = argument("Write JPEG images into the bag: a tenth of the size, not the same pixels.", False)
-    map_tf: bool = argument(
-        "Let the bag's tf also say where the robot truly is; without it that is left to the localizer.", False
-    )
-    force: bool = argument("Replace what is there.", False)
+    compressed: bool = argument("Write JPEG images into the bag: a tenth of the size, but lossy.", False)
+    map_tf: bool = argument("Also write the true map -> odom to the bag's tf; a localizer must not run then.", False)
+    force: bool = argument("Replace existing output.", False)
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
 
 
@@ -53,7 +51,7 @@ def run(arguments: Arguments) -> int:
 
 
 def target(arguments: Arguments) -> str:
-    """Return what is to be written, "bag" or "7scenes"."""
+    """Return the output format, "bag" or "7scenes"."""
     if arguments.to != "auto":
         return arguments.to
     from cl_localization.data.bag_reader import is_bag
@@ -78,7 +76,7 @@ def write_bag_of(sequence: Sequence, arguments: Arguments) -> None:
 
 
 def write_folder_of(sequence: Sequence, arguments: Arguments) -> None:
-    """Write a sequence as a folder in the layout of 7-Scenes."""
+    """Write a sequence as a 7-Scenes folder."""
     from cl_localization.data.export import export_7scenes
 
     with shown_progress(f"writing {arguments.out}") as tell:

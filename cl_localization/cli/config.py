@@ -1,4 +1,4 @@
-"""`config`: a file with every option, to edit and give back with `--config`."""
+"""`config`: writes a file with every option, for `--config`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ KINDS = {"mapper": MapperConfig, "localizer": LocalizerConfig}
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Write a YAML file with every option of the mapper or the localizer: its default, help and range.
+    """Write a YAML file with every option of the mapper or the localizer: default, help and range.
 
-    Edit it and give it to `map`, `localize` or `evaluate` with --config FILE; flags win over the file.
+    Edit it and pass it to `map`, `localize` or `evaluate` with --config FILE; flags override the file.
     """
 
-    kind: Literal["mapper", "localizer"] = argument("Whose options.", positional=True)
-    out: Path | None = argument("File to write; without it the text is printed.", None, metavar="FILE")
+    kind: Literal["mapper", "localizer"] = argument("Which options.", positional=True)
+    out: Path | None = argument("File to write; default: print it.", None, metavar="FILE")
 
 
 def run(arguments: Arguments) -> int:

@@ -1,4 +1,4 @@
-"""`evaluate`: a sequence's poses in a map, compared with the truth."""
+"""`evaluate`: localizes a sequence in a map and compares the poses with ground truth."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Localize every frame of a sequence in a map, each without any hint, and compare the poses with the true ones.
+    """Localize every frame of a sequence in a map, each without a prior pose, and compare the poses with ground truth.
 
-    Shares are of all frames that have a true pose; a refused frame is within no bound. Medians are over the localized
-    frames. Latency is from the image file to the pose. For sequences whose unit is not the metre look at the error in
-    percent of the cameras' extent.
+    Percentages are of all frames with ground truth; a rejected frame is within no bound. Medians are over the localized
+    frames. Latency is from the image file to the pose. For sequences that are not in metres, see the error in percent
+    of the cameras' extent.
 
     Example: cl_localization evaluate house.map 'sim:7?path=tracking' --perturb gamma=0.4 --html report.html
     """
@@ -30,13 +30,13 @@ class Arguments:
     map: Path = argument("Map file.", metavar="MAP", positional=True)
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
     json: Path | None = argument(
-        "JSON file to write: the table, the options, and one record a frame.", None, metavar="FILE"
+        "JSON file to write: the table, the options, and a record per frame.", None, metavar="FILE"
     )
     html: Path | None = argument(
         "HTML page to write: tables, trajectory, errors, the worst images with their matches.", None, metavar="FILE"
     )
     perturb: tuple[str, ...] = argument(
-        "Change the images first: gamma=0.4, gain=0.5, blur_px=9, occlusion=0.4, noise=20.",
+        "Perturb the images: gamma=0.4, gain=0.5, blur_px=9, occlusion=0.4, noise=20.",
         (),
         metavar="KIND=VALUE [KIND=VALUE ...]",
     )
@@ -79,7 +79,7 @@ def run(arguments: Arguments) -> int:
 
 
 def perturbed_by(sequence: Sequence, perturbations: tuple[str, ...]) -> Sequence:
-    """Return the sequence with its images changed; the sequence itself without perturbations."""
+    """Return the sequence with perturbed images; unchanged without perturbations."""
     if not perturbations:
         return sequence
     from cl_localization.data.perturb import perturbed
@@ -89,7 +89,7 @@ def perturbed_by(sequence: Sequence, perturbations: tuple[str, ...]) -> Sequence
 
 
 def run_details(arguments: Arguments) -> dict[str, Any]:
-    """Return what is needed to make the same numbers again."""
+    """Return the details needed to reproduce the result."""
     from cl_localization.evaluation.provenance import provenance
 
     return {"map": str(arguments.map), "sequence": arguments.sequence, "perturb": list(arguments.perturb),

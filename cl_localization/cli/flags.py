@@ -1,7 +1,7 @@
-"""The one bridge from dataclasses to flags: every option of a config is a flag, with its help, unit, range and default.
+"""Makes command-line flags from dataclasses: every option of a config is a flag with its help, range and default.
 
-A command states its own arguments as fields made by `argument` and takes whole configs as fields made by `settings`.
-Values are taken from the defaults, over them a YAML file given with `--config`, over that the flags.
+The fields of a command's `Arguments` are made by `argument`, or by `settings` for a whole config. Flags override the
+YAML file given with `--config`, which overrides the defaults.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def argument(help: str, default: Any = MISSING, metavar: str | None = None, posi
 
     Args:
         help: one sentence.
-        default: its value when it is not given; without one it is required.
-        metavar: what stands for its value in the help.
-        positional: whether it is a word without a flag.
+        default: default value; without one it is required.
+        metavar: placeholder of its value in the help.
+        positional: whether it is a positional word.
     """
     return field(default=default, metadata={"argument": (help, metavar, positional)})
 
@@ -47,12 +47,12 @@ def settings(config_class: type[Config], prefix: str = "") -> Any:
 
 
 def parse(arguments_class: type[Parsed], argv: list[str], program: str) -> Parsed | None:
-    """Return a command's arguments as the flags say, or None when only help was asked for, which is printed.
+    """Return the parsed arguments of a command, or None after printing its help.
 
     Args:
         arguments_class: dataclass of `argument` and `settings` fields; its docstring is the command's help.
         argv: the words after the command.
-        program: how the command is called, for the help.
+        program: the command as shown in the help.
 
     Raises:
         ConfigError: an unknown flag or key, a missing word, or a value of the wrong type or outside its range.
@@ -74,7 +74,7 @@ def parse(arguments_class: type[Parsed], argv: list[str], program: str) -> Parse
 
 
 def _with_present_flags(argv: list[str]) -> list[str]:
-    """Return the words with old names of options replaced, and options that are gone left out with their values."""
+    """Return the words with old option names replaced; removed options are dropped with their values."""
     words, rest = [], iter(argv)
     for word in rest:
         flag, equals, value = word.partition("=")
@@ -88,7 +88,7 @@ def _with_present_flags(argv: list[str]) -> list[str]:
 
 
 def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list[str]) -> dict[str, Config]:
-    """Return the configs with the values of the file that `--config` names, if it does."""
+    """Return the configs with the values of the `--config` file, if there is one."""
     path = _file_flag(argv)
     if path is None:
         return defaults
@@ -102,7 +102,7 @@ def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list
 
 
 def _file_flag(argv: list[str]) -> Path | None:
-    """Return the file after `--config` or in `--config=FILE`; the parser itself checks that the flag is well formed."""
+    """Return the file of `--config FILE` or `--config=FILE`; tyro validates the flag later."""
     for word, following in zip(argv, [*argv[1:], ""]):
         if word == "--config" and following:
             return Path(following)
@@ -128,7 +128,7 @@ def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: di
             word: Any = tyro.conf.Positional
             specs.append((spec.name, word[kind] if positional else kind, field(default=spec.default)))
     if defaults:
-        help_text = "YAML file of options: they win over the defaults, flags win over them (`config` writes one)."
+        help_text = "YAML file of options, which flags override; `cl_localization config` writes one."
         kind = Annotated[Path | None, tyro.conf.arg(help=help_text, metavar="FILE")]
         specs.append(("config", kind, field(default=None)))
     made = make_dataclass(arguments_class.__name__, specs, kw_only=True)
@@ -155,7 +155,7 @@ def _config_flags(config: Config) -> type:
 
 
 def range_text(given: Option) -> str:
-    """Return an option's range as words for its help, with a leading space, or nothing."""
+    """Return an option's range for its help, with a leading space; empty without a range."""
     if given.minimum is not None and given.maximum is not None:
         return f" From {given.minimum:g} to {given.maximum:g}."
     if given.minimum is not None:
@@ -164,7 +164,7 @@ def range_text(given: Option) -> str:
 
 
 def _leaves(config: Config, flags: Any) -> dict[str, Any]:
-    """Return the values of the parsed flags by the dotted names of the config's leaf options."""
+    """Return the parsed flags' values by dotted name of the config's leaf options."""
     values = {}
     for name, _, _ in flatten(config):
         value = flags
@@ -175,7 +175,7 @@ def _leaves(config: Config, flags: Any) -> dict[str, Any]:
 
 
 def _run_parser(flag_class: type, argv: list[str], program: str) -> Any:
-    """Return an instance of `flag_class` from words, or None after the help was printed."""
+    """Return the parsed instance of `flag_class`, or None after printing the help."""
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
@@ -189,10 +189,7 @@ def _run_parser(flag_class: type, argv: list[str], program: str) -> Any:
 
 
 def _first_words(report: str) -> str:
-    """Return the facts of tyro's boxed error report as a few words on one line: message and suggestion.
-
-    A report is a title, then sections between rules, drawn with box characters where those can be shown.
-    """
+    """Return tyro's boxed error report, a title and sections between lines, as one line: message and suggestion."""
     sections: list[list[str]] = [[]]
     for line in report.splitlines():
         words = line.strip("│╭╮╰╯─ \t")
@@ -208,7 +205,7 @@ def _first_words(report: str) -> str:
 
 
 def _gist(section: list[str]) -> list[str]:
-    """Return the lines of one section of a report without the help text of the flags that it names."""
+    """Return the lines of a report's section without the help of the flags it names."""
     if section[0].startswith("Missing from"):
         return ["Missing", *(line for line in section[1:] if line.startswith("--") or line.isupper())]
     return section[:2] if section[0].startswith("Perhaps") else section

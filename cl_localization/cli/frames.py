@@ -1,4 +1,4 @@
-"""Frames for the commands: read one ahead in a thread, with unreadable ones counted instead of ending the work."""
+"""Reads frames ahead in a thread; unreadable frames are skipped and counted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NO_POSES = ("no image has a pose", "no poses found")
 
 
 def prefetched(sequence: Sequence, indices: Iterable[int], unreadable: list[str]) -> Iterator[Frame]:
-    """Yield frames in order while a thread already decodes the next one.
+    """Yield frames in order while a thread decodes the next one.
 
     Args:
         sequence: read with `sequence[index]`, by one thread at a time.
-        indices: which frames.
-        unreadable: the messages of frames that could not be read are added here; the run goes on.
+        indices: indices of the frames.
+        unreadable: error messages of skipped frames are appended here.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
         pending: Future[Frame] | None = None
@@ -34,7 +34,7 @@ def prefetched(sequence: Sequence, indices: Iterable[int], unreadable: list[str]
 
 
 def _result(pending: Future[Frame], unreadable: list[str]) -> Iterator[Frame]:
-    """Yield the frame of a read once it is there, or nothing after noting why there is none."""
+    """Yield the decoded frame, or nothing if it is unreadable."""
     try:
         frame = pending.result()
     except DataError as error:
@@ -47,7 +47,7 @@ def require_poses(sequence: Sequence) -> list[int]:
     """Return the indices of frames with a pose.
 
     Raises:
-        DataError: there is none.
+        DataError: no frame has a pose.
     """
     posed = [index for index in range(len(sequence)) if sequence.pose(index) is not None]
     if not posed:
@@ -75,6 +75,6 @@ def require_codes(codes: int, keyframes: int, sequences: Iterable[Sequence], use
 
 
 def require_readable(frames: int, unreadable: list[str], sequence_name: str) -> None:
-    """Raise the DataError of the first unreadable frame if not a single frame could be read."""
+    """Raise a DataError with the first error message if no frame could be read."""
     if frames == 0 and unreadable:
         raise DataError(f"sequence {sequence_name}", "has no readable frame", unreadable[0])

@@ -1,4 +1,4 @@
-"""`info`: what is in a map."""
+"""`info`: shows the contents of a map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Show what is in a map: metadata, counts, and size and extent of each scene."""
+    """Show the contents of a map: metadata, counts, and size and extent of each scene."""
 
     map: Path = argument("Map file.", metavar="MAP", positional=True)
     json: bool = argument("Print JSON instead of tables.", False)
@@ -43,7 +43,7 @@ def run(arguments: Arguments) -> int:
 
 
 def map_rows(contents: MapContents, file_bytes: int) -> list[tuple[str, str, str]]:
-    """Return the numbers of the whole map as (metric, value, unit)."""
+    """Return the totals of the map as (metric, value, unit)."""
     return [("codes", f"{contents.codes:,}", ""), ("keyframes", f"{contents.keyframes:,}", ""),
             ("memory", f"{contents.size_bytes:,}", "bytes"), ("file", f"{file_bytes:,}", "bytes"),
             ("cell size", f"{contents.cell_size_m:g}", "m"), ("encoder", f"{contents.encoder}, {contents.dim}-D", ""),
@@ -51,19 +51,19 @@ def map_rows(contents: MapContents, file_bytes: int) -> list[tuple[str, str, str
 
 
 def scene_rows(contents: MapContents) -> list[tuple[str, ...]]:
-    """Return one row of text for each scene."""
+    """Return one table row per scene."""
     return [(scene.name, f"{scene.codes:,}", f"{scene.keyframes:,}", f"{scene.size_bytes:,}", _corner(scene.low_m),
              _corner(scene.high_m), "-" if scene.mean_sigma_m is None else f"{100 * scene.mean_sigma_m:.2f}")
             for scene in contents.scenes]
 
 
 def metadata_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the metadata of the file with nested values on one line each."""
+    """Return the file's metadata as (key, text); nested values become JSON on one line."""
     return [
         (key, value if isinstance(value, str) else json.dumps(value, default=str)) for key, value in metadata.items()
     ]
 
 
 def _corner(point_m: tuple[float, ...] | None) -> str:
-    """Write a corner of a box."""
+    """Return the text of a corner of a bounding box."""
     return "-" if point_m is None else " ".join(f"{value:.2f}" for value in point_m)

@@ -1,4 +1,4 @@
-"""`localize`: the trajectory of a sequence in a map."""
+"""`localize`: writes the trajectory of a sequence in a map."""
 
 from __future__ import annotations
 
@@ -23,24 +23,22 @@ STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Localize every frame of a sequence in a map, each without any hint, and write the trusted poses.
+    """Localize every frame of a sequence in a map, each without a prior pose, and write the accepted poses.
 
     Example: cl_localization localize house.map 'sim:7?path=tracking' --out poses.txt
     """
 
     map: Path = argument("Map file.", metavar="MAP", positional=True)
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
-    out: Path = argument("Trajectory to write: TUM format, stamp_s x y z qx qy qz qw a line, world_T_cam in metres.",
+    out: Path = argument("Trajectory to write, TUM format: stamp_s x y z qx qy qz qw per line, world_T_cam in metres.",
                          metavar="POSES")
-    status: Path | None = argument(
-        "CSV file to write with one line for every frame, refused ones too.", None, metavar="CSV"
-    )
+    status: Path | None = argument("CSV file to write: a line per frame, with rejected ones.", None, metavar="CSV")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     options: LocalizerConfig = settings(LocalizerConfig)
 
 
 def run(arguments: Arguments) -> int:
-    """Localize the sequence, write its trajectory and print how many frames were localized; return the exit code."""
+    """Localize the sequence, write its trajectory and print the counts; return the exit code."""
     for path in filter(None, (arguments.out, arguments.status)):
         require_writable(path)
 
@@ -63,7 +61,7 @@ def run(arguments: Arguments) -> int:
 
 
 def status_table(records: Iterable[FrameRecord]) -> str:
-    """Return one CSV line for every record, under a header."""
+    """Return the records as CSV text with a header."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(STATUS_COLUMNS)

@@ -1,4 +1,4 @@
-"""What `localize`, `evaluate` and `bench` share: a localizer from a map file, tried on a sequence with progress."""
+"""Shared by `localize`, `evaluate` and `bench`: localizes a sequence in a map file, with progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """The records of a sequence and how many of its frames could not be read."""
+    """The records of a sequence, and the number of frames that could not be read."""
 
     records: list[FrameRecord]
     skipped: int
@@ -30,7 +30,7 @@ def open_localizer(map_path: Path, options: LocalizerConfig) -> tuple[Localizer,
     """Return a localizer for a map file, and the map.
 
     Raises:
-        MapError: the map cannot be read, or was made with another encoder than the options name.
+        MapError: the map cannot be read, or was made with another encoder than that of the options.
     """
     from cl_localization.localizer import Localizer
     from cl_localization.map.map_file import load_map
@@ -40,14 +40,14 @@ def open_localizer(map_path: Path, options: LocalizerConfig) -> tuple[Localizer,
 
 
 def try_sequence(localizer: Localizer, sequence: Sequence, label: str, indices: Sized[int] | None = None) -> Trial:
-    """Localize frames of a sequence, each on its own, with progress; depth files are not read.
+    """Localize frames of a sequence, showing the progress; depth files are not read.
 
     Args:
-        label: what is being done.
-        indices: which frames; None for all.
+        label: text of the progress bar.
+        indices: indices of the frames; None for all.
 
     Raises:
-        DataError: not one frame could be read.
+        DataError: no frame could be read.
     """
     from cl_localization.cli.frames import require_readable
     from cl_localization.evaluation.image_only import image_only

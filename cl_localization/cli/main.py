@@ -1,6 +1,6 @@
-"""The command `cl_localization`: finds the module of a command, runs it, and turns errors into one line.
+"""The program `cl_localization`: finds and runs the module of a command, and prints errors as one line.
 
-Commands are imported only when they are asked for, and import what is heavy only when they run: help is quick.
+A command's module is imported only for that command, and heavy packages only when it runs, so that help is fast.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from cl_localization.cli.flags import parse
 from cl_localization.errors import ConfigError, LocalizationError
 
 COMMANDS = {
-    "demo": "map online, be kidnapped, find the pose again: real nodes, a table, a plot",
-    "map": "build or grow a map from posed sequences",
+    "demo": "map online and relocalize a kidnapped robot, with the real nodes: table and plot",
+    "map": "build or extend a map from posed sequences",
     "localize": "write the trajectory of a sequence in a map (TUM format)",
     "evaluate": "compare a sequence's poses with the truth: table and JSON",
     "info": "what is in a map",
@@ -33,29 +33,28 @@ COMMANDS = {
     "export": "a sequence or a map for other tools: COLMAP, transforms.json, TUM",
     "train": "train a network: seqmatchnet, hscnet, ace, attention, nerf",
     "test": "test a trained network: seqmatchnet, hscnet, ace, attention, nerf",
-    "bench": "make the tables of docs/benchmarks.md again on this machine",
+    "bench": "measure the tables of docs/benchmarks.md on this machine",
     "config": "write a file with every option, its default and its help",
 }
 """Every command with its one-line help."""
 
 GROUPS = {
-    "train": {"seqmatchnet": "descriptors for matching sequences of images, from two traverses of the same places",
-              "hscnet": "scene coordinates by HSCNet or SCRNet, of scenes one after the other or at once",
-              "ace": "scene coordinates by a small head on an encoder's features, from poses alone",
-              "attention": "the regressor of ACE-G that all scenes share, over many scenes",
-              "nerf": "a radiance field of posed images, in one go, in tasks or online"},
-    "test": {"seqmatchnet": "recall of places by sequences of images",
-             "hscnet": "poses of test images by HSCNet or SCRNet", "ace": "poses of test images by ACE's head",
-             "attention": "poses in a scene that the shared regressor never saw",
-             "nerf": "how well a radiance field renders views it did not learn"},
+    "train": {"seqmatchnet": "image descriptors for sequence matching, from two traverses of the same places",
+              "hscnet": "scene coordinates with HSCNet or SCRNet, for scenes in order or all at once",
+              "ace": "scene coordinates with ACE: a small head on encoder features, from images with poses",
+              "attention": "the ACE-G regressor shared by all scenes, on many scenes",
+              "nerf": "a radiance field of posed images, offline, in tasks or online"},
+    "test": {"seqmatchnet": "place recognition recall with image sequences",
+             "hscnet": "poses of test images with HSCNet or SCRNet", "ace": "poses of test images with ACE",
+             "attention": "poses in a scene that the shared regressor was not trained on",
+             "nerf": "quality of a radiance field's renders of held-out views"},
 }
 """Commands that are followed by a method."""
 
 METHOD_ROOMS = {"seqmatchnet": "seqmatchnet", "hscnet": "hscnet", "ace": "ace", "attention": "ace_g", "nerf": "nerf_cl"}
 GROUP_MODULES = {"train": "cli_train", "test": "cli_eval"}
 OTHER_MODULES = {"demo": "cl_localization.demo.command", "bench": "benchmarks.bench"}
-"""Where a command's `Arguments` and `run` are: those of methods in `research/`, the others in `cli/` unless they are
-named here."""
+"""Modules of the commands that are neither in `cli/` nor methods in `research/`."""
 
 PROGRAM = "cl_localization"
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -65,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 1 after an error, 130 after Ctrl-C.
 
     Args:
-        argv: the words after the program's name; None takes them from the process.
+        argv: the words after the program's name; None: those of the process.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     debug = "--debug" in argv
@@ -77,17 +76,17 @@ def main(argv: list[str] | None = None) -> int:
         error_console().print("[red]interrupted[/red]")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; Python would complain of that once more at exit
+        sys.stderr.close()  # else Python reports the broken pipe again at exit
         return EXIT_ERROR
-    except Exception as error:  # the last one to see it: users get a line, developers the traceback with --debug
+    except Exception as error:  # users get one line, developers the traceback with --debug
         return report(error, debug)
 
 
 def dispatch(argv: list[str]) -> int:
-    """Run the command that `argv` begins with.
+    """Run the command named by the first word of `argv`.
 
     Raises:
-        ConfigError: there is no such command or method; the nearest one is suggested.
+        ConfigError: an unknown command or method; the nearest one is suggested.
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
         Console().print(overview(), highlight=False, soft_wrap=True)
@@ -104,10 +103,10 @@ def dispatch(argv: list[str]) -> int:
 
 
 def find_command(argv: list[str]) -> tuple[ModuleType, list[str], str]:
-    """Return the module of the command that `argv` begins with, the words that are left for it, and how it is called.
+    """Return the module of the command in `argv`, its remaining words, and its name for the help.
 
     Raises:
-        ConfigError: there is no such command or method.
+        ConfigError: an unknown command or method.
     """
     name, words = argv[0], argv[1:]
     if name not in COMMANDS:
@@ -121,15 +120,15 @@ def find_command(argv: list[str]) -> tuple[ModuleType, list[str], str]:
         parts.append(method)
         module_name = f"cl_localization.research.{METHOD_ROOMS[method]}.{GROUP_MODULES[name]}"
     module = importlib.import_module(module_name) if name != "bench" else benchmarks_module(module_name)
-    understood = getattr(module, "understood", list)  # some commands know other names for their options
+    understood = getattr(module, "understood", list)  # some commands accept other names of their options
     return module, understood(words), " ".join([PROGRAM, *parts])
 
 
 def benchmarks_module(name: str) -> ModuleType:
-    """Return a module of the benchmarks, which lie beside the package in a checkout and are not installed with it.
+    """Return a module of the benchmarks, which exist only in a checkout of the repository.
 
     Raises:
-        ConfigError: this is an installed package without a checkout.
+        ConfigError: the package is installed without a checkout.
     """
     checkout = Path(cl_localization.__file__).resolve().parents[1]
     if not (checkout / "benchmarks" / "__init__.py").is_file():
@@ -141,7 +140,7 @@ def benchmarks_module(name: str) -> ModuleType:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return what to do about an unknown command or method."""
+    """Return the remedy for an unknown command or method."""
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1)
@@ -160,7 +159,7 @@ def overview() -> str:
     commands = "\n".join(f"  [bold]{name:<{width}}[/bold]  {text}" for name, text in COMMANDS.items())
     return (
         f"usage: {PROGRAM} COMMAND ...\n\n"
-        "Continual visual localization: maps that learn online, poses without a guess.\n\n"
+        "Continual visual localization: online mapping, camera poses without a prior.\n\n"
         f"{commands}\n\n"
         f"  {PROGRAM} COMMAND --help   the options of a command, with their defaults and units\n"
         f"  {PROGRAM} --version\n"
@@ -181,7 +180,7 @@ def report(error: BaseException, debug: bool) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's text on one line; one that is none of our own is named by its kind."""
+    """Return an error's text on one line; with its type if it is no `LocalizationError`."""
     text = " ".join(str(error).split())
     if isinstance(error, LocalizationError):
         return text
@@ -194,7 +193,7 @@ def error_console() -> Console:
 
 
 def show_log(debug: bool) -> None:
-    """Send the package's log to stderr: warnings and worse, or everything."""
+    """Show the package's log on stderr: warnings and errors, or everything with `debug`."""
     logger = logging.getLogger("cl_localization")
     logger.handlers = [RichHandler(console=error_console(), show_path=debug, show_time=debug, markup=False)]
     logger.setLevel(logging.DEBUG if debug else logging.WARNING)

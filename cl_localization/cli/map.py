@@ -1,4 +1,4 @@
-"""`map`: posed sequences into a map file."""
+"""`map`: builds a map file from posed sequences."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ FORMAT_HELP = (
     "Layout of the sequence, instead of recognising it: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, "
     "kitti, tum, record3d, polycam, images, bag, video or sim."
 )
+FORMAT_HELP = "Format of the sequence: 7scenes, 12scenes, transforms, tum, bag, images or sim; auto detects it."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Build a map from posed sequences, or grow one.
+    """Build a map from posed sequences, or extend one.
 
     Example: cl_localization map 'sim:7?frames=200' --out house.map
     """
 
     sequences: tuple[str, ...] = argument(
-        SEQUENCE_HELP + " Several are mapped one after the other.", metavar="SEQ [SEQ ...]", positional=True
+        SEQUENCE_HELP + " Several are mapped in order.", metavar="SEQ [SEQ ...]", positional=True
     )
-    out: Path = argument("Map file to write; an older one there is replaced when the new one is whole.", metavar="MAP")
-    update: Path | None = argument("Map file to go on from; it is only read.", None, metavar="MAP")
-    no_depth: bool = argument("Leave depth aside and triangulate.", False)
+    out: Path = argument("Map file to write; an existing one is replaced atomically.", metavar="MAP")
+    update: Path | None = argument("Map file to extend; it is only read.", None, metavar="MAP")
+    no_depth: bool = argument("Ignore depth, and triangulate.", False)
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     options: MapperConfig = settings(MapperConfig)
 
 
 def run(arguments: Arguments) -> int:
-    """Map the sequences, write the map and print what was made; return the exit code."""
+    """Map the sequences, write the map and print a summary; return the exit code."""
     if not arguments.sequences:
         raise ConfigError("map", "needs at least one sequence", remedy="see `cl_localization map --help`")
     require_writable(arguments.out)
@@ -71,7 +72,7 @@ def run(arguments: Arguments) -> int:
 
 
 def open_mapper(arguments: Arguments) -> Mapper:
-    """Return a mapper with an empty map, or with the one to go on from."""
+    """Return a mapper with an empty map, or with the one to extend."""
     from cl_localization.map.map_file import load_map
     from cl_localization.mapper import Mapper
 
@@ -81,7 +82,7 @@ def open_mapper(arguments: Arguments) -> Mapper:
 
 
 def file_metadata(arguments: Arguments, counts: list[MappingCount]) -> dict[str, Any]:
-    """Return how a map was made: sequences (those of the map gone on from too), camera, options, commit."""
+    """Return the metadata of a map: sequences (also those of the extended map), camera, options, commit."""
     from cl_localization.evaluation.provenance import provenance
     from cl_localization.map.map_file import read_map_info
 
@@ -93,10 +94,10 @@ def file_metadata(arguments: Arguments, counts: list[MappingCount]) -> dict[str,
 
 
 def map_sequence(mapper: Mapper, sequence: Sequence, use_depth: bool) -> MappingCount:
-    """Give all frames of a sequence that have a pose to a mapper, with progress, and return what became of them.
+    """Map all frames of a sequence that have a pose, showing the progress, and return the counts.
 
     Raises:
-        DataError: not one frame could be read.
+        DataError: no frame could be read.
     """
     from cl_localization.cli.frames import prefetched, require_poses, require_readable
     from cl_localization.evaluation.image_only import image_only
@@ -117,7 +118,7 @@ def map_sequence(mapper: Mapper, sequence: Sequence, use_depth: bool) -> Mapping
 def summary_rows(
     counts: list[MappingCount], mapper: Mapper, file_bytes: int, seconds: float
 ) -> list[tuple[str, str, str]]:
-    """Return what was made as (metric, value, unit)."""
+    """Return the summary as (metric, value, unit)."""
     frames = sum(count.frames for count in counts)
     return [("frames", f"{frames:,}", ""),
             ("frames without pose", f"{sum(count.without_pose for count in counts):,}", ""),

@@ -1,4 +1,4 @@
-"""Option files: YAML whose keys are the dotted names of options, nested or written out."""
+"""Option files: YAML whose keys are the names of options, dotted or nested."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def read_option_file(path: Path, known: Iterable[str]) -> dict[str, Any]:
     """Return the values of a YAML file by dotted name.
 
     Args:
-        path: the file; `map_code: {cell_size_m: 0.03}` and `map_code.cell_size_m: 0.03` say the same.
-        known: the names it may hold.
+        path: the file; `map_code: {cell_size_m: 0.03}` and `map_code.cell_size_m: 0.03` are equivalent.
+        known: known names.
 
     Raises:
-        ConfigError: the file cannot be read, is no mapping, or holds an unknown name.
+        ConfigError: the file cannot be read, is no mapping, or contains an unknown name.
     """
     import yaml
 
@@ -42,7 +42,7 @@ def read_option_file(path: Path, known: Iterable[str]) -> dict[str, Any]:
 
 
 def _flattened(content: dict[Any, Any], prefix: str) -> dict[str, Any]:
-    """Return nested mappings as one, with dotted names."""
+    """Return nested mappings as one with dotted names."""
     values: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, dict):
@@ -57,18 +57,13 @@ def _checked_names(thing: str, values: dict[str, Any], known: set[str]) -> dict[
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            raise ConfigError(thing, f"holds the unknown option {name}",
+            raise ConfigError(thing, f"contains the unknown option {name}",
                               remedy=f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}")
     return values
 
 
 def option_file_text(config: Config, describe: Any) -> str:
-    """Return a YAML file with every option of a config, its value, help and range.
-
-    Args:
-        config: whose values are written.
-        describe: function of an `Option` that returns its range as words.
-    """
+    """Return a YAML file with every option's value, help and range; `describe` returns the range of an `Option`."""
     import json
 
     lines: list[str] = []
@@ -85,6 +80,6 @@ def option_file_text(config: Config, describe: Any) -> str:
 
 
 def comment(given: Option, range_words: str) -> str:
-    """Return what the file says of an option: help, range, choices."""
+    """Return the comment of an option: help, range, choices."""
     choices = f" One of {', '.join(given.choices)}." if given.choices else ""
     return given.help + range_words + choices

@@ -1,4 +1,4 @@
-"""Output files: found unwritable before the work begins, and written whole or not at all."""
+"""Output files: checked before the work begins, and written atomically."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cl_localization.errors import DataError
 
 
 def require_writable(path: Path, force: bool = True) -> Path:
-    """Return `path` if a file can be made there, by making one; the folder above it is made if it is missing.
+    """Return `path` after creating its folder and testing that a file can be written there.
 
     Args:
-        force: whether a file that is there already may be replaced.
+        force: whether an existing file may be replaced.
 
     Raises:
-        DataError: it is a folder, is there without `force`, or nothing can be written beside it.
+        DataError: it is a folder, it exists and `force` is False, or its folder is not writable.
     """
     from cl_localization.data.atomic import check_output
 
@@ -33,17 +33,13 @@ def require_writable(path: Path, force: bool = True) -> Path:
 
 
 def require_folder(folder: Path) -> Path:
-    """Return `folder`, made with its parents if it is missing.
-
-    Raises:
-        DataError: it cannot be made or nothing can be written in it.
-    """
+    """Return `folder`, created if missing; raises DataError if it cannot be created or written to."""
     require_writable(folder / "output")
     return folder
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all. Raises DataError if it cannot be written; what was there is untouched."""
+    """Write a text file atomically. Raises DataError if it cannot be written; an existing file then stays."""
     from cl_localization.data.atomic import written_file
 
     with written_file(path, force=True) as temporary:
@@ -51,5 +47,5 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON as `write_text` does. NaN and infinity, which JSON lacks, raise ValueError."""
+    """Write a JSON file atomically; NaN and infinity raise ValueError."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

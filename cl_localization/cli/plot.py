@@ -1,4 +1,4 @@
-"""`plot`: figures of maps, trajectories and evaluations."""
+"""`plot`: plots maps, trajectories and evaluations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ARROW_M = 0.12
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Draw a map from above with its keyframes and trajectories, and the error curves of evaluations, in one figure.
+    """Plot a map from above with its keyframes and trajectories, and the error curves of evaluations, in one figure.
 
     Example: cl_localization plot house.map --trajectories poses.txt --evaluations result.json --out house.png
     """
@@ -30,13 +30,13 @@ class Arguments:
     map: Path | None = argument("Map file.", None, metavar="[MAP]", positional=True)
     trajectories: tuple[Path, ...] = argument("TUM trajectories to draw over the map.", (), metavar="POSES [POSES ...]")
     evaluations: tuple[Path, ...] = argument("JSON files of `evaluate`.", (), metavar="JSON [JSON ...]")
-    out: Path = argument("Figure to write; its ending says the format: .png, .pdf, .svg.", metavar="FIGURE")
+    out: Path = argument("Figure to write: .png, .pdf or .svg.", metavar="FIGURE")
 
 
 def run(arguments: Arguments) -> int:
-    """Draw and write the figure; return the exit code."""
+    """Plot and write the figure; return the exit code."""
     if arguments.map is None and not arguments.trajectories and not arguments.evaluations:
-        raise ConfigError("plot", "needs something to draw", remedy="give a map, --trajectories or --evaluations")
+        raise ConfigError("plot", "needs something to plot", remedy="give a map, --trajectories or --evaluations")
     require_writable(arguments.out)
 
     from cl_localization.evaluation.result_file import read_errors
@@ -57,7 +57,7 @@ def run(arguments: Arguments) -> int:
 
 
 def draw_top_view(axes: Axes, arguments: Arguments) -> None:
-    """Draw the map, if there is one, its keyframes and the trajectories from above."""
+    """Draw the map (if given), its keyframes and the trajectories from above."""
     import numpy as np
 
     from cl_localization.data.trajectory import read_trajectory
@@ -83,7 +83,7 @@ def draw_top_view(axes: Axes, arguments: Arguments) -> None:
 
 
 def draw_curves(axes: list[Axes], series: list[ErrorSeries]) -> None:
-    """Draw the share of frames within each error, and for a single evaluation its errors frame by frame."""
+    """Draw the share of frames within each error; for a single evaluation also the error of each frame."""
     from cl_localization.viz.curves import draw_bound, draw_error_curve, draw_errors_over_frames
 
     for one in series:

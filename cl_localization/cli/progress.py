@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar with rate and time left on a terminal, plain lines now and then elsewhere."""
+"""Progress on stderr: a bar with rate and time left on a terminal, else a plain line every ten seconds."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from rich.text import Text
 
 Item = TypeVar("Item")
 Tell = Callable[[int, int], None]
-"""Is told (done, total)."""
+"""Callback with (done, total)."""
 
 PLAIN_PERIOD_S = 10.0
-"""Between two plain lines."""
 
 
 class RateColumn(ProgressColumn):
-    """Items a second."""
+    """Items per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
         self.unit = unit
 
     def render(self, task: Task) -> Text:
-        """Return the rate of a task, empty while there is none."""
+        """Return the rate of a task; empty while it is unknown."""
         return Text(f"{task.speed:.1f} {self.unit}/s" if task.speed else "")
 
 
 def tracked(items: Iterable[Item], total: int, label: str, unit: str = "frames") -> Iterator[Item]:
-    """Yield `items` while the progress is shown.
+    """Yield `items` and show the progress.
 
     Args:
-        total: how many there will be.
-        label: what is being done.
-        unit: what is counted.
+        total: number of items.
+        label: text of the progress bar.
+        unit: name of the items.
     """
     with shown_progress(label, unit) as tell:
         for done, item in enumerate(items, start=1):
@@ -60,14 +59,14 @@ def shown_progress(label: str, unit: str = "frames") -> Iterator[Tell]:
 
 
 class PlainLines:
-    """Prints a line every ten seconds when it is told how much is done."""
+    """Prints a line of progress every ten seconds."""
 
     def __init__(self, console: Console, label: str, unit: str) -> None:
         self.console, self.label, self.unit = console, label, unit
         self.start_s = self.shown_s = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
-        """Print a line if the last one is old enough."""
+        """Print a line if the last one is ten seconds old."""
         now_s = time.monotonic()
         if now_s - self.shown_s >= PLAIN_PERIOD_S:
             self.shown_s = now_s
@@ -75,6 +74,6 @@ class PlainLines:
 
 
 def plain_line(label: str, done: int, total: int, elapsed_s: float, unit: str) -> str:
-    """Return what a plain line says: share done, rate, time left."""
+    """Return a line of progress: items done, rate, time left."""
     rate = max(done, 1) / max(elapsed_s, 1e-9)
     return f"{label}: {done}/{total} {unit}, {rate:.1f} {unit}/s, {max(total - done, 0) / rate:.0f} s left"

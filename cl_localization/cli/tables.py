@@ -19,7 +19,7 @@ def output_console() -> Console:
 
 
 def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str] = ("metric", "value", "unit")) -> None:
-    """Print a title and under it a table whose columns, but the first and the units, are aligned to the right."""
+    """Print a title and a table; columns are right-aligned, except for the first and the units."""
     table = Table()
     for position, header in enumerate(headers):
         table.add_column(escape(header), justify="right" if 0 < position and header != "unit" else "left")
@@ -59,6 +59,6 @@ def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
             f"[yellow]{len(skipped)} listed frames are missing or unusable: {escape(names)}[/yellow]", soft_wrap=True
         )
     for message in unreadable[:3]:
-        console.print(f"[yellow]left out: {escape(message)}[/yellow]", soft_wrap=True)
+        console.print(f"[yellow]skipped: {escape(message)}[/yellow]", soft_wrap=True)
     if len(unreadable) > 3:
         console.print(f"[yellow]... and {len(unreadable) - 3} more unreadable frames[/yellow]")

@@ -1,4 +1,4 @@
-"""`view`: a map in the browser."""
+"""`view`: shows a map in the browser."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cl_localization.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Look at a map in the browser: its codes, coloured by height, and its keyframes. Ctrl-C ends it.
+    """Show a map in the browser: its codes, coloured by height, and its keyframes. Ctrl-C stops it.
 
     Needs the package viser, which is not installed by default: pip install viser
     """
 
     map: Path = argument("Map file.", metavar="MAP", positional=True)
-    host: str = argument("Address to listen on; 0.0.0.0 lets other machines look too.", "127.0.0.1")
+    host: str = argument("Address to listen on; 0.0.0.0 allows other machines.", "127.0.0.1")
     port: int = argument("Port to listen on.", 8080)
-    point_size_m: float = argument("Size of a code on the screen [m].", 0.01)
+    point_size_m: float = argument("Displayed size of a code [m].", 0.01)
 
 
 def run(arguments: Arguments) -> int:
@@ -45,7 +45,7 @@ def run(arguments: Arguments) -> int:
 
 
 def import_viser() -> ModuleType:
-    """Return the module viser. Raises ConfigError saying how to get it when it is missing."""
+    """Return the module viser; raises ConfigError if it is not installed."""
     try:
         import viser
     except ImportError as error:

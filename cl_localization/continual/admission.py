@@ -1,7 +1,6 @@
-"""Which items a full replay buffer takes in, and which it gives up for them.
+"""Admission policies: which items a full replay buffer accepts, and which it evicts for them.
 
-A policy sees traits only (class, loss, regions), never what an item is: the same policies serve frames, map features
-and rays.
+A policy only uses traits (class, loss, regions), so that it works for frames, map features and rays.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ DROPPED = -1
 
 @dataclass
 class Traits:
-    """What policies know of items, one row each.
+    """The properties of items that policies use, a row per item.
 
     Attributes:
         classes: (N,) number of the task or scene of each item.
-        losses: (N,) last known loss; larger is harder.
-        regions: (N,) objects, the distinct numbers of the regions that each item sees; may be empty.
+        losses: (N,) last known loss.
+        regions: (N,) objects, the distinct numbers of the regions that each item covers; may be empty.
     """
 
     classes: np.ndarray
@@ -44,18 +43,18 @@ class Traits:
         return len(self.classes)
 
     def rows(self, rows: np.ndarray | slice) -> Traits:
-        """Return some of the rows."""
+        """Return a subset of the rows."""
         return Traits(self.classes[rows], self.losses[rows], self.regions[rows])
 
     def put(self, slots: np.ndarray, items: Traits) -> None:
-        """Replace rows, or append them without a gap."""
+        """Replace rows, or append them without gaps."""
         for name in ("classes", "losses", "regions"):
             setattr(self, name, put_rows(getattr(self, name), slots, getattr(items, name)))
 
 
 @dataclass
 class Seen:
-    """How many items were offered so far, kept or not, in all and by class."""
+    """Number of items offered so far, kept or not, in total and by class."""
 
     total: int = 0
     by_class: Counter[int] = field(default_factory=Counter)
@@ -67,24 +66,24 @@ class Seen:
 
 
 class AdmissionPolicy(Protocol):
-    """Decides slot by slot. A policy holds no state of its own: buffers can be saved and resumed without it."""
+    """Decides which slot an item gets. Policies have no state, so that buffers can be saved without them."""
 
     def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
               rng: np.random.Generator) -> np.ndarray:
-        """Return the slot (N,) that each candidate goes to, `DROPPED` for none.
+        """Return the slot (N,) of each candidate, `DROPPED` for none.
 
-        Slots below len(stored) replace what is there, further ones are appended without a gap; of two candidates for
-        one slot the later one stays. `seen` is as before the first candidate.
+        Slots below len(stored) replace items, further ones are appended without gaps; of two candidates for one slot
+        the later one stays. `seen` does not count the candidates.
         """
         ...
 
     def victim(self, stored: Traits, rng: np.random.Generator) -> int:
-        """Return the slot to give up when items of different sizes outgrow a bound in bytes."""
+        """Return the slot to evict when items of different sizes exceed a bound in bytes."""
         ...
 
 
 class Reservoir:
-    """Every item ever offered is in the buffer with the same probability (Vitter's algorithm R)."""
+    """Reservoir sampling: every item offered is kept with the same probability (Vitter's algorithm R)."""
 
     def victim(self, stored: Traits, rng: np.random.Generator) -> int:
         """See `AdmissionPolicy`."""
@@ -103,7 +102,7 @@ class Reservoir:
 
 @dataclass(frozen=True)
 class HighestLoss:
-    """The items of largest loss stay, or of smallest (NeRF-CL's fill modes topk, highest_loss and lowest_loss)."""
+    """Keeps the items of largest or smallest loss (NeRF-CL's fill modes topk, highest_loss and lowest_loss)."""
 
     lowest: bool = False
 
@@ -114,10 +113,10 @@ class HighestLoss:
     def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
               rng: np.random.Generator) -> np.ndarray:
         """See `AdmissionPolicy`."""
-        worth = np.r_[stored.losses, candidates.losses] * (-1 if self.lowest else 1)
-        stays = np.zeros(len(worth), dtype=bool)
-        stays[np.argsort(-worth, kind="stable")[:capacity]] = True
-        free = np.r_[np.flatnonzero(~stays[:len(stored)]), np.arange(len(stored), min(capacity, len(worth)))]
+        utility = np.r_[stored.losses, candidates.losses] * (-1 if self.lowest else 1)
+        stays = np.zeros(len(utility), dtype=bool)
+        stays[np.argsort(-utility, kind="stable")[:capacity]] = True
+        free = np.r_[np.flatnonzero(~stays[:len(stored)]), np.arange(len(stored), min(capacity, len(utility)))]
         slots = np.full(len(candidates), DROPPED)
         chosen = np.flatnonzero(stays[len(stored):])
         slots[chosen] = free[:len(chosen)]
@@ -126,7 +125,7 @@ class HighestLoss:
 
 @dataclass(frozen=True)
 class Strided:
-    """Every `stride`-th item goes in while there is room (NeRF-CL's fill mode uniform)."""
+    """Keeps every `stride`-th item until the buffer is full (NeRF-CL's fill mode uniform)."""
 
     stride: int = 1
 
@@ -144,11 +143,10 @@ class Strided:
 
 @dataclass(frozen=True)
 class ClassBalanced:
-    """Classes share the buffer evenly, each a reservoir of its items (Imgbal of CL_HSCNet; class-balancing reservoir
-    sampling).
+    """Class-balancing reservoir sampling: classes share the buffer evenly (Imgbal of CL_HSCNet).
 
-    An item of a class that is not the largest replaces a random one of the largest; one of the largest class replaces a
-    random one of its own with probability m / n: m stored of n seen.
+    An item of a smaller class replaces a random item of the largest class; an item of the largest class replaces a
+    random one of its own with probability m / n, for m stored of n seen.
     """
 
     def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
@@ -186,7 +184,7 @@ class ClassBalanced:
         return int(slots[self._victim(given_regions, rng)])
 
     def _is_new(self, seen_regions: np.ndarray, own_regions: list[np.ndarray]) -> bool:
-        """Return whether an item of the largest class goes in without a draw."""
+        """Return whether an item of the largest class is always kept."""
         return False
 
     def _victim(self, regions: list[np.ndarray], rng: np.random.Generator) -> int:
@@ -195,11 +193,10 @@ class ClassBalanced:
 
 @dataclass(frozen=True)
 class CoverageScore(ClassBalanced):
-    """As `ClassBalanced`, but an item that sees a region which no stored item of its class sees always goes in.
+    """As `ClassBalanced`, but an item that covers a region which no stored item of its class covers is always kept.
 
     Attributes:
-        evict_redundant: False replaces a random item, as CL_HSCNet's CoverageS does; True the one whose loss uncovers
-            least.
+        evict_redundant: False replaces a random item, as CL_HSCNet's CoverageS; True the most redundant one.
     """
 
     evict_redundant: bool = True

@@ -1,5 +1,4 @@
-"""Replay buffers on disk: safetensors with JSON metadata, written whole or not at all; a resumed buffer draws on as if
-never stopped."""
+"""Replay buffer files: safetensors with JSON metadata and random state, written atomically."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ REGIONS = "regions"
 
 
 def save_buffer(buffer: ReplayBuffer, path: str | Path) -> None:
-    """Write a buffer with its random state; a crash leaves the old or the new file, whole.
+    """Write a buffer with its random state atomically.
 
     Raises:
         DataError: the file cannot be written.
@@ -48,7 +47,7 @@ def load_buffer(path: str | Path, policy: AdmissionPolicy) -> ReplayBuffer:
     """Read a buffer.
 
     Args:
-        policy: the one it was filled by; its random draws go on where they stopped.
+        policy: the policy it was filled by.
 
     Raises:
         DataError: no such file, not a buffer, damaged, another format version or policy.
@@ -115,7 +114,7 @@ def _described(policy: AdmissionPolicy) -> dict[str, Any]:
 
 
 def _packed(name: str, pieces: Any) -> dict[str, np.ndarray]:
-    """Return pieces of any length as one array and the index where each ends."""
+    """Return pieces of any length as one array and the end index of each."""
     empty = np.zeros(0, np.int64 if name == REGIONS else np.uint8)
     return {PACKED + name: np.concatenate([empty, *pieces]),
             ENDS + name: np.cumsum([len(piece) for piece in pieces], dtype=np.int64)}

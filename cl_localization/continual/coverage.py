@@ -1,4 +1,4 @@
-"""Which item of a full replay buffer to give up: the one whose removal uncovers the fewest regions."""
+"""The most redundant item of a replay buffer: the one whose removal uncovers the fewest regions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 
 def most_redundant(regions: Sequence[np.ndarray]) -> int:
-    """Return the index of the item whose removal uncovers the fewest regions; of several, the one whose regions most
-    others see.
+    """Return the index of the item whose removal uncovers the fewest regions; of several, that with the most shared
+    ones.
 
     Args:
-        regions: of each item the distinct numbers of the regions it sees; at least one item.
+        regions: for each item the distinct numbers of the regions it covers; at least one item.
     """
     sizes = [len(seen) for seen in regions]
     _, labels, populations = np.unique(np.concatenate(regions), return_inverse=True, return_counts=True)

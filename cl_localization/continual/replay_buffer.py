@@ -1,7 +1,7 @@
-"""Replay: a bounded memory of what was learned from, whatever it is, that can be saved and resumed.
+"""The replay buffer: a bounded store of training data, which can be saved and resumed.
 
-Policy (admission.py), storage (storage.py) and sampling (sampling.py) are apart: scene coordinate regression replays
-frames, the place descriptor sequences, the NeRF rays, all from this one class.
+Admission policy (admission.py), storage (storage.py) and sampling (sampling.py) are independent of the items: scene
+coordinate regression replays frames, the place descriptor replays sequences, the NeRF replays rays.
 """
 
 from __future__ import annotations
@@ -24,15 +24,11 @@ class ReplayBuffer:
 
     Attributes:
         traits: class, loss and regions of every stored item.
-        seen: how many items were offered.
+        seen: number of items offered.
     """
 
     def __init__(self, policy: AdmissionPolicy, capacity: int = 0, capacity_bytes: int = 0, seed: int = 0) -> None:
-        """Make an empty buffer; of the two bounds one or both are given.
-
-        Raises:
-            DataError: no bound, or a negative one.
-        """
+        """Create an empty buffer with one or both bounds; raises DataError for no or a negative bound."""
         if min(capacity, capacity_bytes) < 0 or capacity == capacity_bytes == 0:
             raise DataError("replay buffer", "must have a positive bound, in items or in bytes",
                             (capacity, capacity_bytes))
@@ -47,22 +43,22 @@ class ReplayBuffer:
 
     @property
     def size_bytes(self) -> int:
-        """What the stored items take, without the traits."""
+        """Size of the stored items without their traits."""
         return self.columns.size_bytes
 
     def offer(self, items: Mapping[str, np.ndarray | Sequence[bytes]], class_id: int = 0,
               losses: np.ndarray | None = None,
               regions: Sequence[np.ndarray] | None = None) -> np.ndarray:
-        """Offer N items and return the slot (N,) each one went to, -1 for those not kept.
+        """Offer N items and return the slot (N,) of each, -1 for those not kept.
 
         Args:
-            items: columns of N rows each: arrays (N, ...), or N byte strings of any length (compressed images).
+            items: columns of N rows: arrays (N, ...), or N byte strings of any length (compressed images).
             class_id: their task or scene.
-            losses: (N,) their loss; 0 when not known.
-            regions: of each item the distinct numbers of the regions it sees, for policies that look at coverage.
+            losses: (N,) their losses; None: 0.
+            regions: for each item the distinct numbers of the regions it covers, for coverage policies.
 
         Raises:
-            DataError: columns of different lengths or other than before, or an item larger than the buffer.
+            DataError: columns of different lengths or types than before, or an item larger than the buffer.
         """
         count = self.columns.checked(items)
         offered = Traits.of(class_id, np.zeros(count) if losses is None else losses,
@@ -83,7 +79,7 @@ class ReplayBuffer:
 
         Args:
             prior: see `Sampling`.
-            rng: drawn from instead of the buffer's own generator, for training that is resumed at any step.
+            rng: used instead of the buffer's generator, for training that can be resumed at any step.
 
         Raises:
             DataError: the buffer is empty.
@@ -94,11 +90,11 @@ class ReplayBuffer:
         return slots, self.columns.rows(slots)
 
     def refresh(self, slots: np.ndarray, losses: np.ndarray) -> None:
-        """Keep the newest loss (N,) of items by their slots (N,): weights then follow what the model finds hard now."""
+        """Update the losses (N,) of items in slots (N,), on which sampling weights depend."""
         self.traits.losses[slots] = losses
 
     def _fits_by_count(self, items: Mapping[str, Any]) -> bool:
-        """Return whether the bound is one of rows: rows of equal size make one of a bound in bytes."""
+        """Return whether the bound is a number of rows, which a bound in bytes is for rows of equal size."""
         return self.capacity_bytes == 0 or not any(isinstance(column, (list, tuple)) for column in items.values())
 
     def _capacity_in_rows(self, items: Mapping[str, Any]) -> int:
@@ -112,8 +108,7 @@ class ReplayBuffer:
     def _check_item(self, item_bytes: int) -> None:
         if item_bytes > self.capacity_bytes:
             raise DataError("replay item", f"must fit into the buffer's {self.capacity_bytes} bytes",
-                            f"{item_bytes} bytes",
-                            "make the buffer larger or items smaller")
+                            f"{item_bytes} bytes", "make the buffer larger or items smaller")
 
     def _take(self, items: Mapping[str, Any], offered: Traits, capacity: int) -> np.ndarray:
         slots = self.policy.slots(offered, self.traits, self.seen, capacity, self.rng)
@@ -128,20 +123,20 @@ class ReplayBuffer:
         return final
 
     def _take_by_bytes(self, item: Mapping[str, Any], offered: Traits) -> np.ndarray:
-        """Take one item of any size: more than one may have to go for it."""
+        """Take one item of any size, which may evict several others."""
         item_bytes = bytes_of(item)
         self._check_item(item_bytes)
         has_room = self.size_bytes + item_bytes <= self.capacity_bytes and (not self.capacity
                                                                             or len(self) < self.capacity)
         slots = self._take(item, offered, len(self) + 1 if has_room or len(self) == 0 else len(self))
         while self.size_bytes > self.capacity_bytes:
-            gone, last = self.policy.victim(self.traits, self.rng), len(self) - 1
-            slots = np.where(slots == gone, DROPPED, np.where(slots == last, gone, slots))
-            self._remove(gone)
+            victim, last = self.policy.victim(self.traits, self.rng), len(self) - 1
+            slots = np.where(slots == victim, DROPPED, np.where(slots == last, victim, slots))
+            self._remove(victim)
         return slots
 
     def _remove(self, slot: int) -> None:
-        """Give up one item; the last one takes its slot."""
+        """Remove one item; the last one takes its slot."""
         self.columns.put(np.array([slot]), self.columns.rows(np.array([len(self) - 1])))
         self.columns.pop()
         self.traits.put(np.array([slot]), self.traits.rows(slice(-1, None)))
@@ -153,7 +148,7 @@ def _picked(column: Any, rows: np.ndarray) -> Any:
 
 
 def _last_of_each(slots: np.ndarray) -> np.ndarray:
-    """Return the rows that stay: for every slot the last candidate it was given to, in ascending order."""
+    """Return the last candidate row of every slot, in ascending order."""
     rows = np.flatnonzero(slots != DROPPED)
     _, last_first = np.unique(slots[rows][::-1], return_index=True)
     return np.sort(rows[::-1][last_first])

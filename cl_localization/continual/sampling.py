@@ -1,4 +1,4 @@
-"""Which items of a replay buffer are replayed next."""
+"""Sampling from a replay buffer."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from cl_localization.errors import ConfigError, DataError
 
 
 class Sampling(Protocol):
-    """Draws slots from the losses that a buffer keeps."""
+    """Draws slots, by the losses of their items."""
 
     def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator,
              prior: np.ndarray | None = None) -> np.ndarray:
-        """Return `count` slots (count,), without repeats while there are enough.
+        """Return slots (count,), without repeats if there are enough.
 
         Args:
-            losses: (N,) last known loss of each stored item, N at least 1.
-            prior: (N,) weights that come from elsewhere, such as nearness to the image's centre.
+            losses: (N,) last known loss of each stored item, N >= 1.
+            prior: (N,) further weights, such as the proximity to the image's centre.
         """
         ...
 
 
 class UniformSampling:
-    """Every item with the same probability."""
+    """Draws every item with the same probability."""
 
     def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator,
              prior: np.ndarray | None = None) -> np.ndarray:
@@ -34,7 +34,7 @@ class UniformSampling:
 
 
 class HighestLossSampling:
-    """The items of largest loss, always (NeRF-CL's sample mode topk)."""
+    """Always takes the items of largest loss (NeRF-CL's sample mode topk)."""
 
     def draw(self, losses: np.ndarray, count: int, rng: np.random.Generator,
              prior: np.ndarray | None = None) -> np.ndarray:
@@ -45,11 +45,10 @@ class HighestLossSampling:
 
 @dataclass(frozen=True)
 class LossWeightedSampling:
-    """Probability proportional to the last loss, mixed with a prior, and a share drawn evenly from the rest (NeRF-CL
-    C5).
+    """Draws with probability proportional to loss and prior, and a share uniformly from the rest (NeRF-CL C5).
 
     Attributes:
-        exploration_share: part of the draw that is taken uniformly from the items not chosen by weight, 0 to 1.
+        exploration_share: share drawn uniformly from the items not drawn by weight, 0 to 1.
         prior_share: weight of the prior against the losses, both normalised, 0 to 1; NeRF-CL's imgcentre_ratio.
     """
 
@@ -75,23 +74,22 @@ class LossWeightedSampling:
 
 
 def _normalised(weights: np.ndarray) -> np.ndarray:
-    """Return weights of sum 1; even ones where nothing is known yet."""
+    """Return weights with sum 1; uniform if all are zero or not finite."""
     weights = np.where(np.isfinite(weights) & (weights > 0), weights, 0.0).astype(np.float64)
     return weights / weights.sum() if weights.sum() > 0 else np.full(len(weights), 1.0 / len(weights))
 
 
 def _drawn(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return `count` rows drawn by weight without repeats; with repeats where too few have any weight."""
+    """Return `count` rows drawn by weight, without repeats if enough have a weight."""
     weights = _normalised(weights)
     enough = np.count_nonzero(weights) >= count
     if not enough:
         return rng.choice(len(weights), count, replace=True, p=weights)
-    # Exponential clocks of rate w: the first `count` to ring are a weighted draw without replacement (Efraimidis and
-    # Spirakis).
-    rings = np.full(len(weights), np.inf)
+    # the smallest exponential variates of rate w are a weighted draw without replacement (Efraimidis and Spirakis)
+    variates = np.full(len(weights), np.inf)
     some = weights > 0
-    rings[some] = rng.exponential(size=some.sum()) / weights[some]
-    return np.argpartition(rings, count - 1)[:count] if count else np.zeros(0, dtype=np.int64)
+    variates[some] = rng.exponential(size=some.sum()) / weights[some]
+    return np.argpartition(variates, count - 1)[:count] if count else np.zeros(0, dtype=np.int64)
 
 
 def sampling_of(mode: str, exploration_share: float, prior_share: float) -> Sampling:

@@ -1,5 +1,4 @@
-"""Columns of a replay buffer: arrays with one row an item, or byte strings of any length; and the file they are kept
-in."""
+"""Storage of a replay buffer: columns with a row per item, arrays or byte strings of any length."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from cl_localization.errors import DataError
 
 
 class Columns:
-    """Items as rows of columns of equal length. Columns, their types and row shapes are those of the first items."""
+    """Items as rows of columns; the first items determine the columns, their types and row shapes."""
 
     def __init__(self) -> None:
         self._columns: dict[str, np.ndarray] = {}
@@ -23,23 +22,22 @@ class Columns:
 
     @property
     def size_bytes(self) -> int:
-        """What the rows take, without room that is reserved for more."""
+        """Size of the rows, without reserved memory."""
         return bytes_of({name: column[:self._count] for name, column in self._columns.items()})
 
     def checked(self, items: Mapping[str, Any]) -> int:
-        """Return the number of items in some columns; raises DataError if they do not go together or with what is
-        stored."""
+        """Return the number of items in columns; raises DataError if they do not match the stored ones."""
         lengths = {len(column) for column in items.values()}
         if len(lengths) != 1:
-            raise DataError("replay items", "must be columns of one length", sorted(lengths))
+            raise DataError("replay items", "must be columns of equal length", sorted(lengths))
         kinds = {name: _kind(column) for name, column in items.items()}
         ours = {name: _kind(column) for name, column in self._columns.items()}
         if ours and kinds != ours:
-            raise DataError("replay items", f"must have the columns of those before, {ours}", kinds)
+            raise DataError("replay items", f"must have the columns of earlier items, {ours}", kinds)
         return lengths.pop()
 
     def put(self, slots: np.ndarray, items: Mapping[str, Any]) -> None:
-        """Replace rows (N,), or append them without a gap."""
+        """Replace rows (N,), or append them without gaps."""
         for name, column in items.items():
             values = _as_array(column)
             old = self._columns.get(name, np.empty((0, *values.shape[1:]), values.dtype))
@@ -60,15 +58,15 @@ class Columns:
 
 def put_rows(stored: np.ndarray, slots: np.ndarray, values: np.ndarray,
              reserve: np.ndarray | None = None) -> np.ndarray:
-    """Write rows and return the array, a longer one when slots go beyond its end.
+    """Write rows and return the array, longer if slots are beyond its end.
 
     Args:
-        reserve: an array that begins with `stored` and has room behind it; what is returned then has room, too.
+        reserve: array that starts with `stored` and has reserved rows; then the result has reserved rows, too.
     """
     room = stored if reserve is None else reserve
     needed = max(len(stored), int(slots.max(initial=-1)) + 1)
     if needed > len(room):
-        # Doubling makes appending one by one linear in all.
+        # doubling makes appending linear in total
         grown = np.empty((needed if reserve is None else max(needed, 2 * len(room)), *room.shape[1:]), room.dtype)
         grown[:len(stored)] = stored
         room = grown
@@ -77,7 +75,7 @@ def put_rows(stored: np.ndarray, slots: np.ndarray, values: np.ndarray,
 
 
 def bytes_of(columns: Mapping[str, Any]) -> int:
-    """Return what columns take in bytes."""
+    """Return the size of columns in bytes."""
     return sum(sum(len(item) for item in column) if _is_ragged(column) else column.nbytes
                for column in columns.values())
 

@@ -1,4 +1,4 @@
-"""Whether poses are as certain as they say: how many errors lie inside the 95 % ellipsoid of their covariance."""
+"""Calibration of covariances: the share of pose errors inside the 95 % ellipsoid."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ POSE, POSITION, ROTATION = slice(0, 6), slice(0, 3), slice(3, 6)
 
 @dataclass(frozen=True)
 class Calibration:
-    """Stated against actual errors of accepted poses.
+    """Estimated and actual errors of accepted poses.
 
     Attributes:
-        frames: accepted poses with a true one.
-        pose_percent, position_percent, rotation_percent: share whose error lies inside the 95 % ellipsoid of the
-            covariance (6, 6) and of its two blocks (3, 3); 95 is perfect, 90 to 99 is calibrated.
-        median_sigma_cm, rms_error_cm: stated, the root of the trace of the position's covariance, and found.
-        median_sigma_deg, rms_error_deg: the same of the rotation.
+        frames: number of accepted poses with ground truth.
+        pose_percent, position_percent, rotation_percent: share of errors inside the 95 % ellipsoid of the covariance
+            (6, 6) and of its two blocks (3, 3); 95 is perfect, 90 to 99 is calibrated.
+        median_sigma_cm: median of the root of the trace of the position covariance.
+        rms_error_cm: root mean square of the position error.
+        median_sigma_deg, rms_error_deg: the same for the rotation.
     """
 
     frames: int
@@ -37,13 +38,12 @@ class Calibration:
     rms_error_deg: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers by name, as JSON values."""
+        """Return the values by name, for JSON."""
         return asdict(self)
 
 
 def errors_and_covariances(records: Sequence[FrameRecord]) -> tuple[np.ndarray, np.ndarray]:
-    """Return errors (N, 6) in world axes [m, rad] and covariances (N, 6, 6) of the accepted poses that have a true
-    one."""
+    """Return errors (N, 6) in world axes [m, rad] and covariances (N, 6, 6) of accepted poses with ground truth."""
     usable = [record for record in records
               if record.accepted and record.true_world_T_cam is not None and record.covariance is not None]
     errors = [difference(record.world_T_cam, record.true_world_T_cam) for record in usable
@@ -52,12 +52,12 @@ def errors_and_covariances(records: Sequence[FrameRecord]) -> tuple[np.ndarray, 
 
 
 def inside_95_percent(errors: np.ndarray, covariances: np.ndarray, part: slice = POSE) -> float | None:
-    """Return the share of errors inside the 95 % ellipsoid in percent; None when there are no errors.
+    """Return the percentage of errors inside the 95 % ellipsoid; None without errors.
 
     Args:
         errors: (N, 6) position [m] and rotation vector [rad].
-        covariances: (N, 6, 6) of those.
-        part: which components: the pose, its position or its rotation.
+        covariances: (N, 6, 6) of the errors.
+        part: the components: POSE, POSITION or ROTATION.
     """
     if len(errors) == 0:
         return None
@@ -68,7 +68,7 @@ def inside_95_percent(errors: np.ndarray, covariances: np.ndarray, part: slice =
 
 
 def calibration(records: Sequence[FrameRecord]) -> Calibration | None:
-    """Return how well the covariances of records fit their errors; None when no accepted pose has a true one."""
+    """Return the calibration of records; None if no accepted pose has ground truth."""
     errors, covariances = errors_and_covariances(records)
     if len(errors) == 0:
         return None

@@ -1,4 +1,4 @@
-"""Sequences read without their depth: for methods that do not look at it, and for honest latencies."""
+"""Sequences without depth: for methods that do not use it, so that reading it does not add to their latency."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cl_localization.data.sequence import ImageFileSequence, SubSequence, select
 
 
 def image_only(sequence: Sequence) -> Sequence:
-    """Return the sequence with depth files left unread; itself where its reader does not keep depth as files."""
+    """Return the sequence without reading its depth files; unchanged if it has no depth files."""
     if isinstance(sequence, SubSequence):
         return select(image_only(sequence.sequence), sequence.indices, sequence.name)
     if isinstance(sequence, ImageFileSequence):

@@ -1,4 +1,4 @@
-"""What is in a map, counted."""
+"""Summary of a map's contents."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class SceneContents:
     """One scene of a map.
 
     Attributes:
-        name: of the scene.
-        codes, keyframes: how many.
+        name: name of the scene.
+        codes, keyframes: their numbers.
         size_bytes: its share of the map's memory, by codes.
-        low_m, high_m: opposite corners of the box around its codes, in the map frame; None without codes.
-        mean_sigma_m: mean position uncertainty of its codes; None without codes.
+        low_m, high_m: corners of the bounding box of its codes, in the map frame; None without codes.
+        mean_sigma_m: mean position standard deviation of its codes; None without codes.
     """
 
     name: str
@@ -34,7 +34,7 @@ class SceneContents:
 
 @dataclass(frozen=True)
 class MapContents:
-    """The whole map and each of its scenes; see the fields of the same names in `MapCode`."""
+    """A map and its scenes; for the fields see `MapCode`."""
 
     map_id: str
     version: int
@@ -53,7 +53,7 @@ class MapContents:
 
 
 def map_contents(map_code: MapCode) -> MapContents:
-    """Count what is in a map."""
+    """Return the contents of a map."""
     snapshot = map_code.delta_since(0)
     scenes = tuple(_scene_contents(map_code, snapshot, index) for index in range(len(snapshot.scene_names)))
     return MapContents(
@@ -63,7 +63,7 @@ def map_contents(map_code: MapCode) -> MapContents:
 
 
 def _scene_contents(map_code: MapCode, snapshot: Any, index: int) -> SceneContents:
-    """Count one scene of a map's snapshot."""
+    """Return the contents of one scene of a map's snapshot."""
     inside = np.asarray(snapshot.scenes) == index
     codes, keyframes = int(inside.sum()), int((np.asarray(snapshot.keyframe_scenes) == index).sum())
     size_bytes = round(map_code.size_bytes * codes / max(len(inside), 1))

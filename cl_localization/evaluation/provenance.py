@@ -1,4 +1,4 @@
-"""Where a number comes from: version, commit and machine, kept beside every result."""
+"""Provenance of a result: version, commit and machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def provenance() -> dict[str, str | int]:
 
 
 def commit() -> str:
-    """Return the commit of the checkout this package lies in, with "+" when files were changed, or "" without one."""
+    """Return the commit of this checkout, with "+" if files were changed; "" if it is not a checkout."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / "package.xml").is_file():
         return ""
@@ -30,7 +30,7 @@ def commit() -> str:
 
 
 def processor_name() -> str:
-    """Return the processor's model name where the system tells it, else its architecture."""
+    """Return the processor's model name if known, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What happened to one frame of an evaluation."""
+"""The result of one frame in an evaluation."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ WRONG_M, WRONG_DEG = 0.50, 10.0
 
 
 def is_wrong(translation_error_m: float, rotation_error_deg: float) -> bool:
-    """Return whether a pose so far from the truth is wrong: a robot that relied on it would be somewhere else."""
+    """Return whether a pose with this error is wrong, i.e. would mislead a robot."""
     return translation_error_m > WRONG_M or rotation_error_deg > WRONG_DEG
 
 
 @dataclass(frozen=True, eq=False)
 class FrameRecord:
-    """One frame: what the localizer said of it and how far that was from the truth.
+    """One frame: the localizer's result and its error.
 
     Attributes:
         name, stamp_ns: of the frame.
-        accepted: whether the localizer trusted its pose.
-        reason: its own words: "ok" or why not.
-        inliers: matches that agree with the pose.
-        latency_s: from the image file to the pose, decoding included.
-        world_T_cam: (4, 4) estimate, also when it was not accepted; None where there was none.
-        true_world_T_cam: (4, 4) ground truth; None where there is none.
-        translation_error_m, rotation_error_deg: distance between the two; None unless both are there.
-        covariance: (6, 6) of the estimate in world axes, x y z [m] and rotation about x y z [rad]; None where there was
-            none.
+        accepted: whether the localizer accepted its pose.
+        reason: "ok", or why the pose was rejected.
+        inliers: matches consistent with the pose.
+        latency_s: from the image file to the pose, including decoding.
+        world_T_cam: (4, 4) estimate, also of a rejected pose; None for none.
+        true_world_T_cam: (4, 4) ground truth; None for none.
+        translation_error_m, rotation_error_deg: difference of the two; None if one is missing.
+        covariance: (6, 6) of the estimate in world axes, x y z [m] and rotation about x y z [rad]; None for none.
     """
 
     name: str

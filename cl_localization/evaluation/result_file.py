@@ -16,12 +16,12 @@ MAX_BYTES = 500_000_000
 
 @dataclass(frozen=True, eq=False)
 class ErrorSeries:
-    """The errors of an evaluation, frame by frame.
+    """The errors of an evaluation, per frame.
 
     Attributes:
-        name: of the file.
+        name: stem of the file name.
         accepted: (N,) bool.
-        translation_errors_cm, rotation_errors_deg: (N,) float64, NaN where there was no estimate.
+        translation_errors_cm, rotation_errors_deg: (N,) float64, NaN without an estimate.
     """
 
     name: str
@@ -41,7 +41,7 @@ def read_errors(path: Path) -> ErrorSeries:
     """Return the per-frame errors in a result file.
 
     Raises:
-        DataError: the file cannot be read, or has no records of frames with true poses.
+        DataError: the file cannot be read, or has no records of frames with ground truth.
     """
     thing, remedy = f"evaluation {path}", "make it with `evaluate MAP SEQ --json FILE`"
     try:
@@ -60,5 +60,5 @@ def read_errors(path: Path) -> ErrorSeries:
             thing, "must hold the records of an evaluation", f"{type(error).__name__}: {error}", remedy
         ) from error
     if not posed:
-        raise DataError(thing, "must hold frames with true poses", len(records), remedy)
+        raise DataError(thing, "must hold frames with ground truth", len(records), remedy)
     return ErrorSeries(path.stem, accepted, 100 * numbers[:, 0], numbers[:, 1])

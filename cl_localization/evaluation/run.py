@@ -1,4 +1,4 @@
-"""The two runs that everything is measured with: frames into a map, and a map tried on frames."""
+"""The two runs of an evaluation: mapping frames, and localizing frames in a map."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class MappingCount:
-    """What became of the frames that a mapper was given.
+    """Counts of a mapping run.
 
     Attributes:
-        frames: with a pose, given to the mapper.
-        keyframes: those of them that were kept.
-        without_pose, skipped: left out, for want of a pose or because they could not be read.
-        seconds: for all of it.
-        camera: of the last frame that was given to the mapper.
+        frames: frames with a pose, passed to the mapper.
+        keyframes: frames that became keyframes.
+        without_pose, skipped: frames without a pose, and unreadable frames.
+        seconds: duration of the run.
+        camera: camera of the last mapped frame.
     """
 
     frames: int = 0
@@ -38,11 +38,7 @@ class MappingCount:
 
 
 def map_frames(mapper: Mapper, frames: Iterable[Frame], use_depth: bool = True) -> MappingCount:
-    """Give frames to a mapper and let it finish; return what became of them.
-
-    Frames without a pose are counted and left out. `seconds` is the time of the whole loop, decoding and the mapper's
-    last refinement included.
-    """
+    """Map frames, finish the mapper, and return the counts; the duration includes decoding and the last refinement."""
     count, start = MappingCount(), time.perf_counter()
     for frame in frames:
         if frame.world_T_cam is None:
@@ -59,13 +55,13 @@ def map_frames(mapper: Mapper, frames: Iterable[Frame], use_depth: bool = True) 
 
 def localize_frames(localizer: Localizer, sequence: Sequence, indices: Iterable[int],
                     unreadable: list[str]) -> list[FrameRecord]:
-    """Localize frames of a sequence one after the other, and return their records.
+    """Localize frames of a sequence and return their records.
 
     Args:
-        localizer: is reset first; each pose is estimated from its image alone, see `Localizer`.
-        sequence: read with `sequence[index]`, inside the measured time: latency is from the file to the pose.
-        indices: which frames.
-        unreadable: the messages of frames that could not be read are added here; the run goes on.
+        localizer: it is reset first; each pose is estimated from its image alone, see `Localizer`.
+        sequence: reading `sequence[index]` counts as latency, which is from the file to the pose.
+        indices: indices of the frames.
+        unreadable: error messages of skipped frames are appended here.
     """
     localizer.reset()
     records = []

@@ -1,8 +1,8 @@
-"""Records of frames in, one row of numbers out: medians, shares within bounds, latency.
+"""Summary of an evaluation: median errors, percentages within bounds, latency.
 
-`frames` counts the frames that have a true pose, `localized` those of them whose pose was accepted. Medians are over
-localized frames. Shares are of `frames`: a frame that was refused is not within any bound. Bounds are closed (<=).
-Latency percentiles are over all frames that were tried.
+`frames` is the number of frames with ground truth, `localized` the number of accepted poses among them. Medians are
+over localized frames. Percentages are of `frames`: a rejected frame is within no bound. Bounds are closed (<=). Latency
+percentiles are over all frames.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from cl_localization.evaluation.calibration import errors_and_covariances, insid
 from cl_localization.evaluation.records import FrameRecord, is_wrong
 
 BOUNDS = ((0.05, 5.0), (0.10, 5.0), (0.20, 10.0))
-"""The bounds (metres, degrees) within which shares are counted."""
+"""The bounds of the percentages, in metres and degrees."""
 
 
 @dataclass(frozen=True)
 class EvaluationSummary:
-    """The numbers of one evaluation; names carry the units, None stands for "no frame to say it of".
+    """The results of an evaluation, with units in their names; None without frames.
 
-    `median_translation_extent_percent` is the median error as a share of `camera_extent_m`, the diagonal of the box
-    around the true camera positions: the number to look at when the sequence's unit of length is not the metre.
-    `inside_95_ellipsoid_percent` is the share of localized frames whose error lies inside the 95 % ellipsoid of the
-    covariance.
+    `median_translation_extent_percent` is the median error in percent of `camera_extent_m`, the diagonal of the box
+    around the true camera positions, for sequences that are not in metres. `inside_95_ellipsoid_percent` is the
+    percentage of localized frames with their error inside the 95 % ellipsoid of the covariance.
     """
 
     frames: int
@@ -50,11 +49,11 @@ class EvaluationSummary:
     inside_95_ellipsoid_percent: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers by name, as JSON values."""
+        """Return the values by name, for JSON."""
         return dict(vars(self))
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Return (metric, value, unit) of every number, the same that `to_json` holds, as text."""
+        """Return (metric, value, unit) of every value as text."""
         return [(metric, _text(number), unit) for name, number in vars(self).items()
                 for metric, unit in [_metric_and_unit(name)]]
 
@@ -63,16 +62,16 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
     """Return the summary of an evaluation.
 
     Args:
-        records: one for each frame that was tried.
+        records: one per frame.
         map_bytes, codes: size of the map.
-        skipped: frames that could not be read.
+        skipped: number of frames that could not be read.
 
     Raises:
-        DataError: no frame has a true pose.
+        DataError: no frame has ground truth.
     """
     posed = [record for record in records if record.true_world_T_cam is not None]
     if not posed:
-        raise DataError("evaluation", "needs frames with a true pose", f"{len(records)} frames, none with a pose",
+        raise DataError("evaluation", "needs frames with ground truth", f"{len(records)} frames, none with a pose",
                         "use `localize` for sequences without poses")
     localized = [record for record in posed if record.accepted]
     errors = np.array([(record.translation_error_m, record.rotation_error_deg) for record in localized]).reshape(-1, 2)
@@ -94,12 +93,12 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
 
 
 def percent_within(errors: np.ndarray, bound: tuple[float, float], frames: int) -> float:
-    """Return which share of `frames` has errors (N, 2) in metres and degrees within a closed bound, in percent."""
+    """Return the percentage of `frames` with errors (N, 2) [m, deg] within a closed bound."""
     return 100.0 * float((errors <= bound).all(axis=1).sum()) / frames
 
 
 def camera_extent_m(positions_m: np.ndarray) -> float:
-    """Return the diagonal of the box around camera positions (N, 3)."""
+    """Return the diagonal of the bounding box of camera positions (N, 3)."""
     return float(np.linalg.norm(np.ptp(positions_m, axis=0)))
 
 
@@ -117,7 +116,7 @@ def _metric_and_unit(name: str) -> tuple[str, str]:
 
 
 def _text(number: float | int | None) -> str:
-    """Write a number for a table: three significant digits for a float, a dash for None."""
+    """Return the text of a number in a table: four significant digits for a float, a dash for None."""
     if number is None:
         return "-"
     return f"{number:,}" if isinstance(number, int) else f"{number:.4g}" if abs(number) < 1000 else f"{number:.0f}"

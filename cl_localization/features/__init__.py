@@ -9,7 +9,7 @@ __all__ = ["Encoder", "Features", "make_encoder"]
 
 
 def make_encoder(config: EncoderConfig) -> Encoder:
-    """Return the encoder that the configuration names; networks are imported only when used.
+    """Return the configured encoder; only its own network is imported.
 
     Raises:
         EncoderError: its package, weights or device are missing.

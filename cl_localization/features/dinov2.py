@@ -1,7 +1,7 @@
-"""DINOv2 with registers (Oquab et al., 2023; Darcet et al., 2024), the encoder of ACE-G: one feature a 14x14 patch.
+"""DINOv2 with registers (Oquab et al., 2023; Darcet et al., 2024), the encoder of ACE-G: a feature per 14x14 patch.
 
-Robust to light and season, coarser than XFeat. The network comes from timm; weights from a local safetensors file or,
-where a network connection allows, from the model hub.
+Robust to changes of light and season, coarser than XFeat. The network comes from timm, the weights from a local
+safetensors file or the model hub.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MODELS = {"small": "vit_small_patch14_reg4_dinov2", "base": "vit_base_patch14_re
           "large": "vit_large_patch14_reg4_dinov2"}
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
-"""ImageNet's colour statistics, which DINOv2 was trained with."""
+"""ImageNet's colour statistics, with which DINOv2 was trained."""
 
 
 class DinoV2Encoder:
-    """Patch tokens as features; patches that differ most from their neighbours come first."""
+    """Patch tokens as features, ordered by their difference to the neighbouring patches."""
 
     def __init__(self, config: EncoderConfig) -> None:
-        self.name = f"dinov2_{config.dinov2_size}"  # one set of weights is published for each size
+        self.name = f"dinov2_{config.dinov2_size}"  # each size has one set of published weights
         self.device = torch_device(config.device)
         self.max_keypoints = config.max_keypoints
         self.max_side_px = config.max_image_side_px
@@ -40,7 +40,7 @@ class DinoV2Encoder:
 
     @torch.inference_mode()
     def encode(self, image: np.ndarray) -> Features:
-        """Return one feature a patch, up to `max_keypoints`, of an (H, W, 3) uint8 RGB image; see `Encoder`."""
+        """Return a feature per patch, up to `max_keypoints`, of an (H, W, 3) uint8 RGB image; see `Encoder`."""
         image = checked_image(image, PATCH_PX)
         height, width = image.shape[:2]
         shrink = min(1.0, self.max_side_px / max(height, width))
@@ -76,20 +76,18 @@ def _load_network(model: str, weights: str) -> nn.Module:
         return timm.create_model(model, pretrained=True, num_classes=0, dynamic_img_size=True)
     except Exception as error:  # the hub client raises errors of many libraries
         raise EncoderError(f"weights of {model}", "must be reachable on the model hub or given as a file",
-                           type(error).__name__,
-                           "set encoder.weights to a safetensors file of this model") from error
+                           type(error).__name__, "set encoder.weights to a safetensors file of this model") from error
 
 
 def _declare_torchvision_operators() -> None:
-    """Let timm import torchvision where its compiled operators do not fit the installed torch (CPU torch, CUDA
-    torchvision).
+    """Make `import torchvision`, which timm needs, work with a torch of another build (CPU torch, CUDA torchvision).
 
-    torchvision refuses to import when operators that timm never calls have no declaration; declaring them is enough.
+    The import fails if its operators are not declared; timm does not call them, so declaring them is enough.
     """
     if hasattr(torch.ops.torchvision, "nms"):
         return
     try:
-        import torchvision  # noqa: F401  (registers the operators where its build fits)
+        import torchvision  # noqa: F401  (registers the operators if the builds match)
     except ImportError:
         return
     except RuntimeError:

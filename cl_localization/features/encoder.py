@@ -1,4 +1,4 @@
-"""What every encoder yields and must be able to do. A new encoder is one module of this folder."""
+"""The interface of encoders, and their features. A new encoder is a module in this folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Features:
     """Local features of one image, strongest first.
 
     Attributes:
-        keypoints_px: (N, 2) float32, in pixels of the encoded image, sub-pixel, first pixel centre at (0.5, 0.5).
+        keypoints_px: (N, 2) float32 sub-pixel positions in the encoded image; the first pixel's centre is (0.5, 0.5).
         descriptors: (N, D) float32, unit length.
         scores: (N,) float32, larger is stronger.
     """
@@ -36,7 +36,7 @@ class Encoder(Protocol):
     """Turns images into features.
 
     Attributes:
-        name: identifies network and weights; a map can only be used with the encoder that made it.
+        name: identifies network and weights; a map can only be used with the encoder it was made with.
         dim: length D of a descriptor.
     """
 
@@ -47,17 +47,13 @@ class Encoder(Protocol):
         """Return the features of an (H, W, 3) uint8 RGB image.
 
         Raises:
-            EncoderError: the image has another type or shape, or is too small.
+            EncoderError: the image has the wrong type or shape, or is too small.
         """
         ...
 
 
 def checked_image(image: np.ndarray, min_side_px: int) -> np.ndarray:
-    """Return the image if it is (H, W, 3) uint8 and large enough.
-
-    Raises:
-        EncoderError: otherwise.
-    """
+    """Return the image if it is (H, W, 3) uint8 and large enough; else raise EncoderError."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise EncoderError("image", "must be (H, W, 3) uint8 RGB", f"{image.shape} {image.dtype}")
     if min(image.shape[:2]) < min_side_px:

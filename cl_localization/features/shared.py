@@ -1,4 +1,4 @@
-"""One encoder for all who use it in a process: each image is encoded once, whoever asks first."""
+"""One encoder shared by all nodes of a process, so that each image is encoded once."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from cl_localization.features import make_encoder
 from cl_localization.features.encoder import Encoder, Features
 
 KEPT_IMAGES = 3
-"""Images whose features are remembered. Who shares an encoder works on the newest images, so few are enough."""
+"""Number of images whose features are cached; all users work on the newest images."""
 
 _made: WeakValueDictionary[EncoderConfig, SharedEncoder] = WeakValueDictionary()
 _making = threading.Lock()
 
 
 class SharedEncoder:
-    """An encoder for several threads, which remembers the features of the last images.
+    """A thread-safe encoder that caches the features of the last images.
 
-    Images are compared pixel by pixel, in a tenth of a millisecond, so two are never confused. Who asks for an image
-    that another thread is encoding waits for that. Different images are encoded side by side: waiting for another's
-    would cost more.
+    Images are compared pixel by pixel, which takes 0.1 ms. A request for an image that another thread is encoding waits
+    for it; different images are encoded in parallel.
 
     Attributes:
-        encoded, reused: images that were encoded, and that were answered from memory.
+        encoded, reused: number of images that were encoded, and that were found in the cache.
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        """Share `encoder`, whose `encode` may be called from several threads."""
+        """Share `encoder`, whose `encode` must be thread-safe."""
         self.name, self.dim = encoder.name, encoder.dim
         self.encoded = self.reused = 0
         self._encoder = encoder
@@ -40,7 +39,7 @@ class SharedEncoder:
         self._lock = threading.Lock()
 
     def encode(self, image: np.ndarray) -> Features:
-        """Return the features of an image; see `Encoder`. They belong to all: do not change them."""
+        """Return the features of an image; see `Encoder`. They are shared: do not modify them."""
         with self._lock:
             known = self._known(image)
             is_new = known is None
@@ -65,14 +64,14 @@ class SharedEncoder:
     def _fill(self, future: Future, image: np.ndarray) -> None:
         try:
             future.set_result(self._encoder.encode(image))
-        except BaseException as error:  # whoever waits must hear of it
+        except BaseException as error:  # raised in the waiting threads
             with self._lock:
                 self._kept.pop(id(future), None)
             future.set_exception(error)
 
 
 def shared_encoder(config: EncoderConfig) -> SharedEncoder:
-    """Return the process's encoder of a configuration, a new one if nobody uses one.
+    """Return the process's encoder for a configuration; a new one if none is in use.
 
     Raises:
         EncoderError: its package, weights or device are missing.

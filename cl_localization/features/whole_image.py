@@ -1,9 +1,9 @@
-"""One small descriptor of a whole image from its local features: which of their components go together.
+"""A global descriptor of an image from its local features, by second-order pooling.
 
-Second-order pooling: the covariance of the strongest local descriptors, its matrix square root so that no repeated
-pattern outweighs the rest (Li et al., "Is second-order information helpful for large-scale visual recognition?", ICCV
-2017), brought to 256 numbers by a fixed random matrix of signs, which keeps angles (Johnson-Lindenstrauss), and to one
-byte each. Nothing is learned and nothing is stored beside it, so that a map can begin with its first keyframe.
+It is the matrix square root of the covariance of the strongest local descriptors, which limits the weight of repeated
+patterns (Li et al., "Is second-order information helpful for large-scale visual recognition?", ICCV 2017), projected to
+256 numbers by a fixed matrix of random signs, which preserves angles (Johnson-Lindenstrauss), and quantized to int8. It
+needs no training and no further data.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 
 DIM = 256
 STRONGEST = 300
-"""Local features that are pooled. Fewer lose places, more add what repeats everywhere."""
+"""Number of pooled local features: fewer recognise fewer places, more add repeated patterns."""
 
 MAX_LOCAL_DIM = 64
-"""Longer local descriptors are brought to this length, by random signs too: their covariance would be large."""
+"""Longer local descriptors are projected to this length, since their covariance would be large."""
 
 CLIP_SIGMAS = 4.0
 MAX_BYTE = 127.0
@@ -25,8 +25,7 @@ SEED = 20
 
 
 def place_descriptor(local_descriptors: np.ndarray) -> np.ndarray:
-    """Return the descriptor (256,) int8 of an image from its local descriptors (N, D), strongest first; zeros of fewer
-    than two."""
+    """Return the descriptor (256,) int8 of an image from local descriptors (N, D), strongest first; zeros if N < 2."""
     chosen = local_descriptors[:STRONGEST].astype(np.float32)
     if len(chosen) < 2:
         return np.zeros(DIM, np.int8)
@@ -43,14 +42,13 @@ def as_bytes(units: np.ndarray) -> np.ndarray:
 
 
 def unit_place_descriptors(descriptors: np.ndarray) -> np.ndarray:
-    """Return descriptors (N, 256) int8 as unit vectors float32; unknown ones stay zeros."""
+    """Return descriptors (N, 256) int8 as float32 unit vectors; zeros (unknown) stay zeros."""
     values = descriptors.astype(np.float32)
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
 
 
 def _root_of_covariance(chosen: np.ndarray) -> np.ndarray:
-    """Return the upper half of the square root of the covariance of (N, D), weighted so that inner products are those
-    of matrices."""
+    """Return the upper triangle of the square root of the covariance of (N, D), weighted to preserve inner products."""
     centred = chosen - chosen.mean(axis=0)
     values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(chosen))
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
@@ -61,6 +59,6 @@ def _root_of_covariance(chosen: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _signs(rows: int, columns: int) -> np.ndarray:
-    """Return a matrix (rows, columns) of random signs, always the same."""
+    """Return a fixed matrix (rows, columns) of random signs."""
     bits = np.random.Generator(np.random.PCG64(SEED)).integers(0, 2, (rows, columns), np.int8)
     return (2 * bits - 1).astype(np.float32)

@@ -1,1 +1,1 @@
-"""The map: a growing set of codes with their keyframes, its changes, its file and its search index."""
+"""The map: codes and keyframes, deltas, files, search index and coverage."""

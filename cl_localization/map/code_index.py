@@ -1,9 +1,8 @@
-"""Search of the codes nearest to descriptors, approximate, in a map that changes: all of it, or covisible codes.
+"""Approximate nearest-neighbour search of codes by descriptor, in the whole map or in covisible codes only.
 
-Keyframes are grouped into regions as they come: each joins the nearest region of its scene, or begins one when all are
-far. Codes belong to the region of the keyframe they are anchored to, and stay in it when poses are corrected. The index
-of a region is made when it is first searched: its clusters are few and fit its codes, so that a search in a house of
-many rooms takes as long, and finds as much, as in one.
+Keyframes are grouped into regions: a new keyframe joins the nearest region of its scene, or starts one if all are far.
+A code belongs to the region of its anchor keyframe, also after pose corrections. Each region has its own index, built
+at its first search, so that time and recall of a search do not depend on the size of the map.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from cl_localization.geometry import se3
 from cl_localization.map.map_code import MapCode
 
 MIN_CLUSTERED = 4096
-"""Below this many codes exact search is as quick."""
+"""With fewer codes than this, exact search is as fast."""
 
 GROWTH = 2.0
-"""When the map has this many times as many codes as the clusters were made for, they are made anew."""
+"""The clusters are rebuilt when the number of codes has grown by this factor."""
 
 PROBES = 8
 KMEANS_ITERATIONS = 5
@@ -29,28 +28,22 @@ POINTS_PER_CLUSTER = 40
 
 
 class CodeSearch(Protocol):
-    """Finds the codes nearest to descriptors, in all of a map or a part of it."""
+    """Finds the codes nearest to descriptors, in a map or a part of it."""
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return similarities (N, count) and map rows (N, count), best first; row -1 with similarity -1 where there are
-        fewer."""
+        """Return similarities (N, count) and map rows (N, count), best first; padded with similarity and row -1."""
         ...
 
 
 class CodeIndex:
-    """Inverted-file search over the codes of a map, kept up to date with it.
+    """Inverted-file search over the codes of a map, updated incrementally.
 
-    A change of the map costs what it changed: codes leave the list of their cluster and enter that of the nearest one.
-    Only a map that has outgrown its clusters gets new ones. Descriptors are unit length, so the inner product orders as
-    the distance does.
+    Changed codes are moved to the list of their nearest cluster; the clusters are only rebuilt when the map has grown.
+    Descriptors have unit length, so the inner product gives the same order as the distance.
     """
 
     def __init__(self, map_code: MapCode, members: Callable[[], np.ndarray] | None = None) -> None:
-        """Make an index of the codes of a map.
-
-        Args:
-            members: gives a mask over the rows of the map's table, the codes that belong to the index; None for all.
-        """
+        """Create an index of a map's codes; `members` returns the mask of rows to index, None: all codes."""
         self._map = map_code
         self._members = members or (lambda: map_code.codes.live)
         self._version = -1
@@ -59,15 +52,14 @@ class CodeIndex:
         self._held = np.zeros(0, bool)
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return similarities (N, count) and map rows (N, count), best first; row -1 with similarity -1 where there are
-        fewer."""
+        """See `CodeSearch`."""
         if self._map.version != self._version:
             self._follow()
         similarity, rows = self._index.search(np.ascontiguousarray(descriptors, np.float32), count)
         return np.where(rows < 0, -1, similarity), rows
 
     def _follow(self) -> None:
-        """Bring the index to the map's version."""
+        """Update the index to the map's version."""
         members = self._members().copy()
         size = int(np.count_nonzero(members))
         if size <= MIN_CLUSTERED:
@@ -86,22 +78,22 @@ class CodeIndex:
     def _update(self, members: np.ndarray) -> None:
         changed, _ = self._map.codes.changed_since(self._version)
         changed = changed[members[changed]]
-        gone = np.flatnonzero(self._held & ~members[:len(self._held)])
+        removed = np.flatnonzero(self._held & ~members[:len(self._held)])
         moved = changed[changed < len(self._held)]
-        outdated = np.concatenate([gone, moved[self._held[moved]]])
+        outdated = np.concatenate([removed, moved[self._held[moved]]])
         self._index.remove_ids(faiss.IDSelectorArray(outdated))
         self._index.add_with_ids(self._map.descriptors(changed), changed)
         self._held = members
 
     def _clusters(self, members: np.ndarray) -> faiss.Index:
-        """Return empty clusters made for the codes of a mask."""
+        """Return an empty index with clusters trained on the codes of a mask."""
         descriptors = self._map.descriptors(np.flatnonzero(members))
         clusters = int(2 * np.sqrt(len(descriptors)))
-        dim, half = self._map.dim, faiss.ScalarQuantizer.QT_fp16  # int8 keys lose nothing in it, and it is read sooner
+        dim, half = self._map.dim, faiss.ScalarQuantizer.QT_fp16  # fp16 is lossless for int8 keys, and faster
         index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, clusters, half, faiss.METRIC_INNER_PRODUCT,
                                               False)
         index.cp.niter, index.cp.max_points_per_centroid = KMEANS_ITERATIONS, POINTS_PER_CLUSTER
-        index.cp.min_points_per_centroid = 1  # with fewer than this, faiss warns on stderr
+        index.cp.min_points_per_centroid = 1  # no warnings on stderr
         index.train(descriptors)
         index.nprobe = PROBES
         # finds a code's list, so that removing one does not search them all
@@ -110,36 +102,34 @@ class CodeIndex:
 
 
 REGION_RADIUS_M = 5.0
-"""A keyframe farther than this from where every region of its scene began begins another."""
+"""A keyframe farther than this from the first keyframe of every region of its scene starts a new region."""
 
 TURN_COST_M_PER_RAD = 1.0
 SAME_VIEW_M = 1.0
-"""Keyframes this near to a place, turns counted, show the same codes."""
+"""Keyframes within this distance, including the cost of rotation, are assumed to be covisible."""
 
 
 class CovisibleCodes:
-    """The regions of a map, kept up to date with it."""
+    """Search in the codes covisible with given keyframes, through the regions of a map."""
 
     def __init__(self, map_code: MapCode) -> None:
         self._map = map_code
         self._version = -1
         self._region_of = np.zeros(0, np.int64)
         self._stamps_ns = np.zeros(0, np.int64)
-        self._begun: list[tuple[int, np.ndarray]] = []
+        self._regions: list[tuple[int, np.ndarray]] = []
         self._indexes: dict[int, CodeIndex] = {}
 
     def around(self, keyframes: np.ndarray) -> CodeSearch | None:
-        """Return a search in the regions that live keyframes (K,) and those beside them belong to; None where that is
-        all of the map."""
+        """Return a search in the regions of live keyframes (K,) and their neighbours; None if that is the whole map."""
         self._follow()
-        chosen = np.unique(self._region_of[self._beside(keyframes)])
+        chosen = np.unique(self._region_of[self._with_neighbours(keyframes)])
         if len(chosen) == 0 or len(chosen) == len(np.unique(self._region_of[self._map.keyframes.rows()])):
             return None
         return _Merged([self._index_of(int(region)) for region in chosen])
 
-    def _beside(self, keyframes: np.ndarray) -> np.ndarray:
-        """Return keyframes and all of their scenes that look from nearly the same place in nearly the same
-        direction."""
+    def _with_neighbours(self, keyframes: np.ndarray) -> np.ndarray:
+        """Return keyframes and those of their scenes with nearly the same pose."""
         rows, poses = self._map.keyframes.rows(), self._map.keyframe_world_T_cam
         scenes = self._map.keyframes["keyframe_scenes"]
         near = np.isin(rows, keyframes)
@@ -151,8 +141,7 @@ class CovisibleCodes:
         return rows[near]
 
     def _follow(self) -> None:
-        """Give keyframes that are new their region. The number of a removed one may have come again: its stamp
-        tells."""
+        """Assign new keyframes to regions; a reused number is recognised by its new timestamp."""
         if self._map.version == self._version:
             return
         self._version, table = self._map.version, self._map.keyframes
@@ -162,18 +151,18 @@ class CovisibleCodes:
         self._region_of[~table.live] = -1
         stamps_ns = table["keyframe_stamps_ns"]
         for keyframe in np.flatnonzero(table.live & ((self._region_of < 0) | (stamps_ns != self._stamps_ns))).tolist():
-            self._region_of[keyframe] = self._joined(int(table["keyframe_scenes"][keyframe]),
+            self._region_of[keyframe] = self._assign(int(table["keyframe_scenes"][keyframe]),
                                                      table["keyframe_poses"][keyframe, :3])
         self._stamps_ns = stamps_ns.copy()
 
-    def _joined(self, scene: int, position_m: np.ndarray) -> int:
+    def _assign(self, scene: int, position_m: np.ndarray) -> int:
         distances_m = [float(np.linalg.norm(begun_m - position_m)) if of == scene else np.inf
-                       for of, begun_m in self._begun]
+                       for of, begun_m in self._regions]
         nearest = int(np.argmin(distances_m)) if distances_m else -1
         if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_M:
             return nearest
-        self._begun.append((scene, position_m.copy()))
-        return len(self._begun) - 1
+        self._regions.append((scene, position_m.copy()))
+        return len(self._regions) - 1
 
     def _index_of(self, region: int) -> CodeIndex:
         if region not in self._indexes:
@@ -184,13 +173,13 @@ class CovisibleCodes:
 
 
 class _Merged:
-    """Several indexes searched as one."""
+    """Searches several indexes."""
 
     def __init__(self, indexes: list[CodeIndex]) -> None:
         self._indexes = indexes
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the best of all, see `CodeSearch`."""
+        """Return the best of all; see `CodeSearch`."""
         found = [index.search(descriptors, count) for index in self._indexes]
         similarity, rows = (np.concatenate(parts, axis=1) for parts in zip(*found))
         best = np.argsort(-similarity, axis=1, kind="stable")[:, :count]

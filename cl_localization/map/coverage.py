@@ -1,4 +1,4 @@
-"""Which codes to give up when the map is full: those whose removal loses the least coverage of the known space."""
+"""Which codes to evict from a full map: those whose removal loses the least coverage of the mapped space."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import numpy as np
 
 
 def least_covering(regions: np.ndarray, utility: np.ndarray, count: int) -> np.ndarray:
-    """Return the rows of `count` items whose removal loses least coverage.
+    """Return the rows of `count` items whose removal loses the least coverage.
 
-    Coverage score: the number of regions seen, as in CL_HSCNet's buffer; beyond the first item of a region each further
-    one adds less. So the fullest regions give first, down to a common level, and within a region the items of least
-    utility.
+    The coverage score is the number of covered regions, as in CL_HSCNet's buffer; each further item of a region adds
+    less. So items are taken from the fullest regions, down to a common level, and there those of least utility.
 
     Args:
-        regions: (N,) label of the region each item lies in.
-        utility: (N,) worth of an item among those of its region.
-        count: how many to remove, at most N.
+        regions: (N,) region label of each item.
+        utility: (N,) utility of each item, compared within its region.
+        count: number of items to remove, at most N.
     """
     if count <= 0:
         return np.zeros(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Mapped views that triangulation remembers: keypoints, descriptors, and which code each feature is a sighting of."""
+"""Keyframe views for triangulation: keypoints, descriptors, and the code that each feature observes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class View:
     """A keyframe's features.
 
     Attributes:
-        keyframe: its number in the map, -1 once the map gave it up.
-        world_T_cam: (4, 4) as it is believed now.
-        given_world_T_cam: (4, 4) as it came with the image.
-        camera: the pinhole camera of `features.keypoints_px`, which are undistorted.
+        keyframe: its number in the map; -1 after the map has evicted it.
+        world_T_cam: (4, 4) current estimate.
+        given_world_T_cam: (4, 4) pose given with the image.
+        camera: pinhole camera of `features.keypoints_px`, which are undistorted.
         rays: (N, 2) normalized coordinates of the keypoints.
-        code: (N,) int64 row of the code that each feature shows, -1 for none yet.
-        scene: number of the scene that the view belongs to.
+        code: (N,) int64 row of the code that each feature observes; -1 for none.
+        scene: number of its scene.
     """
 
     keyframe: int
@@ -40,7 +40,7 @@ class View:
 
     @classmethod
     def of(cls, keyframe: int, world_T_cam: np.ndarray, camera: Camera, features: Features, scene: int = 0) -> View:
-        """Return the view of a keyframe from the features of its image as it came."""
+        """Return the view of a keyframe from the features of its distorted image."""
         keypoints_px = camera.undistort(features.keypoints_px).astype(np.float32)
         undistorted = Features(keypoints_px, features.descriptors, features.scores)
         return cls(keyframe, world_T_cam, world_T_cam, camera.pinhole(), undistorted,
@@ -48,30 +48,29 @@ class View:
                    np.full(len(features), -1, np.int64), scene)
 
     def unlinked(self) -> np.ndarray:
-        """Return the features that show no code yet."""
+        """Return the features that observe no code."""
         return np.flatnonzero(self.code < 0)
 
     def link(self, features: np.ndarray, codes: np.ndarray) -> None:
-        """Note that features show codes, unless another feature of this view shows the same code already."""
+        """Link features to codes, except for codes that another feature of this view observes."""
         new = ~np.isin(codes, self.code)
         self.code[features[new]] = codes[new]
 
 
 class ViewStore:
-    """The newest views, up to a bound, and the sightings in them."""
+    """The newest views, at most `capacity`, with their observations."""
 
     def __init__(self, capacity: int) -> None:
         self.views: list[View] = []
         self._capacity = capacity
 
     def add(self, view: View) -> None:
-        """Remember a view; the oldest is forgotten when there are too many."""
+        """Add a view; beyond the capacity, the oldest is dropped."""
         self.views.append(view)
         del self.views[: max(0, len(self.views) - self._capacity)]
 
     def neighbours(self, view: View, count: int) -> list[View]:
-        """Return the views that most likely see what `view` sees: of its scene, near by and turned alike, nearest
-        first."""
+        """Return the views of its scene most likely covisible with `view`: near and similarly oriented, best first."""
         others = [other for other in self.views if other is not view and other.scene == view.scene]
         if not others:
             return []
@@ -84,10 +83,7 @@ class ViewStore:
         return [others[index] for index in order[:count]]
 
     def observations(self, codes: np.ndarray) -> tuple[Observations, np.ndarray]:
-        """Return all sightings of codes (P,), which must be sorted, and the index of the view each was made in.
-
-        Sightings are numbered by the place of their code in `codes`.
-        """
+        """Return all observations of sorted codes (P,), with indices into `codes`, and the view index of each."""
         parts = []
         for index, view in enumerate(self.views):
             feature = np.flatnonzero(np.isin(view.code, codes))
@@ -100,6 +96,6 @@ class ViewStore:
         return Observations(*seen), view_index
 
     def unlink(self, codes: np.ndarray) -> None:
-        """Forget the sightings of codes that are no more."""
+        """Remove the observations of removed codes."""
         for view in self.views:
             view.code[np.isin(view.code, codes)] = -1

@@ -1,8 +1,7 @@
 """The map: a growing set of codes, each a descriptor key with a 3D position.
 
-After ACE-G (Bruns et al., ICCV 2025), which splits a scene coordinate regressor into shared weights and a
-scene-specific map code. There the code is a fixed set of learned vectors; here it grows while the robot drives, one
-token a place and look.
+ACE-G (Bruns et al., ICCV 2025) splits a scene coordinate regressor into shared weights and a scene-specific map code.
+There the map code is a fixed set of learned vectors; here it grows with the mapped space and its appearances.
 """
 
 from __future__ import annotations
@@ -21,22 +20,20 @@ from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
 from cl_localization.map.table import Table
 
 KEY_CLIP_SIGMAS = 4.0
-"""Components of unit descriptors of D dimensions are about 1/sqrt(D) large; int8 keys span four times that (XFeat:
-99.99 %)."""
+"""Range of int8 keys, in multiples of 1/sqrt(D), the typical component of a unit descriptor (XFeat: 99.99 % inside)."""
 
 COVERAGE_REGION_CELLS = 16
-"""Edge of a region of the coverage score, in cells: about 0.3 m."""
+"""Edge of a coverage region, in cells: about 0.3 m."""
 
 SCENE_MIX = np.uint64(0x9E3779B97F4A7C15)
-"""Odd number that spreads the numbers of scenes over all bits of a cell's label."""
+"""Odd number that spreads scene numbers over all bits of a cell label."""
 
 MAX_SCENES = 65536
-"""As many as the columns have numbers for."""
 
 MAX_COUNT = np.iinfo(np.uint16).max
 SPARSE_ROWS, SPARSE_FACTOR = 1_000_000, 64
-"""Numbers accepted from files and topics: up to the first plus this many times the rows there are. A map that evicts
-keeps high numbers for few codes; a damaged number must not claim gigabytes."""
+"""Largest row number accepted from files and topics: SPARSE_ROWS + SPARSE_FACTOR * rows. Eviction leaves high numbers
+for few codes, but a damaged number must not allocate gigabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +45,19 @@ class NewCodes:
     sigmas_m: np.ndarray
 
     def select(self, rows: np.ndarray) -> NewCodes:
-        """Return some of the codes, by mask or index."""
+        """Return a subset of the codes, by mask or index."""
         return NewCodes(self.descriptors[rows], self.positions_m[rows], self.sigmas_m[rows])
 
 
 class MapCode:
-    """Codes and keyframes of one map, with a version that grows with every change.
+    """Codes and keyframes of one map, with a version that is incremented with every change.
 
     Attributes:
-        map_id: identity; a map that was loaded or received keeps it, one that is learned on gets another: see `fork`.
-        parent_id: identity of the map that this one goes on from; empty for none.
-        version: grows by one with every call that changes the map.
-        encoder, dim: which descriptors the keys are.
-        codes, keyframes: the tables behind; read them through the properties below.
+        map_id: id of the map; kept when it is loaded or received, new when it is extended, see `fork`.
+        parent_id: id of the map that this one extends; empty for none.
+        version: incremented by every call that changes the map.
+        encoder, dim: name of the descriptors' encoder, and their length.
+        codes, keyframes: the tables; read them through the properties below.
     """
 
     def __init__(self, config: MapCodeConfig, encoder: str, dim: int, map_id: str | None = None) -> None:
@@ -81,7 +78,7 @@ class MapCode:
 
     @property
     def size_bytes(self) -> int:
-        """What codes and keyframes take, in memory as in the file."""
+        """Size of codes and keyframes, in memory and in the file."""
         return len(self.codes) * self.codes.row_bytes + len(self.keyframes) * self.keyframes.row_bytes
 
     @property
@@ -91,7 +88,7 @@ class MapCode:
 
     @property
     def keyframe_world_T_cam(self) -> np.ndarray:
-        """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`; not to be written to."""
+        """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`; read-only."""
         if self._poses[0] != self.version:
             self._poses = (self.version, matrices(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
         return self._poses[1]
@@ -101,7 +98,7 @@ class MapCode:
         return self.keyframe_world_T_cam[self.keyframes["keyframe_scenes"][self.keyframes.rows()] == scene]
 
     def rows_of(self, scene: int | None) -> np.ndarray:
-        """Return the numbers of the live codes of a scene, or of all for None, ascending."""
+        """Return the numbers of the live codes of a scene (None: all scenes), ascending."""
         if scene is None or len(self.scene_names) == 1:
             return self.codes.rows()
         return np.flatnonzero(self.codes.live & (self.codes["scenes"] == scene))
@@ -112,10 +109,10 @@ class MapCode:
         return keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), 1e-6)
 
     def scene_number(self, name: str) -> int:
-        """Return the number of a scene, a new one for a new name.
+        """Return the number of a scene; a new name gets a new one.
 
         Raises:
-            MapError: an empty or endless name, or too many scenes.
+            MapError: an empty or too long name, or too many scenes.
         """
         if name in self.scene_names:
             return self.scene_names.index(name)
@@ -123,35 +120,32 @@ class MapCode:
             raise MapError("name of the scene", f"must have 1 to {MAX_SCENE_NAME} characters", len(name),
                            "choose another name")
         if len(self.scene_names) >= MAX_SCENES:
-            raise MapError("map", f"must have at most {MAX_SCENES} scenes", f"one more, {name!r}", "begin another map")
+            raise MapError("map", f"must have at most {MAX_SCENES} scenes", f"one more, {name!r}", "start another map")
         self.scene_names.append(name)
         return len(self.scene_names) - 1
 
     def fork(self) -> MapCode:
-        """Make this a map of its own that goes on from the one it was, and return it.
+        """Give this map a new id, with the old one as parent, and return it.
 
-        Whoever learns on into a map that also lives elsewhere, in a file or with another mapper, forks it first: both
-        could count the same versions from here on, for different contents.
+        Call it before extending a map that also exists elsewhere, in a file or in another mapper: else the same id and
+        version could stand for different contents.
         """
         self.map_id, self.parent_id = uuid.uuid4().hex, self.map_id
         return self
 
     def set_cell_size(self, cell_size_m: float) -> None:
-        """Set the edge of the voxel cells of a map that is still empty.
-
-        Raises:
-            MapError: the map has codes already.
-        """
+        """Set the edge of the voxel cells; raises MapError if the map has codes."""
         if len(self):
             raise MapError("cell size", "can only be set while the map is empty", f"{len(self)} codes")
         self.cell_size_m = float(cell_size_m)
 
     def add_keyframe(self, world_T_cam: np.ndarray, stamp_ns: int, scene: int, variance_factor: float = 0.0,
                      descriptor: np.ndarray | int = 0) -> int:
-        """Add a keyframe and return its number; see `covariance_calibration` for its factor, 0 for unknown.
+        """Add a keyframe and return its number.
 
         Args:
-            descriptor: (256,) int8 of the whole image; 0 for unknown.
+            variance_factor: see `covariance_calibration`; 0: unknown.
+            descriptor: (256,) int8 of the whole image; 0: unknown.
         """
         self.version += 1
         row = self.keyframes.allocate(1)
@@ -166,16 +160,15 @@ class MapCode:
         self.keyframes.put(keyframes, self.version, keyframe_variance_factors=factors)
 
     def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
-        """Set the pose of a keyframe; its codes stay."""
+        """Set the pose of a keyframe; its codes do not move."""
         self.version += 1
         self.keyframes.put(np.array([keyframe]), self.version,
                            keyframe_poses=np.concatenate(se3.to_quaternion(world_T_cam)))
 
     def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray) -> None:
-        """Set the poses (K, 4, 4) of live keyframes (K,), each given once, and carry the codes anchored to them along.
+        """Set the poses (K, 4, 4) of distinct live keyframes (K,), and move the codes anchored to them, as one version.
 
-        All of it is one version. Cells follow from positions. One into which more codes moved than it may hold keeps
-        them, as the next correction may part them again; it takes no new ones.
+        A cell that then has more codes than allowed keeps them, as the next correction may separate them again.
         """
         if len(keyframes) == 0:
             return
@@ -191,10 +184,10 @@ class MapCode:
         self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
 
     def insert(self, new: NewCodes, keyframe: int) -> np.ndarray:
-        """Insert codes seen from a keyframe where their cell has room for another mode.
+        """Insert the codes observed from a keyframe whose cell has room for another mode.
 
         Returns:
-            (N,) int64 the row of each new code, -1 for those that found their cell full.
+            (N,) int64 the row of each new code; -1 if its cell is full.
         """
         self.version += 1
         rows = np.full(len(new.positions_m), -1, np.int64)
@@ -215,8 +208,7 @@ class MapCode:
         return cell_labels(positions_m, self.cell_size_m)
 
     def _room_in_cells(self, positions_m: np.ndarray, scene: int) -> np.ndarray:
-        """Return which new positions of a scene, in order, still find fewer modes of that scene in their cell than it
-        may hold."""
+        """Return the mask of positions (N, 3), in order, whose cell has room for another mode of the scene."""
         existing = np.sort(self.cells(self.codes["positions_m"][self.rows_of(scene)]))
         cells = self.cells(positions_m)
         taken = np.searchsorted(existing, cells, "right") - np.searchsorted(existing, cells, "left")
@@ -227,8 +219,7 @@ class MapCode:
         return taken + rank < self.config.modes_per_cell
 
     def merge(self, rows: np.ndarray, seen: NewCodes, keyframe: int) -> None:
-        """Merge new sightings (N,) into existing codes, each row at most once: positions by inverse variance, keys by
-        count."""
+        """Merge observations (N,) into distinct codes (N,): positions weighted by inverse variance, keys by count."""
         if len(rows) == 0:
             return
         self.version += 1
@@ -253,14 +244,12 @@ class MapCode:
         self.codes.remove(rows, self.version)
 
     def evict_to_budget(self) -> int:
-        """Remove the codes that cover least until the map fits its budget, and the keyframes that lose their last code
-        by it.
+        """Evict codes by least coverage until the map fits its budget, and keyframes that lose their last code.
 
-        Keyframes that never anchored a code stay, so that their view does not count as new again, unless nothing else
-        is left.
+        Keyframes that never had codes are evicted last, since their views would become new views again.
 
         Returns:
-            How many codes went.
+            The number of evicted codes.
         """
         budget_bytes = int(self.config.budget_mb * 1e6)
         excess = self.size_bytes - budget_bytes
@@ -271,10 +260,10 @@ class MapCode:
         utility = self.codes["seen"][rows].astype(np.float64)
         regions = cell_labels(self.codes["positions_m"][rows], self.cell_size_m * COVERAGE_REGION_CELLS,
                               self.codes["scenes"][rows])
-        gone = rows[least_covering(regions, utility, count)]
-        self.remove(gone)
+        evicted = rows[least_covering(regions, utility, count)]
+        self.remove(evicted)
         anchoring = self.codes["anchors"][self.codes.rows()]
-        self.keyframes.remove(np.setdiff1d(self.codes["anchors"][gone], anchoring), self.version)
+        self.keyframes.remove(np.setdiff1d(self.codes["anchors"][evicted], anchoring), self.version)
         excess = self.size_bytes - budget_bytes
         if excess > 0:
             idle = np.setdiff1d(self.keyframes.rows(), anchoring)
@@ -283,7 +272,7 @@ class MapCode:
         return count
 
     def delta_since(self, version: int) -> MapDelta:
-        """Return what changed after `version`; everything when that is 0 or older than this copy's history."""
+        """Return the changes after `version`; a snapshot if that is 0 or older than this copy's history."""
         base = version if self._oldest_delta <= version <= self.version else 0
         changed, removed = self.codes.changed_since(base) if base else (self.codes.rows(), np.zeros(0, np.int64))
         frames, removed_frames = (self.keyframes.changed_since(base) if base else
@@ -297,25 +286,25 @@ class MapCode:
             **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id)
 
     def apply(self, delta: MapDelta) -> None:
-        """Bring this copy to the version of a delta.
+        """Apply a delta to this copy.
 
         Raises:
-            MapError: the delta belongs to another map, begins after this copy's version or ends before it, or is
-                damaged. The copy is unchanged; a snapshot helps.
+            MapError: the delta belongs to another map, starts after this copy's version, ends before it, or is damaged.
+                The copy is unchanged.
         """
         if delta.map_id != self.map_id or delta.encoder != self.encoder or delta.dim != self.dim:
             raise MapError("map code delta", f"must belong to map {self.map_id} of {self.encoder}",
-                           f"{delta.map_id} of {delta.encoder}", "take a snapshot of the new map")
+                           f"{delta.map_id} of {delta.encoder}", "use a snapshot of the new map")
         if delta.base_version > self.version:
-            raise MapError("map code delta", f"must begin at version {self.version} or before", delta.base_version,
-                           "a message was lost: take a snapshot")
+            raise MapError("map code delta", f"must start at version {self.version} or before", delta.base_version,
+                           "a message was lost: use a snapshot")
         if delta.version < self.version:
             raise MapError("map code delta", f"must not end before version {self.version}", delta.version,
-                           "it is old news; make another map of a snapshot to go back")
+                           "it is outdated; to go back, make a new map from a snapshot")
         delta.validate(_largest_number(max(np.size(delta.ids), len(self.codes.live))))
         known = delta.keyframe_ids if delta.base_version == 0 else np.union1d(self.keyframes.rows(), delta.keyframe_ids)
         if not np.isin(delta.anchors, known).all():
-            raise MapError("map code anchors", "must be keyframes of the map", "an unknown one",
+            raise MapError("map code anchors", "must be keyframes of the map", "an unknown keyframe",
                            "the message or file is damaged")
         if delta.base_version == 0:
             self.codes.remove(self.codes.rows(), delta.version)
@@ -330,11 +319,7 @@ class MapCode:
 
     @classmethod
     def from_snapshot(cls, delta: MapDelta, config: MapCodeConfig) -> MapCode:
-        """Return the map that a snapshot holds.
-
-        Raises:
-            MapError: the delta is no snapshot or is damaged.
-        """
+        """Return the map of a snapshot; raises MapError if the delta is no snapshot or is damaged."""
         if delta.base_version != 0:
             raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
         delta.validate(_largest_number(np.size(delta.ids)))
@@ -345,7 +330,7 @@ class MapCode:
 
 
 def _largest_number(rows: int) -> int:
-    """Return the largest code number that a file or message about `rows` codes may use."""
+    """Return the largest code number allowed in a file or message with `rows` codes."""
     return SPARSE_ROWS + SPARSE_FACTOR * rows
 
 
@@ -356,10 +341,10 @@ def quantized(descriptors: np.ndarray) -> np.ndarray:
 
 
 def cell_labels(positions_m: np.ndarray, cell_size_m: float, scenes: np.ndarray | int = 0) -> np.ndarray:
-    """Return one int64 label a voxel cell for positions (N, 3): 21 bits an axis, so cells repeat only after 2 million.
+    """Return the int64 label (N,) of the voxel cell of positions (N, 3), 21 bits per axis.
 
     Args:
-        scenes: number of the scene, (N,) or one for all; equal cells of different scenes get different labels.
+        scenes: scene numbers (N,), or one for all; the same cell has different labels in different scenes.
     """
     cells = np.floor(positions_m.astype(np.float64) / cell_size_m).astype(np.int64) & 0x1FFFFF
     labels = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
@@ -367,7 +352,7 @@ def cell_labels(positions_m: np.ndarray, cell_size_m: float, scenes: np.ndarray 
 
 
 def matrices(poses: np.ndarray) -> np.ndarray:
-    """Return the 4x4 matrices (K, 4, 4) of poses (K, 7), x y z qx qy qz qw, which were checked when they came in."""
+    """Return the matrices (K, 4, 4) of valid poses (K, 7), x y z qx qy qz qw."""
     world_T_cam = np.tile(np.eye(4), (len(poses), 1, 1))
     if len(poses):
         world_T_cam[:, :3, :3] = Rotation.from_quat(poses[:, 3:]).as_matrix()

@@ -1,4 +1,4 @@
-"""What changed in a map code between two versions: the content of one `MapCode` message."""
+"""The changes of a map between two versions: the contents of a `MapCode` message."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from cl_localization.errors import MapError
 
 KEYFRAME_DESCRIPTOR_DIM = 256
-"""As many as `features.whole_image` makes."""
+"""Length of the descriptors of `features.whole_image`."""
 
 ROW_TYPES: dict[str, tuple[type, int]] = {
     "keys": (np.int8, -1), "positions_m": (np.float32, 3), "sigmas_m": (np.float32, 0), "seen": (np.uint16, 0),
     "stamps_s": (np.uint32, 0), "scenes": (np.uint16, 0), "anchors": (np.uint32, 0),
 }
-"""Columns of a code: type and width (0: one number, -1: the encoder's descriptor length)."""
+"""Columns of a code: type and width (0: scalar, -1: the encoder's descriptor length)."""
 
 KEYFRAME_TYPES: dict[str, tuple[type, int]] = {
     "keyframe_poses": (np.float64, 7), "keyframe_stamps_ns": (np.int64, 0), "keyframe_scenes": (np.uint16, 0),
     "keyframe_variance_factors": (np.float32, 0), "keyframe_descriptors": (np.int8, KEYFRAME_DESCRIPTOR_DIM),
 }
-"""Columns of a keyframe; poses are x y z qx qy qz qw of world_T_cam; see `covariance_calibration` for the factors;
-descriptors of whole images, up to a factor, tell places apart, zeros are unknown."""
+"""Columns of a keyframe: type and width. Poses are x y z qx qy qz qw of world_T_cam; for the factors see
+`covariance_calibration`; descriptors of whole images have no scale, zeros mean unknown."""
 
 ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
 
@@ -36,20 +36,20 @@ SCALAR_TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(eq=False)
 class MapDelta:
-    """Codes and keyframes that were added, changed or removed after `base_version`; all of them when that is 0.
+    """Codes and keyframes that were added, changed or removed after `base_version`; all of them if that is 0.
 
     Attributes:
-        map_id: identity of the map; versions of different maps cannot be compared.
-        encoder, dim: what made the keys, and their length D.
-        frame_id: the frame that positions and poses are given in.
+        map_id: id of the map; only versions of the same map can be compared.
+        encoder, dim: the encoder of the keys, and their length D.
+        frame_id: frame of the positions and poses.
         cell_size_m: edge of the voxel cells.
-        base_version, version: what it leads from and to; base 0 is a snapshot.
+        base_version, version: version before and after the delta; base version 0 is a snapshot.
         scene_names: names of the scene numbers.
-        ids: (M,) uint32 of the codes in the columns below, whose types are in `ROW_TYPES`.
-        removed_ids: (R,) uint32 codes that are no more.
-        keyframe_ids: (K,) uint32 of the keyframes in the columns below, whose types are in `KEYFRAME_TYPES`.
-        removed_keyframe_ids: uint32 keyframes that are no more.
-        parent_id: identity of the map that this one goes on from; empty for none. Files have it, messages do not.
+        ids: (M,) uint32 ids of the codes in the columns of `ROW_TYPES`.
+        removed_ids: (R,) uint32 ids of removed codes.
+        keyframe_ids: (K,) uint32 ids of the keyframes in the columns of `KEYFRAME_TYPES`.
+        removed_keyframe_ids: uint32 ids of removed keyframes.
+        parent_id: id of the map that this one extends; empty for none; only in files, not in messages.
     """
 
     map_id: str
@@ -84,15 +84,14 @@ class MapDelta:
                 if isinstance(getattr(self, spec.name), np.ndarray)}
 
     def validate(self, max_id: int) -> None:
-        """Check a delta that came from a file or a topic.
+        """Check a delta from a file or topic.
 
         Args:
-            max_id: the largest id accepted; bounds the memory that untrusted input can claim.
+            max_id: largest id accepted; bounds the memory that untrusted input can allocate.
 
         Raises:
-            MapError: scalars of another type, columns of unequal length, wrong shapes, values that are not finite,
-                sigmas that are not positive, quaternions without unit length, scenes without a name, ids too large,
-                versions out of order.
+            MapError: wrong types or shapes, columns of different lengths, values that are not finite, sigmas that are
+                not positive, quaternions that are not normalized, unknown scenes, ids too large, versions out of order.
         """
         self._check_scalars()
         for name in ID_COLUMNS:
@@ -134,14 +133,13 @@ class MapDelta:
                                repr(value)[:80],
                                "the message or file is damaged")
         if not all(isinstance(name, str) for name in self.scene_names):
-            raise MapError("map code scene_names", "must be texts", repr(self.scene_names)[:80],
+            raise MapError("map code scene_names", "must be strings", repr(self.scene_names)[:80],
                            "the message or file is damaged")
 
 
 def _check_column(name: str, values: np.ndarray, kind: type, shape: tuple[int, ...]) -> None:
     if values.shape != shape or values.dtype != kind:
         raise MapError(f"map code column {name}", f"must be {np.dtype(kind)} of shape {shape}",
-                       f"{values.dtype} {values.shape}",
-                       "the message or file is damaged")
+                       f"{values.dtype} {values.shape}", "the message or file is damaged")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise MapError(f"map code column {name}", "must be finite", "NaN or infinity", "the message or file is damaged")

@@ -1,4 +1,4 @@
-"""Maps on disk: safetensors with JSON metadata, written whole or not at all, read without running anything."""
+"""Map files: safetensors with JSON metadata, written atomically, read without executing code."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from cl_localization.map.tensor_file import DamagedFile, Entry, read_header, rea
 FORMAT = "cl_localization_map"
 FORMAT_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)
-"""Version 1 has no descriptors of keyframes: places of such maps are not recognised before they are mapped again.
-Versions 1 and 2 have a column `matched` of zeros, which is left out."""
+"""Version 1 has no keyframe descriptors, so place recognition does not work until the places are mapped again.
+Versions 1 and 2 have a column `matched` of zeros, which is ignored."""
 
 DROPPED_COLUMNS = ("matched",)
 
@@ -32,12 +32,10 @@ SCALARS = ("map_id", "encoder", "dim", "frame_id", "cell_size_m", "version", "sc
 
 
 def save_map(map_code: MapCode, path: str | Path, extra: dict[str, Any] | None = None) -> int:
-    """Write a map to a file and return its size in bytes.
-
-    The file is written beside its place, flushed and renamed: a crash leaves the old or the new map, whole.
+    """Write a map to a file atomically and return its size in bytes.
 
     Args:
-        extra: more metadata (camera, configuration, ...), JSON values.
+        extra: further JSON metadata (camera, configuration, ...).
 
     Raises:
         MapError: the file cannot be written.
@@ -47,7 +45,7 @@ def save_map(map_code: MapCode, path: str | Path, extra: dict[str, Any] | None =
             return write_snapshot(map_code.delta_since(0), stream, extra)
     except (OSError, LocalizationError) as error:
         raise MapError(f"map {path}", "must be writable", str(error),
-                       "nothing was changed; choose another place") from error
+                       "nothing was changed; choose another path") from error
 
 
 def write_snapshot(snapshot: MapDelta, stream: BinaryIO, extra: dict[str, Any] | None = None) -> int:
@@ -66,7 +64,7 @@ def write_snapshot(snapshot: MapDelta, stream: BinaryIO, extra: dict[str, Any] |
 
 
 def _digest(metadata: str, arrays: dict[str, np.ndarray]) -> str:
-    """Return the SHA-256 of metadata and arrays: bits that flipped on the disk make another map, without a sign."""
+    """Return the SHA-256 of metadata and arrays, which detects bit errors on the disk."""
     digest = hashlib.sha256(metadata.encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
@@ -75,7 +73,7 @@ def _digest(metadata: str, arrays: dict[str, np.ndarray]) -> str:
 
 
 def read_map_info(path: str | Path) -> dict[str, Any]:
-    """Return the metadata of a map file, with `codes`, `keyframes` and `file_bytes`, without reading its tables.
+    """Return the metadata of a map file, with `codes`, `keyframes` and `file_bytes`, without reading its arrays.
 
     Raises:
         MapError: see `load_map`.
@@ -95,11 +93,11 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
     """Read a map from a file.
 
     Args:
-        encoder: the name of the encoder the map is to be used with; any when None.
-        config: options for learning on; a map keeps its own cell size.
+        encoder: name of the encoder to use the map with; None: any.
+        config: options for extending the map; it keeps its own cell size.
 
     Raises:
-        MapError: no such file, not a map, another format version, or made by another encoder.
+        MapError: no such file, not a map, another format version, or made with another encoder.
         DamagedMapError: truncated or damaged.
     """
     with _opened(path) as (stream, header, entries):
@@ -116,16 +114,16 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
     try:
         map_code = MapCode.from_snapshot(delta, config or MapCodeConfig())
     except MapError as error:
-        raise DamagedMapError(f"map {path}", "must make sense", str(error)) from error
-    # files of versions before the digest have none
+        raise DamagedMapError(f"map {path}", "must be consistent", str(error)) from error
+    # files of earlier versions have no digest
     if header.get("sha256", found := _digest(header["json"], arrays)) != found:
-        raise DamagedMapError(f"map {path}", "must have the content that was written", "another digest",
+        raise DamagedMapError(f"map {path}", "must have the contents that were written", "another digest",
                               "the file is damaged")
     return map_code
 
 
 def _columns_of_this_version(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the columns of a file of any readable version as this version has them."""
+    """Return the columns of a file of any readable version, converted to this version."""
     keyframes = np.size(arrays.get("keyframe_ids", ()))
     lacking: dict[str, np.ndarray] = {"keyframe_variance_factors": np.zeros(keyframes, np.float32),
                "keyframe_descriptors": np.zeros((keyframes, KEYFRAME_DESCRIPTOR_DIM), np.int8)}
@@ -134,9 +132,9 @@ def _columns_of_this_version(arrays: dict[str, np.ndarray]) -> dict[str, np.ndar
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[BinaryIO, dict[str, str], dict[str, Entry]]]:
-    """Give an open map file, its texts and where its arrays lie, with every failure told as a `MapError`."""
+    """Yield an open map file, its texts and the entries of its arrays; every failure becomes a `MapError`."""
     path = Path(path)
-    if not os.path.isfile(path):  # unlike Path's, this answers also for names that are too long or behind closed doors
+    if not os.path.isfile(path):  # unlike Path.is_file, it raises nothing for too long names or missing permissions
         raise MapError(f"map {path}", "must be a file", "a folder or device" if os.path.exists(path)
                        else "nothing there")
     try:
@@ -152,7 +150,7 @@ def _opened(path: str | Path) -> Iterator[tuple[BinaryIO, dict[str, str], dict[s
 
 
 def _metadata(path: str | Path, header: dict[str, str]) -> dict[str, Any]:
-    """Return what the JSON of a map's header says."""
+    """Return the JSON metadata of a map file's header."""
     if header.get("format") != FORMAT:
         raise MapError(f"map {path}", f"must be of format {FORMAT}", header.get("format"), "it is another kind of file")
     try:

@@ -1,9 +1,8 @@
-"""A map's place on disk, such that at every instant a whole good map is there, whatever ends the process or fills the
-disk.
+"""Crash-safe storage of a map: at every instant there is a complete map file, even after a kill or on a full disk.
 
 `NAME.safetensors` is the map, `NAME.previous.safetensors` the one saved before it. A map is written to a hidden file
-beside them, flushed, and renamed after the one in place got its second name. What is in place and is no predecessor of
-what is saved, because it is damaged or another map, is set aside under a name of its own and never overwritten.
+beside them and flushed; the current file is linked to its second name, then the hidden file is renamed. A current file
+that is damaged or belongs to another map is kept under a name of its own and never overwritten.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class MapStore:
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Name the files; links are followed, and the folder is made if it can be: without it, saving fails later."""
+        """Resolve the path, and create its folder if possible; if not, saving fails later."""
         self.path = Path(os.path.realpath(path))
         self.previous = self._beside("previous")
         self._partial = self.path.with_name(f".{self.path.name}.partial")
@@ -45,13 +44,12 @@ class MapStore:
         return self.path.with_name(f"{self.path.stem}.{tag}{self.path.suffix}")
 
     def load(self, encoder: str, config: MapCodeConfig) -> tuple[MapCode | None, str]:
-        """Return the map, else the one before it, else None, with a warning unless all was well or there never was a
-        map.
+        """Return the map, else the previous one, else None; and a warning, empty if there was no problem.
 
-        A damaged file is set aside.
+        A damaged file is renamed.
 
         Raises:
-            MapError: a file that is whole but cannot be used: made by another encoder or version, or no map.
+            MapError: a complete file that cannot be used: made with another encoder or version, or no map.
         """
         problems = []
         for path in (self.path, self.previous):
@@ -60,20 +58,20 @@ class MapStore:
             try:
                 map_code = load_map(path, encoder, config)
             except DamagedMapError as error:
-                problems.append(f"{error}; kept as {_moved(path, self._free('damaged'))}")
+                problems.append(f"{error}; kept as {_moved(path, self._unused('damaged'))}")
                 continue
             if path == self.path:
                 return map_code, ""
-            return map_code, f"{'; '.join(problems) or f'map {self.path} is missing'}; going on from {path}"
-        return None, f"{'; '.join(problems)}; beginning a new map" if problems else ""
+            return map_code, f"{'; '.join(problems) or f'map {self.path} is missing'}; resuming from {path}"
+        return None, f"{'; '.join(problems)}; starting a new map" if problems else ""
 
     def save(self, snapshot: MapDelta, extra: dict[str, Any] | None = None) -> int:
         """Write a snapshot of a map and return its size in bytes; see `save_map` for `extra`.
 
         Raises:
-            MapError: it cannot be written; what was there is still there.
+            MapError: it cannot be written; existing files are unchanged.
         """
-        # a folder or device must never be set aside for a map
+        # never rename a folder or device
         if os.path.exists(self.path) and not os.path.isfile(self.path):
             raise MapError(f"map {self.path}", "must be a file", "a folder or device", "name a file to save to")
         try:
@@ -85,27 +83,27 @@ class MapStore:
                 os.replace(self._partial, self.path)
         except OSError as error:
             raise MapError(f"map {self.path}", "must be writable", error.strerror or str(error),
-                           "what was saved before is still there; check disk space and permissions or choose another "
-                           "place") from error
+                           "the last saved map is unchanged; check disk space and permissions or choose another path"
+                           ) from error
         sync_folder(self.path.parent)
         return size
 
     def _keep_current(self, successor: MapDelta) -> None:
-        """Give the file in place another name too, so that it outlives the one that comes into its place."""
+        """Link the current file to a second name, so that it is not overwritten."""
         if not os.path.lexists(self.path):
             return
         try:
             map_id = read_map_info(self.path)["map_id"]
         except MapError:
-            _also_named(self.path, self._free("damaged"))
+            _link(self.path, self._unused("damaged"))
             return
         if map_id in (successor.map_id, successor.parent_id):
-            _also_named(self.path, self.previous)
+            _link(self.path, self.previous)
         else:
-            _also_named(self.path, self._beside("".join(filter(str.isalnum, str(map_id)))[:ID_CHARACTERS] or "other"))
+            _link(self.path, self._beside("".join(filter(str.isalnum, str(map_id)))[:ID_CHARACTERS] or "other"))
 
-    def _free(self, tag: str) -> Path:
-        """Return a name with a number that no file has yet."""
+    def _unused(self, tag: str) -> Path:
+        """Return an unused file name with a tag and number."""
         number = 1
         while os.path.lexists(self._beside(f"{tag}-{number}")):
             number += 1
@@ -113,7 +111,7 @@ class MapStore:
 
 
 def _moved(path: Path, target: Path) -> Path:
-    """Rename a file where that is allowed; return the name it has then. Anything but a file stays where it is."""
+    """Rename a file if possible and return its name; anything but a file is not renamed."""
     if not path.is_file():
         return path
     try:
@@ -123,9 +121,8 @@ def _moved(path: Path, target: Path) -> Path:
     return target
 
 
-def _also_named(path: Path, target: Path) -> None:
-    """Have `target` be the file `path`, which keeps its name where the file system knows hard links, and loses it
-    elsewhere."""
+def _link(path: Path, target: Path) -> None:
+    """Hard-link `path` to `target`; on file systems without hard links, rename it."""
     link = target.with_name(f".{target.name}.link")
     with suppress(FileNotFoundError):
         link.unlink()
@@ -136,16 +133,15 @@ def _also_named(path: Path, target: Path) -> None:
         return
     os.replace(link, target)
     with suppress(FileNotFoundError):
-        link.unlink()  # renaming between two names of one file does nothing
+        link.unlink()  # os.replace does nothing if both are links to the same file
 
 
 @contextmanager
 def _sole_writer(path: Path) -> Iterator[BinaryIO]:
-    """Give an empty file to write that no other process writes; it is removed when that fails. A kill leaves at most
-    this one.
+    """Yield an empty file locked for this process; it is removed on errors, and remains after a kill.
 
     Raises:
-        OSError: it cannot be written, or another process does.
+        OSError: it cannot be written, or another process is writing it.
     """
     stream = _locked(path)
     try:
@@ -161,14 +157,14 @@ def _sole_writer(path: Path) -> Iterator[BinaryIO]:
 
 
 def _locked(path: Path) -> BinaryIO:
-    """Open a file and lock it; again if it was renamed between the two."""
+    """Open and lock a file; repeated if it was renamed in between."""
     while True:
         stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             stream.close()
-            raise OSError(errno.EBUSY, "another process saves to it at this moment") from error
+            raise OSError(errno.EBUSY, "another process is saving to it") from error
         except OSError:
             pass  # a file system without locks
         with suppress(FileNotFoundError):

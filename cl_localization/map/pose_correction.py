@@ -1,5 +1,4 @@
-"""Poses that a SLAM corrected after the fact, at a loop closure: which keyframes they concern, and where those belong
-now."""
+"""Applies poses corrected by a SLAM, e.g. after a loop closure, to keyframes."""
 
 from __future__ import annotations
 
@@ -11,26 +10,25 @@ from scipy.spatial.transform import Rotation, Slerp
 from cl_localization.geometry import se3
 
 SAME_STAMP_NS = 1_000_000
-"""Stamps this close are one image's: some programs keep them as floating-point seconds."""
+"""Timestamps within this are equal: some programs store them as floating-point seconds."""
 
 MAX_GAP_NS = 10_000_000_000
-"""Keyframes between two corrected ones follow them unless those lie further apart in time than this."""
+"""Longest time between two corrected keyframes for interpolating the corrections of those between them."""
 
 UNMOVED_M, UNMOVED_DEG = 1e-6, 1e-4
-"""Smaller corrections are none."""
+"""Smaller corrections are ignored."""
 
 
 def corrected_keyframes(stamps_ns: np.ndarray, world_T_cam: np.ndarray, corrected_stamps_ns: np.ndarray,
                         corrected_world_T_cam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which keyframes are to be moved, as indices (M,), and their new poses (M, 4, 4).
+    """Return the indices (M,) of keyframes to move, and their new poses (M, 4, 4).
 
-    A keyframe whose stamp is among the corrected ones gets that pose; of two poses for one stamp the later counts. One
-    between two such keyframes, not more than `MAX_GAP_NS` apart, gets the correction between theirs, in proportion to
-    time.
+    A keyframe with a corrected timestamp gets that pose, the last one if there are several. A keyframe between two such
+    keyframes, at most `MAX_GAP_NS` apart, gets a correction interpolated in time.
 
     Args:
-        stamps_ns, world_T_cam: (K,) and (K, 4, 4) of the keyframes, as the SLAM gave them before.
-        corrected_stamps_ns, corrected_world_T_cam: (P,) and (P, 4, 4) as it gives them now, in any order.
+        stamps_ns, world_T_cam: (K,) and (K, 4, 4) keyframes with their original poses from the SLAM.
+        corrected_stamps_ns, corrected_world_T_cam: (P,) and (P, 4, 4) corrected poses, in any order.
     """
     if len(stamps_ns) == 0 or len(corrected_stamps_ns) == 0:
         return np.zeros(0, np.int64), np.zeros((0, 4, 4))
@@ -47,12 +45,12 @@ def corrected_keyframes(stamps_ns: np.ndarray, world_T_cam: np.ndarray, correcte
     index, poses = order[moved], new[moved]
     apart_m = np.linalg.norm(poses[:, :3, 3] - world_T_cam[index, :3, 3], axis=1)
     turned_deg = se3.rotation_angle_deg(np.swapaxes(poses[:, :3, :3], 1, 2) @ world_T_cam[index, :3, :3])
-    really = (apart_m > UNMOVED_M) | (turned_deg > UNMOVED_DEG)
-    return index[really], poses[really]
+    has_moved = (apart_m > UNMOVED_M) | (turned_deg > UNMOVED_DEG)
+    return index[has_moved], poses[has_moved]
 
 
 def _matching(stamps_ns: np.ndarray, corrected_stamps_ns: np.ndarray) -> np.ndarray:
-    """Return the place (K,) of each stamp among the corrected ones, -1 for none."""
+    """Return the index (K,) of each timestamp among the corrected ones, -1 for none."""
     order = np.argsort(corrected_stamps_ns, kind="stable")
     ordered = corrected_stamps_ns[order]
     last = np.searchsorted(ordered, stamps_ns + SAME_STAMP_NS, "right") - 1
@@ -60,7 +58,7 @@ def _matching(stamps_ns: np.ndarray, corrected_stamps_ns: np.ndarray) -> np.ndar
 
 
 def _between(stamps_ns: np.ndarray, world_T_cam: np.ndarray, ends_world_T_cam: np.ndarray) -> np.ndarray:
-    """Return new poses for all but the first and last of some keyframes, given the new poses (2, 4, 4) of those two."""
+    """Return new poses of the keyframes between the first and the last, given the new poses (2, 4, 4) of those two."""
     corrections = ends_world_T_cam @ se3.inverse(world_T_cam[[0, -1]])
     share = (stamps_ns[1:-1] - stamps_ns[0]) / max(int(stamps_ns[-1] - stamps_ns[0]), 1)
     turns = Slerp([0.0, 1.0], Rotation.from_matrix(corrections[:, :3, :3]))(share).as_matrix()

@@ -1,7 +1,7 @@
-"""A table of numbered rows that remembers in which version each row changed.
+"""A table of numbered rows that records in which version each row changed.
 
-Rows keep their number for life, so that indices, observations and remote copies can refer to them; the numbers of
-removed rows are used again. Memory grows by doubling.
+A row keeps its number, so that indices, observations and remote copies can refer to it; the numbers of removed rows are
+reused. Memory grows by doubling.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ class Table:
         return self._columns[name]
 
     def taken(self, name: str, rows: np.ndarray) -> np.ndarray:
-        """Return a copy of a column of ascending rows; quicker than indexing, so that a whole map is copied in
-        milliseconds."""
+        """Return a copy of ascending rows of a column; faster than indexing: a whole map is copied in milliseconds."""
         column = self._columns[name]
         if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
             return column[rows[0]:rows[-1] + 1].copy()
@@ -42,7 +41,7 @@ class Table:
 
     @property
     def row_bytes(self) -> int:
-        """What one row takes, its number included."""
+        """Size of a row, including its number."""
         return 4 + sum(column.itemsize * int(np.prod(column.shape[1:])) for column in self._columns.values())
 
     def rows(self) -> np.ndarray:
@@ -50,8 +49,7 @@ class Table:
         return np.flatnonzero(self.live)
 
     def allocate(self, count: int) -> np.ndarray:
-        """Return `count` free row numbers, growing the table when there are too few. The caller fills them with
-        `put`."""
+        """Return `count` free row numbers, to be filled with `put`; the table grows if needed."""
         free = np.flatnonzero(~self.live)[:count]
         missing = count - len(free)
         if missing > 0:
@@ -80,7 +78,7 @@ class Table:
         self.changed_in[rows] = version
 
     def remove(self, rows: np.ndarray, version: int) -> None:
-        """Free rows and note the version. Numbers the table never had are ignored."""
+        """Free rows in a version; numbers outside the table are ignored."""
         rows = rows[rows < len(self.live)]
         self.live[rows] = False
         self.changed_in[rows] = version

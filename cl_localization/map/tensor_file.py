@@ -1,8 +1,8 @@
-"""Arrays and texts in one file: the safetensors format, written and read array by array.
+"""Arrays and texts in a safetensors file, written and read array by array.
 
-The safetensors library joins all arrays in memory before it writes, and maps a file into memory to read it; a bad
-sector, or a file cut short while it is read, then ends the process with SIGBUS. Here a write needs no memory beside the
-arrays, a read no more than them, and every fault of the file or the disk is an exception.
+The safetensors library copies all arrays in memory to write them, and memory-maps a file to read it, where a bad sector
+or a file truncated during reading ends the process with SIGBUS. Here nothing is copied, and every fault of the file or
+disk is an exception.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ import numpy as np
 from cl_localization.errors import MapError
 
 DTYPES = {"I8": np.int8, "U8": np.uint8, "I16": np.int16, "U16": np.uint16, "I32": np.int32, "U32": np.uint32,
-          "I64": np.int64,
-          "U64": np.uint64, "F32": np.float32, "F64": np.float64}
+          "I64": np.int64, "U64": np.uint64, "F32": np.float32, "F64": np.float64}
 NAMES = {np.dtype(kind): name for name, kind in DTYPES.items()}
 MAX_HEADER_BYTES = 16_000_000
-"""A longer header is refused, as JSON takes many times its length in memory."""
+"""Longest header accepted, since parsed JSON takes many times its length in memory."""
 
 LENGTH_BYTES, ALIGNMENT = 8, 8
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where an array lies in a file: bytes [begin, end) from the start of the file."""
+    """The position of an array: bytes [begin, end) of the file."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -39,14 +38,14 @@ class Entry:
 
 
 class DamagedFile(Exception):
-    """Why a file is no whole safetensors file."""
+    """Why a file is no complete safetensors file."""
 
 
 def write_tensors(stream: BinaryIO, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> int:
-    """Write arrays, which must be contiguous, and texts to a stream; return how many bytes that took.
+    """Write contiguous arrays and texts to a stream; return the size in bytes.
 
     Raises:
-        MapError: the texts are too long to be read again.
+        MapError: the texts are longer than `MAX_HEADER_BYTES`.
     """
     header: dict[str, Any] = {"__metadata__": dict(texts)}
     names, begin = sorted(arrays, key=lambda name: -arrays[name].itemsize), 0
@@ -68,10 +67,10 @@ def write_tensors(stream: BinaryIO, arrays: Mapping[str, np.ndarray], texts: Map
 
 
 def read_header(stream: BinaryIO) -> tuple[dict[str, str], dict[str, Entry]]:
-    """Return the texts of a file and where its arrays lie, after checking that they fill it to the last byte.
+    """Return the texts of a file and the positions of its arrays, which must fill the file without gaps.
 
     Raises:
-        DamagedFile: they do not, or there is no such header.
+        DamagedFile: an invalid header, or the arrays do not fill the file.
         OSError: the disk cannot be read.
     """
     size = os.fstat(stream.fileno()).st_size
@@ -86,28 +85,28 @@ def read_header(stream: BinaryIO) -> tuple[dict[str, str], dict[str, Entry]]:
         raise DamagedFile("a header that is no JSON object")
     texts = header.pop("__metadata__", {})
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-        raise DamagedFile("metadata that are no texts")
-    entries = {name: _entry(name, said, LENGTH_BYTES + length) for name, said in header.items()}
+        raise DamagedFile("metadata that are no strings")
+    entries = {name: _entry(name, described, LENGTH_BYTES + length) for name, described in header.items()}
     _check_filled(entries, LENGTH_BYTES + length, size)
     return texts, entries
 
 
-def _entry(name: str, said: Any, data_begin: int) -> Entry:
-    """Return where one array lies from what the header says of it."""
+def _entry(name: str, described: Any, data_begin: int) -> Entry:
+    """Return the position of an array from its description in the header."""
     try:
-        dtype, (begin, end) = np.dtype(DTYPES[said["dtype"]]), said["data_offsets"]
-        shape = tuple(said["shape"])
+        dtype, (begin, end) = np.dtype(DTYPES[described["dtype"]]), described["data_offsets"]
+        shape = tuple(described["shape"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"no type, shape or place of {name[:80]}") from error
+        raise DamagedFile(f"no type, shape or position of {name[:80]}") from error
     if not all(type(number) is int and 0 <= number < 2**62 for number in (*shape, begin, end)):
-        raise DamagedFile(f"shape or place of {name[:80]} that are no whole numbers")
+        raise DamagedFile(f"shape or position of {name[:80]} that are no integers")
     if end - begin != math.prod(shape) * dtype.itemsize:
         raise DamagedFile(f"{end - begin} bytes for {name[:80]} of shape {shape}")
     return Entry(dtype, shape, data_begin + begin, data_begin + end)
 
 
 def _check_filled(entries: dict[str, Entry], begin: int, size: int) -> None:
-    """Check that the arrays lie one after the other from `begin` to the end of the file."""
+    """Check that the arrays fill the file from `begin` to its end without gaps."""
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != begin:
             raise DamagedFile(f"{name[:80]} at byte {entry.begin} instead of {begin}")
@@ -120,12 +119,12 @@ def read_tensor(stream: BinaryIO, entry: Entry) -> np.ndarray:
     """Return one array.
 
     Raises:
-        DamagedFile: the file has become shorter.
+        DamagedFile: the file was truncated.
         OSError: the disk cannot be read.
     """
     array = np.empty(entry.shape, entry.dtype)
     stream.seek(entry.begin)
     if array.nbytes and stream.readinto(  # type: ignore[attr-defined]  # binary files have it
             memoryview(array.reshape(-1)).cast("B")) != array.nbytes:
-        raise DamagedFile("an end before the last array's")
+        raise DamagedFile("an end before that of the last array")
     return array

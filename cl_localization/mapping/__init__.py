@@ -1,1 +1,1 @@
-"""From posed keyframes to codes: with depth, without depth, what has changed and what is gone."""
+"""From posed keyframes to codes, with and without depth; change detection and free-space culling."""

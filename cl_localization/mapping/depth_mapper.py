@@ -1,4 +1,4 @@
-"""Mapping with depth: every keypoint with a depth reading is a point; known codes are merged, new ones inserted."""
+"""Mapping with depth: keypoints with depth are points, merged into known codes or inserted as new codes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from cl_localization.mapping.free_space_culling import FreeSpaceCulling
 
 MERGE_RADIUS_PX = 8.0
 STRONGEST = 1000
-"""Features of a view of a changed place that are learned: in the dark, the weaker ones are noise."""
+"""Largest number of features used from a view of a changed place: in the dark, the weaker ones are noise."""
 PROBATION_VIEWS, PROBATION_SEEN = 5, 2
-"""Codes of a changed place that were seen fewer times than this after so many more views go."""
+"""Codes of a changed place observed less than PROBATION_SEEN times after PROBATION_VIEWS more views are removed."""
 
 
 class DepthMapper:
-    """Adds codes from views with registered depth; drops those that nothing but one view ever saw, and those of things
-    that are gone."""
+    """Adds codes from views with registered depth; removes codes that are not observed again, or by free-space
+    culling."""
 
     def __init__(self, map_code: MapCode, config: DepthConfig) -> None:
         self._map, self._config = map_code, config
@@ -34,12 +34,12 @@ class DepthMapper:
         self._probation: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray, changed: bool = False) -> tuple[int, int]:
-        """Learn from a view; returns how many codes were inserted and how many were merged.
+        """Add a view; returns the number of inserted and of merged codes.
 
         Args:
-            keypoints_px: (N, 2) where the view's features lie in the depth image, which is distorted as the image is.
+            keypoints_px: (N, 2) distorted keypoints of the view's features, as in image and depth image.
             depth_m: (H, W) registered depth, 0 where unknown.
-            changed: whether the place is known not to look as the map has it.
+            changed: whether the place is known to have changed.
         """
         if changed:
             view, keypoints_px = _strongest(view, keypoints_px)
@@ -54,7 +54,7 @@ class DepthMapper:
         if self._free_space:
             self._free_space.observe(view, depth_m, rows, changed)
         inserted = self._map.insert(new.select(~merged), view.keyframe)
-        self._remember(inserted[inserted >= 0])
+        self._reset_counts(inserted[inserted >= 0])
         if changed:
             self._put_on_probation(inserted[inserted >= 0])
         return int((inserted >= 0).sum()), len(rows)
@@ -65,8 +65,7 @@ class DepthMapper:
             self._free_space.begin()
 
     def _put_on_probation(self, inserted: np.ndarray) -> None:
-        """Have the codes of a changed place go if the next few views of such do not see them again: in the dark, most
-        are noise."""
+        """Put codes of a changed place on probation: in the dark, most are noise."""
         self._probation.append((inserted, self._map.codes["anchors"][inserted].copy()))
         if len(self._probation) > PROBATION_VIEWS:
             rows, anchors = self._probation.pop(0)
@@ -75,7 +74,7 @@ class DepthMapper:
                                   & (codes["seen"][rows] < PROBATION_SEEN)])
 
     def _merge(self, view: View, known: np.ndarray, new: NewCodes) -> tuple[np.ndarray, np.ndarray]:
-        """Merge the sightings of codes the map has; returns which of the new ones (N,) those were, and the codes."""
+        """Merge observations of known codes; returns the mask (N,) of the merged ones, and the rows of the codes."""
         radius_px = MERGE_RADIUS_PX * max(view.camera.width_px, view.camera.height_px) / REFERENCE_WIDTH_PX
         found = guided_matches(self._map, view.features.select(known), view.features.keypoints_px[known], view.camera,
                                se3.inverse(view.world_T_cam), radius_px, self._config.merge_similarity, view.scene)
@@ -88,8 +87,7 @@ class DepthMapper:
         return merged, rows
 
     def _drop_missed(self, view: View, seen_again: np.ndarray, depth_m: np.ndarray) -> None:
-        """Count the codes that this view should have shown and did not; remove those of one sighting that it happens to
-        often."""
+        """Count misses of codes that this view should have observed; remove codes observed once with too many."""
         self._grow()
         cam_T_world = se3.inverse(view.world_T_cam)
         rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0, view.scene)
@@ -102,21 +100,21 @@ class DepthMapper:
         self._missed[missed] += 1
         self._map.remove(missed[self._missed[missed] >= self._config.max_misses])
 
-    def _remember(self, inserted: np.ndarray) -> None:
-        """Begin to count for new codes, whose rows may have been others' before."""
+    def _reset_counts(self, inserted: np.ndarray) -> None:
+        """Reset the counts of new codes, whose rows may be reused."""
         self._grow()
         self._missed[inserted] = 0
         if self._free_space:
             self._free_space.forget(inserted)
 
     def _grow(self) -> None:
-        """Have a count for every row of the map, also for those that came from a file."""
+        """Extend the counts to all rows of the map."""
         extra = len(self._map.codes.live) - len(self._missed)
         self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])
 
 
 def _strongest(view: View, keypoints_px: np.ndarray) -> tuple[View, np.ndarray]:
-    """Return a view with its strongest features only, and where those lie in the depth image."""
+    """Return a view with only its strongest features, and their distorted keypoints."""
     order = np.argsort(-view.features.scores, kind="stable")[:STRONGEST]
     return replace(view, features=view.features.select(order), rays=view.rays[order],
                    code=view.code[order]), keypoints_px[order]

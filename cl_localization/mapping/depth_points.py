@@ -1,4 +1,4 @@
-"""Points of keypoints from a depth image."""
+"""Depth of keypoints, and its standard deviation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 WINDOW_RADIUS_PX = 2
 MAX_RELATIVE_STEP = 0.05
-"""Keypoints whose window spans a larger share of its depth lie on an edge, where colour and depth disagree."""
+"""Largest depth range around a keypoint, as a share of its depth; beyond it, the keypoint lies on a depth edge."""
 
 SYSTEMATIC_SIGMA_M = 0.004
-"""Calibration and pose errors that averaging over frames does not remove."""
+"""Standard deviation of calibration and pose errors, which averaging does not remove."""
 
 
 def keypoint_depths(depth_m: np.ndarray, keypoints_px: np.ndarray, max_depth_m: float) -> np.ndarray:
@@ -30,7 +30,6 @@ def keypoint_depths(depth_m: np.ndarray, keypoints_px: np.ndarray, max_depth_m: 
 
 
 def depth_sigmas(depth_m: np.ndarray) -> np.ndarray:
-    """Return the standard deviation (N,) in metres of structured-light depth readings (N,) (Nguyen et al., 3DIMPVT
-    2012)."""
+    """Return the standard deviation (N,) [m] of structured-light depth (N,) [m] (Nguyen et al., 3DIMPVT 2012)."""
     axial = 0.0012 + 0.0019 * (depth_m - 0.4) ** 2
     return np.hypot(axial, SYSTEMATIC_SIGMA_M).astype(np.float32)

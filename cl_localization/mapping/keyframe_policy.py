@@ -1,4 +1,4 @@
-"""Which frames are worth keeping."""
+"""Distance-based keyframes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from cl_localization.geometry.se3 import rotation_angle_deg
 
 
 class KeyframePolicy:
-    """Keeps a frame that sees the place from where, or to where, no kept frame does.
-
-    Invariant: of any two kept frames, the later is `min_translation_m` away from the earlier or turned by
-        `min_rotation_deg`.
-    """
+    """Keeps frames that differ from all kept ones by `min_translation_m` or `min_rotation_deg`."""
 
     def __init__(self, min_translation_m: float, min_rotation_deg: float) -> None:
         self._min_translation_m, self._min_rotation_deg = min_translation_m, min_rotation_deg
@@ -22,7 +18,7 @@ class KeyframePolicy:
         return self.same_views(world_T_cam, kept_world_T_cam) == 0
 
     def same_views(self, world_T_cam: np.ndarray, kept_world_T_cam: np.ndarray) -> int:
-        """Return from how many of the kept poses (K, 4, 4) a pose (4, 4) does not differ enough."""
+        """Return the number of kept poses (K, 4, 4) from which a pose (4, 4) does not differ enough."""
         if len(kept_world_T_cam) == 0:
             return 0
         distance_m = np.linalg.norm(kept_world_T_cam[:, :3, 3] - world_T_cam[:3, 3], axis=1)

@@ -1,4 +1,4 @@
-"""Which frames the mapper learns from: new views, and views of known places that look different now."""
+"""Selection of keyframes: new views, and known views of places that have changed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cl_localization.mapping.keyframe_policy import KeyframePolicy
 
 @dataclass(frozen=True, eq=False)
 class KeyframeDecision:
-    """Whether to learn from a frame, and why.
+    """Whether a frame is a keyframe, and why.
 
     Attributes:
-        view, features: of the image; None where it was not encoded, as the frame is no keyframe.
-        is_keyframe: whether to learn from it.
-        changed: whether it shows a known place that looks different now.
+        is_keyframe: whether to map it.
+        changed: whether it shows a known place that has changed.
+        view, features: of the image; None if the frame is no keyframe.
     """
 
     reason: str
@@ -33,7 +33,7 @@ class KeyframeDecision:
 
 
 class KeyframeSelector:
-    """Decides frame by frame; encodes an image only where the decision needs it."""
+    """Decides frame by frame, and encodes an image only if the decision needs it."""
 
     def __init__(self, map_code: MapCode, config: MapperConfig, encoder: Encoder) -> None:
         self._map, self._encoder = map_code, encoder
@@ -43,12 +43,12 @@ class KeyframeSelector:
         self._changes = ChangeDetector(map_code, config.change_detection, config.depth)
 
     def decide(self, frame: Frame, world_T_cam: np.ndarray, scene: int, has_depth: bool) -> KeyframeDecision:
-        """Return whether to learn from a frame.
+        """Return whether a frame is a keyframe.
 
         Args:
-            world_T_cam: (4, 4) the pose of the frame.
+            world_T_cam: (4, 4) pose of the frame.
             scene: number of the scene in the map.
-            has_depth: whether the frame has measured depth; changes are detected with it only.
+            has_depth: whether the frame has measured depth, which change detection needs.
 
         Raises:
             EncoderError: the image cannot be encoded.
@@ -56,16 +56,16 @@ class KeyframeSelector:
         policy = self._with_depth if has_depth else self._without_depth
         same_views = policy.same_views(world_T_cam, self._map.keyframe_poses_of(scene))
         if same_views and not (has_depth and self._changes.is_due(frame.stamp_ns, world_T_cam, same_views)):
-            return KeyframeDecision("seen from here before")
+            return KeyframeDecision("known view")
         features = self._encoder.encode(frame.image)
         view = View.of(-1, world_T_cam, frame.camera, features, scene)
         self._changes.note_check(frame.stamp_ns)
         if same_views == 0:
             return KeyframeDecision("new view", True, False, view, features)
         if frame.depth_m is not None and self._changes.has_changed(view, features.keypoints_px, frame.depth_m):
-            return KeyframeDecision("looks other than before", True, True, view, features)
-        return KeyframeDecision("looks as it did before")
+            return KeyframeDecision("place has changed", True, True, view, features)
+        return KeyframeDecision("no change")
 
     def note_keyframe(self, keyframe: int) -> None:
-        """Take note of the number that a chosen frame got in the map."""
+        """Note the number that a keyframe got in the map."""
         self._changes.note_keyframe(keyframe)

@@ -1,1 +1,1 @@
-"""Neural radiance fields that go on learning: offline in tasks, online in chunks of frames."""
+"""Radiance fields with continual learning: offline in tasks, online in chunks of frames."""

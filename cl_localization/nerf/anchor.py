@@ -1,4 +1,4 @@
-"""Anchors: the values of a field are held where earlier tasks left them (elastic weight consolidation)."""
+"""Elastic weight consolidation: a penalty on changes of a field's values from those after earlier tasks."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Anchor:
-    """Where the values of a field are held.
+    """Reference values of a field, and their importance.
 
     Attributes:
-        values: one tensor for each tensor of the field.
-        importance: of the same shapes: by how much the loss of earlier rays grows with half the squared distance from
-            there.
+        values: a tensor for each tensor of the field.
+        importance: same shapes; weight of half the squared distance from the reference, from the loss of earlier rays.
     """
 
     values: list[Tensor]
     importance: list[Tensor]
 
     def pull(self, values: list[Tensor]) -> None:
-        """Add the gradient of this loss to that of the field's values."""
+        """Add the gradient of the penalty to that of the field's values."""
         for now, held, importance in zip(values, self.values, self.importance):
             if now.grad is not None:
                 now.grad.addcmul_(importance, now.detach() - held)
 
     def picked(self, at: Tensor) -> Anchor:
-        """Return the anchor of rows `at`; rows that are negative are free."""
+        """Return the anchor of rows `at`; negative rows have no penalty."""
         is_old = (at >= 0)[:, None]
         return Anchor(*([torch.where(is_old, part[at.clamp(min=0)], 0.0) for part in parts]
                         for parts in (self.values, self.importance)))

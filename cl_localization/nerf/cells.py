@@ -1,5 +1,4 @@
-"""A grid of cubic cells over a box, of which only some are used: where their corners are stored, and which cells a
-point is in."""
+"""A sparse grid of cubic cells: the rows of their corners, and the cell of a point."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from cl_localization.errors import DataError
 Number = TypeVar("Number", int, float)
 UNUSED = -1
 BLOCK = 4
-"""Cells along the edge of the blocks in which rays are first tested."""
+"""Edge of the blocks for the first test of rays, in cells."""
 
 
 def three(kind: Callable[[Any], Number], values: Iterable[Any]) -> tuple[Number, Number, Number]:
@@ -33,7 +32,7 @@ class Grid:
     Attributes:
         low: lowest corner, in units of the scene.
         edge: length of a cell.
-        corners: corners along x, y and z; one less cells.
+        corners: number of corners along x, y and z.
     """
 
     low: tuple[float, float, float]
@@ -42,15 +41,11 @@ class Grid:
 
     @classmethod
     def over_box(cls, low: np.ndarray, high: np.ndarray, count: int) -> Grid:
-        """Return the grid of about `count` corners that covers a box.
-
-        Raises:
-            DataError: a box without a volume.
-        """
+        """Return the grid of about `count` corners that covers a box; raises DataError for a box without volume."""
         size = np.asarray(high, float) - np.asarray(low, float)
         if not np.isfinite(size).all() or (size <= 0).any():
             raise DataError("box of the scene", "must have a volume", f"{low} to {high}",
-                            "give near and far, or poses that differ")
+                            "set near and far, or use different poses")
         edge = float((size.prod() / count) ** (1 / 3))
         corners = tuple(int(number) for number in np.ceil(size / edge).astype(int) + 1)
         return cls(three(float, low), edge, three(int, corners))
@@ -61,23 +56,23 @@ class Grid:
         return three(int, np.array(self.corners) - 1)
 
     def cell_numbers(self, indices: Tensor) -> Tensor:
-        """Return the number of the cells with indices (N, 3)."""
+        """Return the numbers of the cells with indices (N, 3)."""
         _, y, z = self.cells
         return (indices[:, 0] * y + indices[:, 1]) * z + indices[:, 2]
 
     def corner_strides(self) -> tuple[int, int, int]:
-        """Return by how much the number of a corner grows along x, y and z."""
+        """Return the strides of corner numbers along x, y and z."""
         return self.corners[1] * self.corners[2], self.corners[2], 1
 
     def corner_points(self, numbers: Tensor) -> Tensor:
-        """Return where corners (N,) lie, (N, 3)."""
+        """Return the positions (N, 3) of corners (N,)."""
         _, y, z = self.corners
         indices = torch.stack([numbers // (y * z), numbers // z % y, numbers % z], dim=1)
         return torch.tensor(self.low, device=numbers.device) + self.edge * indices
 
 
 class UsedCells:
-    """The cells of a grid that are in use, and the rows at which the values of their corners are stored.
+    """The used cells of a grid, and the rows where the values of their corners are stored.
 
     Attributes:
         used: (X, Y, Z) bool.
@@ -105,8 +100,7 @@ class UsedCells:
         self._laplacian: csr_array | Tensor | None = None
 
     def find(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return which of the positions (N, 3), in cells from the lowest corner, lie in used cells, and the index of
-        these cells."""
+        """Return the indices of positions (N, 3), in cells from the lowest corner, in used cells, and those cells."""
         limits = torch.tensor(self.grid.cells, dtype=torch.int32, device=positions.device) - 1
         indices = torch.minimum(positions.to(torch.int32).clamp_(min=0), limits)
         found = self._cell_index[self.grid.cell_numbers(indices)]
@@ -126,12 +120,12 @@ class UsedCells:
     def variation_gradient(self, values: Tensor) -> Tensor:
         """Return the gradient of half the sum of squared differences between neighbouring corners, (A, C)."""
         if self._laplacian is None:
-            self._laplacian = self._made_laplacian()
+            self._laplacian = self._make_laplacian()
         if values.device.type == "cpu":
             return torch.from_numpy(self._laplacian @ values.detach().numpy())
         return self._laplacian @ values.detach()
 
-    def _made_laplacian(self) -> csr_array | Tensor:
+    def _make_laplacian(self) -> csr_array | Tensor:
         count, ends = len(self.corner_numbers), []
         sizes = self.grid.corners
         for axis, stride in enumerate(self.grid.corner_strides()):
@@ -154,14 +148,13 @@ class UsedCells:
 
 
 def _blocks(used: Tensor) -> Tensor:
-    """Return which blocks of cells, and which beside such, have a used cell; a ray that meets none of them sees
-    nothing."""
+    """Return the blocks with a used cell and their neighbours; a ray through none of them meets no used cell."""
     pooled = torch.nn.functional.max_pool3d(used[None, None].float(), BLOCK, BLOCK, ceil_mode=True)
     return torch.nn.functional.max_pool3d(pooled, 3, 1, 1)[0, 0] > 0
 
 
 def grown(used: Tensor) -> Tensor:
-    """Return cells (X, Y, Z) with those beside them."""
+    """Return cells (X, Y, Z) with their neighbours."""
     for axis in range(3):
         before, wider, count = used, used.clone(), used.shape[axis]
         wider.narrow(axis, 1, count - 1).logical_or_(before.narrow(axis, 0, count - 1))

@@ -1,5 +1,4 @@
-"""From densities and colours along rays to what is seen: the quadrature of volume rendering (Max 1995; NeRF, ECCV 2020,
-eq. 3)."""
+"""Volume rendering: compositing of densities and colours along rays (Max 1995; NeRF, ECCV 2020, eq. 3)."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ EPSILON = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """What N rays see.
+    """The rendered values of N rays.
 
     Attributes:
         colours: (N, 3), in [0, 1].
-        depths: (N,) expected distance along the ray; what is not opaque counts as the far bound.
+        depths: (N,) expected distance along the ray, with the far bound for the transparent part.
         opacities: (N,) in [0, 1].
     """
 
@@ -32,29 +31,28 @@ class Rendered:
 
 
 def weights_of(optical_depths: Tensor) -> Tensor:
-    """Return how much each sample (N, S) adds to the colour, from its density times its length."""
+    """Return the weight of each sample (N, S), from its density times its length."""
     alphas = 1.0 - torch.exp(-optical_depths)
     passed = torch.cumprod(torch.cat([torch.ones_like(alphas[:, :1]), 1.0 - alphas + EPSILON], dim=1), dim=1)
     return alphas * passed[:, :-1]
 
 
 def packed_weights(optical_depths: Tensor, rays: Tensor, ray_count: int) -> Tensor:
-    """Return the same for samples (M,) of rays of different lengths, stored one ray after the other.
+    """Return the same for samples (M,) of rays with different numbers of samples, concatenated.
 
     Args:
-        rays: (M,) ascending number of the ray of each sample, below `ray_count`.
+        rays: (M,) ascending ray number of each sample, below `ray_count`.
     """
     if len(rays) == 0:
         return optical_depths
-    # One running sum over all rays, less what it was at the start of each: in doubles, as it grows over the whole
-    # batch.
+    # a cumulative sum over all rays minus its value at the start of each ray, in double precision for the whole batch
     before = torch.cumsum(optical_depths.double(), dim=0) - optical_depths
     starts = torch.searchsorted(rays, torch.arange(ray_count, device=rays.device)).clamp_(max=len(rays) - 1)
     return torch.exp(before[starts][rays] - before).float() * (1.0 - torch.exp(-optical_depths))
 
 
 def composite(weights: Tensor, colours: Tensor, distances: Tensor, background: float, far: float) -> Rendered:
-    """Return what rays see from samples (N, S), colours (N, S, 3) and distances (N, S)."""
+    """Return the rendered rays of sample weights (N, S), colours (N, S, 3) and distances (N, S)."""
     opacities = weights.sum(dim=1)
     clear = 1.0 - opacities
     return Rendered((weights[..., None] * colours).sum(dim=1) + background * clear[:, None],

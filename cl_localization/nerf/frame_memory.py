@@ -1,4 +1,4 @@
-"""Frames kept for replay in a bound of bytes: images compressed, depth as 16 bits, rays made when they are drawn."""
+"""A replay buffer of frames bounded in bytes: images compressed, depth as 16 bits, rays computed when sampled."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
 
 FRAMES_A_DRAW, PIXELS_A_DRAW = (16, 64), 1 << 18
-"""Frames from which rays are drawn: the more the better, and within these bounds as many as have about so many pixels
-to decompress."""
+"""Least and largest number of frames to sample rays from, and the number of pixels to decompress between these."""
 
 DEPTH_STEP_M = 0.001
 LARGEST_DEPTH_STEP = 65534
 
 
 class FrameMemory:
-    """Compressed views within `memory_bytes`; what it holds is an even sample of all it was offered.
+    """Compressed views within `memory_bytes`; by default a uniform sample of all views offered.
 
     Attributes:
         buffer: images and depth as bytes, poses and intrinsics as arrays; the trait loss is the image's mean.
@@ -46,18 +45,18 @@ class FrameMemory:
         return len(self.buffer)
 
     def save(self, path: Path) -> None:
-        """Write what is kept to a file. Raises DataError when it cannot be written."""
+        """Write the frames to a file; raises DataError if it cannot be written."""
         save_buffer(self.buffer, path)
 
     def resume(self, path: Path) -> None:
-        """Take over what another memory kept, with its bound. Raises DataError as `load_buffer`."""
+        """Load the frames and the bound of a saved memory; raises DataError as `load_buffer`."""
         self.buffer = load_buffer(path, self.buffer.policy)
 
     def offer(self, views: Sequence[View], losses: Sequence[float]) -> np.ndarray:
-        """Offer views with the mean loss of their rays and return the slot (N,) of each, -1 where it is not kept.
+        """Offer views with the mean losses of their rays and return the slot (N,) of each, -1 for those not kept.
 
         Raises:
-            DataError: a frame is larger than the whole memory, or cannot be compressed.
+            DataError: a frame is larger than the memory, or cannot be compressed.
         """
         items: dict[str, np.ndarray | list[bytes]] = {
                  "image": [compressed(view.image, self.config) for view in views],
@@ -67,7 +66,7 @@ class FrameMemory:
         return self.buffer.offer(items, losses=np.asarray(losses, float))
 
     def draw(self, count: int) -> tuple[SeenRays, np.ndarray]:
-        """Return `count` rays of a few kept frames, and the slot (count,) of the frame of each."""
+        """Return `count` rays of a few stored frames, and the slot (count,) of each ray's frame."""
         width, height = self.buffer.columns.rows(slice(1))["intrinsics"][0][:2] if len(self) else (1, 1)
         frames = int(np.clip(PIXELS_A_DRAW // (width * height), *FRAMES_A_DRAW))
         slots, columns = self.buffer.sample(min(frames, len(self)), self.sampling)
@@ -80,7 +79,7 @@ class FrameMemory:
         return SeenRays.joined(parts), np.repeat(slots, shares)
 
     def update_losses(self, slots: np.ndarray, losses: Tensor) -> None:
-        """Keep the newest mean loss of the frames whose rays were replayed."""
+        """Update the mean losses of frames whose rays were replayed."""
         for slot in np.unique(slots):
             self.buffer.refresh(np.array([slot]), losses[torch.from_numpy(slots == slot)].mean().cpu().numpy()[None])
 
@@ -92,7 +91,7 @@ def compressed(image: np.ndarray, config: OnlineConfig) -> bytes:
 
 
 def compressed_depth(depth: np.ndarray) -> bytes:
-    """Return depth (H, W) [m] as PNG of 16 bits in millimetres."""
+    """Return depth (H, W) [m] as 16-bit PNG in millimetres."""
     return _encoded(".png", np.clip(np.rint(depth / DEPTH_STEP_M), 0, LARGEST_DEPTH_STEP).astype(np.uint16), [])
 
 

@@ -1,4 +1,4 @@
-"""Real spherical harmonics up to degree 2: a colour that depends smoothly on where it is seen from."""
+"""Real spherical harmonics up to degree 2, for view-dependent colours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MIXED, AXIAL, PLANAR = 1.09254843, 0.31539157, 0.54627422
 
 
 def harmonics_count(degree: int) -> int:
-    """Return how many functions there are up to a degree."""
+    """Return the number of functions up to a degree."""
     return (degree + 1) ** 2
 
 

@@ -1,4 +1,4 @@
-"""One step of learning: new rays, what the field saw before, and replayed rays, in one loss or as a constraint."""
+"""Training steps of a field, with new rays, replayed rays and soft targets, in one loss or with a constraint."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from cl_localization.nerf.rays import RayBundle, Rays, SeenRays
 
 
 class Field(Protocol):
-    """What learning needs of a field; `VoxelField` and `MlpField` have it."""
+    """The interface of fields for training, implemented by `VoxelField` and `MlpField`."""
 
     optimizer: torch.optim.Optimizer
     anchor: Anchor | None
 
     @property
     def device(self) -> torch.device:
-        """Where the values are."""
+        """Device of the values."""
         ...
 
     def take(self, config: NerfConfig) -> None:
-        """Go on with other options."""
+        """Continue with other options."""
         ...
 
     def restart(self, reuse: bool = True) -> None:
-        """Get ready for another task; `reuse` looks again at what was found empty."""
+        """Prepare for another task; `reuse` uses cells again that were empty."""
         ...
 
     def render(self, rays: RayBundle, generator: torch.Generator | None = None) -> list[Rendered]:
-        """Return what rays see, coarse to fine; a generator adds what is random in training."""
+        """Return the rendered rays, coarse to fine; a generator randomizes the samples, for training."""
         ...
 
     def tightened(self, rays: Rays) -> Rays:
@@ -43,27 +43,27 @@ class Field(Protocol):
         ...
 
     def before_step(self, step: int, total: int, epoch: float) -> bool:
-        """Set learning rates, change cells; return whether `tightened` now gives something else."""
+        """Set learning rates and update cells; return whether the results of `tightened` change."""
         ...
 
     def after_backward(self, step: int, rays: int) -> None:
-        """Add to the gradient."""
+        """Add regularization gradients."""
         ...
 
 
 def learned_values(field: Field) -> list[Tensor]:
-    """Return the tensors that a field's optimizer changes."""
+    """Return the tensors that a field's optimizer updates."""
     return [values for group in field.optimizer.param_groups for values in group["params"]]
 
 
 @dataclass(eq=False)
 class Batch:
-    """Rays with what they should show.
+    """Rays with their targets.
 
     Attributes:
-        weight: of their loss.
-        soft: (N, 3) colours that they should show besides, or None.
-        soft_weight: of that loss.
+        weight: weight of their loss.
+        soft: (N, 3) additional target colours (distillation), or None.
+        soft_weight: weight of that loss.
     """
 
     rays: SeenRays
@@ -74,23 +74,23 @@ class Batch:
 
 @dataclass(eq=False)
 class Learned:
-    """What a step found: the loss of every ray (N,) by batch, or nothing when the step was skipped."""
+    """The result of a step: the loss of every ray (N,) by batch, empty if the step was skipped."""
 
     losses: list[Tensor]
     skipped: bool = False
 
     @property
     def mean(self) -> float:
-        """Mean loss of the new rays, NaN when skipped."""
+        """Mean loss of the new rays; NaN if skipped."""
         return float(self.losses[0].mean()) if self.losses and len(self.losses[0]) else math.nan
 
 
 class Learner:
-    """Makes steps with a field.
+    """Trains a field.
 
     Attributes:
-        steps: made so far.
-        skipped: steps that were left out because the loss or its gradient was not finite.
+        steps: number of steps so far, including skipped ones.
+        skipped: number of steps skipped because loss or gradient was not finite.
     """
 
     def __init__(self, field: Field, config: LearningConfig, generator: torch.Generator) -> None:
@@ -98,10 +98,9 @@ class Learner:
         self.steps = self.skipped = 0
 
     def step(self, batches: list[Batch], constraint: Batch | None = None) -> Learned:
-        """Make a step that lowers the loss of `batches`; see A-GEM (ICLR 2019) for the constraint: its loss must not
-        rise.
+        """Make a step on the loss of `batches` that does not increase the loss of `constraint` (A-GEM, ICLR 2019).
 
-        A step whose loss or gradient is not finite changes nothing and is counted.
+        It is skipped if loss or gradient is not finite.
         """
         optimizer = self.field.optimizer
         optimizer.zero_grad(set_to_none=True)
@@ -132,7 +131,7 @@ class Learner:
         return Learned([*losses, constrained] if constraint is not None else losses)
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss of a batch, and (N,) of its rays without gradient."""
+        """Return the loss of a batch, and the loss (N,) of its rays without gradient."""
         levels = self.field.render(batch.rays, self.generator)
         errors: Any = sum(((level.colours - batch.rays.colours) ** 2).mean(dim=1) for level in levels)
         loss = batch.weight * errors.mean()
@@ -148,7 +147,7 @@ class Learner:
         return [values.grad for values in learned_values(self.field) if values.grad is not None]
 
     def _project(self, reference: list[Tensor]) -> None:
-        """Bend the gradient so that it does not point against the reference: g - (g.r / r.r) r where g.r < 0."""
+        """Project the gradient g so that it does not oppose the reference r: g - (g.r / r.r) r if g.r < 0."""
         gradients = self._gradients()
         if len(gradients) != len(reference):
             return
@@ -160,8 +159,7 @@ class Learner:
 
 
 def render_rays(field: Field, rays: RayBundle, chunk: int) -> Rendered:
-    """Return what rays see by the finest level of a field, `chunk` of them at once, without anything random, on the
-    CPU."""
+    """Render rays with a field's finest level, `chunk` rays at a time, deterministically; the result is on the CPU."""
     parts = []
     with torch.no_grad():
         for begin in range(0, len(rays), chunk):

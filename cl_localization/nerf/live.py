@@ -1,11 +1,10 @@
-"""A radiance field that lives beside a map: it takes keyframes one by one, learns for as long as it may, and shows what
-it believes.
+"""A radiance field trained online: it takes keyframes one by one, trains for a given time, and renders views.
 
-Nothing need be known beforehand: neither how many images come nor how large the world is. Memory is bounded: what was
-seen is kept as compressed images in a replay memory, and the field's cells get larger when there are too many.
+The number of images and the size of the scene need not be known. Memory is bounded: a replay memory keeps compressed
+images, and the field's cells are enlarged when there are too many.
 
     field = LiveField(LiveNerfConfig())
-    novelty_db = field.add(keyframe)          # how well it was known before
+    before_db = field.add(keyframe)           # PSNR before training: low for a new view
     field.learn(seconds=0.5)
     seen = field.render(world_T_cam, camera)  # image, depth, opacity
 """
@@ -36,34 +35,34 @@ from cl_localization.nerf.rays import SeenRays, camera_rays, up_to_surfaces
 from cl_localization.nerf.views import View, surface_of
 
 UNKNOWN_GREY = 0.5
-"""What is shown where nothing is known."""
+"""Colour of unknown space."""
 
 SPARSE_STRIDE = 13
-"""Of a keyframe each so manieth ray is rendered for its PSNR."""
+"""Every 13th ray of a keyframe is rendered for its PSNR."""
 
 HIDDEN_MARGIN_M = 0.3
-"""How far behind a measured surface rays are followed in learning."""
+"""Distance behind a measured surface where training rays end."""
 
 MIN_OPACITY = 0.5
-"""Less opaque than this, and there is no depth."""
+"""Least opacity of a pixel with depth."""
 
 RENDER_CHUNK = 1024
 
 VOXELS = VoxelConfig(voxels=512, upsample_at="", harmonics=1, density_rate=0.2, colour_rate=0.05)
-"""Learning rates for a stream without an end: new places are learned in a few steps, and old ones stay."""
+"""Learning rates for an endless stream: a few steps learn a new place, without forgetting old ones."""
 
 LEARNING = LearningConfig()
 
 
 @dataclass(frozen=True)
 class LiveProgress:
-    """What a call of `learn` did.
+    """The result of `LiveField.learn`.
 
     Attributes:
-        steps: made, those that were skipped included.
-        skipped: left out because the loss or its gradient was not finite.
-        loss: mean squared error of the last step's replayed rays, NaN for none.
-        seconds: what it took.
+        steps: number of steps, including skipped ones.
+        skipped: number of steps skipped because loss or gradient was not finite.
+        loss: mean squared error of the last step's replayed rays; NaN for none.
+        seconds: duration.
     """
 
     steps: int
@@ -74,12 +73,12 @@ class LiveProgress:
 
 @dataclass(frozen=True, eq=False)
 class LiveRender:
-    """What a field shows.
+    """A rendered view.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB; grey where nothing is known.
-        depth_m: (H, W) float32 along the optical axis, 0 where nothing is known.
-        opacity: (H, W) float32 in [0, 1]; how much is known.
+        image: (H, W, 3) uint8 RGB; grey where unknown.
+        depth_m: (H, W) float32 along the optical axis, 0 where unknown.
+        opacity: (H, W) float32 in [0, 1]; 0 is unknown.
     """
 
     image: np.ndarray
@@ -88,21 +87,21 @@ class LiveRender:
 
 
 class LiveField:
-    """Learns from keyframes for as long as they come. Not thread-safe: one thread at a time.
+    """Trains on keyframes as they arrive; not thread-safe.
 
     Attributes:
-        field: what is known; None before the first keyframe.
-        memory: the keyframes that are replayed.
-        keyframes: taken so far.
-        before_db: PSNR of the newest keyframe before it was learned (its novelty: low is new), NaN before the first.
-        after_db: PSNR of the newest keyframe of which it is known, measured `settle_steps` steps after it was taken, or
-            when the next was taken if that was earlier; NaN before.
+        field: the voxels; None before the first keyframe.
+        memory: the replayed keyframes.
+        keyframes: number of keyframes taken.
+        before_db: PSNR of the newest keyframe before training on it; low for a new view; NaN before the first.
+        after_db: PSNR of the last keyframe measured `settle_steps` steps after it was taken, or when the next one was
+            taken; NaN before the first.
         measured: whether keyframes have depth.
-        restarts: how often it began anew because cells would have become too large.
+        restarts: number of restarts because cells would have become too large.
     """
 
     def __init__(self, config: LiveNerfConfig = LiveNerfConfig()) -> None:
-        """Begin without any knowledge."""
+        """Create an empty field."""
         self.config, self._generator = config, torch.Generator().manual_seed(config.seed)
         self.keyframes = self.restarts = 0
         self.before_db = self.after_db = math.nan
@@ -116,50 +115,47 @@ class LiveField:
 
     @property
     def steps(self) -> int:
-        """Steps made, those that were skipped included."""
+        """Number of steps, including skipped ones."""
         return self._steps_before + (self._learner.steps if self._learner else 0)
 
     @property
     def skipped(self) -> int:
-        """Steps left out because the loss or its gradient was not finite."""
+        """Number of steps skipped because loss or gradient was not finite."""
         return self._skipped_before + (self._learner.skipped if self._learner else 0)
 
     @property
     def size_bytes(self) -> int:
-        """What field and replayed keyframes take [B]."""
+        """Size of field and replayed keyframes in bytes."""
         return self.memory.buffer.size_bytes + (self.field.size_bytes if self.field else 0)
 
     def reduced(self, frame: Frame) -> Frame:
-        """Return a frame as the field sees it: small, without distortion; from any thread.
+        """Return a frame at the field's resolution, without distortion; thread-safe.
 
         Raises:
-            DataError, GeometryError: it has no pose, or one that is none.
+            DataError, GeometryError: no pose, or an invalid one.
         """
         return reduced(frame, self.config.width_px, self.config.max_depth_m)
 
     def in_view(self, frame: Frame, points_m: np.ndarray) -> np.ndarray:
-        """Return the points (N, 3) of the world that a reduced frame sees, none where they are too few to tell how far;
-        from any thread."""
+        """Return the world points (N, 3) in a reduced frame's view, none if they are too few; thread-safe."""
         return seen_points(_view_of(frame), self.config.max_depth_m, points_m)
 
     def psnr_db(self, frame: Frame) -> float:
-        """Return how well the field knows a frame [dB], by a part of its rays: low is new. Raises DataError for one
-        without a pose."""
+        """Return the PSNR of a frame's rendering [dB], from a part of its rays; raises DataError without a pose."""
         return self._psnr_of(self._sparse(_view_of(self.reduced(frame))))
 
     def add(self, frame: Frame, points_m: np.ndarray | None = None) -> float:
-        """Take a keyframe and return its PSNR before it is learned [dB]: low is new. NaN when it is left out.
+        """Add a keyframe and return its PSNR before training on it [dB], low for a new view; NaN if it is ignored.
 
-        It is left out when nothing tells how far it sees: none had depth so far, and too few known points are in view.
-        Once keyframes have depth, one without teaches only what lies where surfaces were measured.
+        It is ignored if its range is unknown: no keyframe had depth so far, and too few points are in view. After
+        keyframes with depth, one without depth only trains cells at measured surfaces.
 
         Args:
-            frame: with a pose, and with depth if there is any.
-            points_m: (N, 3) known points of the world, such as the map's codes; they bound what a frame without depth
-                sees.
+            frame: with a pose, and optionally with depth.
+            points_m: (N, 3) world points, such as the map's codes; they bound the view of a frame without depth.
 
         Raises:
-            DataError, GeometryError: no pose or one that is none, or a memory too small for one keyframe.
+            DataError, GeometryError: no or an invalid pose, or a memory too small for one keyframe.
         """
         view = _view_of(self.reduced(frame))
         sparse = self._sparse(view)
@@ -173,19 +169,16 @@ class LiveField:
         if view.depth is not None or not self.measured:
             self._make_room(field, view, bounds)
         self.memory.offer([view], [10 ** (-before_db / 10)])
-        self._newest, self._sparse_newest, self._settled_at = (
-            self._rays(view),
-            sparse,
-            self.steps + self.config.settle_steps,
-        )
+        self._newest, self._sparse_newest = self._rays(view), sparse
+        self._settled_at = self.steps + self.config.settle_steps
         self.keyframes, self.before_db = self.keyframes + 1, before_db
         return before_db
 
     def learn(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> LiveProgress:
-        """Make steps until time is over, at least one; none before the first keyframe.
+        """Train for some seconds, at least one step; none before the first keyframe.
 
         Args:
-            stop: asked between steps, a step takes some ten milliseconds; True ends early.
+            stop: called between steps, which take some 10 ms; True ends the training.
         """
         began_s, steps, skipped, loss = time.perf_counter(), self.steps, self.skipped, math.nan
         while self.field is not None and self._learner is not None and not stop():
@@ -199,14 +192,14 @@ class LiveField:
 
     def render(self, world_T_cam: np.ndarray, camera: Camera,
                within: Callable[[], AbstractContextManager] = nullcontext) -> LiveRender:
-        """Return what a camera at a pose (4, 4) would see.
+        """Render the view of a camera at a pose (4, 4).
 
         Args:
-            camera: of any size, distortion too; `render_camera` gives that of a keyframe's size.
-            within: gives what surrounds each piece of the work, for who takes turns with others.
+            camera: camera of any size, also with distortion; `render_camera` returns one of a keyframe's size.
+            within: context manager entered for each chunk of rays, for threads that take turns.
 
         Raises:
-            DataError: a pose that is not finite or singular.
+            DataError: the pose is not finite or singular.
         """
         rays = camera_rays(camera, world_T_cam, NEAR_M, self.config.max_depth_m)
         size = camera.height_px, camera.width_px
@@ -219,7 +212,7 @@ class LiveField:
                 parts.append(render_rays(self.field, rays.rows(slice(begin, begin + RENDER_CHUNK)), RENDER_CHUNK))
         seen = type(parts[0]).joined(parts)
         opacity = seen.opacities.numpy().reshape(size)
-        # What is clear counts as the farthest distance in a field's depth; here it has none.
+        # remove the transparent part, which the field's depth counts with the far bound
         known = np.maximum(opacity, MIN_OPACITY)
         clear = self.config.max_depth_m * (1.0 - opacity)
         distances = (seen.depths.numpy().reshape(size) - clear) / known
@@ -229,11 +222,11 @@ class LiveField:
         return LiveRender(image, depth_m, opacity)
 
     def render_camera(self, camera: Camera) -> Camera:
-        """Return a camera at the size of the field's keyframes, without distortion."""
+        """Return a camera scaled to the size of the field's keyframes, without distortion."""
         return camera.pinhole().scaled_to(*size_px(camera, self.config.width_px))
 
     def resume_counts(self, keyframes: int, steps: int, skipped: int) -> None:
-        """Go on counting from there."""
+        """Set the counts of a loaded field."""
         self.keyframes, self._steps_before, self._skipped_before = keyframes, steps, skipped
 
     def begin_at(self, centre: np.ndarray, edge_m: float) -> GrowingVoxels:

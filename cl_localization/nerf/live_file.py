@@ -1,5 +1,4 @@
-"""Live fields on disk: what is known and what is replayed in one file, whole or not at all; learning goes on from
-it."""
+"""Files of live fields: field and replay memory in one file, written atomically, to resume training."""
 
 from __future__ import annotations
 
@@ -24,19 +23,18 @@ REPLAY, USED, DENSITY, COLOUR = "replay", "used", "density", "colour"
 
 
 def beside(map_path: Path) -> Path:
-    """Return where the field of a map is kept: `kitchen.nerf.safetensors` for `kitchen.safetensors`."""
+    """Return the path of a map's field: `kitchen.nerf.safetensors` for `kitchen.safetensors`."""
     return map_path.with_suffix(f".nerf{map_path.suffix}")
 
 
 def save_live(live: LiveField, path: Path, owner: str) -> None:
-    """Write a field, which has taken a keyframe, with a text that says what it belongs to, such as the id of a map.
+    """Write a field, with the id of its owner, such as a map.
 
     Raises:
-        DataError: it cannot be written, or there is nothing to write.
+        DataError: it cannot be written, or has no keyframes.
     """
     if live.field is None:
-        raise DataError(f"radiance field {path}", "must have taken a keyframe to be saved", "none yet",
-                        "show it a keyframe")
+        raise DataError(f"radiance field {path}", "must have a keyframe to be saved", "none yet", "add a keyframe")
     grid = live.field.cells.grid
     with TemporaryDirectory() as folder:
         live.memory.save(Path(folder) / REPLAY)
@@ -49,10 +47,10 @@ def save_live(live: LiveField, path: Path, owner: str) -> None:
 
 
 def load_live(path: Path, config: LiveNerfConfig) -> tuple[LiveField, str]:
-    """Return a field that goes on where it was saved, and what it belongs to.
+    """Return a saved field, ready to continue training, and its owner.
 
     Raises:
-        DataError: no such file, another kind of file, truncated, or with parts that do not fit together or the memory.
+        DataError: no such file, another kind of file, truncated, inconsistent, or larger than the memory bounds.
     """
     tensors, metadata = FILE.read(path)
     try:
@@ -62,9 +60,8 @@ def load_live(path: Path, config: LiveNerfConfig) -> tuple[LiveField, str]:
         _put(live, tensors, metadata)
         return live, str(metadata["owner"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError, LocalizationError) as error:
-        raise DataError(f"radiance field {path}", "must have parts that fit together and the memory",
-                        " ".join(str(error).split())[:300],
-                        "remove it; it is learned anew") from error
+        raise DataError(f"radiance field {path}", "must be consistent and fit the memory bounds",
+                        " ".join(str(error).split())[:300], "remove it; a new one is trained") from error
 
 
 def _put(live: LiveField, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Frames as a live field sees them: small, without distortion; and what of the world they see."""
+"""Frames reduced for a live field, and the part of the world in their view."""
 
 from __future__ import annotations
 
@@ -19,20 +19,18 @@ from cl_localization.nerf.views import View, surface_of, view_of
 NEAR_M = 0.05
 BYTES_PER_MB = 1_000_000
 MIN_POINTS = 20
-"""Fewer known points in view do not tell how far a frame without depth sees."""
+"""Least number of points in view that bound the range of a frame without depth."""
 
 FARTHEST_SHARE, BEYOND = 0.95, 1.1
-"""Such a frame sees to this share of its points, and a little beyond."""
+"""The range is this quantile of the points' depths, times this factor."""
 
 
 def reduced(frame: Frame, width_px: int, max_depth_m: float) -> Frame:
-    """Return a frame at `width_px` (never larger than it is), without distortion; depth beyond the bound is 0, unknown.
-
-    A frame that is so already is returned as quickly as can be.
+    """Return a frame reduced to `width_px`, without distortion; depth beyond the bound becomes 0 (unknown).
 
     Raises:
         DataError: it has no pose.
-        GeometryError: its pose is none.
+        GeometryError: its pose is invalid.
     """
     view = view_of(frame, size_px(frame.camera, width_px))
     world_T_cam = se3.validated(view.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
@@ -44,14 +42,13 @@ def reduced(frame: Frame, width_px: int, max_depth_m: float) -> Frame:
 
 
 def size_px(camera: Camera, width_px: int) -> tuple[int, int]:
-    """Return width and height of a camera's images reduced to a width, no larger than they are."""
+    """Return width and height of a camera's images reduced to a width, never enlarged."""
     width_px = min(width_px, camera.width_px)
     return width_px, max(round(camera.height_px * width_px / camera.width_px), 1)
 
 
 def seen_points(view: View, max_depth_m: float, points_m: np.ndarray | None) -> np.ndarray:
-    """Return points (N, 3) that bound what a view sees: measured ones, else known ones in its image; none where too few
-    are known."""
+    """Return points (N, 3) that bound a view: measured ones, else known ones in the image; none if too few."""
     if view.depth is not None:
         return surface_of(view, NEAR_M, max_depth_m)[0].astype(float)
     points = np.zeros((0, 3)) if points_m is None else np.asarray(points_m, float).reshape(-1, 3)
@@ -60,7 +57,7 @@ def seen_points(view: View, max_depth_m: float, points_m: np.ndarray | None) -> 
 
 
 def seen_cells(grid: Grid, view: View, points: np.ndarray) -> Tensor:
-    """Return which cells (X, Y, Z) a view looks into, up to its farthest points (N, 3)."""
+    """Return the mask (X, Y, Z) of cells in a view, up to its farthest points (N, 3)."""
     cam_T_world = se3.inverse(view.world_T_cam)
     depths = points @ cam_T_world[2, :3] + cam_T_world[2, 3]
     indices = np.indices(grid.cells).reshape(3, -1).T
@@ -70,8 +67,7 @@ def seen_cells(grid: Grid, view: View, points: np.ndarray) -> Tensor:
 
 
 def _in_view(view: View, points: np.ndarray, max_depth_m: float) -> np.ndarray:
-    """Return which points (N, 3) of the world are in front of a view's camera, nearer than the bound, and in its
-    image."""
+    """Return which world points (N, 3) are in a view's image, in front of the camera and nearer than the bound."""
     cam_T_world = se3.inverse(view.world_T_cam)
     points_cam = points @ cam_T_world[:3, :3].T + cam_T_world[:3, 3]
     seen = (points_cam[:, 2] > NEAR_M) & (points_cam[:, 2] < max_depth_m)
@@ -80,7 +76,7 @@ def _in_view(view: View, points: np.ndarray, max_depth_m: float) -> np.ndarray:
 
 
 def _rectified(view: View) -> View:
-    """Return a view as a pinhole camera would see it; black and without depth where the lens saw nothing."""
+    """Return a view rectified to a pinhole camera; without depth outside the original image."""
     pinhole = view.camera.pinhole()
     rows, columns = np.indices((pinhole.height_px, pinhole.width_px)).reshape(2, -1)
     normalized = pinhole.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)

@@ -1,5 +1,4 @@
-"""A field of voxels whose box nobody has to know beforehand: it grows with what is seen, and its cells with it when
-memory is short."""
+"""A voxel field whose box grows with the observed space, with larger cells when memory is short."""
 
 from __future__ import annotations
 
@@ -12,14 +11,13 @@ from cl_localization.nerf.options import VoxelConfig
 from cl_localization.nerf.voxel_field import LEAST_WEIGHT, VoxelField
 
 GROWTH_CELLS = 8
-"""The box grows by some cells more than are needed, so that it need not grow for every image."""
+"""Margin of a grown box in cells, so that it does not grow with every image."""
 
 COPIES = 4
-"""What is kept of every value: itself, its gradient, and two means of that."""
+"""Numbers stored per value: itself, its gradient, and Adam's two moments."""
 
 CORNER_BYTES, CELL_BYTES, GRID_BYTES = 80, 32, 10
-"""What a stored corner takes besides its values (its neighbours), what a used cell takes, and a cell of the box, used
-or not."""
+"""Bytes of a stored corner besides its values, of a used cell, and of any cell in the box."""
 
 BYTES_PER_NUMBER = 4
 
@@ -28,13 +26,13 @@ class GrowingVoxels(VoxelField):
     """Voxels in a box that grows.
 
     Attributes:
-        rate: what learning rates are multiplied by.
-        max_bytes: bound of what it takes.
+        rate: factor on the learning rates.
+        max_bytes: memory bound.
     """
 
     def __init__(self, config: VoxelConfig, centre: np.ndarray, edge: float, background: float, far: float,
                  max_bytes: int) -> None:
-        """Begin with a small box of cells of length `edge` around a centre (3,), none of them in use."""
+        """Create a small box of unused cells of length `edge` around a centre (3,)."""
         half = GROWTH_CELLS * edge
         super().__init__(config, centre - half, centre + half, background, far, empty=True)
         self.rate, self.max_bytes = 1.0, max_bytes
@@ -47,12 +45,11 @@ class GrowingVoxels(VoxelField):
 
     @property
     def size_bytes(self) -> int:
-        """What the field takes."""
+        """Size of the field in bytes."""
         return self._bytes_of(len(self.density), int(self.cells.used.sum()), self.cells.used.numel())
 
     def before_step(self, step: int, total: int = 0, epoch: float = 0.0) -> bool:
-        """Set the learning rates, which never end to fall and rise; skip empty cells when it is time, and say whether
-        cells changed."""
+        """Set the learning rates, and prune empty cells periodically; return whether cells changed."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * self.rate
         if step and step % self.config.prune_every == 0:
@@ -61,7 +58,7 @@ class GrowingVoxels(VoxelField):
         return False
 
     def hold(self, low: np.ndarray, high: np.ndarray) -> None:
-        """Have the box hold another one as well, from `low` to `high` (3,)."""
+        """Extend the box to contain another one, from `low` to `high` (3,)."""
         while True:
             grid = self.cells.grid
             first = np.floor((low - np.array(grid.low)) / grid.edge).astype(int)
@@ -81,13 +78,12 @@ class GrowingVoxels(VoxelField):
             self._on(Grid(moved, grid.edge, three(int, corners)), used)
 
     def shrink_to_bound(self) -> None:
-        """Make cells larger until the field fits its memory."""
+        """Coarsen the cells until the field fits its memory."""
         while self.size_bytes > self.max_bytes:
             self.coarsen()
 
     def coarsen(self) -> None:
-        """Go on with cells twice as large: a corner becomes as opaque as the most opaque beside it, of their mean
-        colour."""
+        """Double the size of the cells: a corner gets the largest density and the mean colour of those it replaces."""
         old = self.cells
         cells = tuple(-(-number // 2) for number in old.grid.cells)
         grid = Grid(old.grid.low, 2 * old.grid.edge, three(int, [number + 1 for number in cells]))
@@ -113,7 +109,7 @@ class GrowingVoxels(VoxelField):
         self.put(self.cells, highest[stored], sums[stored] / total[stored].clamp(min=LEAST_WEIGHT))
 
     def use_seen(self, seen: Tensor) -> None:
-        """Use further cells (X, Y, Z), which know nothing yet."""
+        """Use further cells (X, Y, Z), untrained."""
         self._use(self.cells.used | seen)
 
     def adopt(self, cells: UsedCells, density: Tensor, colour: Tensor) -> None:

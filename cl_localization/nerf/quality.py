@@ -1,4 +1,4 @@
-"""How like two images are."""
+"""Image quality metrics: PSNR and SSIM."""
 
 from __future__ import annotations
 

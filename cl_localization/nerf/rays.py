@@ -1,4 +1,4 @@
-"""Rays: where they start, where they go, how far they are followed, and what was seen along them."""
+"""Rays of cameras, with their bounds and the observed colours and depths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
 Rays = TypeVar("Rays", bound="RayBundle")
 UNKNOWN_DEPTH = 0.0
 LENSES = 4
-"""Cameras whose rays are remembered."""
+"""Number of cameras whose ray directions are cached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class RayBundle:
     Attributes:
         origins: (N, 3).
         directions: (N, 3), of unit length.
-        near, far: (N,) the distances between which they are followed; a ray with far <= near hits nothing.
+        near, far: (N,) bounds of the distance; a ray with far <= near is empty.
     """
 
     origins: Tensor
@@ -53,12 +53,12 @@ class RayBundle:
 
 @dataclass(frozen=True, eq=False)
 class SeenRays(RayBundle):
-    """Rays with what was seen along them.
+    """Rays with their observations.
 
     Attributes:
         colours: (N, 3) in [0, 1].
         depths: (N,) distance along the ray, 0 where unknown.
-        centredness: (N,) nearness to the centre of the image: exp(-r^2/2), r in half images.
+        centredness: (N,) proximity to the image's centre: exp(-r^2/2), r in half image sizes.
     """
 
     colours: Tensor
@@ -68,8 +68,7 @@ class SeenRays(RayBundle):
 
 def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, thing: str = "camera",
                 pixels: np.ndarray | slice = slice(None)) -> RayBundle:
-    """Return the rays through the centres of all pixels, row by row, or of those with the numbers `pixels` (N,) in that
-    order.
+    """Return the rays through the centres of all pixels, row by row, or of the pixel numbers `pixels` (N,).
 
     Raises:
         DataError: the pose is missing, not finite or singular.
@@ -77,7 +76,7 @@ def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float
     if world_T_cam is None or world_T_cam.shape != (4, 4) or not np.isfinite(world_T_cam).all() \
             or abs(np.linalg.det(world_T_cam[:3, :3])) < 1e-6:
         raise DataError(f"pose of {thing}", "must be a finite 4x4 matrix that is not singular", world_T_cam,
-                        "leave the frame out")
+                        "remove the frame")
     directions = (_pixel_directions(camera)[pixels] @ world_T_cam[:3, :3].T).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     count = len(directions)
@@ -87,19 +86,15 @@ def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float
 
 
 def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, image: np.ndarray,
-              depth: np.ndarray | None = None,
-              thing: str = "camera", pixels: np.ndarray | slice = slice(None)) -> SeenRays:
-    """Return the rays of an image (H, W, 3) uint8 with its colours, and with depth (H, W) along the optical axis if it
-    has any.
-
-    Args:
-        pixels: see `camera_rays`.
+              depth: np.ndarray | None = None, thing: str = "camera",
+              pixels: np.ndarray | slice = slice(None)) -> SeenRays:
+    """Return the rays of an image (H, W, 3) uint8 with optional depth (H, W) along the optical axis; see `camera_rays`.
     """
     bundle = camera_rays(camera, world_T_cam, near, far, thing, pixels)
     colours = torch.from_numpy(image.reshape(-1, 3)[pixels].astype(np.float32) / 255)
     depths = torch.zeros(len(bundle))
     if depth is not None:
-        # Distance along the ray is depth along the axis over the cosine between the two.
+        # distance along the ray = depth along the optical axis / cosine between the two
         lengths = np.linalg.norm(_pixel_directions(camera)[pixels], axis=1).astype(np.float32)
         depths = torch.from_numpy(depth.reshape(-1)[pixels].astype(np.float32) * lengths)
     return SeenRays(bundle.origins, bundle.directions, bundle.near, bundle.far, colours, depths,
@@ -108,7 +103,7 @@ def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, 
 
 @lru_cache(maxsize=LENSES)
 def _pixel_directions(camera: Camera) -> np.ndarray:
-    """Return (N, 3) of all pixels with z = 1 in the camera frame."""
+    """Return the directions (N, 3) of all pixels, with z = 1 in the camera frame."""
     rows, columns = np.indices((camera.height_px, camera.width_px)).reshape(2, -1)
     normalized = camera.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)
     return np.column_stack([normalized, np.ones(len(normalized))])
@@ -122,8 +117,7 @@ def _centredness(camera: Camera) -> Tensor:
 
 
 def up_to_surfaces(rays: SeenRays, margin: float) -> SeenRays:
-    """Return rays that are followed only to `margin` behind the surface, where depth is known: what is behind is not
-    seen."""
+    """Return rays that end `margin` behind the surface if their depth is known."""
     known = rays.depths > UNKNOWN_DEPTH
     return replace(rays, far=torch.where(known, torch.minimum(rays.far, rays.depths + margin), rays.far))
 

@@ -1,8 +1,7 @@
-"""Whether a pose is right, by looking: what a radiance field shows from it, against the image.
+"""Pose check by rendering: compares the image with the view that a radiance field renders from its pose.
 
-Matches speak for a pose by the things they lie on, and furniture that was carried elsewhere takes its matches along. A
-rendered view speaks for it by the whole image. Patches are compared, each by its zero-mean normalised
-cross-correlation, so that light, exposure and shadows, which change a patch as a whole, do not count.
+Matches on moved furniture can support a wrong pose; a rendered view compares the whole image. Patches are compared by
+zero-mean normalised cross-correlation, which does not depend on light, exposure and shadows over a whole patch.
 """
 
 from __future__ import annotations
@@ -20,24 +19,23 @@ from cl_localization.nerf.live import MIN_OPACITY, LiveField, LiveRender
 from cl_localization.nerf.live_views import reduced
 
 SMOOTHING_PX = 0.7
-"""Spread of the blur over both images: a field is never as sharp as a photo."""
+"""Standard deviation of the blur of both images, since a field is less sharp than an image."""
 
 LEAST_KNOWN_SHARE = 0.7
-"""A patch counts where the field knows this share of it."""
+"""Least opaque share of a compared patch."""
 
 LEAST_CONTRAST = 2.5
-"""Standard deviation in grey levels that a patch has in one of the images at least, to be compared: plain walls say
-nothing."""
+"""Least standard deviation in grey levels of a compared patch, in one of the images."""
 
 
 @dataclass(frozen=True)
 class RenderEvidence:
-    """How an image agrees with the view that was rendered from a pose.
+    """The agreement of an image with the view rendered from a pose.
 
     Attributes:
         correlation: mean over the patches, -1 to 1; NaN for none.
-        patches: how many were compared.
-        depth_agreement: share of the pixels with measured and rendered depth where both agree; NaN without any.
+        patches: number of compared patches.
+        depth_agreement: share of pixels whose measured and rendered depths agree; NaN for none.
     """
 
     correlation: float
@@ -46,17 +44,17 @@ class RenderEvidence:
 
 
 class RenderCheck:
-    """Looks whether poses are right."""
+    """Checks poses by rendering."""
 
     def __init__(self, field: LiveField, config: RenderCheckConfig = RenderCheckConfig()) -> None:
-        """Check by a field, which may go on learning."""
+        """Check with a field, which may continue training."""
         self.field, self.config = field, config
 
     def evidence(self, frame: Frame, world_T_cam: np.ndarray) -> RenderEvidence:
-        """Return how a frame agrees with what the field shows from a pose (4, 4); takes tens of milliseconds.
+        """Return the agreement of a frame with the view rendered from a pose (4, 4); takes tens of milliseconds.
 
         Raises:
-            DataError, GeometryError: the pose is none.
+            DataError, GeometryError: the pose is invalid.
         """
         view = reduced(replace(frame, world_T_cam=world_T_cam), self.config.width_px, self.field.config.max_depth_m)
         seen = self.field.render(world_T_cam, view.camera)
@@ -77,14 +75,14 @@ class RenderCheck:
 
 
 def is_nearly_accepted(found: Localization, config: RenderCheckConfig, pose: PoseConfig) -> bool:
-    """Return whether a pose was refused and would not have been with `least_support` for `pose.min_support`."""
+    """Return whether a rejected pose would be accepted with `least_support` instead of `pose.min_support`."""
     if found.accepted or found.world_T_cam is None or found.covariance is None:
         return False
     return reason_to_reject(found, replace(pose, min_support=min(config.least_support, pose.min_support))) is None
 
 
 def decided(found: Localization, evidence: RenderEvidence, config: RenderCheckConfig, pose: PoseConfig) -> Localization:
-    """Return a localization as it is judged with the evidence of a rendered view."""
+    """Return a localization, accepted or rejected by the evidence of a rendered view."""
     if evidence.patches < config.min_patches:
         return found
     if found.accepted and evidence.correlation < config.reject_below:
@@ -98,8 +96,7 @@ def decided(found: Localization, evidence: RenderEvidence, config: RenderCheckCo
 
 
 def patch_correlations(image: np.ndarray, seen: LiveRender, patch_px: int) -> np.ndarray:
-    """Return the zero-mean normalised cross-correlation (P,) of the patches of an image (H, W, 3) uint8 with a rendered
-    view."""
+    """Return the zero-mean normalised cross-correlations (P,) of patches of an image (H, W, 3) uint8 and a render."""
     grey, rendered = (patches_of(smoothed_grey(picture), patch_px) for picture in (image, seen.image))
     known = patches_of((seen.opacity >= MIN_OPACITY).astype(np.float32), patch_px)
     counts = known.sum(axis=1, keepdims=True)
@@ -113,13 +110,12 @@ def patch_correlations(image: np.ndarray, seen: LiveRender, patch_px: int) -> np
 
 
 def smoothed_grey(image: np.ndarray) -> np.ndarray:
-    """Return an image (H, W, 3) uint8 as smooth grey values (H, W) float32."""
+    """Return an image (H, W, 3) uint8 as blurred grey values (H, W) float32."""
     return cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), SMOOTHING_PX)
 
 
 def patches_of(values: np.ndarray, patch_px: int) -> np.ndarray:
-    """Return values (H, W) patch by patch, (P, patch_px ** 2); what is left over at the right and below is not in
-    any."""
+    """Return values (H, W) as patches (P, patch_px ** 2); incomplete patches at the right and bottom are omitted."""
     rows, columns = (size // patch_px for size in values.shape)
     whole = values[:rows * patch_px, :columns * patch_px].reshape(rows, patch_px, columns, patch_px)
     return whole.swapaxes(1, 2).reshape(rows * columns, patch_px**2)

@@ -1,5 +1,4 @@
-"""What a field is trained and tested on: posed images, read at the size that is wanted, and the box that holds the
-scene."""
+"""Posed images for training and testing a field, scaled to a size, and the bounding box of their scene."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from cl_localization.nerf.rays import SeenRays, seen_rays
 SIDES = ("right", "left")
 PNG_SIGNATURE, PNG_COLOUR_TYPE_BYTE, PNG_TYPES_WITH_ALPHA = b"\x89PNG", 25, (4, 6)
 SYNTHETIC_BOX = (np.full(3, -1.5), np.full(3, 1.5))
-"""Holds the objects of the synthetic NeRF scenes."""
+"""Bounding box of the synthetic NeRF scenes."""
 
 DEPTH_PIXELS, DEPTH_MARGIN, DEPTH_QUANTILE = 500, 0.1, 0.001
 
@@ -45,24 +44,24 @@ class View:
 
     @property
     def side(self) -> str:
-        """Where the camera is: right for x > 0, else left; the two tasks of NeRF-CL."""
+        """Side of the camera, the two tasks of NeRF-CL: right for x > 0, else left."""
         return SIDES[0] if self.world_T_cam[0, 3] > 0 else SIDES[1]
 
     def rays(self, near: float, far: float, pixels: np.ndarray | slice = slice(None)) -> SeenRays:
-        """Return the rays of all pixels, row by row, or of those with the numbers `pixels` (N,) in that order."""
+        """Return the rays of all pixels, row by row, or of the pixel numbers `pixels` (N,)."""
         return seen_rays(self.camera, self.world_T_cam, near, far, self.image, self.depth, self.name, pixels)
 
 
 def read_synthetic(root: Path, split: str, size_px: tuple[int, int], need_alpha: bool = True) -> list[View]:
-    """Return the images of `transforms_<split>.json`, in order of their names, transparent parts white.
+    """Return the images of `transforms_<split>.json` in order of their names, with white transparent parts.
 
     Args:
         size_px: width and height of the views.
-        need_alpha: whether images without an alpha channel are refused: what is around the object is then unknown.
+        need_alpha: whether images without an alpha channel are refused, since their background is unknown.
 
     Raises:
-        DataError: missing or wrong files, no focal length, images of different sizes or without alpha.
-        GeometryError: a pose that is no rotation.
+        DataError: missing or invalid files, no focal length, images of different sizes or without alpha.
+        GeometryError: an invalid pose.
     """
     file = root / f"transforms_{split}.json"
     if not file.is_file():
@@ -75,10 +74,10 @@ def read_synthetic(root: Path, split: str, size_px: tuple[int, int], need_alpha:
 
 
 def read_frames(spec: str, size_px: tuple[int, int], frames: int = 0) -> list[View]:
-    """Return the frames of any posed sequence; depth where it has any.
+    """Return the frames of any posed sequence, with depth if available.
 
     Args:
-        frames: how many, from the first; 0: all.
+        frames: number of frames; 0: all.
 
     Raises:
         DataError: the sequence cannot be read, or a frame has no pose.
@@ -88,7 +87,7 @@ def read_frames(spec: str, size_px: tuple[int, int], frames: int = 0) -> list[Vi
 
 
 def view_of(frame: Frame, size_px: tuple[int, int]) -> View:
-    """Return a frame at another size. Raises DataError when it has no pose."""
+    """Return a frame scaled to a size; raises DataError if it has no pose."""
     if frame.world_T_cam is None:
         raise DataError(f"frame {frame.name}", "must have a pose", remedy="a radiance field needs posed images")
     if size_px == (frame.camera.width_px, frame.camera.height_px):
@@ -99,11 +98,7 @@ def view_of(frame: Frame, size_px: tuple[int, int]) -> View:
 
 
 def of_side(views: Iterable[View], side: str) -> list[View]:
-    """Return the views from one side, or all of them for any other word.
-
-    Raises:
-        DataError: there is none.
-    """
+    """Return the views from one side, or all views for any other word; raises DataError for none."""
     views = list(views)
     chosen = [view for view in views if side not in SIDES or view.side == side]
     if not chosen:
@@ -113,7 +108,7 @@ def of_side(views: Iterable[View], side: str) -> list[View]:
 
 
 def along_a_path(views: list[View]) -> list[View]:
-    """Return views in an order that moves smoothly: each time the nearest that is left, from the first on."""
+    """Return views ordered along a path: from the first, always the nearest remaining one."""
     left, path = list(views[1:]), [views[0]]
     while left:
         here = path[-1].world_T_cam[:3, 3]
@@ -122,7 +117,7 @@ def along_a_path(views: list[View]) -> list[View]:
 
 
 def surface_of(view: View, near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points (N, 3) that were measured between the bounds, and their colours (N, 3) in [0, 1]."""
+    """Return the points (N, 3) measured between the bounds, and their colours (N, 3) in [0, 1]."""
     rays = view.rays(near, far)
     known = (rays.depths > near) & (rays.depths < far)
     points = rays.origins[known] + rays.depths[known, None] * rays.directions[known]
@@ -130,11 +125,10 @@ def surface_of(view: View, near: float, far: float) -> tuple[np.ndarray, np.ndar
 
 
 def box_of(views: list[View], near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box (low, high) that holds what views see: their depth where they have it, else all between the
-    bounds.
+    """Return the bounding box (low, high) of the measured points, or of the view frustums for views without depth.
 
     Raises:
-        DataError: there are no views.
+        DataError: no views, or no depth between the bounds.
     """
     if not views:
         raise DataError("box of the scene", "needs views", 0)
@@ -161,6 +155,5 @@ def _check_alpha(sequence: ImageFileSequence) -> None:
     for file in sequence.files:
         head = read_bytes(file.image_path, 1 << 28)[:PNG_COLOUR_TYPE_BYTE + 1]
         if not (head.startswith(PNG_SIGNATURE) and head[-1] in PNG_TYPES_WITH_ALPHA):
-            raise DataError(f"image {file.image_path}", "must have an alpha channel, as those of synthetic scenes have",
-                            "an image without", "say what is around the object with --background white or --background "
-                                                "black")
+            raise DataError(f"image {file.image_path}", "must have an alpha channel, as those of synthetic scenes",
+                            "an image without", "set --background white or --background black")

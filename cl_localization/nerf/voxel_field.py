@@ -1,8 +1,7 @@
-"""The field of voxels: density and colour at the corners of the cells that are in use (after DVGO and Plenoxels, CVPR
-2022).
+"""The voxel field: density and colour at the corners of used cells (after DVGO and Plenoxels, CVPR 2022).
 
-Empty cells are skipped and not stored. It starts coarse and gets finer. Colours are computed only for the few samples
-that matter, once their densities say which these are.
+Empty cells are neither sampled nor stored. The grid is refined during training. Colours are only computed for samples
+whose weight is not negligible.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from cl_localization.nerf.options import NerfConfig, VoxelConfig
 from cl_localization.nerf.rays import RayBundle, Rays, tightened_to_box
 
 DENSITY_SHIFT = -6.0
-"""Density of a new corner is softplus of this, per edge of the finest cells: almost clear."""
+"""Softplus of this is the density of a new corner, per edge of the finest cells: almost transparent."""
 
 CLEARED_DENSITY = -2.0
-"""Value at a corner that was found empty and is used again: clearer than one that is new."""
+"""Value at a corner that was empty and is used again: more transparent than a new one."""
 
 SURFACE_DENSITY = 10.0
-"""Value at a corner beside a measured surface."""
+"""Value at a corner next to a measured surface."""
 
 LEAST_WEIGHT = 1e-3
-"""Samples that add less than this to their pixel get no colour."""
+"""Least weight of a sample whose colour is computed."""
 
 VARIATION_EVERY = 4
 ADAM_BETAS = (0.9, 0.99)
@@ -42,27 +41,26 @@ class VoxelField(nn.Module):
     """Grids of density and colour over a box.
 
     Attributes:
-        low, high: (3,) the box.
-        background: grey value in [0, 1] of what is clear.
-        far: the distance that counts for what is clear.
-        cells: what is in use.
+        low, high: (3,) corners of the box.
+        background: grey value in [0, 1] of the background.
+        far: distance of the background.
+        cells: the used cells.
         density, colour: (A, 1) and (A, 3 * harmonics) at the stored corners.
-        level: how often the grid has become finer.
-        anchor: what holds the values, or None.
+        level: number of refinements so far.
+        anchor: see `Anchor`; None for none.
     """
 
     anchor: Anchor | None = None
 
     def __init__(self, config: VoxelConfig, low: np.ndarray, high: np.ndarray, background: float, far: float, *,
                  empty: bool = False) -> None:
-        """Make a field that has learned nothing.
+        """Create an untrained field.
 
         Args:
-            empty: whether to start on the finest grid without any cell in use, for scenes whose surfaces are given by
-                depth.
+            empty: whether to start on the finest grid without used cells, for scenes with depth.
 
         Raises:
-            DataError: a box without a volume.
+            DataError: a box without volume.
         """
         super().__init__()
         self.config, self.low, self.high = config, np.asarray(low, float), np.asarray(high, float)
@@ -78,32 +76,31 @@ class VoxelField(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the values are."""
+        """Device of the values."""
         return self.density.device
 
     def on(self, device: torch.device) -> VoxelField:
-        """Move the field to a device and return it; the optimizer begins anew."""
+        """Move the field to a device and return it; this resets the optimizer."""
         self.put(UsedCells(self.cells.grid, self.cells.used.to(device)), self.density.detach().to(device),
                  self.colour.detach().to(device))
         return self
 
     def put(self, cells: UsedCells, density: Tensor, colour: Tensor) -> None:
-        """Use cells with values (A, 1) and (A, 3 * harmonics) at their corners; the optimizer begins anew."""
+        """Use cells with values (A, 1) and (A, 3 * harmonics) at their corners; this resets the optimizer."""
         self.cells, self.density, self.colour = cells, nn.Parameter(density), nn.Parameter(colour)
         self.optimizer = self._new_optimizer()
 
     def take(self, config: NerfConfig) -> None:
-        """Go on with other options of the same grids; the optimizer keeps its state."""
+        """Continue with other options on the same grids; the optimizer keeps its state."""
         self.config, self.far = config.voxel, config.far
         for group, rate in zip(self.optimizer.param_groups, (self.config.density_rate, self.config.colour_rate)):
             group["lr"] = group["full_rate"] = rate
 
     def restart(self, reuse: bool = True) -> None:
-        """Get ready for another task, on the finest grid: forget the state of the optimizer.
+        """Prepare for another task: refine to the finest grid and reset the optimizer.
 
         Args:
-            reuse: whether to use all cells again: the task may need those that were found empty. Cells that nothing has
-                looked into are in use in any case.
+            reuse: whether to use empty cells again, which the task may need.
         """
         while self.level < len(self.upsample_at):
             self.refine()
@@ -112,8 +109,7 @@ class VoxelField(nn.Module):
             self._use(torch.ones_like(self.cells.used), CLEARED_DENSITY)
 
     def render(self, rays: RayBundle, generator: torch.Generator | None = None) -> list[Rendered]:
-        """Return what rays see, as the one element of a list; a generator shifts the samples at random, for
-        training."""
+        """Return the rendered rays as the only element of a list; a generator shifts the samples, for training."""
         ray, distances, positions, cells = self._samples(rays, generator)
         rows, weights = self.cells.corners_and_weights(positions, cells)
         raw = interpolate(self.density, rows, weights)[:, 0] + DENSITY_SHIFT
@@ -140,7 +136,7 @@ class VoxelField(nn.Module):
         stride = 0.5 * block
         count = int(torch.ceil((far - near).max() / stride).item()) + 1
         distances = torch.minimum(near[:, None] + stride * torch.arange(count, device=self.device), far[:, None])
-        # The blocks have those beside them added, so that between two samples nothing can be missed.
+        # the blocks include their neighbours, so that no used cell between two samples is missed
         numbers = torch.zeros(distances.shape, dtype=torch.int64, device=self.device)
         for axis, size in enumerate(self.cells.blocks.shape):
             along = ((rays.origins[:, axis] - low[axis]) / block)[:, None] + distances * (
@@ -155,7 +151,7 @@ class VoxelField(nn.Module):
                        far=torch.where(any_met, torch.minimum(far, last), near))
 
     def before_step(self, step: int, total: int, epoch: float = 0.0) -> bool:
-        """Set the learning rates; get finer or skip cells when it is time, and return whether cells changed."""
+        """Set the learning rates; refine or prune the cells when due, and return whether they changed."""
         progress = min(step / max(total, 1), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * self.config.final_rate ** progress
@@ -177,7 +173,7 @@ class VoxelField(nn.Module):
                 values.grad.add_(self.cells.variation_gradient(values), alpha=VARIATION_EVERY * weight / rays)
 
     def refine(self) -> None:
-        """Go on with a finer grid, where the coarse one has found something or has not looked."""
+        """Refine the grid where the coarse one is occupied."""
         old, device = self.cells, self.device
         self.level += 1
         grid = self.grid_of(self.level)
@@ -197,7 +193,7 @@ class VoxelField(nn.Module):
         self.optimizer = self._new_optimizer()
 
     def prune(self) -> None:
-        """Stop using cells that are clear, unless they are beside one that is not."""
+        """Remove empty cells, except for neighbours of occupied ones."""
         with torch.no_grad():
             opaque = torch.zeros(int(np.prod(self.cells.grid.corners)), device=self.device)
             opaque[self.cells.corner_numbers] = self._opacities(self.density, self.cells.grid.edge)
@@ -205,8 +201,7 @@ class VoxelField(nn.Module):
         self._use(grown(occupied) & self.cells.used)
 
     def add_surface(self, points: Tensor, colours: Tensor) -> None:
-        """Use the cells around measured points (N, 3); corners that are new get their density and colour (N, 3) in [0,
-        1]."""
+        """Use the cells around measured points (N, 3); new corners get a high density and colours (N, 3) in [0, 1]."""
         grid = self.cells.grid
         positions = (points - self._box()[0]) / grid.edge
         inside = ((positions >= 0) & (positions < torch.tensor(grid.cells, device=self.device))).all(dim=1)
@@ -227,7 +222,7 @@ class VoxelField(nn.Module):
                 self.colour.view(len(self.colour), 3, -1)[rows, :, 0] = base
 
     def _samples(self, rays: RayBundle, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return ray, distance, position in cells (M, 3) and cell of all samples that lie in used cells."""
+        """Return ray, distance, position in cells (M, 3) and cell of all samples in used cells."""
         low, high = self._box()
         near, far = tightened_to_box(rays, low, high)
         edge = self.cells.grid.edge
@@ -242,11 +237,11 @@ class VoxelField(nn.Module):
         return ray[kept], distances[kept], positions[kept], cells
 
     def _opacities(self, density: Tensor, length: float) -> Tensor:
-        """Return how opaque `length` of the scene is where the density (N, 1) is this, (N,)."""
+        """Return the opacity (N,) of `length` at densities (N, 1)."""
         return 1.0 - torch.exp(-nn.functional.softplus(density[:, 0] + DENSITY_SHIFT) * (length / self.finest_edge))
 
     def _use(self, used: Tensor, new_density: float = 0.0) -> None:
-        """Use other cells of the same grid: values and the optimizer's state stay at the corners that stay."""
+        """Use other cells of the same grid; remaining corners keep their values and optimizer state."""
         before, self.cells = self.cells, UsedCells(self.cells.grid, used)
         at = torch.full((len(before.row_of),), -1, dtype=torch.int64, device=self.device)
         at[before.corner_numbers] = torch.arange(len(before.corner_numbers), device=self.device)
@@ -283,12 +278,12 @@ def _corner_offsets(grid: Grid) -> list[int]:
 
 
 def _largest_of_cell(values: Tensor, grid: Grid) -> Tensor:
-    """Return the largest of the values at the eight corners of every cell."""
+    """Return the largest value at the eight corners of every cell."""
     return nn.functional.max_pool3d(values.view(1, 1, *grid.corners), 2, 1)[0, 0]
 
 
 def _picked(values: Tensor, at: Tensor) -> Tensor:
-    """Return rows of values, zeros for rows that are negative."""
+    """Return rows of values, zeros for negative rows."""
     picked = values[at.clamp(min=0)] if len(values) else values.new_zeros(len(at), values.shape[1])
     picked[at < 0] = 0
     return picked

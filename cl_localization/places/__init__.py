@@ -1,1 +1,1 @@
-"""Place recognition from sequences, live: which keyframes of the map the last images look like."""
+"""Place recognition: online sequence matching of the last images against the map's keyframes."""

@@ -1,5 +1,4 @@
-"""Where in a map the last images were probably taken: place recognition, fed with the keyframes of a map as they come
-and go."""
+"""Place recognition against the keyframes of a map that changes."""
 
 from __future__ import annotations
 
@@ -15,11 +14,10 @@ from cl_localization.map.map_code import MapCode
 from cl_localization.places.place_index import Place, PlaceIndex
 
 TURN_M_PER_DEG = 0.01
-"""What a turn counts for the way travelled: mapping keeps a keyframe every 0.03 m or 3 degrees."""
+"""Weight of rotation in the distance travelled: the mapper keeps a keyframe every 0.03 m or 3 degrees."""
 
 OTHER_VIEW = 0.8
-"""Images less like the last one matched than this are matched though the odometry tells of no way: the robot was
-carried."""
+"""An image less similar to the last one than this is matched even if the odometry reports no motion (kidnapping)."""
 
 ELSEWHERE_M = 5.0
 """A pose farther than this from a place contradicts it."""
@@ -27,12 +25,12 @@ ELSEWHERE_M = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
-    """What place recognition makes of an image and those before it.
+    """The result of place recognition for an image and those before it.
 
     Attributes:
-        places: the best first, by the last images together; empty where the map has no descriptors.
-        keyframes: around which to search first: of the best places, and of those that the image alone looks most like.
-        complete: whether as many images were matched as a sequence has.
+        places: matches of the image sequence, best first; empty if the map has no descriptors.
+        keyframes: keyframes to search around first: the best places, and the best matches of the image alone.
+        complete: whether a full sequence of images was matched.
     """
 
     places: list[Place] = field(default_factory=list)
@@ -41,7 +39,7 @@ class Recognition:
 
 
 class MapPlaces:
-    """The places of one map, and the images of one drive through it."""
+    """Matches the images of a drive against the keyframes of a map."""
 
     def __init__(self, map_code: MapCode, config: PlaceConfig) -> None:
         self._map, self._config = map_code, config
@@ -54,30 +52,28 @@ class MapPlaces:
         self._odom_T_cam: np.ndarray | None = None
 
     def __len__(self) -> int:
-        """Return how many keyframes can be recognised."""
+        """Return the number of keyframes with descriptors."""
         return len(self._index)
 
     def recognize(self, features: Features, odom_T_cam: np.ndarray | None = None) -> Recognition:
-        """Return the places that an image shows.
+        """Return the places of an image.
 
         Args:
-            odom_T_cam: (4, 4) the camera in the odometry's frame, where that is known: images from one spot then count
-                once.
+            odom_T_cam: (4, 4) the camera in the odometry frame, or None: with it, images without motion count once.
         """
         self._follow()
         descriptor = place_descriptor(features.descriptors)
         if not self._config.enabled or len(self._index) == 0 or not descriptor.any():
             return Recognition()
         unit = unit_place_descriptors(descriptor[None])[0]
-        places = self._index.query(unit, self._way_m(odom_T_cam, unit))
+        places = self._index.query(unit, self._travelled_m(odom_T_cam, unit))
         half = (self._config.search_first + 1) // 2
         first = [*places[:half], *self._index.alike(self._config.search_first - half)]
         return Recognition(places, np.unique([place.keyframe_id for place in first]).astype(np.int64),
                            self._index.images >= self._config.sequence_length)
 
     def contradiction(self, recognition: Recognition, scene: str, world_T_cam: np.ndarray) -> str | None:
-        """Return how a pose and the places contradict each other: empty when they agree, None when the places do not
-        agree themselves."""
+        """Return how a pose contradicts the places: empty if they agree, None if the places are inconsistent."""
         if not recognition.places or not recognition.complete:
             return None
         best = recognition.places[0]
@@ -90,16 +86,15 @@ class MapPlaces:
         return f"the last images look like a place {apart_m:.1f} m away" if apart_m > ELSEWHERE_M else ""
 
     def place_at(self, scene: str, world_T_cam: np.ndarray) -> Place:
-        """Return the place of a pose: the keyframe of a scene that was nearest; its distance is that of the newest
-        image from it."""
+        """Return the keyframe of a scene nearest to a pose, with its descriptor distance to the newest image."""
         rows = self._map.keyframes.rows()
         rows = rows[self._map.keyframes["keyframe_scenes"][rows] == self._map.scene_number(scene)]
         apart_m = np.linalg.norm(self._map.keyframes["keyframe_poses"][rows, :3] - world_T_cam[:3, 3], axis=1)
         nearest = int(rows[apart_m.argmin()])
-        likeness = 0.0
+        similarity = 0.0
         if self._newest is not None and self._held[nearest]:
-            likeness = float(unit_place_descriptors(self._descriptors[nearest][None])[0] @ self._newest)
-        return Place(scene, nearest, float(np.sqrt(max(2.0 - 2.0 * likeness, 0.0))))
+            similarity = float(unit_place_descriptors(self._descriptors[nearest][None])[0] @ self._newest)
+        return Place(scene, nearest, float(np.sqrt(max(2.0 - 2.0 * similarity, 0.0))))
 
     def _pose_of(self, place: Place) -> np.ndarray:
         rows = self._map.keyframes.rows()
@@ -108,8 +103,8 @@ class MapPlaces:
     def _apart_m(self, place: Place, world_T_cam: np.ndarray) -> float:
         return float(np.linalg.norm(self._pose_of(place)[:3, 3] - world_T_cam[:3, 3]))
 
-    def _way_m(self, odom_T_cam: np.ndarray | None, unit: np.ndarray) -> float | None:
-        """Return the way since the last image, turns included; None when it is not known or cannot be believed."""
+    def _travelled_m(self, odom_T_cam: np.ndarray | None, unit: np.ndarray) -> float | None:
+        """Return the distance travelled since the last image, with rotation; None if unknown or implausible."""
         before, last = self._odom_T_cam, self._newest
         self._odom_T_cam, self._newest = odom_T_cam, unit
         if before is None or odom_T_cam is None or last is None or float(last @ unit) < OTHER_VIEW:
@@ -118,8 +113,7 @@ class MapPlaces:
         return moved_m + TURN_M_PER_DEG * turned_deg
 
     def _follow(self) -> None:
-        """Bring the index to the map's version: keyframes that moved or were told again stay, in their place on the
-        route."""
+        """Update the index to the map's version; keyframes with a new pose keep their position on the route."""
         if self._map.version == self._version or not self._config.enabled:
             return
         self._version, table = self._map.version, self._map.keyframes
@@ -136,11 +130,9 @@ class MapPlaces:
         self._held, self._stamps_ns, self._descriptors = wanted, stamps_ns.copy(), descriptors.copy()
 
     def _add(self, keyframes: np.ndarray) -> None:
-        """Add keyframes scene by scene, in the order in which they were recorded."""
-        scenes, stamps_ns = (
-            self._map.keyframes["keyframe_scenes"][keyframes],
-            self._map.keyframes["keyframe_stamps_ns"][keyframes],
-        )
+        """Add keyframes by scene, in the order of their timestamps."""
+        scenes = self._map.keyframes["keyframe_scenes"][keyframes]
+        stamps_ns = self._map.keyframes["keyframe_stamps_ns"][keyframes]
         for scene in np.unique(scenes):
             of_scene = keyframes[scenes == scene]
             of_scene = of_scene[np.argsort(stamps_ns[scenes == scene], kind="stable")]

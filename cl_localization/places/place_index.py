@@ -1,4 +1,4 @@
-"""The places of a map, live: keyframes come and go, and each image of a drive says where it probably is."""
+"""An index of keyframe descriptors with adding and removing, queried with the images of a drive in order."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from cl_localization.places.sequence_distance import MIN_SQUARED_DISTANCE
 from cl_localization.places.sequence_matching import Image, LineVotes, ShortlistIndex, checked_descriptors
 
 APART = 3
-"""Places returned are at least this many keyframes apart."""
+"""Least distance of returned places, in keyframes."""
 
-CARRIED = 32
-"""Best positions of the last image that are looked at again, for images whose own shortlist lacks the place."""
+KEPT_POSITIONS = 32
+"""Best positions of the last image that are candidates again, in case the next shortlist lacks the place."""
 
 MAX_HOLES = 2.0
-"""Positions are numbered anew when there are this many times as many as keyframes."""
+"""Largest number of positions per keyframe; beyond it, positions are renumbered."""
 
 MIN_RENUMBERED = 10_000
 
 
 @dataclass(frozen=True)
 class Place:
-    """A place that an image may show.
+    """A candidate place of an image.
 
     Attributes:
-        scene: of the keyframe.
+        scene: scene of the keyframe.
         keyframe_id: the keyframe nearest to the camera.
-        distance: mean descriptor distance of the last images to the keyframes passed, 0 (equal) to 2.
+        distance: mean descriptor distance of the last images to their keyframes, 0 (equal) to 2.
     """
 
     scene: str
@@ -40,18 +40,17 @@ class Place:
 
     @property
     def score(self) -> float:
-        """Return the similarity that belongs to the distance: 1 for equal descriptors, 0 for unrelated ones."""
+        """Similarity for this distance: 1 for equal descriptors, 0 for orthogonal ones."""
         return 1.0 - 0.5 * self.distance ** 2
 
 
 class PlaceIndex:
-    """Keyframes by descriptor, in the order in which they were recorded, searched with the last images of a drive.
+    """Keyframe descriptors in the order of recording, matched with the last images of a drive.
 
-    Keyframes of one scene that are added one after the other lie on a route; images are matched along routes, at any of
-    the speed ratios.
+    Keyframes of a scene added in a row form a route; images are matched along routes at all speed ratios.
 
     Args:
-        width: of the descriptors.
+        width: length D of the descriptors.
     """
 
     def __init__(self, width: int, config: PlaceIndexConfig | None = None) -> None:
@@ -65,7 +64,7 @@ class PlaceIndex:
         self._end, self._last_scene = 0, ""
         self._waiting_m = 0.0
         self._latest: list[Any] = []
-        self._carried = np.zeros(0, np.int64)
+        self._kept = np.zeros(0, np.int64)
         self._newest = np.zeros(0, np.int64), np.zeros(0)
 
     def __len__(self) -> int:
@@ -73,31 +72,30 @@ class PlaceIndex:
 
     @property
     def images(self) -> int:
-        """How many images are matched together now, at most the sequence length."""
+        """Number of images in the sequence, at most the sequence length."""
         return len(self._votes)
 
     def add(self, descriptor: np.ndarray, scene: str, keyframe_id: int) -> None:
         """Add a keyframe at the end of its scene's route.
 
         Args:
-            descriptor: (D,) of the image.
+            descriptor: (D,) descriptor of its image.
 
         Raises:
-            DataError: another width, not finite, or the keyframe is there already.
+            DataError: another width, not finite, or a known keyframe id.
         """
         self.add_all(np.asarray(descriptor)[None], scene, [keyframe_id])
 
     def add_all(self, descriptors: np.ndarray, scene: str, keyframe_ids: list[int]) -> None:
-        """Add keyframes (N, D) in the order in which they were recorded; see `add`."""
+        """Add keyframes with descriptors (N, D) in the order of recording; see `add`."""
         descriptors = self._checked(descriptors)
         ids = [int(number) for number in keyframe_ids]
         known = next((number for number in ids if number in self._position_of), None)
         if known is not None or len(set(ids)) != len(descriptors):
             raise DataError("keyframe ids", "must be new and one for each descriptor",
-                            known if known is not None else len(ids),
-                            "remove the old keyframe first")
+                            known if known is not None else len(ids), "remove the old keyframe first")
         if scene != self._last_scene and self._position_of:
-            self._end += self._gap  # no line within reach passes from one route to the other
+            self._end += self._gap  # so that no sequence matches across two routes
         self._last_scene = scene
         positions = np.arange(self._end, self._end + len(ids))
         self._end += len(ids)
@@ -106,11 +104,7 @@ class PlaceIndex:
         self._index.add(descriptors, positions)
 
     def remove(self, keyframe_id: int) -> None:
-        """Remove a keyframe; its place on the route stays empty.
-
-        Raises:
-            DataError: there is no such keyframe.
-        """
+        """Remove a keyframe, leaving a gap in the route; raises DataError for an unknown one."""
         if keyframe_id not in self._position_of:
             raise DataError(f"keyframe {keyframe_id}", "must be in the index", f"{len(self)} others")
         position = self._position_of.pop(keyframe_id)
@@ -120,11 +114,11 @@ class PlaceIndex:
             self._renumber()
 
     def query(self, descriptor: np.ndarray, travelled_m: float | None = None) -> list[Place]:
-        """Return the places that an image and those before it show best, the best first; none while the index is empty.
+        """Return the places that match an image and those before it, best first; empty for an empty index.
 
         Args:
-            descriptor: (D,) of the image.
-            travelled_m: the way since the last query; images that follow too closely change nothing.
+            descriptor: (D,) descriptor of the image.
+            travelled_m: distance travelled since the last query, None: unknown; images too close together are skipped.
 
         Raises:
             DataError: another width or not finite.
@@ -146,29 +140,28 @@ class PlaceIndex:
         return self._latest
 
     def alike(self, count: int) -> list[Place]:
-        """Return at most `count` places that the newest image looks most like by itself: a robot that was carried away
-        has no sequence."""
+        """Return the `count` places most similar to the newest image alone, e.g. for a kidnapped robot."""
         positions, distances = self._newest
         known = np.array([position in self._keyframe_at for position in positions.tolist()], bool)
         return self._apart(positions[known], distances[known], count)
 
     def reset(self) -> None:
-        """Forget the images seen: the robot was carried elsewhere."""
+        """Start a new image sequence."""
         self._votes.reset()
-        self._latest, self._waiting_m, self._carried = [], 0.0, self._carried[:0]
+        self._latest, self._waiting_m, self._kept = [], 0.0, self._kept[:0]
         self._newest = self._newest[0][:0], self._newest[1][:0]
 
     def _best(self, shortlist: np.ndarray) -> list[Place]:
-        """Return the best places among the shortlist and where the last best ones lead."""
+        """Return the best places among the shortlist and the positions ahead of the last best ones."""
         ahead = np.arange(int(np.ceil(self.config.max_speed_ratio)) + 1)
-        positions = np.unique(np.concatenate([shortlist, (self._carried[:, None] + ahead).reshape(-1)]))
+        positions = np.unique(np.concatenate([shortlist, (self._kept[:, None] + ahead).reshape(-1)]))
         positions = positions[[position in self._keyframe_at for position in positions.tolist()]]
         distances = self._votes.mean_distances(positions)
-        self._carried = positions[np.argsort(distances, kind="stable")[:CARRIED]]
+        self._kept = positions[np.argsort(distances, kind="stable")[:KEPT_POSITIONS]]
         return self._apart(positions, distances, self.config.places)
 
     def _apart(self, positions: np.ndarray, distances: np.ndarray, count: int) -> list[Place]:
-        """Return the nearest of keyframes (P,) at descriptor distances (P,), no two of them beside each other."""
+        """Return the `count` positions (P,) of least distance (P,), at least `APART` keyframes apart."""
         chosen: list[int] = []
         for row in np.argsort(distances, kind="stable").tolist():
             if len(chosen) == count:
@@ -182,7 +175,7 @@ class PlaceIndex:
         return descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-12)
 
     def _renumber(self) -> None:
-        """Number the positions anew without those that are empty; the images seen are forgotten."""
+        """Renumber the positions without gaps; this starts a new image sequence."""
         descriptors, numbers = self._index.everything()
         order = np.argsort(numbers)
         fresh = PlaceIndex(self._index.width, self.config)

@@ -1,12 +1,11 @@
-"""The distance of two sequences of images: the mean along a diagonal of the matrix of image distances (SeqMatchNet).
+"""The distance of two image sequences: the mean along a diagonal of the matrix of image distances (SeqMatchNet).
 
-The sums along all diagonals at once are the convolution of the M x N distance matrix with an L x L identity kernel. A
-robot that drives v times as fast as when the database was recorded moves v database images for each of its own: its
-kernel is a line of slope v. Lines are sparse, so the convolution is the sum of L shifted matrices; each of the sums is
-differentiable.
+The sums along all diagonals are the convolution of the M x N distance matrix with an L x L identity kernel. For a robot
+v times as fast as in the database, the kernel is a line of slope v. Lines are sparse, so the convolution is computed as
+the differentiable sum of L shifted matrices.
 
-Near the borders a window is moved along its diagonal until it fits: each cell (j, i) is judged by the L images around
-it that are there, as centred as can be. A cell through which no window fits is infinitely far.
+Near the borders the window of a cell (j, i) is shifted along its diagonal until it fits, as centred as possible. A cell
+without a fitting window has infinite distance.
 """
 
 from __future__ import annotations
@@ -19,24 +18,22 @@ from torch import Tensor
 from cl_localization.errors import DataError
 
 MIN_SQUARED_DISTANCE = 1e-6
-"""Squared distances are clamped here: round-off gives no NaN, and the root has a finite (zero) gradient at equal
-descriptors."""
+"""Least squared distance, so that round-off gives no NaN and the root has a zero gradient at equal descriptors."""
 
 BLOCK_QUERIES = 256
 SAME_SPEED = (1.0,)
 
 
 def image_distances(database: Tensor, queries: Tensor) -> Tensor:
-    """Return the Euclidean distances (..., M, N) of unit descriptors (..., M, D) and (..., N, D): sqrt(2 - 2 r.q),
-    clamped."""
+    """Return the Euclidean distances (..., M, N) of unit descriptors (..., M, D) and (..., N, D), clamped."""
     return (2 - 2 * database @ queries.transpose(-1, -2)).clamp_min(MIN_SQUARED_DISTANCE).sqrt()
 
 
 def line_offsets(sequence_length: int, slope: float) -> np.ndarray:
-    """Return which database image (L,) goes with each image of a sequence when its first one goes with image 0.
+    """Return the database index (L,) that matches each image of a sequence whose first image matches index 0.
 
     Args:
-        slope: database images passed for each query image, the ratio of speeds.
+        slope: speed ratio, in database images per query image.
 
     Raises:
         DataError: the slope is negative or not finite.
@@ -47,14 +44,13 @@ def line_offsets(sequence_length: int, slope: float) -> np.ndarray:
 
 
 def line_means(distances: Tensor, sequence_length: int, slope: float = 1.0) -> Tensor:
-    """Return the mean distance along every line: the valid convolution with an L x L identity kernel where the slope is
-    1.
+    """Return the mean distance along every line: for slope 1, the valid convolution with an L x L identity kernel.
 
     Args:
         distances: (..., M, N) of images.
 
     Returns:
-        (..., M - R, N - L + 1), R the rise of the line; entry (a, b) is of the line that begins at that cell.
+        (..., M - R, N - L + 1), R the rise of the line; entry (a, b) is the mean of the line starting at that cell.
 
     Raises:
         DataError: no line fits into the matrix.
@@ -74,7 +70,7 @@ def line_means(distances: Tensor, sequence_length: int, slope: float = 1.0) -> T
 def window_starts(
     row: np.ndarray, column: np.ndarray, shape: tuple[int, int], offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many images before each cell (row, column) its window begins, and whether any window fits.
+    """Return how many images before each cell (row, column) its window starts, and whether a window fits.
 
     Args:
         row, column: cells, broadcast against each other.
@@ -89,11 +85,11 @@ def window_starts(
 
 
 def sequence_distances(distances: Tensor, sequence_length: int, slopes: tuple[float, ...] = SAME_SPEED) -> Tensor:
-    """Return the sequence distance (M, N) of every database and query image, each with the images around it.
+    """Return the sequence distance (M, N) of every pair of database and query image.
 
     Args:
         distances: (M, N) of single images.
-        slopes: speed ratios that are tried; the best counts.
+        slopes: speed ratios; the best one counts.
     """
     return _window_distances(distances, sequence_length, slopes, 0, distances.shape[1])
 
@@ -121,14 +117,14 @@ def sequence_block(database: Tensor, queries: Tensor, sequence_length: int, slop
     """Return the sequence distances (M, end - begin) of all database images and the queries [begin, end).
 
     Args:
-        database, queries: unit descriptors (M, D) and (N, D) of single images, each one unbroken sequence.
+        database, queries: unit descriptors (M, D) and (N, D) of consecutive images.
     """
     left, right = max(begin - sequence_length + 1, 0), min(end + sequence_length - 1, len(queries))
-    left = max(min(left, len(queries) - sequence_length), 0)  # the last windows reach further back
+    left = max(min(left, len(queries) - sequence_length), 0)  # the last windows are shifted back
     part = image_distances(database, queries[left:right])
     return _window_distances(part, sequence_length, slopes, begin - left, end - left)
 
 
 def unit(descriptors: Tensor) -> Tensor:
-    """Return descriptors (..., D) of unit length; zero ones stay zero."""
+    """Return descriptors (..., D) normalized to unit length; zeros stay zeros."""
     return F.normalize(descriptors, dim=-1)

@@ -1,11 +1,11 @@
-"""Sequence matching image by image, at a cost that does not grow with the sequence length.
+"""Incremental sequence matching, at a cost independent of the sequence length.
 
-A robot that moves along the keyframes with speed ratio v is at position b + v t at image t: a line, named by b. The
-matching cost of a line is the sum over its last L images of the distance to the keyframe at that position. Of each
-image only the distances to a shortlist are known; every other keyframe is at least as far as the last of the shortlist.
-So a line's cost is the sum of these farthest distances minus its votes, and each image votes for the lines through its
-shortlist by how much nearer than the farthest they are. Votes are added when an image comes and taken back when it
-leaves the window: 2 x shortlist x speeds operations, whatever the length.
+A robot that follows the keyframes with speed ratio v is at position b + v t at image t: a line with offset b. The cost
+of a line is the sum of the distances of its last L images to the keyframes at its positions. For each image only the
+distances to a shortlist are known; all other keyframes are at least as far as the last one of the shortlist. So a
+line's cost is the sum of these farthest distances minus its votes, where each image votes for the lines through its
+shortlist with the difference to the farthest distance. Votes are added with a new image and removed when it leaves the
+window: 2 x shortlist x speeds operations for any length.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 from cl_localization.errors import DataError
 
 MIN_CLUSTERED = 4096
-"""Below this many descriptors exact search is as quick."""
+"""With fewer descriptors than this, exact search is as fast."""
 
 GROWTH = 2.0
-"""Clusters are made anew when there are this many times as many descriptors as when they were made."""
+"""The clusters are rebuilt when the number of descriptors has grown by this factor."""
 
 PROBES = 16
 KMEANS_ITERATIONS = 5
@@ -32,12 +32,12 @@ POINTS_PER_CLUSTER = 40
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """What is remembered of an image in the window.
+    """An image in the window.
 
     Attributes:
-        positions: (K,) of the keyframes of its shortlist.
-        votes: (K,) how much nearer than the farthest of them each is, >= 0.
-        farthest: distance of the farthest.
+        positions: (K,) positions of its shortlist.
+        votes: (K,) farthest distance minus distance, >= 0.
+        farthest: farthest distance in the shortlist.
     """
 
     positions: np.ndarray
@@ -46,12 +46,12 @@ class Image:
 
 
 class LineVotes:
-    """Votes for lines of several speeds through the positions of keyframes.
+    """Votes for lines at several speed ratios.
 
-    Lines are kept in a ring as long as the positions and the window together, so that lines in use never share a place.
+    Lines are stored in a ring buffer longer than positions and window together, so that no two share an element.
 
     Args:
-        speed_ratios: positions passed for each image.
+        speed_ratios: positions per image.
         sequence_length: L.
     """
 
@@ -64,21 +64,17 @@ class LineVotes:
         self._speeds = np.arange(len(self._ratios))[:, None]
 
     def __len__(self) -> int:
-        """Return how many images are in the window, at most L."""
+        """Return the number of images in the window, at most L."""
         return len(self._window)
 
     def reset(self) -> None:
-        """Forget all images."""
+        """Remove all images."""
         self._window.clear()
         self._votes[:] = 0
         self._farthest_sum = 0.0
 
     def add(self, image: Image, positions: int) -> None:
-        """Take the next image into the window, and the oldest out of a full one.
-
-        Args:
-            positions: how many positions there are; all of the image's are below.
-        """
+        """Add the next image to the window; a full window drops the oldest. `positions` is the number of positions."""
         self._make_room(positions)
         if len(self._window) == self._length:
             number, oldest = self._window.popleft()
@@ -88,8 +84,7 @@ class LineVotes:
         self._vote(self._count, image, 1.0)
 
     def mean_distances(self, positions: np.ndarray) -> np.ndarray:
-        """Return the least mean distance (P,) over the window of the lines that end at `positions` (P,) at the newest
-        image."""
+        """Return the least mean distance (P,) over all lines that end at `positions` (P,) at the newest image."""
         best = self._votes[self._speeds, self._lines(self._count, positions)].max(axis=0)
         return (self._farthest_sum - best) / max(len(self._window), 1)
 
@@ -98,7 +93,7 @@ class LineVotes:
         self._farthest_sum += sign * image.farthest
 
     def _lines(self, number: int, positions: np.ndarray) -> np.ndarray:
-        """Return where in the ring (V, K) the lines through positions (K,) at an image are."""
+        """Return the indices (V, K) in the ring buffer of the lines through positions (K,) at an image."""
         travelled = np.floor(self._ratios * number + 0.5).astype(np.int64)
         return (positions[None] - travelled[:, None]) % max(self._votes.shape[1], 1)
 
@@ -113,7 +108,7 @@ class LineVotes:
 
 
 class ShortlistIndex:
-    """Unit descriptors by number, searched by inner product; numbers are the caller's and need not be contiguous."""
+    """Unit descriptors by number, searched by inner product; the numbers need not be contiguous."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -124,7 +119,7 @@ class ShortlistIndex:
         return self._index.ntotal
 
     def add(self, descriptors: np.ndarray, numbers: np.ndarray) -> None:
-        """Add descriptors (N, D) under numbers (N,) that are not there yet."""
+        """Add descriptors (N, D) with new numbers (N,)."""
         if len(descriptors) == 0:
             return
         self._index.add_with_ids(np.ascontiguousarray(descriptors, np.float32), np.ascontiguousarray(numbers, np.int64))
@@ -132,21 +127,20 @@ class ShortlistIndex:
             self._cluster()
 
     def remove(self, number: int) -> None:
-        """Remove the descriptor of a number; one that is not there stays away."""
+        """Remove the descriptor of a number, if there is one."""
         self._index.remove_ids(np.array([number], np.int64))
         if self._clustered_at and len(self) < MIN_CLUSTERED:
-            self._index.nprobe = self._index.nlist  # few are left, and clusters may be empty: look into all
+            self._index.nprobe = self._index.nlist  # clusters may be empty: search all
 
     def search(self, descriptor: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the similarities (K,) and numbers (K,) of the descriptors most like one (D,), best first; K <=
-        count."""
+        """Return similarities (K,) and numbers (K,) of the nearest descriptors to one (D,), best first; K <= count."""
         similarity, numbers = self._index.search(np.ascontiguousarray(descriptor[None], np.float32),
                                                  min(count, max(len(self), 1)))
         found = numbers[0] >= 0
         return similarity[0][found], numbers[0][found]
 
     def everything(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return all descriptors (N, D) and their numbers (N,); those in clusters are exact to half precision."""
+        """Return all descriptors (N, D) and their numbers (N,); in half precision once there are clusters."""
         if self._clustered_at == 0:
             numbers = faiss.vector_to_array(self._index.id_map)
             return self._index.index.reconstruct_n(0, len(self)) if len(self) else np.zeros(
@@ -181,8 +175,8 @@ def checked_descriptors(values: np.ndarray, thing: str, width: int | None = None
     """Return descriptors (N, D) as contiguous float32.
 
     Args:
-        thing: what they are called in errors.
-        width: the D that is needed; any when None.
+        thing: their name in errors.
+        width: required D; None: any.
 
     Raises:
         DataError: not two-dimensional, empty, of another width, or not finite.
@@ -192,9 +186,9 @@ def checked_descriptors(values: np.ndarray, thing: str, width: int | None = None
         raise DataError(thing, "must be numbers of shape (N, D)", f"{values.shape} {values.dtype}")
     if width is not None and values.shape[1] != width:
         raise DataError(thing, f"must be {width} numbers wide", values.shape[1],
-                        "use descriptors of the kind that the model or index was made with")
+                        "use descriptors of the model or index")
     with np.errstate(over="ignore"):
-        values = np.array(values, np.float32, order="C")  # a copy: files are mapped and cannot be written
+        values = np.array(values, np.float32, order="C")  # a copy: memory-mapped files are read-only
     wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(wrong):
         raise DataError(thing, "must be finite", f"NaN or infinity in row {wrong[0]} and {len(wrong) - 1} more",

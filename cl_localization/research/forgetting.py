@@ -1,4 +1,4 @@
-"""How much a learner forgets: the accuracy matrix of a stream of tasks, and what is read from it."""
+"""Forgetting: the accuracy matrix of a stream of tasks, and its metrics."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cl_localization.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class AccuracyMatrix:
-    """Accuracy after each task on each task.
+    """Accuracy on each task after each task.
 
     Attributes:
-        tasks: names in the order they were learned.
-        percent: (T, T) row i, column j: accuracy on task j after learning task i; NaN where it was not measured.
+        tasks: names in the order of learning.
+        percent: (T, T) row i, column j: accuracy on task j after learning task i; NaN if not measured.
     """
 
     tasks: tuple[str, ...]
@@ -35,10 +35,9 @@ class AccuracyMatrix:
 
     @property
     def forgetting(self) -> np.ndarray:
-        """Best accuracy a task ever had before the end minus its last, (T - 1,), of all tasks but the last (Chaudhry et
-        al. 2018).
+        """Best earlier accuracy minus the final one, (T - 1,), for all tasks but the last (Chaudhry et al. 2018).
 
-        NaN for a task whose accuracy was not measured before the end: tasks that were learned at once.
+        NaN for a task without an earlier measurement, as in joint training.
         """
         earlier = self.percent[:-1, :-1]
         best = np.max(np.where(np.isnan(earlier), -np.inf, earlier), axis=0, initial=-np.inf)
@@ -46,9 +45,9 @@ class AccuracyMatrix:
 
     @property
     def backward_transfer(self) -> float:
-        """Mean over all tasks but the last of the last accuracy minus the one when just learned; 0 for one task.
+        """Mean over all tasks but the last of the final accuracy minus that right after learning; 0 for one task.
 
-        NaN where none was measured when just learned.
+        NaN if none was measured right after learning.
         """
         changes = self.percent[-1, :-1] - np.diag(self.percent)[:-1]
         measured = changes[np.isfinite(changes)]
@@ -56,11 +55,11 @@ class AccuracyMatrix:
 
     @classmethod
     def mean(cls, matrices: Sequence[AccuracyMatrix]) -> AccuracyMatrix:
-        """Return the mean of matrices of the same tasks, such as those of several seeds; at least one."""
+        """Return the mean of one or more matrices of the same tasks, e.g. with different seeds."""
         return cls(matrices[0].tasks, np.mean([each.percent for each in matrices], axis=0))
 
     def to_json(self) -> dict[str, Any]:
-        """Return matrix and figures as JSON values."""
+        """Return the matrix and its metrics as JSON values."""
         return {"tasks": list(self.tasks), "percent": [_values(row) for row in self.percent], "average": self.average,
                 "forgetting": _values(self.forgetting), "backward_transfer": _values([self.backward_transfer])[0]}
 

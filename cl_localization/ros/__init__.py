@@ -1,7 +1,7 @@
-"""The ROS boundary: nodes and what they need of ROS. No other room imports ROS."""
+"""The ROS boundary: nodes, and conversions between messages and arrays. No other room imports ROS."""
 
 import os
 
-# NumPy's BLAS wakes a thread for each core and has it spin while it waits: in a node, whose matrices are small, that
-# burns half a core and gains nothing. Read when NumPy is loaded, so it works only here, before that.
+# NumPy's BLAS starts a busy-waiting thread on each core, which costs half a core and gains nothing for the small
+# matrices of a node. NumPy reads the variable when it is imported, so it is set here.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

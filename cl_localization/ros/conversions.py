@@ -1,6 +1,6 @@
-"""Images, cameras, stamps, poses and points between ROS messages and arrays. The only module that uses cv_bridge.
+"""Converts images, cameras, timestamps, poses and points between ROS messages and arrays; the only user of cv_bridge.
 
-Messages come from anywhere: sizes, encodings and numbers are checked here, before anything is allocated or believed.
+Messages are not trusted: sizes, encodings and numbers are checked here, before anything is allocated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
 
 ENCODINGS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3, "8UC4": 4}
-"""Colour encodings that are understood, with their bytes a pixel; the generic ones are OpenCV's: blue first."""
+"""Supported colour encodings and their bytes per pixel; the generic ones (8UC3, 8UC4) are BGR, as in OpenCV."""
 
 DEPTH_ENCODINGS = {"16UC1": 2, "mono16": 2, "32FC1": 4}
 MILLIMETRES_PER_METRE = 1000.0
@@ -30,14 +30,14 @@ NANOSECONDS = 1_000_000_000
 DEFAULT_MAX_PIXELS = 40_000_000
 
 FOCAL_LENGTHS = (0.05, 100.0)
-"""Least and largest focal length believed, in image sizes: a fisheye has 0.2, a telescope 50."""
+"""Range of valid focal lengths, in multiples of the image size: a fisheye lens has 0.2, a telescope 50."""
 
 PRINCIPAL_POINTS = (0.1, 0.9)
-"""Where the principal point is believed, as a share of the image's width and height."""
+"""Range of valid principal points, as a share of the image's width and height."""
 
 MAX_JPEG_SEGMENTS = 10_000
 JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""Markers of the segments that hold the size of the image."""
+"""Markers of the JPEG segments that hold the image size."""
 
 JPEG_STANDALONE = {0x01, *range(0xD0, 0xD8)}
 JPEG_MISPLACED = {0x00, 0xD8, 0xD9, 0xDA}
@@ -51,7 +51,7 @@ def stamp_ns(stamp: Time) -> int:
 
 
 def time_message(nanoseconds: int) -> Time:
-    """Return nanoseconds as a message; raises RosError when they do not fit its 32-bit seconds."""
+    """Return nanoseconds as a time message; raises RosError if they do not fit its 32-bit seconds."""
     seconds, rest = divmod(int(nanoseconds), NANOSECONDS)
     if not -2**31 <= seconds < 2**31:
         raise RosError("stamp", "must fit 32-bit seconds", f"{seconds} s", "play the sequence with stamps: now")
@@ -59,7 +59,7 @@ def time_message(nanoseconds: int) -> Time:
 
 
 def bytes_field(values: np.ndarray, typecode: str = "B") -> array.array:
-    """Return an array as the contents of a message's array field; a thousand times quicker than assigning the array."""
+    """Return an array as the value of a message's array field; 1000 times faster than assigning the array itself."""
     field = array.array(typecode)
     field.frombytes(memoryview(np.ascontiguousarray(values)).cast("B") if values.size else b"")
     return field
@@ -69,8 +69,7 @@ def rgb_image(message: Image | CompressedImage, max_pixels: int = DEFAULT_MAX_PI
     """Return the (H, W, 3) uint8 RGB image of a raw or compressed message.
 
     Raises:
-        RosError: an encoding that is no colour or grey image, a size that does not fit the data, too many pixels,
-            broken data.
+        RosError: an unsupported encoding, a size that does not match the data, too many pixels, damaged data.
     """
     if isinstance(message, CompressedImage):
         return _decompressed(message, max_pixels)
@@ -81,7 +80,7 @@ def rgb_image(message: Image | CompressedImage, max_pixels: int = DEFAULT_MAX_PI
     try:
         image = _bridge.imgmsg_to_cv2(message, desired_encoding="passthrough")
     except (CvBridgeError, cv2.error, ValueError, TypeError) as error:
-        raise RosError("image", "must hold what its header says", str(error)) from error
+        raise RosError("image", "must match its header", str(error)) from error
     image = _three_channels(image)
     return image if message.encoding.startswith(("rgb", "mono")) else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -90,7 +89,7 @@ def depth_image_m(message: Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.nd
     """Return the (H, W) float32 depth in metres of a 16UC1 (millimetres) or 32FC1 (metres) message; 0 where unknown.
 
     Raises:
-        RosError: another encoding, a size that does not fit the data, too many pixels.
+        RosError: an unsupported encoding, a size that does not match the data, too many pixels.
     """
     if message.encoding not in DEPTH_ENCODINGS:
         raise RosError("depth encoding", f"must be one of {', '.join(DEPTH_ENCODINGS)}", repr(message.encoding),
@@ -99,7 +98,7 @@ def depth_image_m(message: Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.nd
     try:
         depth = _bridge.imgmsg_to_cv2(message, desired_encoding="passthrough")
     except (CvBridgeError, cv2.error, ValueError, TypeError) as error:
-        raise RosError("depth", "must hold what its header says", str(error)) from error
+        raise RosError("depth", "must match its header", str(error)) from error
     if depth.dtype == np.uint16:
         return np.where(depth == NO_DEPTH_MM, 0, depth).astype(np.float32) / np.float32(MILLIMETRES_PER_METRE)
     with np.errstate(invalid="ignore"):
@@ -107,12 +106,12 @@ def depth_image_m(message: Image, max_pixels: int = DEFAULT_MAX_PIXELS) -> np.nd
 
 
 def camera(message: CameraInfo) -> Camera:
-    """Return the camera of a CameraInfo, binning and region of interest applied: that of the images it comes with.
+    """Return the camera of a CameraInfo, with its binning and region of interest applied.
 
     Raises:
-        RosError: an uncalibrated camera (K of zeros), one whose focal length or principal point no lens has, a region
-            of interest outside the image.
-        GeometryError: numbers that are no camera, a distortion model that is unknown.
+        RosError: an uncalibrated camera (K of zeros), an implausible focal length or principal point, a region of
+            interest outside the image.
+        GeometryError: invalid intrinsics or an unknown distortion model.
     """
     if not any(message.k):
         raise RosError("camera_info", "must hold a calibration", "K of zeros",
@@ -127,13 +126,12 @@ def camera(message: CameraInfo) -> Camera:
 
 
 def _check_lens(view: Camera) -> None:
-    """Refuse numbers that a broken driver or message brings: a pose from them would be wrong, or not a number."""
+    """Refuse implausible intrinsics, e.g. of a broken driver: a pose computed with them would be wrong or NaN."""
     size = max(view.width_px, view.height_px)
     low, high = (factor * size for factor in FOCAL_LENGTHS)
     if not low <= min(view.fx_px, view.fy_px) <= max(view.fx_px, view.fy_px) <= high:
         raise RosError("camera_info K", f"must have focal lengths from {low:g} to {high:g} px",
-                       f"fx={view.fx_px} fy={view.fy_px}",
-                       "calibrate the camera")
+                       f"fx={view.fx_px} fy={view.fy_px}", "calibrate the camera")
     centre = view.cx_px / view.width_px, view.cy_px / view.height_px
     if not (PRINCIPAL_POINTS[0] <= min(centre) and max(centre) <= PRINCIPAL_POINTS[1]):
         raise RosError("camera_info K", f"must have its principal point at {PRINCIPAL_POINTS[0]} to "
@@ -142,7 +140,7 @@ def _check_lens(view: Camera) -> None:
 
 
 def _cropped(view: Camera, roi: RegionOfInterest) -> Camera:
-    """Return the camera of a region of the image; of all of it for a region of size zero."""
+    """Return the camera of a region of interest; a size of zero means the whole image."""
     width, height = roi.width or view.width_px, roi.height or view.height_px
     if roi.x_offset + width > view.width_px or roi.y_offset + height > view.height_px:
         raise RosError("camera_info roi", f"must lie in the image of {view.width_px}x{view.height_px}",
@@ -152,7 +150,7 @@ def _cropped(view: Camera, roi: RegionOfInterest) -> Camera:
 
 
 def camera_info_message(view: Camera) -> CameraInfo:
-    """Return the CameraInfo of a camera, its header left empty."""
+    """Return the CameraInfo of a camera, without header."""
     k = [float(value) for value in view.opencv_matrix.ravel()]
     model = "plumb_bob" if view.distortion_model == "none" else view.distortion_model
     return CameraInfo(width=int(view.width_px), height=int(view.height_px), distortion_model=model,
@@ -162,18 +160,18 @@ def camera_info_message(view: Camera) -> CameraInfo:
 
 
 def image_message(image: np.ndarray) -> Image:
-    """Return a raw message of an (H, W, 3) uint8 RGB image, its header left empty."""
+    """Return the raw message of an (H, W, 3) uint8 RGB image, without header."""
     height, width = image.shape[:2]
     return Image(height=height, width=width, encoding="rgb8", is_bigendian=0, step=3 * width, data=bytes_field(image))
 
 
 def compressed_message(image: np.ndarray) -> CompressedImage:
-    """Return a JPEG message of an (H, W, 3) uint8 RGB image, its header left empty."""
+    """Return the JPEG message of an (H, W, 3) uint8 RGB image, without header."""
     return _bridge.cv2_to_compressed_imgmsg(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), dst_format="jpg")
 
 
 def depth_message(depth_m: np.ndarray) -> Image:
-    """Return a 32FC1 message of an (H, W) depth in metres, its header left empty."""
+    """Return the 32FC1 message of an (H, W) depth image in metres, without header."""
     height, width = depth_m.shape
     return Image(height=height, width=width, encoding="32FC1", is_bigendian=0, step=4 * width,
                  data=bytes_field(depth_m.astype(np.float32, copy=False)))
@@ -183,7 +181,7 @@ def matrix_of(pose: Pose | Transform) -> np.ndarray:
     """Return the 4x4 matrix of a pose or transform message.
 
     Raises:
-        RosError: a number that is not finite, or a quaternion that is not of length one.
+        RosError: a number that is not finite, or a quaternion that is not normalized.
     """
     p, q = (pose.position, pose.orientation) if isinstance(pose, Pose) else (pose.translation, pose.rotation)
     values = (p.x, p.y, p.z, q.x, q.y, q.z, q.w)
@@ -221,7 +219,7 @@ def pose_with_covariance(a_T_b: np.ndarray, covariance: np.ndarray) -> PoseWithC
 
 
 def cloud_message(points_m: np.ndarray) -> PointCloud2:
-    """Return points (N, 3) as a cloud of float32 x y z, its header left empty."""
+    """Return the point cloud (float32 x y z) of points (N, 3), without header."""
     fields = [PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, name in enumerate("xyz")]
     points = np.asarray(points_m, np.float32).reshape(-1, 3)
     return PointCloud2(height=1, width=len(points), fields=fields, is_bigendian=False, point_step=12,
@@ -229,12 +227,12 @@ def cloud_message(points_m: np.ndarray) -> PointCloud2:
 
 
 def _check_layout(message: Image, pixel_bytes: int, max_pixels: int) -> None:
-    """Refuse an image whose size, step and data do not fit: decoders would read beside the pixels."""
+    """Refuse an image whose size, step and data do not match, before a decoder reads outside its data."""
     size = f"{message.width}x{message.height} step {message.step} with {len(message.data)} bytes"
     if not 0 < message.width * message.height <= max_pixels:
         raise RosError("image", f"must have 1 to {max_pixels} pixels", size)
     if message.step < message.width * pixel_bytes or message.step % pixel_bytes:
-        raise RosError("image step", f"must be whole pixels of {pixel_bytes} bytes and hold a row", size)
+        raise RosError("image step", f"must hold a row in whole pixels of {pixel_bytes} bytes", size)
     if len(message.data) < message.step * message.height:
         raise RosError("image data", "must hold step * height bytes", size)
     if message.is_bigendian and message.encoding in DEPTH_ENCODINGS:
@@ -242,31 +240,30 @@ def _check_layout(message: Image, pixel_bytes: int, max_pixels: int) -> None:
 
 
 def _decompressed(message: CompressedImage, max_pixels: int) -> np.ndarray:
-    """Decode JPEG or PNG; the size is read from the header first, so that a small file cannot become a huge image."""
+    """Decode JPEG or PNG; the size is read from the header first, so that a small file cannot claim a huge image."""
     width, height = _compressed_size(memoryview(message.data))
     if not 0 < width * height <= max_pixels:
         raise RosError("compressed image", f"must be JPEG or PNG of 1 to {max_pixels} pixels", f"{width}x{height}")
     try:
         image = _bridge.compressed_imgmsg_to_cv2(message, desired_encoding="passthrough")
     except (CvBridgeError, cv2.error, ValueError, TypeError, AttributeError) as error:
-        raise RosError("compressed image", "must be whole", str(error)) from error
+        raise RosError("compressed image", "must be complete", str(error)) from error
     if image is None or image.dtype != np.uint8:
-        raise RosError("compressed image", "must be a whole JPEG or PNG of 8 bits", f"format {message.format!r}")
+        raise RosError("compressed image", "must be a complete 8-bit JPEG or PNG", f"format {message.format!r}")
     return cv2.cvtColor(_three_channels(image), cv2.COLOR_BGR2RGB)
 
 
 def _compressed_size(data: memoryview) -> tuple[int, int]:
-    """Return width and height that a PNG or JPEG file begins with; (0, 0) for anything else."""
+    """Return width and height from the header of a PNG or JPEG file; (0, 0) for anything else."""
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     return _jpeg_size(data) if data[:2] == b"\xff\xd8" else (0, 0)
 
 
 def _jpeg_size(data: memoryview) -> tuple[int, int]:
-    """Return width and height of a JPEG file; (0, 0) for one that is written otherwise than decoders read it.
+    """Return width and height of a JPEG file; (0, 0) for an invalid one.
 
-    Were it laxer or stricter than the decoder about what lies between the segments, another size could be decoded than
-    was read.
+    It must accept the same bytes between segments as the decoder, which could otherwise decode another size.
     """
     position = 2
     for _ in range(MAX_JPEG_SEGMENTS):
@@ -288,7 +285,7 @@ def _jpeg_size(data: memoryview) -> tuple[int, int]:
 
 
 def _three_channels(image: np.ndarray) -> np.ndarray:
-    """Return the first three channels of an image, or its grey repeated, contiguous."""
+    """Return the first three channels of an image, or its single channel repeated, contiguous."""
     if image.ndim == 2 or image.shape[2] == 1:
         return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
     return np.ascontiguousarray(image[..., :3])

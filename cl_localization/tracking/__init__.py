@@ -1,1 +1,1 @@
-"""Poses of single images over time: whether to trust them, by what the odometry or the speed of a camera allow."""
+"""Tracking: which poses of single images to trust, by gating with the odometry or the camera's largest speed."""

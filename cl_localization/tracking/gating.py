@@ -1,4 +1,4 @@
-"""Gating: whether a pose fits an earlier one, by what the odometry says between them or by how fast a camera can be."""
+"""Gating: whether a pose is consistent with an earlier one, given the odometry or the camera's largest speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cl_localization.geometry.se3 import largest_sigma
 NANOSECONDS = 1_000_000_000
 
 PROOF_M, PROOF_DEG = 0.5, 30.0
-"""Rejected odometry is reliable again once it was right about a motion as large as this."""
+"""Rejected odometry is reliable again after it has predicted a motion of this size correctly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +21,9 @@ class OdometryReading:
     """Odometry at one image.
 
     Attributes:
-        odom_T_cam: (4, 4) the camera in the odometry's frame.
-        travelled_m, turned_deg: distance travelled and sum of the turns since the first reading, image by image.
-        jumps: steps so far that are larger than the largest speed allows.
+        odom_T_cam: (4, 4) the camera in the odometry frame.
+        travelled_m, turned_deg: sums of the translations and rotations between images since the first reading.
+        jumps: number of steps so far that exceed the largest speed.
     """
 
     odom_T_cam: np.ndarray
@@ -39,7 +39,7 @@ class PoseMeasurement:
     Attributes:
         map_T_cam: (4, 4) the camera in the map.
         covariance: (6, 6) of its position [m] and rotation [rad], in the map's axes.
-        reading: the odometry at its image; None without.
+        reading: the odometry at its image; None without odometry.
     """
 
     stamp_ns: int
@@ -50,12 +50,12 @@ class PoseMeasurement:
 
 @dataclass(frozen=True)
 class Innovation:
-    """How far a pose lies from where it is predicted from an earlier one, and how far it may.
+    """The innovation of a pose against its prediction from an earlier one, and the gate.
 
     Attributes:
         distance_m, angle_deg: between the pose and its prediction.
         allowed_m, allowed_deg: width of the gate.
-        by_odometry: whether the odometry predicted it, or only the largest speed.
+        by_odometry: whether it is predicted by odometry; else only bounded by the largest speed.
     """
 
     distance_m: float
@@ -66,7 +66,7 @@ class Innovation:
 
     @property
     def within_gate(self) -> bool:
-        """Whether both poses can be right."""
+        """Whether the two poses are consistent."""
         return self.distance_m <= self.allowed_m and self.angle_deg <= self.allowed_deg
 
     def __str__(self) -> str:
@@ -79,9 +79,9 @@ def innovation(before: PoseMeasurement, now: PoseMeasurement, config: TrackerCon
                use_odometry: bool = True) -> Innovation:
     """Return the innovation of a pose against its prediction from an earlier one.
 
-    The gate is a floor for the map's own errors, plus `gate_sigmas` standard deviations of both poses, plus what the
-    odometry may have drifted in between; without odometry, plus how far the camera can have moved in the time between.
-    Odometry that has jumped in between is only used if the pose passes: the jump may have been a quick motion.
+    The gate is a floor for the map's errors, plus `gate_sigmas` standard deviations of both poses, plus the possible
+    drift of the odometry, or without odometry the largest motion of the camera in the time between them. Odometry that
+    has jumped in between is only used if the pose passes the gate: the jump may have been a fast motion.
     """
     has_odometry = use_odometry and before.reading is not None and now.reading is not None
     if has_odometry:
@@ -93,7 +93,7 @@ def innovation(before: PoseMeasurement, now: PoseMeasurement, config: TrackerCon
 
 @dataclass(frozen=True, eq=False)
 class _Prediction:
-    """The predicted pose (4, 4), its uncertainty, and the distance travelled, 0 where it is unknown."""
+    """The predicted pose (4, 4), its uncertainty, and the distance travelled, 0 if unknown."""
 
     map_T_cam: np.ndarray
     sigma_m: float
@@ -128,10 +128,10 @@ def _predict_by_odometry(before: PoseMeasurement, now: PoseMeasurement, config: 
 
 
 class OdometryMonitor:
-    """Follows the odometry from image to image: distance travelled, jumps, and whether it can be relied on.
+    """Monitors the odometry from image to image: distance travelled, jumps, and reliability.
 
     Attributes:
-        is_reliable: False once the poses have shown that it does not tell the motion: frozen, or slipping.
+        is_reliable: False after the poses have contradicted it, e.g. because it is frozen or the wheels slip.
     """
 
     def __init__(self) -> None:
@@ -141,9 +141,9 @@ class OdometryMonitor:
         self._reference: PoseMeasurement | None = None
 
     def read(self, odom_T_cam: np.ndarray | None, stamp_ns: int, config: TrackerConfig) -> OdometryReading | None:
-        """Take the odometry at an image and return its reading; None where there is none.
+        """Return the reading of the odometry at an image; None without odometry.
 
-        A step that is larger than the largest speed allows counts as a jump.
+        A step that exceeds the largest speed counts as a jump.
         """
         if odom_T_cam is None:
             return None
@@ -159,11 +159,11 @@ class OdometryMonitor:
         return self._last
 
     def reject(self, measurement: PoseMeasurement) -> None:
-        """Do not rely on the odometry from this measurement on."""
+        """Treat the odometry as unreliable from this measurement on."""
         self.is_reliable, self._reference = False, measurement
 
     def check(self, measurement: PoseMeasurement, config: TrackerConfig) -> None:
-        """Rely on it again once it tells the motion between two trusted measurements that are far apart."""
+        """Treat it as reliable again once it predicts the motion between two trusted measurements far apart."""
         if self.is_reliable or self._reference is None:
             return
         moved_m, turned_deg = se3.pose_error(self._reference.map_T_cam, measurement.map_T_cam)

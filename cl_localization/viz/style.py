@@ -1,4 +1,4 @@
-"""The look that all figures share, and how they are saved without a display."""
+"""The common style of all figures, and saving without a display."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ INK, FAINT = "#20262e", "#d5dae1"
 TRUTH, ESTIMATE, PATH, ACCENT = "#2a9d5c", "#d1495b", "#30638e", "#edae49"
 DOTS_PER_INCH = 150
 TOP_VIEW_POINTS = 60_000
-"""More points than this are thinned in a figure; nobody sees the difference, PDF files do."""
+"""Largest number of points in a figure, which limits the size of PDF files; more are thinned."""
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
-    """Return a figure that needs no display and leaves matplotlib's global state alone."""
+    """Return a figure that needs no display and does not use matplotlib's global state."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -32,7 +32,7 @@ def quiet(axes: Axes) -> Axes:
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure in the format of the path's ending (.png, .pdf, .svg), whole or not at all, and return the path.
+    """Write a figure atomically, in the format of the path's suffix (.png, .pdf, .svg), and return the path.
 
     Raises:
         DataError: the format is unknown or the file cannot be written.

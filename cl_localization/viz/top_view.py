@@ -1,4 +1,4 @@
-"""A map seen from above: codes, keyframes, paths, places. Functions of axes and data, in metres of the map frame."""
+"""Plots a map from above: codes, keyframes, paths and places, in metres in the map frame."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cl_localization.errors import DataError
 from cl_localization.viz.style import ESTIMATE, INK, PATH, TOP_VIEW_POINTS, TRUTH, quiet
 
 CLIPPED_PERCENT = 0.5
-"""Share of codes on each side that the axes need not reach: a few far outliers would shrink the rest."""
+"""Share of codes on each side that may lie outside the axes, so that outliers do not shrink the plot."""
 
 POINT_SIZE = 1.8
 """Area of a code in the figure [square points]."""
 
 PLANES = {"x": (1, 2), "y": (0, 2), "z": (0, 1)}
-"""The two axes seen when looking along an up axis."""
+"""Indices of the two horizontal axes for each up axis."""
 
 
 def up_axis(world_T_cams: np.ndarray) -> str:
-    """Return the world axis, "x", "y" or "z", that camera poses (K, 4, 4) have most along their image's vertical.
+    """Return the world axis, "x", "y" or "z", most parallel to the image vertical of camera poses (K, 4, 4).
 
-    Maps need not have z up: those of hand-held sequences have the first camera's axes. Without poses it is "z".
+    Hand-held sequences often have the first camera's axes, not z up. Without poses it is "z".
     """
     if len(world_T_cams) == 0:
         return "z"
@@ -36,7 +36,7 @@ def draw_codes(axes: Axes, positions_m: np.ndarray, up: str = "z") -> PathCollec
     """Draw codes (M, 3) from above, coloured by height; return the points, None if there are none.
 
     Raises:
-        DataError: `up` is none of x, y, z.
+        DataError: `up` is not x, y or z.
     """
     first, second = plane(up)
     quiet(axes).set_aspect("equal")
@@ -64,7 +64,7 @@ def draw_codes(axes: Axes, positions_m: np.ndarray, up: str = "z") -> PathCollec
 
 
 def fit_view(axes: Axes, positions_m: np.ndarray, paths_m: Sequence[np.ndarray] = (), up: str = "z") -> None:
-    """Set the limits of the axes so that nearly all codes (M, 3) and all of the paths (N, 3) are inside."""
+    """Set the limits of the axes so that nearly all codes (M, 3) and all paths (N, 3) are inside."""
     columns = plane(up)
     corners = (
         [np.percentile(positions_m[:, columns], [CLIPPED_PERCENT, 100 - CLIPPED_PERCENT], axis=0)]
@@ -91,7 +91,7 @@ def draw_path(
 def draw_cameras(
     axes: Axes, world_T_cams: np.ndarray, color: str, size_m: float, label: str = "", up: str = "z"
 ) -> None:
-    """Draw camera poses (N, 4, 4) as arrows of a length in metres along their optical axes, from a dot."""
+    """Draw camera poses (N, 4, 4) as dots with arrows of length `size_m` along their optical axes."""
     if len(world_T_cams) == 0:
         return
     columns = list(plane(up))
@@ -107,7 +107,7 @@ def draw_places(
 
     Args:
         true_world_T_cams: (N, 4, 4).
-        world_T_cams: (N, 4, 4) estimates; NaN where there is none.
+        world_T_cams: (N, 4, 4) estimates; NaN for none.
         size_m: length of the arrows.
     """
     columns = list(plane(up))
@@ -135,7 +135,7 @@ def draw_places(
 
 
 def plane(up: str) -> tuple[int, int]:
-    """Return the two axes that are seen from above. Raises DataError if `up` is none of x, y, z."""
+    """Return the indices of the two horizontal axes; raises DataError if `up` is not x, y or z."""
     if up not in PLANES:
         raise DataError("up axis", "must be x, y or z", repr(up))
     return PLANES[up]

@@ -1,4 +1,4 @@
-"""A map in a browser, through a viser server that the caller has started."""
+"""Shows a map in a browser, with a viser server."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ KEYFRAME_COLOR = (48, 99, 142)
 
 
 def show_map(server: Any, map_code: MapCode, point_size_m: float) -> None:
-    """Put a map's codes, coloured by height, and its keyframes into a viser scene.
+    """Add a map's codes, coloured by height, and its keyframes to a viser scene.
 
     Args:
         server: a `viser.ViserServer`.
-        point_size_m: edge of the squares that stand for codes.
+        point_size_m: edge of a code's square.
     """
     poses = np.asarray(map_code.keyframe_world_T_cam)
     up = up_axis(poses)
@@ -38,7 +38,7 @@ def show_map(server: Any, map_code: MapCode, point_size_m: float) -> None:
 
 
 def up_sign(world_T_cams: np.ndarray, up: str) -> str:
-    """Return "+" or "-": which way along the up axis the tops of images (K poses, 4x4) point."""
+    """Return "+" or "-": the direction along the up axis in which the tops of images (K, 4, 4) point."""
     if len(world_T_cams) == 0:
         return "+"
     return "-" if world_T_cams[:, "xyz".index(up), 1].mean() > 0 else "+"

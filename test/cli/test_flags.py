@@ -102,8 +102,9 @@ def test_the_file_wins_over_defaults_and_flags_win_over_the_file(tmp_path: Path)
 
 
 @pytest.mark.parametrize("text, message", [
-    ("map_code: {cell_size: 0.05}", "holds the unknown option map_code.cell_size; did you mean map_code.cell_size_m?"),
-    ("zzz: 1", "holds the unknown option zzz; known are .*encoder.device"),
+    ("map_code: {cell_size: 0.05}",
+     "contains the unknown option map_code.cell_size; did you mean map_code.cell_size_m?"),
+    ("zzz: 1", "contains the unknown option zzz; known are .*encoder.device"),
     ("depth: {max_depth_m: 0}", r"option max_depth_m must lie in \[0.1, 1000\]"),
     ("depth: {max_depth_m: deep}", "option max_depth_m must be a float, found 'deep'"),
     ("scene: [a]", "option scene must be a str")])

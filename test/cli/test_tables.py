@@ -18,7 +18,7 @@ def test_left_out_frames_are_told_but_not_all_of_them(capsys) -> None:
     warn_unreadable([f"image {number} is truncated" for number in range(5)], ["a.png", "b.png", "c.png", "d.png"])
     text = capsys.readouterr().err
     assert "4 listed frames are missing or unusable: a.png, b.png, c.png, ..." in text
-    assert "left out: image 2 is truncated" in text and "image 3" not in text and "and 2 more" in text
+    assert "skipped: image 2 is truncated" in text and "image 3" not in text and "and 2 more" in text
 
 
 def test_nothing_left_out_says_nothing(capsys) -> None:

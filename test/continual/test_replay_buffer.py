@@ -221,12 +221,12 @@ def test_bounds_items_and_draws_that_make_no_sense_are_refused() -> None:
         buffer.sample(1)
     with pytest.raises(DataError, match="must fit into the buffer's 10 bytes, found 11 bytes"):
         buffer.offer({"image": [bytes(11)]})
-    with pytest.raises(DataError, match="must be columns of one length"):
+    with pytest.raises(DataError, match="must be columns of equal length"):
         buffer.offer({"a": np.zeros(1, np.uint8), "b": np.zeros(2, np.uint8)})
     with pytest.raises(DataError, match="must get 1 losses and regions with 1 items"):
         buffer.offer({"a": np.zeros(1, np.uint8)}, losses=np.zeros(2))
     buffer.offer({"a": np.zeros(1, np.uint8)})
-    with pytest.raises(DataError, match="must have the columns of those before"):
+    with pytest.raises(DataError, match="must have the columns of earlier items"):
         buffer.offer({"a": np.zeros(1, np.float32)})
     with pytest.raises(DataError, match="must lie in"):
         LossWeightedSampling(exploration_share=1.5)

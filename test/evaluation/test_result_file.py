@@ -41,7 +41,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_records_without_true_poses_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="must hold frames with true poses"):
+    with pytest.raises(DataError, match="must hold frames with ground truth"):
         read_errors(write(tmp_path / "a.json", []))
 
 

@@ -100,7 +100,7 @@ def test_latency_percentiles_are_over_all_frames() -> None:
 
 
 def test_an_evaluation_without_true_poses_is_an_error() -> None:
-    with pytest.raises(DataError, match="needs frames with a true pose, found 1 frames"):
+    with pytest.raises(DataError, match="needs frames with ground truth, found 1 frames"):
         summarize([record(posed=False)], 0, 0)
 
 

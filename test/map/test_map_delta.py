@@ -126,7 +126,7 @@ def test_poses_that_were_read_before_are_not_those_after_another_snapshot_of_the
 
 
 def test_a_delta_of_another_map_is_refused():
-    refused(grown(), grown().delta_since(0), "map code delta must belong to map .* of xfeat, found .*take a snapshot")
+    refused(grown(), grown().delta_since(0), "map code delta must belong to map .* of xfeat, found .*use a snapshot")
 
 
 def test_a_delta_of_another_encoder_is_refused():
@@ -150,7 +150,7 @@ def test_a_delta_that_begins_later_is_refused():
     missed = leader.version
     grow(leader)
     refused(follower, leader.delta_since(missed),
-            "map code delta must begin at version 2 or before, found 4; a message was lost")
+            "map code delta must start at version 2 or before, found 4; a message was lost")
 
 
 def test_a_delta_that_ends_before_the_followers_version_is_refused():
@@ -301,7 +301,7 @@ def test_scalars_of_another_kind_are_refused(name, value):
 def test_scene_names_that_are_no_texts_are_refused():
     delta = grown().delta_since(0)
     delta.scene_names = [None]
-    with pytest.raises(MapError, match="map code scene_names must be texts"):
+    with pytest.raises(MapError, match="map code scene_names must be strings"):
         delta.validate(100)
 
 

@@ -165,7 +165,7 @@ def test_a_file_with_the_column_of_matches_that_older_versions_wrote_is_read_wit
 
 
 def test_the_digest_covers_the_metadata(path, tmp_path):
-    with pytest.raises(DamagedMapError, match="must have the content that was written"):
+    with pytest.raises(DamagedMapError, match="must have the contents that were written"):
         load_map(rewritten(path, tmp_path / "b.map", {"cell_size_m": 0.5}))
 
 
@@ -351,7 +351,7 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path):
     (tmp_path / "file").write_text("here")
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "file" / "a.map", tmp_path / "folder"):
-        with pytest.raises(MapError, match="must be writable.*nothing was changed; choose another place"):
+        with pytest.raises(MapError, match="must be writable.*nothing was changed; choose another path"):
             save_map(grown(), path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
 

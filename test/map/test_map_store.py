@@ -76,7 +76,7 @@ def test_a_damaged_map_is_kept_aside_and_the_one_before_it_taken(path, damage):
     path.write_bytes(damaged)
     found, warning = loaded(store)
     assert found.version < map_code.version
-    assert "must" in warning and "kitchen.damaged-1.safetensors; going on from" in warning and "\n" not in warning
+    assert "must" in warning and "kitchen.damaged-1.safetensors; resuming from" in warning and "\n" not in warning
     assert (path.parent / "kitchen.damaged-1.safetensors").read_bytes() == damaged
     assert loaded(store)[0].version == found.version
     saved(store, found.fork())
@@ -89,7 +89,7 @@ def test_two_damaged_maps_are_both_kept_and_another_begins(path):
     for file in (store.path, store.previous):
         file.write_bytes(b"nothing")
     found, warning = loaded(store)
-    assert found is None and warning.endswith("beginning a new map")
+    assert found is None and warning.endswith("starting a new map")
     assert names(path) == ["kitchen.damaged-1.safetensors",
                            "kitchen.previous.damaged-1.safetensors"] or len(names(path)) == 2
 
@@ -98,7 +98,7 @@ def test_a_map_that_is_gone_is_replaced_by_the_one_before_it(path):
     store = MapStore(path)
     saved(store, empty_map(), 2)
     path.unlink()
-    assert "is missing; going on from" in loaded(store)[1]
+    assert "is missing; resuming from" in loaded(store)[1]
 
 
 def test_a_map_of_another_encoder_is_refused_and_left_in_its_place(path):
@@ -165,7 +165,7 @@ def test_only_one_process_saves_at_a_time(path):
     map_code = saved(store, empty_map())
     with (path.parent / f".{path.name}.partial").open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(MapError, match="must be writable, found another process saves to it at this moment"):
+        with pytest.raises(MapError, match="must be writable, found another process is saving to it"):
             store.save(map_code.delta_since(0))
     saved(store, map_code)
 
@@ -183,8 +183,8 @@ def test_a_folder_that_vanishes_is_told_and_saving_goes_on_when_it_is_back(path,
     store = MapStore(folder / "kitchen.safetensors")
     map_code = saved(store, empty_map())
     shutil.rmtree(folder)
-    with pytest.raises(MapError, match="kitchen.safetensors must be writable, found No such file or directory; what "
-                                       "was saved before"):
+    with pytest.raises(MapError, match="kitchen.safetensors must be writable, found No such file or directory; the "
+                                       "last saved map is unchanged"):
         store.save(map_code.delta_since(0))
     folder.mkdir()
     saved(store, map_code)

@@ -78,13 +78,13 @@ def test_writing_and_reading_take_no_memory_beside_the_arrays(tmp_path):
 @pytest.mark.parametrize("header, match", [
     (b"", "a header of 0 bytes"), (b"{", "a header of 1 bytes"), (b"{]", "no JSON"), (b"[]", "no JSON object"),
     (b"[" * 5000, "no JSON"),
-    ({"__metadata__": 3}, "metadata that are no texts"), ({"__metadata__": {"a": 3}}, "metadata that are no texts"),
-    ({"a": 3}, "no type, shape or place of a"), ({"a": {"dtype": "BF16", "shape": [], "data_offsets": [0, 2]}},
+    ({"__metadata__": 3}, "metadata that are no strings"), ({"__metadata__": {"a": 3}}, "metadata that are no strings"),
+    ({"a": 3}, "no type, shape or position of a"), ({"a": {"dtype": "BF16", "shape": [], "data_offsets": [0, 2]}},
                                                  "no type"),
-    ({"a": {"dtype": "I8", "shape": 3, "data_offsets": [0, 3]}}, "no type, shape or place of a"),
-    ({"a": {"dtype": "I8", "shape": [3.0], "data_offsets": [0, 3]}}, "no whole numbers"),
-    ({"a": {"dtype": "I8", "shape": [-3], "data_offsets": [0, -3]}}, "no whole numbers"),
-    ({"a": {"dtype": "I8", "shape": [True], "data_offsets": [0, 1]}}, "no whole numbers"),
+    ({"a": {"dtype": "I8", "shape": 3, "data_offsets": [0, 3]}}, "no type, shape or position of a"),
+    ({"a": {"dtype": "I8", "shape": [3.0], "data_offsets": [0, 3]}}, "no integers"),
+    ({"a": {"dtype": "I8", "shape": [-3], "data_offsets": [0, -3]}}, "no integers"),
+    ({"a": {"dtype": "I8", "shape": [True], "data_offsets": [0, 1]}}, "no integers"),
     ({"a": {"dtype": "I8", "shape": [2**61], "data_offsets": [0, 2**61]}}, "instead of"),
     ({"a": {"dtype": "I8", "shape": [2**40, 2**40], "data_offsets": [0, 4]}}, "4 bytes for a"),
     ({"a": {"dtype": "I8", "shape": [4], "data_offsets": [4, 8]}}, "at byte"),
@@ -117,7 +117,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_told(tmp_path):
         _, entries = read_header(stream)
         with path.open("r+b") as other:
             other.truncate(path.stat().st_size - 1)
-        with pytest.raises(DamagedFile, match="an end before the last array's"):
+        with pytest.raises(DamagedFile, match="an end before that of the last array"):
             for entry in entries.values():
                 read_tensor(stream, entry)
 

@@ -12,8 +12,8 @@ from cl_localization.mapper import Mapper, MappingResult
 from core_makers import WALL_M, PointScene, SceneEncoder, look_at, unit_vectors, wall_depth
 
 POSES = [look_at((0.2 * number, 0.0, 0.0), (0.2 * number, 0.0, WALL_M)) for number in range(-8, 13)]
-LIGHT, STAYED = "looks other than before", "looks as it did before"
-UNSEEN = "seen from here before"
+LIGHT, STAYED = "place has changed", "no change"
+UNSEEN = "known view"
 WALL = PointScene.wall(900)
 AT_ONCE = MapperConfig(change_detection=ChangeDetectionConfig(period_s=0.5))
 

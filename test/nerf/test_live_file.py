@@ -33,7 +33,7 @@ def test_a_field_goes_on_from_its_file(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_saved_or_loaded_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="must have taken a keyframe"):
+    with pytest.raises(DataError, match="must have a keyframe"):
         save_live(LiveField(SMALL), tmp_path / "a", "")
     with pytest.raises(DataError, match="must be a file"):
         load_live(tmp_path / "a", SMALL)
@@ -62,5 +62,5 @@ def tampered(folder: Path, **changes: object) -> Path:
     {"used": torch.zeros(1, dtype=torch.uint8)}, {"keyframes": None}], ids=str)
 def test_parts_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
     save_live(learned(room_frames(1), steps=1), tmp_path / "a", "")
-    with pytest.raises(DataError, match="must have parts that fit together"):
+    with pytest.raises(DataError, match="must be consistent and fit"):
         load_live(tampered(tmp_path, **changes), SMALL)

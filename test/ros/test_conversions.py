@@ -72,7 +72,7 @@ def test_rows_may_be_padded_by_whole_pixels() -> None:
 
 
 def test_a_step_that_is_no_whole_number_of_pixels_is_refused() -> None:
-    with pytest.raises(RosError, match="image step must be whole pixels"):
+    with pytest.raises(RosError, match="image step must hold a row in whole pixels"):
         conversions.rgb_image(raw(GRADIENT, "rgb8", padding=4))
 
 
@@ -143,7 +143,7 @@ def test_what_decoders_skip_between_the_segments_of_a_jpeg_does_not_hide_its_siz
 
 def test_a_16_bit_compressed_image_is_no_colour_image() -> None:
     data = cv2.imencode(".png", GRADIENT[..., 0].astype(np.uint16))[1].tobytes()
-    with pytest.raises(RosError, match="must be a whole JPEG or PNG of 8 bits"):
+    with pytest.raises(RosError, match="must be a complete 8-bit JPEG or PNG"):
         conversions.rgb_image(CompressedImage(format="png", data=data))
 
 

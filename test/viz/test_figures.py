@@ -74,5 +74,5 @@ def test_an_error_curve_ends_at_the_share_of_localized_frames() -> None:
 def test_refused_frames_are_marked_apart() -> None:
     axes = new_figure(4, 3).add_subplot()
     draw_errors_over_frames(axes, np.array([1.0, np.nan, 2.0]), np.array([True, False, True]))
-    assert [line.get_label() for line in axes.lines] == ["accepted", "refused"]
+    assert [line.get_label() for line in axes.lines] == ["accepted", "rejected"]
     assert axes.get_ylabel() == "translation error [cm]"

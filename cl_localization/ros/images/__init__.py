@@ -1,1 +1,1 @@
-"""Images, camera_info and depth from topics, put together by stamp."""
+"""Image, camera_info and depth topics, paired by timestamp."""

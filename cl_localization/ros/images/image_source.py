@@ -1,4 +1,4 @@
-"""Images with their camera_info, and with their depth where there is any, put together by stamp."""
+"""Subscriptions to image, camera_info and depth, paired by timestamp."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cl_localization.ros.nodes.config import ImagesConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 
 SILENT_S = 3.0
-"""A topic that says nothing for so long is worth a warning."""
+"""A topic without messages for this time is reported."""
 
 IMAGE, CAMERA_INFO, DEPTH = range(3)
 
 
 @dataclass(frozen=True, eq=False)
 class ImageBundle:
-    """Messages of one instant, not yet decoded: dropping them costs nothing.
+    """Paired messages, decoded only when they are processed.
 
     Attributes:
         arrived_s: monotonic time of arrival.
@@ -41,7 +41,7 @@ class ImageBundle:
 
     @property
     def stamp_ns(self) -> int:
-        """When the image was taken."""
+        """Timestamp of the image."""
         return conversions.stamp_ns(self.image.header.stamp)
 
     @property
@@ -53,7 +53,7 @@ class ImageBundle:
         """Decode the messages.
 
         Raises:
-            RosError, GeometryError, DataError: a message that makes no sense, or sizes that do not fit each other.
+            RosError, GeometryError, DataError: an invalid message, or sizes that do not match each other.
         """
         return Frame(stamp_ns=self.stamp_ns, image=conversions.rgb_image(self.image, max_pixels),
                      camera=conversions.camera(self.info), name=self.camera_frame,
@@ -61,11 +61,11 @@ class ImageBundle:
 
 
 class ImageSource:
-    """Subscribes to image, camera_info and depth, and hands over what belongs together, in the order of arrival.
+    """Subscribes to image, camera_info and depth, and hands over paired messages in the order of arrival.
 
     Attributes:
-        images: images that came.
-        lost: images that came to this machine but not to the node; large images need larger DDS buffers.
+        images: images received.
+        lost: images lost by DDS between this machine and the node; large images need larger DDS buffers.
     """
 
     def __init__(self, node: ManagedNode, config: ImagesConfig, depth: str, hand_over: Callable[[ImageBundle], None],
@@ -73,9 +73,9 @@ class ImageSource:
         """Subscribe.
 
         Args:
-            depth: `off`; `on` waits for depth with every image; `auto` does so while somebody publishes it.
+            depth: `off`; `on`: pair every image with depth; `auto`: the same while depth has a publisher.
             hand_over: called on the executor with each bundle.
-            now_s: what time it is.
+            now_s: clock.
         """
         self.images = self.lost = 0
         self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
@@ -83,28 +83,27 @@ class ImageSource:
         self._topics = ["image/compressed" if self._compressed else "image", "camera_info",
                         "depth"][:2 if depth == "off" else 3]
         self._started_s = now_s()
-        self._came_s = [-math.inf] * len(self._topics)
-        self._together_s = self._lost_s = -math.inf
+        self._received_s = [-math.inf] * len(self._topics)
+        self._paired_s = self._lost_s = -math.inf
         slop_ns = int(config.slop_s * conversions.NANOSECONDS)
-        self._pairings = [Pairing(2, slop_ns, config.queue_size, self._without_depth)]
+        self._pairings = [Pairing(2, slop_ns, config.queue_size, self._offer_without_depth)]
         if depth != "off":
             self._pairings.append(Pairing(3, slop_ns, config.queue_size, self._offer))
         self._subscriptions = [self._subscribed(number) for number in range(len(self._topics))]
 
     @property
     def problem(self) -> str:
-        """Why nothing is handed over, or that images were lost of late; empty when all is well."""
+        """Why nothing is handed over, or that images were just lost; empty for no problem."""
         now_s = self._now_s()
-        silent = [now_s - max(came_s, self._started_s) > SILENT_S for came_s in self._came_s]
+        silent = [now_s - max(received_s, self._started_s) > SILENT_S for received_s in self._received_s]
         if silent[IMAGE]:
             return f"no images on {self._name(IMAGE)}"
-        if now_s - max(self._together_s, self._started_s) > SILENT_S:
+        if now_s - max(self._paired_s, self._started_s) > SILENT_S:
             missing = [self._name(number) for number in self._needed() if silent[number]]
             if missing:
-                return f"images come, but no {' and '.join(missing)}"
-            return (
-                f"images come, but no {' and '.join(self._name(number) for number in self._needed())} with their stamps"
-            )
+                return f"images arrive, but no {' and '.join(missing)}"
+            needed = " and ".join(self._name(number) for number in self._needed())
+            return f"images arrive, but no {needed} with their timestamps"
         if now_s - self._lost_s < SILENT_S:
             return f"{self.lost} images lost in transport; enlarge the DDS buffers (config/fastdds.xml)"
         return ""
@@ -122,12 +121,12 @@ class ImageSource:
                                               qos_profile_sensor_data, event_callbacks=events)
 
     def _name(self, topic: int) -> str:
-        """Return a topic as it is called here; of compressed images the one remapping `image` is followed."""
+        """Return a topic's resolved name; a remapping of `image` also applies to image/compressed."""
         name, _, transport = self._topics[topic].partition("/")
         return self._node.resolve_topic_name(name) + (f"/{transport}" if transport else "")
 
     def _needed(self) -> list[int]:
-        """Return what an image waits for."""
+        """Return the topics that an image is paired with."""
         return [CAMERA_INFO, DEPTH] if self._waits_for_depth() else [CAMERA_INFO]
 
     def _waits_for_depth(self) -> bool:
@@ -141,19 +140,19 @@ class ImageSource:
         stamp_ns = conversions.stamp_ns(message.header.stamp)
         if stamp_ns < 0:
             self._node.report(RosError(f"stamp on {self._name(topic)}", "must not be before 1970", f"{stamp_ns} ns",
-                                       "mend the clock of the driver"))
+                                       "fix the clock of the driver"))
             return
         self.images += topic == IMAGE
-        self._came_s[topic] = self._now_s()
+        self._received_s[topic] = self._now_s()
         for pairing in self._pairings:
             if topic < pairing.topics:
                 pairing.add(topic, stamp_ns, message)
 
-    def _without_depth(self, image: Image | CompressedImage, info: CameraInfo) -> None:
+    def _offer_without_depth(self, image: Image | CompressedImage, info: CameraInfo) -> None:
         if not self._waits_for_depth():
             self._offer(image, info)
 
     def _offer(self, image: Image | CompressedImage, info: CameraInfo, depth: Image | None = None) -> None:
         now_s = self._now_s()
-        self._together_s = now_s
+        self._paired_s = now_s
         self._hand_over(ImageBundle(image, info, depth, now_s))

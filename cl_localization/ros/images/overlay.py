@@ -1,4 +1,4 @@
-"""The picture that shows what the localizer recognised."""
+"""The image with the inliers of its localization drawn on it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ RADIUS_PX = 3
 
 
 def overlay(image: np.ndarray, found: Localization) -> np.ndarray:
-    """Return a copy of an (H, W, 3) uint8 RGB image with the inliers circled, green for a trusted pose, and a line of
-    text."""
+    """Return a copy of an (H, W, 3) uint8 RGB image with inliers (green: accepted, red: rejected) and a text."""
     drawn = image.copy()
     colour = ACCEPTED_RGB if found.accepted else REJECTED_RGB
     for x, y in np.asarray(found.inlier_keypoints_px, int):

@@ -1,4 +1,4 @@
-"""Messages of several topics that belong together, found by their stamps."""
+"""Pairs messages of several topics by timestamp."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from typing import Any
 
 
 class Pairing:
-    """Hands over sets of messages, one of each topic, whose stamps lie less than `slop_ns` from that of the newest to
-    come.
+    """Hands over sets of messages, one of each topic, with timestamps within `slop_ns` of the last to arrive.
 
-    What waits for its counterparts is bounded by the order of arrival, not by the stamps: a few messages with stamps of
-    another year, or from before a clock went back, then make room for others like all do, where message_filters would
-    keep them for good and drop every message after them.
+    The queues drop the message that arrived first, not the oldest timestamp as message_filters does: there a message
+    with a timestamp far in the future, or a clock that jumps back, blocks the queue for good.
 
     Attributes:
-        topics: how many topics are joined; their numbers are below this.
+        topics: number of topics; they are numbered from 0.
     """
 
     def __init__(self, topics: int, slop_ns: int, queue_size: int, hand_over: Callable[..., None]) -> None:
-        """Begin empty; `hand_over` gets the messages in the order of the topics."""
+        """Start empty; `hand_over` gets the messages in the order of the topics."""
         self.topics = topics
         self._slop_ns, self._hand_over = slop_ns, hand_over
         self._waiting: list[deque[tuple[int, Any]]] = [deque(maxlen=queue_size) for _ in range(topics)]

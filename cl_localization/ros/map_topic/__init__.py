@@ -1,1 +1,1 @@
-"""The topic map_code: how a map travels from a mapper to its localizers."""
+"""The topic map_code: the map and its updates from a mapper to localizers."""

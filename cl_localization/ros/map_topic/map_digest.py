@@ -1,4 +1,4 @@
-"""A short text that is the same for the same map: whether two nodes hold the same is seen in their diagnostics."""
+"""A checksum of the map, with which diagnostics show whether two nodes have the same map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES
 
 
 def digest_of(map_code: MapCode) -> str:
-    """Return the CRC-32 of all that a map holds, as eight hexadecimal digits."""
+    """Return the CRC-32 of a map's contents, as eight hexadecimal digits."""
     crc = zlib.crc32(repr((map_code.map_id, map_code.version, map_code.scene_names)).encode())
     for table, columns in ((map_code.codes, ROW_TYPES), (map_code.keyframes, KEYFRAME_TYPES)):
         rows = table.rows()
@@ -22,15 +22,15 @@ def digest_of(map_code: MapCode) -> str:
 
 
 class MapDigest:
-    """The digest of a map for diagnostics, made only while the map stands still: reading all of it costs 1 ms a MB."""
+    """The digest of a map for diagnostics, computed only while the map does not change: it takes 1 ms per MB."""
 
     def __init__(self) -> None:
-        """Begin without a map."""
+        """Start without a map."""
         self._seen = ("", -1)
         self._digest = ""
 
     def of(self, map_code: MapCode | None) -> str:
-        """Return the digest, empty for a map that has changed since the last call, and for none."""
+        """Return the digest; empty for None, and for a map that has changed since the last call."""
         if map_code is None:
             return ""
         state = map_code.map_id, map_code.version

@@ -1,4 +1,4 @@
-"""The map that the localizer node localizes in: from a file, or as `map_code` tells it."""
+"""The map of the localizer node: loaded from a file, or received on `map_code`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cl_localization.ros.nodes.managed_node import ManagedNode
 
 
 class MapInUse:
-    """Keeps a localizer for the newest map; everything but `follower` belongs to the worker.
+    """Keeps a localizer for the current map; only the worker uses it, except for `follower`.
 
     Attributes:
-        follower: what the messages have told.
-        localizer: None until there is a map.
+        follower: applies the messages on map_code.
+        localizer: None without a map.
     """
 
     def __init__(self, node: ManagedNode, encoder: Encoder, on_other_map: Callable[[], None]) -> None:
-        """Begin without a map; `on_other_map` is called when one is replaced by another, not when it grows."""
+        """Start without a map; `on_other_map` is called when the map is replaced by one with another map_id."""
         self._node, self._encoder, self._on_other_map = node, encoder, on_other_map
         self.follower = MapFollower(encoder.name, encoder.dim, lambda: mappers_on_topic(node))
         self.localizer: Localizer | None = None
@@ -34,23 +34,23 @@ class MapInUse:
 
     @property
     def map_code(self) -> MapCode | None:
-        """The map as it is known now."""
+        """The current map; None before the first."""
         return self.follower.map_code
 
     @property
     def problem(self) -> str:
-        """Why there is no map, or one that may not be meant; empty when all is well."""
+        """Why there is no map, or that several mappers publish one; empty for no problem."""
         if self.map_code is None:
-            return "no map yet: nobody publishes map_code, and map_file is empty"
+            return "no map yet: no message on map_code, and map_file is empty"
         mappers = mappers_on_topic(self._node) if self._node.config.map_topic.follow else 1
         return several_mappers(mappers) and f"{several_mappers(mappers)}; following map {self.map_code.map_id}"
 
     def load(self, path: str) -> None:
-        """Localize in the map of a file from now on.
+        """Load and use a map file; the current map stays if that fails.
 
         Raises:
-            MapError: the file cannot be read, or was made with another encoder; the map in use stays.
-            DataError: poses are to be checked by looking, and there is no field beside the map; as before.
+            MapError: the file cannot be read, or was made with another encoder.
+            DataError: the pose check is enabled, and there is no radiance field beside the map file.
         """
         started_s = time.monotonic()
         map_code = load_map(path, self._encoder.name)
@@ -61,7 +61,7 @@ class MapInUse:
         self._node.get_logger().info(f"loaded {path}: {len(self.map_code)} codes in {duration_s:.1f} s")
 
     def encode(self, frame: Frame) -> None:
-        """Compute the features of a frame ahead of `localize`, which takes them from the shared encoder.
+        """Compute the features of a frame before `localize`, which gets them from the shared encoder.
 
         Raises:
             EncoderError: the image cannot be encoded.
@@ -69,18 +69,18 @@ class MapInUse:
         self._encoder.encode(frame.image)
 
     def localize(self, frame: Frame) -> Localization:
-        """Return the pose of a frame in the map, after the pose check if that is enabled. See `Localizer.localize`."""
+        """Localize a frame, and check its pose if the pose check is enabled; see `Localizer.localize`."""
         found = self.localizer.localize(frame)
         checked = self._check is not None and self._check.map_id == self.map_code.map_id
         return self._check.judge(frame, found, self._node.config) if checked else found
 
     def use_config(self) -> None:
-        """Use the node's present parameters; index and sequence of places stay."""
+        """Use the node's current parameters; the index and the place sequence are kept."""
         if self.localizer is not None:
             self.localizer.use(self._node.config)
 
     def use(self) -> None:
-        """Localize in the map that the follower holds, with the present parameters."""
+        """Use the follower's map, with the node's current parameters."""
         if self.localizer is not None and self.localizer.map_code.map_id != self.map_code.map_id:
             self._on_other_map()
         self.localizer = Localizer(self.map_code, self._node.config, self._encoder)

@@ -1,4 +1,4 @@
-"""`MapCode` messages to `MapDelta` and back. What comes in is checked whole before any of it is believed."""
+"""Converts `MapCode` messages to `MapDelta` and back. A received message is checked completely before it is used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cl_localization.ros.conversions import bytes_field, time_message
 BYTES_PER_MB = 1_000_000
 MAX_DIM = 4096
 ROW_BYTES = 36
-"""What a code takes besides its key."""
+"""Size of a code without its key."""
 
 MAX_TEXT = 1000
 MAX_SCENES = 65536
@@ -28,10 +28,10 @@ class Column:
     """One array of the message.
 
     Attributes:
-        dtype: of its elements in memory and on the wire.
+        dtype: type of its elements.
         typecode: the same for Python's array module.
-        rows: the field that says how many rows there are: ids or keyframe_ids; its own name for one that stands alone.
-        width: numbers a row; 0 takes the message's dim.
+        rows: the field whose length is the number of rows.
+        width: numbers per row; 0: the message's dim.
     """
 
     dtype: type
@@ -56,12 +56,11 @@ COLUMNS = {
 }
 TEXTS = ("map_id", "encoder")
 SEALED = (*TEXTS, "source", "dim", "cell_size_m", "base_version", "version")
-"""Scalars that the checksum covers, besides the header, the names of the scenes and all columns."""
+"""Scalars in the checksum, besides the header, the scene names and all columns."""
 
 
 def map_message(delta: MapDelta, stamp_ns: int, source: str = "") -> MapCodeMessage:
-    """Return the message of a change of the map, stamped with the time when it was made; `source` says who tells of
-    it."""
+    """Return the message of a map delta made at `stamp_ns` by the mapper `source`."""
     message = MapCodeMessage(map_id=delta.map_id, source=source, encoder=delta.encoder, dim=int(delta.dim),
                              cell_size_m=float(delta.cell_size_m), base_version=int(delta.base_version),
                              version=int(delta.version), scene_names=list(delta.scene_names))
@@ -75,7 +74,7 @@ def map_message(delta: MapDelta, stamp_ns: int, source: str = "") -> MapCodeMess
 
 
 def checksum(message: MapCodeMessage) -> int:
-    """Return the CRC-32 of everything in a message but its own checksum."""
+    """Return the CRC-32 of a message without its field `checksum`."""
     stamp = message.header.stamp
     head = [stamp.sec, stamp.nanosec, message.header.frame_id, list(message.scene_names),
             [getattr(message, name) for name in SEALED],
@@ -87,16 +86,16 @@ def checksum(message: MapCodeMessage) -> int:
 
 
 def size_bytes(message: MapCodeMessage) -> int:
-    """Return how much the columns of a message take."""
+    """Return the size of a message's columns in bytes."""
     return sum(len(getattr(message, name)) * np.dtype(column.dtype).itemsize for name, column in COLUMNS.items())
 
 
 def map_delta(message: MapCodeMessage, max_bytes: float = 1024 * BYTES_PER_MB) -> MapDelta:
-    """Return the change of the map that a message holds.
+    """Return the map delta of a message.
 
     Raises:
-        RosError: too large, damaged, arrays that do not belong together, an id twice, empty or endless names.
-        MapError: what `MapDelta.validate` finds.
+        RosError: too large, damaged, arrays of different lengths, a duplicate id, an empty or too long name.
+        MapError: see `MapDelta.validate`.
     """
     _check_head(message, max_bytes)
     delta = MapDelta(map_id=message.map_id, encoder=message.encoder, dim=message.dim, frame_id=message.header.frame_id,
@@ -104,8 +103,8 @@ def map_delta(message: MapCodeMessage, max_bytes: float = 1024 * BYTES_PER_MB) -
                      scene_names=list(message.scene_names), **_arrays(message))
     for name in ("ids", "keyframe_ids"):
         if len(np.unique(getattr(delta, name))) != len(getattr(delta, name)):
-            raise RosError(f"map_code {name}", "must name each row once", "an id twice")
-    # a receiver keeps its codes in a table by id: an id beyond what could have been sent would claim memory for nothing
+            raise RosError(f"map_code {name}", "must name each row once", "a duplicate id")
+    # a receiver allocates a table up to the largest id, so ids are limited to what fits the largest message
     delta.validate(int(max_bytes / (message.dim + ROW_BYTES)))
     return delta
 
@@ -114,8 +113,7 @@ def _check_head(message: MapCodeMessage, max_bytes: float) -> None:
     size = size_bytes(message)
     if size > max_bytes:
         raise RosError("map_code", f"must have at most {max_bytes / BYTES_PER_MB:g} MB",
-                       f"{size / BYTES_PER_MB:.1f} MB",
-                       "raise map_topic.max_message_mb if the sender is trusted")
+                       f"{size / BYTES_PER_MB:.1f} MB", "raise map_topic.max_message_mb if the sender is trusted")
     if not 1 <= message.dim <= MAX_DIM:
         raise RosError("map_code dim", f"must lie in [1, {MAX_DIM}]", message.dim)
     if len(message.scene_names) > MAX_SCENES:
@@ -130,7 +128,7 @@ def _check_head(message: MapCodeMessage, max_bytes: float) -> None:
     found = checksum(message)
     if found != message.checksum:
         raise RosError("map_code", f"must have the checksum {message.checksum} that it was sent with", found,
-                       "it was damaged on its way; the next snapshot mends the map")
+                       "it was damaged in transport; the next snapshot repairs the map")
 
 
 def _arrays(message: MapCodeMessage) -> dict[str, Any]:

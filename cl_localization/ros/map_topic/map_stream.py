@@ -1,16 +1,16 @@
-"""The protocol of the topic `map_code`: how a map travels as snapshots and deltas, without anybody having to ask.
+"""The protocol of the topic `map_code`: snapshots and deltas of the map, with no requests.
 
-The publisher is reliable and transient local and keeps the last `HISTORY` messages. Every change goes out as a delta;
-after `SNAPSHOT_EVERY` deltas a snapshot of the same version follows. `SNAPSHOT_EVERY` is less than `HISTORY`, so what
-DDS keeps always begins early enough to hold a whole snapshot and everything after it: who subscribes late gets the
-whole map from DDS itself, also while the mapper is idle. A follower skips what it already has. One that has missed a
-change subscribes anew and gets the history again.
+The publisher is reliable and transient local with a history of `HISTORY` messages. Every change is published as a
+delta, and after `SNAPSHOT_EVERY` deltas a snapshot of the same version. Since `SNAPSHOT_EVERY` < `HISTORY`, the DDS
+history always contains a snapshot and all later deltas, so that a late subscriber gets the whole map from DDS, even
+from an idle mapper. A follower skips versions that it already has. One that has lost a delta subscribes again and gets
+the history once more.
 
-While nothing changes the version is told again now and then, ever more seldom, as a change of nothing: where a bridge
-or radio has lost the last change, followers notice.
+While the map does not change, empty deltas repeat the version at growing intervals, so that followers notice a lost
+last delta.
 
-Every start of a mapper tells under a name of its own, the source. A follower stays with the source it has, whatever
-another one says, as long as more than one publishes; when its own is gone it goes over to the one that is left.
+Every start of a mapper has its own id, the source. While several mappers publish, a follower stays with its source;
+when only another source is left, it switches to that one.
 """
 
 from __future__ import annotations
@@ -30,18 +30,17 @@ FIRST_REMINDER_S, LAST_REMINDER_S = 2.0, 64.0
 
 
 class MapStream:
-    """What the mapper has told of its map."""
+    """The mapper's side: which deltas and snapshots to publish."""
 
     def __init__(self, map_code: MapCode, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Begin to tell of a map: a snapshot comes first, also of an empty map, that followers give up another."""
+        """Start with a map: a snapshot comes first, also of an empty map, so that followers drop the previous one."""
         self._map_code, self._now_s = map_code, now_s
         self._version = -1
         self._since_snapshot = 0
         self._wait_s = self._remind_s = 0.0
 
     def changes(self) -> list[MapDelta]:
-        """Return what is to be published now, in order; nothing while the map has not changed, but for reminders of its
-        version."""
+        """Return the deltas to publish now, in order; without changes none, or an empty delta as a reminder."""
         changed = self._map_code.version != self._version
         if not changed and self._now_s() < self._remind_s:
             return []
@@ -57,29 +56,27 @@ class MapStream:
 
 
 class Followed(Enum):
-    """What a message did to a followed map."""
+    """The effect of a message on the followed map."""
 
     UNCHANGED = "nothing new"
     GREW = "the map has changed in place"
-    REPLACED = "there is another map"
-    MISSED = "a change before this one is missing"
-    IGNORED = "another mapper tells of its map on the same topic"
+    REPLACED = "the map was replaced"
+    MISSED = "a delta before this one is missing"
+    IGNORED = "the message is from another mapper on the same topic"
 
 
 class MapFollower:
-    """The map as the messages tell it.
+    """The follower's side: the map built from the messages.
 
     Attributes:
         map_code: the map; None until the first snapshot.
-        out_of_sync: whether a change is missing.
-        source: who is followed; empty until the first snapshot, and again after a map from a file.
-        ignored: who was not listened to since `ask_again`, because it is not the one that is followed; empty for
-            nobody.
+        out_of_sync: whether a delta is missing.
+        source: the followed mapper's source; empty until the first snapshot, and after a map from a file.
+        ignored: another source whose message was ignored since `ask_again`; empty for none.
     """
 
     def __init__(self, encoder: str, dim: int, mappers: Callable[[], int] = lambda: 1) -> None:
-        """Follow maps whose keys are descriptors of length `dim` of `encoder`; `mappers` tells how many publish a map
-        now."""
+        """Follow maps with descriptors of length `dim` of `encoder`; `mappers` returns the number of publishers."""
         self.map_code: MapCode | None = None
         self.out_of_sync = False
         self.source = self.ignored = ""
@@ -88,27 +85,26 @@ class MapFollower:
         self._newest_ns = -1
 
     def use(self, map_code: MapCode) -> None:
-        """Go on from a map that came another way, from a file."""
+        """Continue with a map loaded from a file."""
         self.map_code, self.out_of_sync, self.source = map_code, False, ""
 
     @property
     def wants_history(self) -> bool:
-        """Whether what the topic has kept would help: a change is missing, or the one that is followed has gone."""
+        """Whether to subscribe again for the DDS history: a delta is missing, or the followed mapper has ended."""
         return self.out_of_sync or bool(self.ignored and self._mappers() <= 1)
 
     def ask_again(self) -> None:
-        """Note that the history comes again: who was ignored is heard once more."""
+        """Note that the history is received again."""
         self.ignored = ""
 
     def take(self, delta: MapDelta, stamp_ns: int, source: str = "") -> Followed:
         """Apply one message, made at `stamp_ns` by `source`.
 
-        A snapshot of the same map with an older version is either old news (it was made before what we have) or the
-        mapper has gone back to a saved map (it was made after). When another source is followed from now on, any
-        snapshot is a place to start from.
+        A snapshot of the same map with an older version is either outdated (older timestamp), or the mapper has gone
+        back to a saved map (newer timestamp). After a switch to another source any snapshot is applied.
 
         Raises:
-            MapError: a map of another encoder, or one that contradicts itself.
+            MapError: a map of another encoder, or an inconsistent delta.
         """
         if (delta.encoder, delta.dim) != (self._encoder, self._dim):
             raise MapError("map_code", f"must be of encoder {self._encoder} with {self._dim} dimensions",
@@ -120,9 +116,9 @@ class MapFollower:
         ours = self.map_code
         same = not other and ours is not None and ours.map_id == delta.map_id
         if delta.base_version == 0:
-            old_news = same and (delta.version == ours.version
+            outdated = same and (delta.version == ours.version
                                  or (delta.version < ours.version and stamp_ns <= self._newest_ns))
-            return Followed.UNCHANGED if old_news else self._replace(delta, stamp_ns, source)
+            return Followed.UNCHANGED if outdated else self._replace(delta, stamp_ns, source)
         if same and delta.version <= ours.version:
             return Followed.UNCHANGED
         if not same or delta.base_version > ours.version:

@@ -1,4 +1,4 @@
-"""The localizer's end of the topic `map_code`."""
+"""The localizer's subscription to `map_code`."""
 
 from __future__ import annotations
 
@@ -23,32 +23,31 @@ MAP_QOS = QoSProfile(depth=HISTORY, reliability=ReliabilityPolicy.RELIABLE, dura
 
 
 def mappers_on_topic(node: ManagedNode) -> int:
-    """Return how many publishers of a map there are; DDS counts one that was killed for up to 20 s more."""
+    """Return the number of map publishers; DDS counts a killed one for up to 20 s."""
     return node.count_publishers(node.resolve_topic_name(MAP_TOPIC))
 
 
 def several_mappers(mappers: int) -> str:
-    """Return what is wrong with so many publishers of a map; empty when nothing is."""
-    return f"{mappers} mappers publish {MAP_TOPIC}: stop all but one or give them other topics" if mappers > 1 else ""
+    """Return the message about several publishers of the map; empty for one or none."""
+    return f"{mappers} mappers publish {MAP_TOPIC}: stop all but one or remap their topics" if mappers > 1 else ""
 
 
 class MapSubscription:
-    """Hears `map_code`, and subscribes anew when the follower wants the history that DDS keeps."""
+    """Subscribes to `map_code`, and subscribes again when the follower needs the DDS history."""
 
     def __init__(self, node: ManagedNode, follower: MapFollower, config: MapTopicConfig, worker: Worker,
                  replaced: Callable[[], None]) -> None:
-        """Subscribe. The `worker` takes the messages one after the other; in it `replaced` is called when there is
-        another map."""
+        """Subscribe. The `worker` applies the messages in order, and calls `replaced` after the map was replaced."""
         self._node, self._follower, self._worker, self._replaced = node, follower, worker, replaced
         self._max_bytes = config.max_message_mb * BYTES_PER_MB
         self._offered, self._offered_bytes = 0, 0  # written by the executor only
         self._taken, self._taken_bytes = 0, 0  # written by the worker only
-        self._warned_of = ""
+        self._warned_source = ""
         self._first_wait_s = self._wait_s = config.resync_period_s
         self._wanted_since_s: float | None = None
         self._version_then = -1
         self._subscription = self._subscribed()
-        # on the wall clock: a simulation that stands still must not hold up the map
+        # on a steady clock, which goes on while simulated time stands still
         self._timer = node.create_timer(config.resync_period_s, self._resync,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -61,8 +60,7 @@ class MapSubscription:
         return self._node.create_subscription(MapCodeMessage, MAP_TOPIC, self._offer, MAP_QOS)
 
     def _offer(self, message: MapCodeMessage) -> None:
-        """Executor: have the worker take a message. What waits is bounded; what is left out counts as lost and comes
-        again."""
+        """Executor: queue a message for the worker. Beyond the bound it counts as lost, and is requested again."""
         size, waiting = size_bytes(message), self._offered - self._taken
         if waiting >= HISTORY or (waiting and self._offered_bytes - self._taken_bytes + size > self._max_bytes):
             self._follower.out_of_sync = True
@@ -72,27 +70,26 @@ class MapSubscription:
         self._worker.run(lambda: self._take(message, size))
 
     def _take(self, message: MapCodeMessage, size: int) -> None:
-        """Worker: a wrong message is logged, and the map stays as it was."""
+        """Worker: apply a message; an invalid one is logged, and the map stays unchanged."""
         self._taken += 1
         self._taken_bytes += size
         try:
             followed = self._follower.take(map_delta(message, self._max_bytes), stamp_ns(message.header.stamp),
                                            message.source)
-        except Exception as error:  # whatever a message does, the worker's future would keep it to itself
+        except Exception as error:  # nobody reads the worker's future
             self._node.report(error)
             return
         if followed == Followed.REPLACED:
             self._replaced()
-        if followed == Followed.IGNORED and message.source != self._warned_of:
-            self._warned_of = message.source
-            self._node.get_logger().warning(f"more than one mapper publishes {MAP_TOPIC}; map {message.map_id} is not "
-                                            "taken, "
-                                             "the one heard first is followed")
+        if followed == Followed.IGNORED and message.source != self._warned_source:
+            self._warned_source = message.source
+            self._node.get_logger().warning(f"more than one mapper publishes {MAP_TOPIC}; map {message.map_id} is "
+                                            "ignored, the first map is kept")
 
     def _resync(self) -> None:
-        """Subscribe anew if the history has been wanted for a while: messages on their way have had time to come.
+        """Subscribe again if the history has been needed for some time, in case the missing messages just arrive late.
 
-        While that brings nothing the wait doubles, for a large history must not be cut off by asking for it again.
+        The wait doubles while that does not help, so that a large history is not interrupted by the next request.
         """
         if not self._follower.wants_history:
             self._wanted_since_s, self._wait_s = None, self._first_wait_s
@@ -108,7 +105,7 @@ class MapSubscription:
         version = -1 if self._follower.map_code is None else self._follower.map_code.version
         self._wait_s = min(2 * self._wait_s, MAX_WAIT_S) if version == self._version_then else self._first_wait_s
         self._version_then = version
-        self._node.get_logger().info(f"the map is not up to date; asking for the history of {MAP_TOPIC} again",
+        self._node.get_logger().info(f"the map is not up to date; requesting the history of {MAP_TOPIC} again",
                                      throttle_duration_sec=1.0)
         self._follower.ask_again()
         self._node.destroy_subscription(self._subscription)

@@ -1,1 +1,1 @@
-"""What the mapper node does besides mapping: poses of images, corrected poses, saving the map."""
+"""Parts of the mapper node: poses of the images, corrected poses, saving the map."""

@@ -1,5 +1,4 @@
-"""Saving the map while the mapper learns on: the worker gives a copy, which takes milliseconds, and a thread writes
-it."""
+"""Saves the map during mapping: the worker copies it, which takes milliseconds, and a thread writes the copy."""
 
 from __future__ import annotations
 
@@ -23,27 +22,27 @@ LAST_SAVE_S = 10.0
 
 
 class MapSaver:
-    """Saves one mapper's map, when told and by itself; there is never more than one copy of the map in memory.
+    """Saves a mapper's map on request and periodically, with at most one copy of the map in memory.
 
     Attributes:
-        problem: why the map that was last to be saved to map_file is not there; empty when it is.
-        saved_version: version of the map in map_file, as far as it is this map.
-        saved_id: identity of that map.
+        problem: why the last save to map_file failed; empty if it succeeded.
+        saved_version: version of the map in map_file.
+        saved_id: map_id of that map.
         schedule: when to call `autosave`.
     """
 
     def __init__(self, map_file: str, every_keyframes: int, copy: Callable[[bool], Future],
-                 report: Callable[[Exception], None],
-                 begin: Callable[[], None] = lambda: None, period_s: float = 0.0) -> None:
+                 report: Callable[[Exception], None], begin: Callable[[], None] = lambda: None,
+                 period_s: float = 0.0) -> None:
         """Start the thread.
 
         Args:
-            map_file: where the map is saved to by itself, and when told without a path; empty for nowhere.
-            every_keyframes: save after this many new keyframes; 0 leaves it to the period.
-            copy: has the mapper's worker make a `MapDelta` of all of the map; True after a last refinement.
-            report: gets what went wrong when nobody waits for it.
+            map_file: file for automatic saves, and for requests without a path; empty for none.
+            every_keyframes: save after this many new keyframes; 0: off.
+            copy: runs in the mapper's worker, returns a snapshot `MapDelta`; with True it refines the map first.
+            report: gets errors of automatic saves.
             begin: called once in the thread, before all work.
-            period_s: longest time of learning that a kill may lose; 0 leaves it to the keyframes.
+            period_s: longest mapping time that is lost if the process is killed; 0: no periodic saves.
         """
         self.schedule = SaveSchedule(period_s)
         self.problem, self.saved_version, self.saved_id = "", 0, ""
@@ -54,48 +53,47 @@ class MapSaver:
         self._writer: Worker[None] = Worker(lambda _: self._write_own(), self._failed, "map saver", begin=begin)
 
     def close(self) -> bool:
-        """Finish what is being written; return whether that was done in time."""
+        """Finish the current save; return whether it finished in time."""
         return self._writer.stop(END_S)
 
     @property
     def unsaved_keyframes(self) -> int:
-        """How many keyframes were learned after the map in map_file, or since the start."""
+        """Number of keyframes since the last save to map_file, or since the start."""
         return self._learned - self._saved_learned
 
     def load(self, encoder: str, config: MapCodeConfig) -> tuple[MapCode | None, str]:
-        """Return the map to go on from, if there is one, and what is wrong with it; see `MapStore.load`."""
+        """Return the map to resume, or None, and what is wrong with its file; see `MapStore.load`."""
         return self._store.load(encoder, config) if self._store else (None, "")
 
     def use_map(self, map_code: MapCode, problem: str = "") -> None:
-        """Worker: save this map from now on, as soon as it changes; `problem` is said until it is saved."""
+        """Worker: save this map from now on, once it has changed; `problem` is shown until then."""
         with self._lock:
             self.saved_id, self.saved_version, self.problem = map_code.map_id, map_code.version, problem
             self._saved_learned = self._tried_learned = self._learned
         if problem:
-            self._report(MapError("map_file", "must be as it was left", problem))
+            self._report(MapError("map_file", "must be intact", problem))
 
     def observe(self, result: MappingResult | None, map_code: MapCode) -> None:
-        """Worker: note what came of an image; save if new keyframes are many."""
+        """Worker: count keyframes, and save after `every_keyframes`."""
         self._learned += result is not None and result.is_keyframe
         if self._every_keyframes and self._learned - self._tried_learned >= self._every_keyframes:
             self.autosave(map_code)
 
     def note_copy(self) -> None:
-        """Worker: the copy that was asked for was made just now."""
+        """Worker: note that the requested copy was just made."""
         self._learned_at_copy = self._learned
         self.schedule.note_copy()
 
     def autosave_when_due(self, map_code: MapCode) -> None:
-        """Save to map_file if there is one, the map has changed, and it is time."""
+        """Save to map_file if it is set, the map has changed, and a save is due."""
         if self.schedule.is_due:
             self.autosave(map_code)
 
     def autosave(self, map_code: MapCode) -> None:
-        """Save to map_file if there is one and the map has changed; failures are reported, and it is tried again next
-        time."""
+        """Save to map_file if it is set and the map has changed; errors are reported, and the next save tries again."""
         if self._store and not self._has(map_code):
             self._tried_learned = self._learned
-            self.schedule.note_copy()  # so to say: the worker makes the copy as soon as it can, and that is noted then
+            self.schedule.note_copy()  # not due again; the worker notes the actual time of the copy
             self._writer.offer(None)
 
     def _has(self, map_code: MapCode) -> bool:
@@ -104,20 +102,19 @@ class MapSaver:
             return (self.saved_id, self.saved_version) == (map_code.map_id, map_code.version)
 
     def serve(self, request: SaveMap.Request, response: SaveMap.Response) -> Future:
-        """Save refined, to the path of the request or map_file, and fill in the response; the future may hold a
-        `MapError`."""
+        """Save the refined map to the request's path or map_file, and fill in the response; may fail with MapError."""
         return self._writer.run(lambda: self._answer(request, response))
 
     def _answer(self, request: SaveMap.Request, response: SaveMap.Response) -> None:
         store = MapStore(request.path) if request.path else self._store
         if store is None:
             raise MapError("path of the map", "must be given", repr(request.path),
-                           "fill in path, or set the parameter map_file")
+                           "set path, or the parameter map_file")
         response.bytes = self._write(store, refine=True)
         response.path = str(store.path)
 
     def save_last(self, map_code: MapCode) -> None:
-        """Save to map_file what has not been saved, and wait for that; call when the worker has ended."""
+        """Save a changed map to map_file and wait for it; call after the worker has ended."""
         if self._store is None or self._has(map_code):
             return
         self.note_copy()
@@ -133,7 +130,7 @@ class MapSaver:
             self._write(self._store)
 
     def _write(self, store: MapStore, refine: bool = False) -> int:
-        """Writer: save a copy made now."""
+        """Writer: copy the map now and save it."""
         began_s = time.monotonic()
         size = self._saved(store, self._copy(refine).result())
         self.schedule.note_save(time.monotonic() - began_s)
@@ -157,9 +154,9 @@ class MapSaver:
         return self._store is not None and store.path == self._store.path
 
     def _failed(self, error: Exception) -> None:
-        """Report a save that nobody waits for."""
+        """Report a failed automatic save."""
         if isinstance(error, RosError):
-            return  # the worker has ended meanwhile; `save_last` saves
+            return  # the worker has ended; `save_last` saves
         if not isinstance(error, LocalizationError):
             self.problem = f"saving failed: {error!r}"
         self._report(error)

@@ -1,4 +1,4 @@
-"""Poses that a SLAM has corrected, from the topic `corrected_path`: the newest one is handed to the mapper's worker."""
+"""Keyframe poses corrected by a SLAM, from the topic `corrected_path`; the mapper's worker applies the newest path."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cl_localization.mapper import MAX_POSITION_M
 from cl_localization.ros.nodes.managed_node import ManagedNode
 
 MAX_PATH_BYTES = 8_000_000
-"""Longer messages are refused unread: about 100,000 poses, of which Python objects take 100 MB."""
+"""Larger messages are not deserialized: about 100,000 poses, which take 100 MB as Python objects."""
 
 QUATERNION_TOLERANCE = 1e-2
 NANOSECONDS = 1_000_000_000
 
 
 class PoseCorrections:
-    """Follows `corrected_path`.
+    """Subscribes to `corrected_path`.
 
     Attributes:
-        problem: why the last path could not be used; empty when it could.
+        problem: why the last path was refused; empty if it was applied.
     """
 
     def __init__(self, node: ManagedNode, run: Callable[[Callable[[], None]], object],
@@ -35,9 +35,9 @@ class PoseCorrections:
         """Subscribe.
 
         Args:
-            run: has a task done by the worker.
-            correct: worker: takes stamps (P,) and camera poses (P, 4, 4), returns how many keyframes moved.
-            lookup: worker: what tf says between two frames at a stamp.
+            run: runs a task in the worker.
+            correct: worker: takes timestamps (P,) [ns] and camera poses (P, 4, 4), returns the number of moves.
+            lookup: worker: returns the transform between two frames at a timestamp.
         """
         self.problem = ""
         self._node, self._run, self._correct, self._lookup = node, run, correct, lookup
@@ -46,22 +46,22 @@ class PoseCorrections:
         self._subscription = node.create_subscription(Path, "corrected_path", self._take, 1, raw=True)
 
     def observe(self, camera_frame: str, stamp: Time) -> None:
-        """Worker: note the camera of an image; base and camera are taken to be mounted then as they always were."""
+        """Worker: note an image's camera and timestamp, where base_T_cam is looked up; it is assumed constant."""
         self._camera_at = camera_frame, stamp
 
     def close(self) -> None:
-        """Stop listening."""
+        """End the subscription."""
         self._node.destroy_subscription(self._subscription)
 
     def _take(self, message: bytes) -> None:
-        """Keep the newest path until the worker has time for it."""
+        """Keep the newest path until the worker applies it."""
         scheduled = bool(self._waiting)
         self._waiting.append(message)
         if not scheduled:
             self._run(self._apply)
 
     def _apply(self) -> None:
-        """Worker: move the keyframes that the path says belong elsewhere."""
+        """Worker: move keyframes to their poses in the path."""
         if not self._waiting:
             return
         try:
@@ -73,29 +73,29 @@ class PoseCorrections:
             self._node.get_logger().error(self.problem, throttle_duration_sec=1.0)
             return
         if moved:
-            self._node.get_logger().info(f"moved {moved} keyframes to where corrected_path has them")
+            self._node.get_logger().info(f"moved {moved} keyframes to their poses in corrected_path")
 
     def _posed_T_cam(self) -> np.ndarray:
-        """Return where the camera is on what the path holds the poses of."""
+        """Return the camera's pose (4, 4) in the frame whose poses the path holds."""
         if self._node.config.poses.pose_of == "camera":
             return np.eye(4)
         if self._camera_at is None:
             raise RosError("corrected_path", "must come after the first image",
-                           remedy="only images say which camera the base carries")
+                           remedy="the camera's frame is only known from the images")
         return self._lookup(self._node.config.frames.base, *self._camera_at)
 
 
 def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return stamps (P,) in nanoseconds and poses (P, 4, 4) of a serialized `nav_msgs/Path`.
+    """Return timestamps (P,) in nanoseconds and poses (P, 4, 4) of a serialized `nav_msgs/Path`.
 
     Raises:
-        RosError: too long or unreadable, another frame, stamps or poses that make no sense. All of it is refused then.
+        RosError: a path that is too long or unreadable, or has another frame or an invalid timestamp or pose.
     """
     if len(message) > MAX_PATH_BYTES:
         raise RosError("corrected_path", f"must have at most {MAX_PATH_BYTES} bytes", len(message), "send fewer poses")
     try:
         path = deserialize_message(message, Path)
-    except Exception as error:  # rclpy raises what it likes
+    except Exception as error:  # rclpy documents no exception types
         raise RosError("corrected_path", "must be a readable nav_msgs/Path", repr(error)[:200]) from error
     frames = {path.header.frame_id, *(pose.header.frame_id for pose in path.poses)} - {""}
     if frames - {map_frame}:

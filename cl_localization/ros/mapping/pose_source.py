@@ -1,4 +1,4 @@
-"""Where the mapper has the poses of its images from: tf, or a topic of stamped poses."""
+"""The camera poses for mapping: from tf, or from a topic of stamped poses."""
 
 from __future__ import annotations
 
@@ -19,42 +19,41 @@ from cl_localization.ros.tf.lookup import TfLookup
 
 POSED = "posed"
 MAX_DISTANCE_M = 1e5
-"""Codes are kept as float32: 100 km from the origin of the map they are exact to 8 mm."""
+"""Positions are stored as float32: 100 km from the map's origin they are accurate to 8 mm."""
 
 
 class PoseSource(Protocol):
-    """Tells the camera's pose in the map at an image's stamp."""
+    """Provides the camera's pose in the map at an image's timestamp."""
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError when it does not come in time or is too far off."""
+        """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
         ...
 
     def close(self) -> None:
-        """Stop listening and waiting."""
+        """End subscriptions and waiting look-ups."""
         ...
 
 
 class TfPoseSource:
-    """The pose is what tf says between map and camera."""
+    """The transform map -> camera on tf."""
 
     def __init__(self, lookup: TfLookup, frames: FramesConfig) -> None:
-        """Ask `lookup`."""
+        """Use `lookup`."""
         self._lookup, self._map_frame = lookup, frames.map
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError when it does not come in time or is too far off."""
+        """See `PoseSource`."""
         return within_reach(self._lookup.at(self._map_frame, camera_frame, stamp))
 
     def close(self) -> None:
-        """Nothing to do: the lookup belongs to the node's tf."""
+        """Do nothing: the look-up belongs to the node's tf."""
 
 
 class TopicPoseSource:
-    """The pose comes on a topic. A tf buffer of its own keeps what came, so that it is interpolated to the image's
-    stamp."""
+    """Poses from a topic, interpolated to the image's timestamp in a tf buffer of their own."""
 
     def __init__(self, node: Node, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> None:
-        """Subscribe to `odom` or `pose`; base to camera comes from `lookup`."""
+        """Subscribe to `odom` or `pose`; base_T_cam comes from `lookup`."""
         self._node, self._tf, self._frames = node, lookup, frames
         self._of_camera = config.source == "pose" and config.pose_of == "camera"
         self._buffer = GuardedBuffer()
@@ -65,15 +64,13 @@ class TopicPoseSource:
             self._take_odometry if odometry else self._take_pose, qos_profile_sensor_data)
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError when it does not come in time or is too far off."""
+        """See `PoseSource`."""
         map_T_posed = self._poses.at(self._frames.map, POSED, stamp)
-        map_T_cam = (
-            map_T_posed if self._of_camera else map_T_posed @ self._tf.at(self._frames.base, camera_frame, stamp)
-        )
-        return within_reach(map_T_cam)
+        posed_T_cam = np.eye(4) if self._of_camera else self._tf.at(self._frames.base, camera_frame, stamp)
+        return within_reach(map_T_posed @ posed_T_cam)
 
     def close(self) -> None:
-        """Stop listening and waiting."""
+        """See `PoseSource`."""
         self._poses.stop()
         self._node.destroy_subscription(self._subscription)
 
@@ -81,7 +78,7 @@ class TopicPoseSource:
         self._take_pose(PoseStamped(header=message.header, pose=message.pose.pose))
 
     def _take_pose(self, message: PoseStamped) -> None:
-        """Keep a pose; one that makes no sense is logged and left out."""
+        """Add a pose to the buffer; an invalid one is logged and ignored."""
         try:
             transform = TransformStamped(child_frame_id=POSED, transform=transform_message(matrix_of(message.pose)))
         except RosError as error:
@@ -92,19 +89,14 @@ class TopicPoseSource:
 
 
 def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
-    """Return a pose (4, 4) as it is.
-
-    Raises:
-        RosError: it lies so far from the origin that a map could not say where.
-    """
+    """Return the pose (4, 4) unchanged; raises RosError if it is too far from the origin for float32 positions."""
     far_m = float(np.abs(map_T_cam[:3, 3]).max())
     if not far_m < MAX_DISTANCE_M:
         raise RosError("pose of the camera", f"must lie within {MAX_DISTANCE_M:g} m of the map's origin",
-                       f"{far_m:g} m",
-                       "choose a map frame near the robot")
+                       f"{far_m:g} m", "choose a map frame near the robot")
     return map_T_cam
 
 
 def make_pose_source(node: Node, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> PoseSource:
-    """Return the pose source that the parameters name."""
+    """Return the pose source selected by the parameter poses.source."""
     return TfPoseSource(lookup, frames) if config.source == "tf" else TopicPoseSource(node, lookup, frames, config)

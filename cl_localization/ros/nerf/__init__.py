@@ -1,1 +1,1 @@
-"""The radiance field in the nodes; imported only where it is enabled."""
+"""The radiance field in the nodes."""

@@ -1,4 +1,4 @@
-"""The radiance field of the mapper: learned beside its map from the same keyframes, or not at all."""
+"""The optional radiance field of the mapper, trained on the keyframes of its map."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from cl_localization.ros.tf.lookup import TfLookup
 
 
 class NerfMapping(Protocol):
-    """What the mapper does with a radiance field.
+    """The mapper's interface to a radiance field.
 
     Attributes:
-        problem: why it does not learn; empty when all is well.
+        problem: message for /diagnostics; empty for none.
     """
 
     @property
@@ -34,19 +34,19 @@ class NerfMapping(Protocol):
         ...
 
     def start(self, may_learn: Callable[[], bool]) -> None:
-        """Begin to learn, whenever `may_learn` says so, and to show."""
+        """Start training, while `may_learn` returns True, and rendering."""
         ...
 
     def use_map(self, map_code: MapCode) -> None:
-        """Mapper's worker, or set-up: another map is learned from now on."""
+        """Mapper's worker, or set-up: use the field of another map."""
         ...
 
     def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
-        """Mapper's worker: this came of an image."""
+        """Mapper's worker: take a mapped image; a keyframe is added to the field."""
         ...
 
     def fill_status(self, status: MappingStatus) -> None:
-        """Fill in what a status says of the field."""
+        """Fill in the fields nerf_* of a status."""
         ...
 
 
@@ -70,7 +70,7 @@ class NoNerf:
 
 
 class LearnedNerf:
-    """A radiance field that a thread learns; see `NerfMapping`."""
+    """A radiance field trained by a thread; see `NerfMapping`."""
 
     def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
         """Make publishers, and go on from the field that was saved beside the map in map_file."""
@@ -122,10 +122,10 @@ class LearnedNerf:
     def _show(self) -> None:
         learner = self._learner
         if learner is not None and self._outputs.wanted:
-            learner.ask("show", lambda: self._outputs.show(self._life.field, learner.unhurried))
+            learner.ask("show", lambda: self._outputs.show(self._life.field, learner.turn_and_rest))
 
     def _live(self, field: LiveField, owner: str) -> None:
-        """Use another field from now on; what waits for the one before goes with it."""
+        """Use another field from now on, without waiting keyframes."""
         self._life = Life(field, owner)
         if self._learner:
             self._learner.life = self._life
@@ -134,7 +134,7 @@ class LearnedNerf:
         return f"{map_id} {self._node.config.scene}"
 
     def _resumed(self, map_code: MapCode) -> LiveField:
-        """Return the field beside map_file, if it belongs to this map; a new one else."""
+        """Return the field beside map_file if it belongs to this map, else a new one."""
         config = self._node.config.nerf
         if self._path is not None and self._path.is_file():
             try:
@@ -146,7 +146,7 @@ class LearnedNerf:
         return LiveField(config)
 
     def _save(self) -> None:
-        """Write what was learned beside the map, after the thread has ended."""
+        """Save the field beside map_file, after the thread has ended."""
         life, config = self._life, self._node.config
         ended = self._learner is not None and self._learner.ended
         if self._path is None or not config.save_on_shutdown or not life.field.keyframes or not ended:
@@ -158,5 +158,5 @@ class LearnedNerf:
 
 
 def make_nerf(node: ManagedNode, lookup: TfLookup) -> NerfMapping:
-    """Return the radiance field that the parameters want, or none."""
+    """Return the radiance field if `nerf.enabled`, else a `NoNerf`."""
     return LearnedNerf(node, lookup) if node.config.nerf.enabled else NoNerf()

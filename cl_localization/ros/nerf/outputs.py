@@ -1,4 +1,4 @@
-"""What a radiance field shows: images and depth from the newest pose, or from one that was asked for."""
+"""Publishes images and depth rendered from a radiance field, at the newest pose or at a requested one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cl_localization.ros.tf.lookup import TfLookup
 
 @dataclass(frozen=True, eq=False)
 class Viewpoint:
-    """Where a camera was, and when.
+    """A camera and its pose at a time.
 
     Attributes:
         frame_id: the camera's tf frame.
-        map_T_cam: (4, 4).
+        map_T_cam: pose (4, 4).
     """
 
     stamp: Time
@@ -35,15 +35,14 @@ class Viewpoint:
 
 
 class NerfOutputs:
-    """Publishers of what is rendered, and the topic on which views are asked for.
+    """Publishers of rendered views, and the subscription to requested poses.
 
     Attributes:
-        newest: where the newest image was taken; None before the first.
+        newest: viewpoint of the newest image; None before the first.
     """
 
     def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
-        """Make the publishers, which live while `node` is configured; poses asked for are taken to the map by
-        `lookup`."""
+        """Create the publishers on `node`; `lookup` transforms requested poses to the map frame."""
         self.newest: Viewpoint | None = None
         self._node, self._lookup = node, lookup
         self._wanted: PoseStamped | None = None
@@ -52,25 +51,25 @@ class NerfOutputs:
         self._info = node.publisher(CameraInfo, "~/nerf/camera_info")
 
     def listen(self) -> None:
-        """Take poses of the camera on ~/nerf/view while the node is active."""
+        """Subscribe to requested camera poses on ~/nerf/view while the node is active."""
         self._wanted = None
         made = self._node.create_subscription(PoseStamped, "~/nerf/view", self._take, 1)
         self._node.active.callback(self._node.destroy_subscription, made)
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody looks, and a camera is known."""
+        """Whether there are subscribers, and an image has arrived."""
         publishers = self._image, self._depth, self._info
         return self.newest is not None and any(publisher.get_subscription_count() for publisher in publishers)
 
     def show(self, field: LiveField, within: Callable[[], AbstractContextManager]) -> None:
-        """Render and publish, for the pose that was asked for last and not yet shown, else for the newest.
+        """Render and publish the view from the last requested pose, once, else from the newest image's pose.
 
         Args:
             within: see `LiveField.render`.
 
         Raises:
-            RosError: tf does not know the frame of the pose asked for, or it makes no sense.
+            RosError: the requested pose is invalid, or tf cannot transform it to the map frame.
         """
         view = self.newest
         if view is None:

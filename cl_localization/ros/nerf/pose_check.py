@@ -1,4 +1,4 @@
-"""Poses checked by looking, in the localizer node: with the radiance field that a mapper saved beside the map."""
+"""The localizer node's pose check by rendering, with the radiance field that a mapper saved beside the map."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from cl_localization.nerf.render_check import RenderCheck
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
 
 READABLE = LiveNerfConfig(field_mb=2000.0, replay_mb=2000.0)
-"""Bounds of the fields that are read: those of a mapper with much memory."""
+"""Memory bounds for loading fields of any mapper."""
 
 
 class PoseCheck:
-    """Looks at the poses of one scene of one map; poses elsewhere stay as they are, as the field knows nothing of
-    them."""
+    """Checks poses in the one scene of a map that the field covers; other poses are not changed."""
 
     def __init__(self, check: RenderCheck, map_id: str, scene: str) -> None:
         self._check, self.map_id, self._scene = check, map_id, scene
 
     def judge(self, frame: Frame, found: Localization, config: LocalizerNodeConfig) -> Localization:
-        """Return a localization as it is after a look from its pose."""
+        """Return the localization after the check, accepted or rejected; see `RenderCheck.judge`."""
         return self._check.judge(frame, found, config.pose) if found.scene == self._scene else found
 
 
 def pose_check_beside(map_path: str, map_code: MapCode, config: LocalizerNodeConfig) -> PoseCheck | None:
-    """Return the check by the field saved beside a map; None where it is not asked for.
+    """Return the pose check with the field saved beside a map; None if it is disabled.
 
     Raises:
-        MapError: the field is that of another map.
-        DataError: there is none, or it cannot be read.
+        MapError: the field belongs to another map.
+        DataError: the field is missing or cannot be read.
     """
     if not config.render_check.enabled:
         return None

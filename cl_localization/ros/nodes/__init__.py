@@ -1,1 +1,1 @@
-"""The nodes, and what all nodes share: parameters, lifecycle, diagnostics, a process that ends cleanly."""
+"""The nodes, and what they share: parameters, lifecycle, diagnostics, start and shutdown of the process."""

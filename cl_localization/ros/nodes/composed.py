@@ -1,7 +1,7 @@
-"""Localizer and mapper in one process, with one executor; each image is encoded once for both, and they work by turns.
+"""Localizer and mapper in one process with one executor; each image is encoded once for both, and they take turns.
 
-Parameters without the name of a node hold for all nodes that have them: `-p map_file:=kitchen.safetensors` for both,
-`-p save_on_shutdown:=true` for the mapper; `-p mapper:encoder.max_keypoints:=1000` names one.
+A parameter without a node name is set on every node that has it: `-p map_file:=kitchen.safetensors` on both,
+`-p save_on_shutdown:=true` on the mapper; `-p mapper:encoder.max_keypoints:=1000` on the mapper only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cl_localization.ros.workers.cpu import Turns
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run both nodes; what `ros2 run cl_localization composed` starts."""
+    """Run both nodes; the entry point of `ros2 run cl_localization composed`."""
     turns = Turns()
     return run_nodes([lambda: LocalizerNode(beside=(MapperNodeConfig(),), turn=turns.first),
                       lambda: MapperNode(beside=(LocalizerNodeConfig(),), turn=turns.second)], args)

@@ -1,11 +1,11 @@
-"""What a node says of itself on /diagnostics: one status with a level, rates, latency, drops and memory.
+"""The status of a node on /diagnostics: level, message, rates, latency, drops and memory.
 
 | level | means |
 |---|---|
-| OK | it works |
-| WARN | it works, and something is not as it should be: the message says what |
-| ERROR | there is a problem, and no image has been worked on for a while |
-| STALE | the node is not active; an aggregator also takes a node that says nothing for that |
+| OK | images are processed |
+| WARN | images are processed, but there is a problem; the message names it |
+| ERROR | there is a problem, and no images are processed |
+| STALE | the node is not active |
 """
 
 from __future__ import annotations
@@ -31,31 +31,30 @@ MS_PER_S, BYTES_PER_MB = 1000.0, 1_000_000
 
 
 class Window:
-    """Numbers of the last seconds: how often they came, and their percentiles."""
+    """A sliding time window of values, with percentiles."""
 
     def __init__(self, length_s: float = WINDOW_S, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Remember numbers for `length_s` seconds of the clock `now_s`, `MAX_SAMPLES` at most."""
+        """Keep values for `length_s` seconds of the clock `now_s`, at most `MAX_SAMPLES`."""
         self._length_s, self._now_s = length_s, now_s
-        self._started_s = now_s()
         self._samples: deque[tuple[float, float]] = deque(maxlen=MAX_SAMPLES)
 
     def add(self, value: float) -> None:
-        """Take a number, from any thread."""
+        """Add a value; thread-safe."""
         self._samples.append((self._now_s(), value))
 
     def values(self) -> list[float]:
-        """Return the numbers of the window, oldest first."""
+        """Return the values in the window, oldest first."""
         since_s = self._now_s() - self._length_s
-        return [value for came_s, value in tuple(self._samples) if came_s >= since_s]
+        return [value for added_s, value in tuple(self._samples) if added_s >= since_s]
 
     def percentile(self, percent: float) -> float:
-        """Return a percentile, NaN without numbers."""
+        """Return a percentile, NaN for an empty window."""
         values = self.values()
         return float(np.percentile(values, percent)) if values else math.nan
 
 
 class Rates:
-    """How fast counters grow, over the last seconds."""
+    """Rates of counters over a sliding time window."""
 
     def __init__(self, length_s: float = WINDOW_S, now_s: Callable[[], float] = time.monotonic) -> None:
         """Average over `length_s` seconds of the clock `now_s`."""
@@ -63,10 +62,7 @@ class Rates:
         self._counts: dict[str, deque[tuple[float, int]]] = {}
 
     def hz(self, name: str, count: int) -> float:
-        """Return the growth a second of the counter `name`, which is at `count` now; NaN the first time.
-
-        A counter that was set back, by a restart of what it counts, begins anew.
-        """
+        """Return the rate of the counter `name`, now at `count`; NaN at the first call. A counter reset starts over."""
         counts, now_s = self._counts.setdefault(name, deque()), self._now_s()
         if counts and count < counts[-1][1]:
             counts.clear()
@@ -79,49 +75,49 @@ class Rates:
 
 
 class NodeDiagnostics:
-    """The status of one node on /diagnostics.
+    """Publishes the status of one node on /diagnostics.
 
     Attributes:
-        latency_s: from the arrival of each item to the end of its work.
+        latency_s: time from the arrival of each item to the end of its processing.
     """
 
     def __init__(self, node: ManagedNode) -> None:
-        """Publish for `node` while it is active, and say STALE when it no longer is."""
+        """Publish for `node` while it is active, and STALE when it is deactivated."""
         self.latency_s = Window()
         self._node, self._rates = node, Rates()
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         node.active.callback(self._close)
 
-    def timed(self, work: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return `work` for items with `arrived_s`, noting their latency."""
-        def noted(item: Any) -> None:
+    def measure_latency(self, work: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return `work(item)` that also records the latency since `item.arrived_s`."""
+        def measured(item: Any) -> None:
             try:
                 work(item)
             finally:
                 self.latency_s.add(time.monotonic() - item.arrived_s)
-        return noted
+        return measured
 
     def publish(self, problem: str, counts: dict[str, int], values: dict[str, object], worked_on: str) -> None:
-        """Say how the node is.
+        """Publish the status.
 
         Args:
-            problem: what is not as it should be; empty when all is well.
-            counts: counters, said with the rate at which they grow.
-            values: what else is said.
-            worked_on: the counter that stands still in a node that does not work.
+            problem: the message; empty for none.
+            counts: counters, published with their rates.
+            values: other values.
+            worked_on: the counter of processed items: a problem is an ERROR while it does not grow.
         """
         rates = {f"{name} [Hz]": self._rates.hz(name, count) for name, count in counts.items()}
         works = rates[f"{worked_on} [Hz]"] != 0.0
         level = DiagnosticStatus.OK if not problem else DiagnosticStatus.WARN if works else DiagnosticStatus.ERROR
         latency_ms = {f"latency p{percent} [ms]": self.latency_s.percentile(percent) * MS_PER_S for percent in (50, 95)}
-        self._say(level, problem or "OK", {**counts, **rates, **latency_ms, **values, "memory [MB]": memory_mb()})
+        self._publish(level, problem or "OK", {**counts, **rates, **latency_ms, **values, "memory [MB]": memory_mb()})
 
     def _close(self) -> None:
         if self._node.context.ok():
-            self._say(DiagnosticStatus.STALE, "not active", {})
+            self._publish(DiagnosticStatus.STALE, "not active", {})
         self._node.destroy_publisher(self._publisher)
 
-    def _say(self, level: bytes, message: str, values: dict[str, object]) -> None:
+    def _publish(self, level: bytes, message: str, values: dict[str, object]) -> None:
         status = DiagnosticStatus(level=level, name=self._node.get_fully_qualified_name(), message=message,
                                   hardware_id=platform.node(),
                                   values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()])

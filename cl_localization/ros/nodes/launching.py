@@ -1,7 +1,6 @@
-"""What the launch files share: arguments that become parameters, remappings and frames of our nodes. Needs `launch` and
-`launch_ros`.
+"""Helpers of the launch files: launch arguments that set parameters and remappings of our nodes.
 
-A parameter gets its value from the default, then from `params_file`, then from the launch argument if that is given.
+A launch argument overrides `params_file`, which overrides the default.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ class Argument:
     """One launch argument.
 
     Attributes:
-        help: one sentence; `ros2 launch ... --show-args` shows it.
-        default: "" leaves a parameter to `params_file` and its own default.
+        help: one sentence, shown by `ros2 launch ... --show-args`.
+        default: default of the argument; "" does not set the parameter.
         parameter: the parameter it sets; empty for none.
         topic: the topic it remaps; empty for none.
     """
@@ -43,54 +42,53 @@ class Argument:
 
 
 def topic(name: str, help: str) -> Argument:
-    """Return the argument that says what topic the node's `name` is."""
+    """Return the argument that remaps the node's topic `name`."""
     return Argument(help, name, topic=name)
 
 
 COMMON = {
-    "params_file": Argument("YAML file with parameters of the node; see config/ of the package."),
+    "params_file": Argument("YAML file with parameters of the node, like those in config/ of the package."),
     "use_sim_time": Argument("Use /clock, for bags and simulators.", parameter="use_sim_time"),
     "namespace": Argument("Namespace of the node."),
-    "encoder": Argument("Network that makes features: xfeat or dinov2; the same for mapper and localizer.",
+    "encoder": Argument("Feature network: xfeat or dinov2; the same in mapper and localizer.",
                         parameter="encoder.name"),
     "transport": Argument("raw or compressed images.", parameter="images.transport"),
     "map_file": Argument("Map file of the node.", parameter="map_file"),
     "map_frame": Argument("Frame of the map.", parameter="frames.map"),
-    "odom_frame": Argument("Frame of the odometry; 'none' when there is none.", parameter="frames.odom"),
+    "odom_frame": Argument("Frame of the odometry; 'none' without odometry.", parameter="frames.odom"),
     "base_frame": Argument("Frame of the robot.", parameter="frames.base"),
-    "image": topic("image", "Topic of the images; compressed ones are taken from this with /compressed."),
-    "camera_info": topic("camera_info", "Topic of the calibration."),
-    "map_code": topic("map_code", "Topic on which the map travels from the mapper to localizers."),
+    "image": topic("image", "Topic of the images; with transport compressed, without its suffix /compressed."),
+    "camera_info": topic("camera_info", "Topic of the camera calibration."),
+    "map_code": topic("map_code", "Topic of the map, from the mapper to localizers."),
 }
 COMPOSED = {"composed": Argument("true: mapper and localizer in one process, which encodes each image once.", "false")}
 RVIZ = {"rviz": Argument("Start RViz with the package's view.", "false")}
 
 
-def declared(arguments: dict[str, Argument]) -> list[DeclareLaunchArgument]:
-    """Return the declarations of launch arguments."""
+def declarations(arguments: dict[str, Argument]) -> list[DeclareLaunchArgument]:
+    """Return the actions that declare launch arguments."""
     return [DeclareLaunchArgument(name, default_value=argument.default, description=argument.help)
             for name, argument in arguments.items()]
 
 
 def description(executable: str, arguments: dict[str, Argument]) -> LaunchDescription:
-    """Return the launch description of one of our nodes with its arguments and RViz."""
-    return LaunchDescription([*declared(arguments | RVIZ), *dds_profile(), our_node(executable, arguments), rviz()])
+    """Return the launch description of one of our nodes and RViz."""
+    return LaunchDescription([*declarations(arguments | RVIZ), *dds_profile(), our_node(executable, arguments), rviz()])
 
 
 def our_node(executable: str, arguments: dict[str, Argument], fixed: dict[str, object] | None = None,
              remaps: dict[str, str] | None = None) -> OpaqueFunction:
-    """Return the action that starts a node with what its arguments turn out to be, and with fixed parameters and
-    remappings."""
+    """Return the action that starts a node with the values of its arguments, fixed parameters and remappings."""
     def start(context: LaunchContext) -> list[Node]:
         composed = context.launch_configurations.get("composed", "").lower() == "true"
         if composed and executable == "localizer":
-            return []  # the mapper's process holds it
+            return []  # it runs in the mapper's process
         given = {name: LaunchConfiguration(name).perform(context) for name in arguments}
         values = {argument.parameter: _typed(executable, argument.parameter, given[name])
                   for name, argument in arguments.items() if argument.parameter and given[name]}
         topics = [(argument.topic, given[name]) for name, argument in arguments.items() if argument.topic]
         files = [given["params_file"]] if given.get("params_file") else []
-        # its nodes keep their names, and each takes the parameters that it knows
+        # the composed nodes keep their own names, and ignore each other's parameters
         in_one = composed and executable == "mapper"
         return [Node(package=PACKAGE, executable="composed" if in_one else executable,
                      name=None if in_one else executable,
@@ -100,14 +98,14 @@ def our_node(executable: str, arguments: dict[str, Argument], fixed: dict[str, o
 
 
 def rviz() -> Node:
-    """Return the action that starts RViz if the argument `rviz` says so."""
+    """Return the action that starts RViz if the argument `rviz` is true."""
     view = str(Path(get_package_share_directory(PACKAGE)) / "rviz" / "cl_localization.rviz")
     return Node(package="rviz2", executable="rviz2", arguments=["-d", view],
                 condition=IfCondition(LaunchConfiguration("rviz")))
 
 
 def dds_profile() -> list[SetEnvironmentVariable]:
-    """Return the actions that give Fast DDS room for images and let it forget, unless the user has chosen a profile."""
+    """Return the actions that select our Fast DDS profile, with larger buffers, unless the user has set one."""
     if any(variable in os.environ for variable in PROFILE_VARIABLES):
         return []
     profile = str(Path(get_package_share_directory(PACKAGE)) / "config" / "fastdds.xml")
@@ -116,7 +114,7 @@ def dds_profile() -> list[SetEnvironmentVariable]:
 
 
 def _typed(executable: str, parameter: str, text: str) -> object:
-    """Return a launch argument's text as the parameter's type; 'none' is the empty text."""
+    """Return a launch argument's text converted to the parameter's type; 'none' becomes ''."""
     kinds = {name: type(value) for name, value, _ in flatten(NODE_CONFIGS[executable])} | {"use_sim_time": bool}
     if kinds[parameter] is bool:
         return text.lower() in ("true", "1", "yes")

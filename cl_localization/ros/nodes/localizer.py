@@ -30,7 +30,7 @@ from cl_localization.tracking.tracker import Track
 
 
 class LocalizerNode(ManagedNode):
-    """Localizes the newest image whenever the worker is free; everything that touches the map happens in the worker."""
+    """Localizes the newest image whenever the worker is free; only the worker accesses the map."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Declare the parameters; `kwargs` go to rclpy's node."""
@@ -38,21 +38,21 @@ class LocalizerNode(ManagedNode):
         self._worker: Worker[ImageBundle] | None = None
 
     def set_up(self) -> None:
-        """Load the encoder and the map, make publishers and services."""
+        """Load the encoder and the map, create the publishers."""
         self._tf = Tf(self, self.config.frames)
         self.configured.callback(self._tf.close)
         self._outputs = LocalizerOutputs(self)
         self._tracking = Tracking(self, self._tf, self._announce)
         self._map = MapInUse(self, shared_encoder(self.config.encoder),
-                             lambda: self._tracking.forget("the map was replaced by another"))
+                             lambda: self._tracking.forget("another map is used"))
         self._digest = MapDigest()
         if self.config.map_file:
             self._map.load(self.config.map_file)
 
     def start(self) -> None:
-        """Subscribe, and offer the services that need the worker."""
+        """Subscribe, and create services and timers."""
         self._diagnostics = NodeDiagnostics(self)
-        self._worker = Worker(self._diagnostics.timed(self._localize), self.report, "localizer",
+        self._worker = Worker(self._diagnostics.measure_latency(self._localize), self.report, "localizer",
                               begin=lambda: settle_worker(self), turn=self.turn)
         self.active.callback(self._worker.stop)
         self._tf.wait_while(self.active)
@@ -68,7 +68,7 @@ class LocalizerNode(ManagedNode):
         self.every(self.config.diagnostics_period_s, self._on_diagnostics)
         self.every(self.config.tf_period_s, self._tracking.tick)
 
-    def reconfigured(self) -> None:
+    def reconfigure(self) -> None:
         """Use new values of live parameters from the next image on."""
         if self._worker is not None:
             self._worker.run(self._use_config)
@@ -78,7 +78,7 @@ class LocalizerNode(ManagedNode):
         self._worker.offer(bundle)
 
     def _on_relocalize(self, request: Trigger.Request, response: Trigger.Response) -> None:
-        self._tracking.forget("somebody called relocalize")
+        self._tracking.forget("the service relocalize was called")
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
         self._map.load(request.path)
@@ -97,14 +97,14 @@ class LocalizerNode(ManagedNode):
             "map digest": self._digest.of(map_code)}, "processed")
 
     def _localize(self, bundle: ImageBundle) -> None:
-        """Worker: localize one image, and publish the result."""
+        """Worker: localize one image and publish the result."""
         refused = self._tracking.refusal(bundle.stamp_ns) or ("no map yet" if self._map.localizer is None else "")
         if refused:
             self._announce(Track(self._tracking.state, False, refused), bundle.stamp_ns)
             return
         try:
             frame = bundle.frame(self.config.images.max_pixels)
-            self._map.encode(frame)  # meanwhile the odometry of the image's stamp arrives
+            self._map.encode(frame)  # before the tf lookup, so that the odometry has time to arrive
             mounting = self._tracking.mounting(bundle)
             found = self._map.localize(replace(frame, odom_T_cam=mounting.odom_T_cam))
         except LocalizationError as error:
@@ -126,7 +126,7 @@ class LocalizerNode(ManagedNode):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node; what `ros2 run cl_localization localizer` starts."""
+    """Run the node; the entry point of `ros2 run cl_localization localizer`."""
     return run_nodes([LocalizerNode], args)
 
 

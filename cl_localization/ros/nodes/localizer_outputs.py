@@ -1,4 +1,4 @@
-"""The publishers of the localizer node; inliers, overlay and path are made only when somebody has subscribed."""
+"""The publishers of the localizer node; inliers, overlay and path are only built for subscribers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LocalizerOutputs:
     """The publishers of the localizer."""
 
     def __init__(self, node: ManagedNode) -> None:
-        """Make the publishers of `node`, which lives longer than this."""
+        """Create the publishers on `node`."""
         self._node = node
         self._status = node.publisher(LocalizationStatus, "~/status")
         self._pose = node.publisher(PoseWithCovarianceStamped, "~/pose")
@@ -47,12 +47,12 @@ class LocalizerOutputs:
         return self._node.config
 
     def announce(self, track: Track, stamp_ns: int, counts: Counts) -> None:
-        """Say why an image was not worked on, or what was decided without one."""
+        """Publish the status of an image that was not localized, or of a decision without an image."""
         self._status.publish(no_localization_status(track, stamp_ns, self._config.frames.map, counts))
 
     def publish(self, bundle: ImageBundle, frame: Frame, found: Localization, track: Track, map_code: MapCode,
                 counts: Counts) -> None:
-        """Publish all about an image; the pose first, it is what others wait for."""
+        """Publish all results of an image, the pose first for the lowest latency."""
         header = Header(stamp=bundle.image.header.stamp, frame_id=self._config.frames.map)
         if track.trusted:
             self._publish_pose(header, found, track)
@@ -71,7 +71,7 @@ class LocalizerOutputs:
             self._overlay.publish(image)
 
     def _publish_pose(self, header: Header, found: Localization, track: Track) -> None:
-        """Send the pose of the camera, and that of the robot where tf knows its base."""
+        """Publish the camera's pose, and the base's pose if tf has the mounting of the camera."""
         self._pose.publish(PoseWithCovarianceStamped(
             header=header, pose=conversions.pose_with_covariance(found.world_T_cam, found.covariance)))
         if track.robot is None:

@@ -1,4 +1,4 @@
-"""What the nodes have in common: parameters, lifecycle, and a process that ends cleanly."""
+"""The base class of the nodes: parameters, lifecycle, cleanup and error logging."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 
 
 class ManagedNode(LifecycleNode):
-    """A lifecycle node whose subclasses say how they `set_up` (configure) and `start` (activate).
+    """A lifecycle node whose subclasses implement `set_up` (configure) and `start` (activate).
 
-    What they make is pushed on one of two stacks and released from them in reverse order, whatever happened:
-    `configured` on cleanup, `active` on deactivation.
+    Resources are released in reverse order from two stacks: `configured` on cleanup, `active` on deactivation.
 
     Attributes:
-        config: the parameters in force.
-        shares_process: whether there are other nodes in the process; `turn` surrounds the work on an item there.
-        end_process: asks the process to end; set by who runs the node.
+        config: the current parameters.
+        shares_process: whether the process has other nodes.
+        turn: context manager entered for the work on each item, so that nodes of one process take turns.
+        end_process: call to end the process; set by `run_nodes`.
     """
 
     def __init__(self, name: str, config: Config, beside: Sequence[Config] = (),
@@ -37,9 +37,8 @@ class ManagedNode(LifecycleNode):
         """Declare the parameters of `config`; `kwargs` go to rclpy's node.
 
         Args:
-            beside: configs of the other nodes of the process, whose parameters may be given without saying which node
-                is meant.
-            turn: gives what surrounds the work on an item, where nodes of a process take turns.
+            beside: configs of the other nodes in the process; their parameters are ignored, not unknown.
+            turn: see the attribute.
 
         Raises:
             ConfigError: a parameter that is unknown or outside its range.
@@ -47,19 +46,19 @@ class ManagedNode(LifecycleNode):
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **kwargs)
         self.configured, self.active = ExitStack(), ExitStack()
         self._services_group = MutuallyExclusiveCallbackGroup()
-        self._live = LiveConfig(self, declare(self, config, beside), self._changed)
+        self._live = LiveConfig(self, declare(self, config, beside), self._apply)
         self.config: Any = self._live.config
         self.shares_process, self.turn = bool(beside), turn
         self.end_process: Callable[[], None] = lambda: None
 
     def set_up(self) -> None:
-        """Make what the node needs before it works: models, publishers, services."""
+        """Create what lives while the node is configured: models, publishers."""
 
     def start(self) -> None:
-        """Begin to work: threads, subscriptions, timers."""
+        """Create what lives while the node is active: threads, subscriptions, services, timers."""
 
-    def reconfigured(self) -> None:
-        """React to new values of live parameters in `config`."""
+    def reconfigure(self) -> None:
+        """Use the new values of live parameters in `config`."""
 
     def publisher(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> Publisher:
         """Return a publisher that lives while the node is configured."""
@@ -68,7 +67,7 @@ class ManagedNode(LifecycleNode):
         return made
 
     def service(self, service_type: type, name: str, callback: Callable) -> None:
-        """Offer a service while the node is active, in a group of its own: a slow one holds up only the others."""
+        """Offer a service while the node is active; the callback group of services keeps slow ones off topics."""
         made = self.create_service(service_type, name, callback, callback_group=self._services_group)
         self.active.callback(self.destroy_service, made)
 
@@ -79,7 +78,7 @@ class ManagedNode(LifecycleNode):
         self.active.callback(self.destroy_timer, timer)
 
     def bring_up(self) -> bool:
-        """Configure and activate if the parameter autostart says so; return whether that worked."""
+        """Configure and activate the node if `autostart` is set; return whether that succeeded."""
         if not self.config.autostart:
             return True
         return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
@@ -90,15 +89,15 @@ class ManagedNode(LifecycleNode):
         self.configured.close()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Set up; what was made is released when that fails."""
+        """Run `set_up`; release everything if it fails."""
         return self._guarded(self.set_up, self.configured)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start; what was made is released when that fails."""
+        """Run `start`; release everything it created if it fails."""
         return self._guarded(self.start, self.active)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop working; models and map stay."""
+        """Stop; models and map stay loaded."""
         return self._guarded(self.active.close, self.active)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -106,7 +105,7 @@ class ManagedNode(LifecycleNode):
         return self._guarded(self.close, self.configured)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything, for good."""
+        """Release everything."""
         return self._guarded(self.close, self.configured)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -114,7 +113,7 @@ class ManagedNode(LifecycleNode):
         return self._guarded(self.close, self.configured)
 
     def report(self, error: BaseException) -> None:
-        """Log an error: one line for one raised on purpose, a traceback for any other; at most one a second."""
+        """Log an error, at most one per second: a `LocalizationError` as one line, others with traceback."""
         if not self.context.ok():
             return
         known = isinstance(error, LocalizationError)
@@ -122,7 +121,7 @@ class ManagedNode(LifecycleNode):
         self.get_logger().error(text, throttle_duration_sec=1.0)
 
     def _guarded(self, step: Callable[[], None], made: ExitStack) -> TransitionCallbackReturn:
-        """Run a transition. rclpy would turn an exception into ERROR without a word."""
+        """Run a transition and log its exception, which rclpy would not."""
         try:
             step()
             return SUCCESS
@@ -131,7 +130,7 @@ class ManagedNode(LifecycleNode):
             made.close()
             return FAILURE
 
-    def _changed(self, config: Config) -> None:
+    def _apply(self, config: Config) -> None:
         self.config = config
-        self.reconfigured()
+        self.reconfigure()
 

@@ -1,4 +1,4 @@
-"""The node `mapper`: images with poses in, the growing map out."""
+"""The node `mapper`: images and poses in, the map and its updates out."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.mapper_diagnostics import MapperDiagnostics
 from cl_localization.ros.nodes.mapper_outputs import MapperOutputs
 from cl_localization.ros.nodes.process import leave, run_nodes
-from cl_localization.ros.nodes.services import answered_later, worker_service
+from cl_localization.ros.nodes.services import answer_later, worker_service
 from cl_localization.ros.nodes.status_messages import Counts
 from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.workers.cpu import in_spare_time, settle_worker
 from cl_localization.ros.workers.worker import Worker
 from cl_localization.srv import LoadMap, SaveMap
 
-SHOW_PERIOD_S = 1.0
+DISPLAY_PERIOD_S = 1.0
 
 
 class MapperNode(ManagedNode):
-    """Learns from the newest image whenever the worker is free; all that touches the map happens in the worker."""
+    """Maps the newest image whenever the worker is free; only the worker accesses the map."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Declare the parameters; `kwargs` go to rclpy's node."""
         super().__init__("mapper", MapperNodeConfig(), **kwargs)
 
     def set_up(self) -> None:
-        """Load the encoder and the map to resume, make publishers."""
+        """Load the encoder and the map to resume, create the publishers."""
         self._settle = partial(settle_worker, self, self.config.niceness)
         self._encoder = shared_encoder(self.config.encoder)
         self._learning = self.config.learning
@@ -58,10 +58,10 @@ class MapperNode(ManagedNode):
         self._use(*self._saver.load(self._encoder.name, self.config.map_code) if self.config.resume else (None, ""))
 
     def start(self) -> None:
-        """Subscribe, and offer the services that need the worker."""
+        """Subscribe, and create services and timers."""
         config, self._diagnostics = self.config, MapperDiagnostics(self)
-        learn = in_spare_time(self, self._learn, self.config.niceness)
-        self._worker = Worker(self._diagnostics.timed(learn), self.report, "mapper", begin=self._settle, turn=self.turn)
+        learn = self._diagnostics.measure_latency(in_spare_time(self, self._learn, self.config.niceness))
+        self._worker = Worker(learn, self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
         self._nerf.start(lambda: self._learning)
         self._tf.wait_while(self.active)
@@ -72,13 +72,13 @@ class MapperNode(ManagedNode):
         self.active.callback(self._corrections.close)
         self._images = ImageSource(self, config.images, config.depth_images, self._worker.offer)
         self.active.callback(self._images.close)
-        self.service(SaveMap, "~/save_map", answered_later(self, self._saver.serve))
+        self.service(SaveMap, "~/save_map", answer_later(self, self._saver.serve))
         self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
         self.service(Trigger, "~/reset", worker_service(self, self._worker, self._on_reset))
         self.service(SetBool, "~/set_learning", worker_service(self, self._worker, self._on_set_learning))
         self.every(max(config.map_code_period_s, 0.01),
                    lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
-        self.every(SHOW_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
+        self.every(DISPLAY_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
         parts = self._worker, self._images, self._saver, self._outputs, self._corrections, self._nerf
         self.every(config.diagnostics_period_s,
                    lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
@@ -96,7 +96,7 @@ class MapperNode(ManagedNode):
         response.message = "learning" if self._learning else "not learning"
 
     def _learn(self, bundle: ImageBundle) -> None:
-        """Worker: learn from one image and say what came of it."""
+        """Worker: map one image and publish the status."""
         result, reason = None, "failed; see the log"
         try:
             self._mapper.use_scene(self.config.scene)
@@ -120,29 +120,29 @@ class MapperNode(ManagedNode):
         return replace(frame, world_T_cam=self._poses.map_T_cam(bundle.camera_frame, header.stamp))
 
     def _use(self, map_code: MapCode | None, problem: str = "") -> None:
-        """Worker or set-up: learn into a map from now on, a new one for None, and tell followers of all of it."""
+        """Worker or set-up: continue with a map, None for a new one, and publish a snapshot of it."""
         self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
         self._stream = MapStream(self._mapper.map_code)
         self._saver.use_map(self._mapper.map_code, problem)
         self._nerf.use_map(self._mapper.map_code)
 
     def _copy(self, refine: bool) -> MapDelta:
-        """Worker: all of the map now; refined before if asked for, unless that would hold up the learning."""
+        """Worker: return a snapshot of the map; `refine` refines it first, but only while learning is off."""
         if refine and not self._learning:
             self._mapper.finish()
         self._saver.note_copy()
         return self._mapper.map_code.delta_since(0)
 
     def _end(self) -> None:
-        """Stop learning, and save what has not been saved."""
+        """Stop the worker and save the map."""
         if not self._worker.stop():
-            self.get_logger().warning("learning did not end in time; what was not saved by now is lost")
+            self.get_logger().warning("mapping did not stop in time; unsaved keyframes are lost")
         elif self.config.save_on_shutdown:
             self._saver.save_last(self._mapper.map_code)
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node; what `ros2 run cl_localization mapper` starts."""
+    """Run the node; the entry point of `ros2 run cl_localization mapper`."""
     return run_nodes([MapperNode], args)
 
 

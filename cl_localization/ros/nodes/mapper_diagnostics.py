@@ -1,4 +1,4 @@
-"""What the mapper says of itself on /diagnostics."""
+"""The status of the mapper on /diagnostics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Part(Protocol):
     """A part of the node.
 
     Attributes:
-        problem: what is not as it should be; empty when all is well.
+        problem: message for /diagnostics; empty for none.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""What the mapper says: the stream of its map, status, and the points and keyframes for RViz."""
+"""The publishers of the mapper: map updates, status, and points and keyframes for RViz."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MapperOutputs:
     """The publishers of the mapper."""
 
     def __init__(self, node: ManagedNode) -> None:
-        """Make the publishers of `node`, which lives longer than this."""
+        """Create the publishers on `node`."""
         self._node = node
         self._map_code = node.publisher(MapCodeMessage, MAP_TOPIC, MAP_QOS)
         self._status = node.publisher(MappingStatus, "~/status")
@@ -45,15 +45,14 @@ class MapperOutputs:
         return self._node.config
 
     def publish_changes(self, stream: MapStream) -> None:
-        """Send what has changed in the map. Stamped by the wall clock: followers order snapshots by it, also under sim
-        time."""
+        """Publish the changes of the map, with wall-clock timestamps, by which followers order snapshots."""
         for delta in stream.changes():
             delta.frame_id = self._config.frames.map
             self._map_code.publish(map_message(delta, time.time_ns(), self._source))
 
     def publish_status(self, bundle: ImageBundle, result: MappingResult | None, reason: str, learning: bool,
                        map_code: MapCode, counts: Counts, saver: MapSaver, nerf: NerfMapping) -> None:
-        """Say what the mapper made of an image; result None: it was not learned from, with the reason."""
+        """Publish the status after an image; `result` is None if the image was not mapped."""
         status = mapping_status(result, reason, learning, map_code, self._config.map_code.budget_mb * BYTES_PER_MB,
                                 counts)
         status.scene = self._config.scene
@@ -64,7 +63,7 @@ class MapperOutputs:
         self._status.publish(status)
 
     def show(self, map_code: MapCode) -> None:
-        """Send the points and keyframes if somebody looks and has not seen this version."""
+        """Publish points and keyframes once per map version, if there are subscribers."""
         watched = bool(self._codes.get_subscription_count() or self._keyframes.get_subscription_count())
         shown = (map_code.map_id, map_code.version, watched)
         if not watched or shown == self._shown:
@@ -80,5 +79,5 @@ class MapperOutputs:
 
     @property
     def problem(self) -> str:
-        """Why followers may get another map than ours; empty when all is well."""
+        """A message if several mappers publish on the topic; else empty."""
         return several_mappers(mappers_on_topic(self._node))

@@ -1,8 +1,7 @@
-"""ROS parameters made from config dataclasses: names, defaults, descriptions, ranges and checks are never written
-twice.
+"""ROS parameters declared from config dataclasses, with their defaults, descriptions, ranges and checks.
 
-A node is created with `automatically_declare_parameters_from_overrides=True`, so that what YAML files and the command
-line give is known before anything is declared, and a misspelt name is an error.
+A node is created with `automatically_declare_parameters_from_overrides=True`, so that overrides from YAML files and the
+command line are known before the parameters are declared, and a misspelt name is an error.
 """
 
 from __future__ import annotations
@@ -21,21 +20,20 @@ from cl_localization.option_names import with_present_names
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 NAMES_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
-"""Parameters, or beginnings of their dotted names, that rclpy declares and reads itself."""
+"""Parameters, or first parts of dotted names, that rclpy declares itself."""
 
 LARGEST_INTEGER = 2**63 - 1
 LARGEST_FLOAT = 1.7e308
 
 
 def declare(node: Node, config: ConfigT, beside: Sequence[Config] = ()) -> ConfigT:
-    """Declare every option of `config` as a parameter of `node` and return the config with the values given to the
-    node.
+    """Declare every option of `config` as a parameter of `node` and return the config with the overrides applied.
 
     Args:
-        beside: configs of other nodes in the process: what only they know is left to them.
+        beside: configs of other nodes in the process; overrides that only they have are ignored.
 
     Raises:
-        ConfigError: an unknown name, or a value of another type or outside its range.
+        ConfigError: an unknown name, or a value of the wrong type or outside its range.
     """
     given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()
              if name.split(".")[0] not in NAMES_OF_ROS}
@@ -51,10 +49,10 @@ def declare(node: Node, config: ConfigT, beside: Sequence[Config] = ()) -> Confi
 
 
 def changed(config: ConfigT, values: dict[str, Any]) -> ConfigT:
-    """Return `config` with new values by dotted name; integers become floats where the option is one.
+    """Return `config` with new values by dotted name; integers are converted for float options.
 
     Raises:
-        ConfigError: an unknown name, or a value of another type or outside its range.
+        ConfigError: an unknown name, or a value of the wrong type or outside its range.
     """
     kinds = {name: type(value) for name, value, _ in flatten(config)}
     widened = {name: float(value) if kinds.get(name) is float and type(value) is int else value
@@ -63,8 +61,7 @@ def changed(config: ConfigT, values: dict[str, Any]) -> ConfigT:
 
 
 def descriptor(value: Any, option: Option) -> ParameterDescriptor:
-    """Return the descriptor of an option whose value has the type of `value`: help, range, choices, read-only unless
-    live."""
+    """Return the descriptor of an option with the type of `value`: help, range, choices, read-only unless live."""
     described = ParameterDescriptor(description=option.help, read_only=not option.live)
     low, high = option.minimum, option.maximum
     if option.choices:
@@ -80,14 +77,14 @@ def descriptor(value: Any, option: Option) -> ParameterDescriptor:
 
 
 class LiveConfig:
-    """A config that follows `ros2 param set`: new values are checked first, and refused with the reason.
+    """A config that follows `ros2 param set`; invalid values are refused with a reason.
 
     Attributes:
-        config: the values in force.
+        config: the current values.
     """
 
     def __init__(self, node: Node, config: Config, on_change: Callable[[Config], None]) -> None:
-        """Follow the parameters of `node`, which `declare` has declared; `on_change` gets every new config."""
+        """Follow the parameters that `declare` has declared on `node`; `on_change` gets every new config."""
         self.config = config
         self._on_change = on_change
         self._names = {name for name, _, _ in flatten(config)}

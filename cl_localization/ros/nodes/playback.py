@@ -1,4 +1,4 @@
-"""A thread that reads frames ahead and hands them over when they are due."""
+"""A thread that reads frames ahead and passes them on at their times."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ DEFAULT_PERIOD_NS = 100_000_000
 
 
 class Playback:
-    """Plays a sequence once, or over and over."""
+    """Plays a sequence once or in a loop."""
 
     def __init__(self, sequence: Sequence, hand_over: Callable[[Frame, int], None], rate: Callable[[], float],
                  moved_to_now: bool) -> None:
-        """Make a stopped playback.
+        """Create a stopped playback.
 
         Args:
-            hand_over: called in the thread with each frame and the stamp to give it.
-            rate: asked before each frame for the speed; 0: as fast as frames can be read.
-            moved_to_now: stamps are the time of playing, else the sequence's own.
+            hand_over: called in the thread with each frame and its timestamp in nanoseconds.
+            rate: called before each frame, returns the playback rate; 0: as fast as frames can be read.
+            moved_to_now: timestamps are the time of playing instead of the sequence's own.
         """
         self._sequence, self._hand_over, self._rate, self._moved = sequence, hand_over, rate, moved_to_now
         self._stop = threading.Event()
@@ -31,15 +31,14 @@ class Playback:
 
     def start(self, loop: bool, before: Callable[[threading.Event], None],
               after: Callable[[Exception | None], None]) -> None:
-        """Play in a thread: `before` gets the event that says to stop; `after` gets what went wrong, or None at the
-        end."""
+        """Play in a thread: `before` gets the stop event; `after` gets the error, or None at the end."""
         def play() -> None:
             error = None
             try:
                 before(self._stop)
                 while self._play_once() and loop:
                     pass
-            except Exception as raised:  # the thread must not end without a word
+            except Exception as raised:  # passed to `after`, so that the thread does not end silently
                 error = raised
             if not self._stop.is_set():
                 after(error)
@@ -47,13 +46,13 @@ class Playback:
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.5) -> None:
-        """Stop and join, unless called by the thread itself."""
+        """Stop, and join unless called by the thread itself."""
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
     def _play_once(self) -> bool:
-        """Play to the end; return False when told to stop before."""
+        """Play to the end; return False if stopped before."""
         due_s, last_ns = time.monotonic(), None
         for frame in self._frames_read_ahead():
             step_ns = 0 if last_ns is None else frame.stamp_ns - last_ns
@@ -65,7 +64,7 @@ class Playback:
         return not self._stop.wait(DEFAULT_PERIOD_NS / NANOSECONDS / self._rate() if self._rate() else 0.0)
 
     def _frames_read_ahead(self) -> Iterator[Frame]:
-        """Yield frames while the next one is being decoded."""
+        """Yield frames, decoding the next one in the background."""
         with ThreadPoolExecutor(1, "decode") as reader:
             coming = reader.submit(self._sequence.__getitem__, 0)
             for index in range(len(self._sequence)):

@@ -1,5 +1,4 @@
-"""A process of nodes: it begins, spins and ends cleanly on SIGINT, SIGTERM or a node's own wish, at whatever instant
-they come."""
+"""Runs nodes in a process that shuts down cleanly on SIGINT, SIGTERM or a node's request, at any instant."""
 
 from __future__ import annotations
 
@@ -23,15 +22,15 @@ SECOND_SIGNAL_EXIT_CODE = 130
 
 
 class Ending:
-    """Whether the process is to end. A signal says so once; a second one ends it on the spot, whatever hangs.
+    """Whether the process shall end. The first signal requests it; a second one exits immediately.
 
-    rclpy's own handlers shut the context down under nodes that are being made or publish from threads; here the context
-    lives until the nodes are closed. Python runs signal handlers between bytecodes of the main thread, which may wait
-    in C: so the signal's number is read from a pipe by a thread instead.
+    rclpy's own handlers shut the context down while nodes are being created or publish from threads; here the context
+    lives until the nodes are closed. Python runs signal handlers in the main thread, which may block in C code, so a
+    thread reads the signals from a pipe instead.
     """
 
     def __init__(self) -> None:
-        """Take over the signals; call from the main thread."""
+        """Replace the signal handlers; call from the main thread."""
         self._asked = threading.Event()
         self._wake: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
@@ -43,24 +42,24 @@ class Ending:
         self._thread.start()
 
     def __bool__(self) -> bool:
-        """Return whether the process is to end."""
+        """Return whether the process shall end."""
         return self._asked.is_set()
 
     def ask(self) -> None:
-        """Have the process end; from any thread."""
+        """Request the end of the process; thread-safe."""
         with self._lock:
             self._asked.set()
             self._wake()
 
     def wake_with(self, wake: Callable[[], object]) -> None:
-        """Call `wake` when the end is asked for, at once if it has been."""
+        """Call `wake` when the end is requested, at once if it already is."""
         with self._lock:
             self._wake = wake
             if self:
                 wake()
 
     def close(self) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         self.wake_with(lambda: None)
         signal.set_wakeup_fd(self._previous_fd)
         for number, handler in self._previous.items():
@@ -78,7 +77,7 @@ class Ending:
 
 
 def run_nodes(makers: Sequence[Callable[[], ManagedNode]], args: list[str] | None = None) -> int:
-    """Run nodes in one process until it is to end, and return the exit code: 1 when one could not start."""
+    """Run nodes in one process until its end is requested; return the exit code: 1 if a node could not start."""
     with ExitStack() as stack:
         ending = Ending()
         stack.callback(ending.close)
@@ -98,11 +97,7 @@ def run_nodes(makers: Sequence[Callable[[], ManagedNode]], args: list[str] | Non
 
 
 def leave(exit_code: int) -> NoReturn:
-    """End the process now that all is closed.
-
-    Taking the interpreter and its libraries apart takes seconds on a busy machine, and waits for threads that were
-    given up.
-    """
+    """Exit without the interpreter's own shutdown, which takes seconds and waits for threads that hang."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
@@ -119,4 +114,4 @@ def _made(make: Callable[[], ManagedNode], executor: SingleThreadedExecutor, end
 
 
 def _nothing() -> None:
-    """A task whose only effect is that the executor stops waiting."""
+    """An empty task that wakes the executor."""

@@ -1,4 +1,4 @@
-"""A frame of a sequence as the topics of a robot: image, camera_info, depth, tf, odometry, ground truth and clock."""
+"""The publishers of the sequence player: image, camera_info, depth, tf, odometry, ground truth and clock."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from cl_localization.ros.nodes.managed_node import ManagedNode
 
 
 class SequenceOutputs:
-    """The publishers of the sequence player. Images are sent reliably; subscribers with sensor QoS match that."""
+    """The publishers of the sequence player. Images are reliable, which also matches subscribers with sensor QoS."""
 
     def __init__(self, node: ManagedNode, config: SequencePlayerConfig, base_T_cam: np.ndarray) -> None:
-        """Make the publishers of `node`, which lives longer than this, and say once where the camera is mounted."""
+        """Create the publishers on `node`, and send the static transform base_T_cam (4, 4)."""
         self._config, self._cam_T_base = config, inverse(base_T_cam)
         compressed = config.transport == "compressed"
         self.image = node.publisher(CompressedImage if compressed else Image,
@@ -38,7 +38,7 @@ class SequenceOutputs:
         self._static.sendTransform(self._transform(Header(frame_id=config.base_frame), config.camera_frame, base_T_cam))
 
     def publish(self, frame: Frame, stamp_ns: int) -> None:
-        """Send all that a frame holds, stamped with `stamp_ns`; the image last, what it needs is then on its way."""
+        """Publish all data of a frame with the timestamp `stamp_ns`; the image last, after what it is paired with."""
         stamp = conversions.time_message(stamp_ns)
         if self._clock is not None:
             self._clock.publish(Clock(clock=stamp))
@@ -57,8 +57,8 @@ class SequenceOutputs:
             message.header = header
             publisher.publish(message)
 
-    def done(self, wait_s: float) -> None:
-        """Say that the last frame has been sent, after it has arrived or `wait_s` seconds have passed."""
+    def publish_done(self, wait_s: float) -> None:
+        """Publish ~/done when the last frame is acknowledged, after `wait_s` seconds at the latest."""
         self.image.wait_for_all_acked(Duration(seconds=wait_s))
         self._done.publish(Bool(data=True))
 

@@ -1,4 +1,4 @@
-"""The node `sequence_player`: any sequence, recorded or simulated, as the topics of a robot."""
+"""The node `sequence_player`: publishes a recorded or simulated sequence as the topics of a robot."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class SequencePlayerNode(ManagedNode):
         super().__init__("sequence_player", SequencePlayerConfig(), **kwargs)
 
     def set_up(self) -> None:
-        """Open the sequence and make the publishers."""
+        """Open the sequence and create the publishers."""
         whole = self._open()
         self._sequence = self._cut(whole)
         self._outputs = SequenceOutputs(self, self.config, base_T_cam_of(whole))
         self.get_logger().info(f"{whole.name}: {len(self._sequence)} frames, {len(whole.skipped)} skipped")
 
     def start(self) -> None:
-        """Begin to play."""
+        """Start the playback."""
         playback = Playback(self._sequence, self._outputs.publish, lambda: self.config.rate,
                             self.config.stamps == "now")
         self.active.callback(playback.stop)
@@ -59,21 +59,21 @@ class SequencePlayerNode(ManagedNode):
         while self._outputs.image.get_subscription_count() < self.config.wait_for_subscribers:
             if time.monotonic() > deadline_s or stop.wait(POLL_S):
                 self.get_logger().warning(f"image has {self._outputs.image.get_subscription_count()} subscribers, not "
-                                          f"{self.config.wait_for_subscribers}; playing all the same")
+                                          f"{self.config.wait_for_subscribers}; starting playback without them")
                 return
 
     def _finished(self, error: Exception | None) -> None:
-        """Playback thread: all was sent, or could not be read further."""
+        """Playback thread: the end is reached, or reading failed."""
         if error is not None:
             self.report(error)
         if self.context.ok():
-            self._outputs.done(LAST_FRAME_WAIT_S)
+            self._outputs.publish_done(LAST_FRAME_WAIT_S)
         if self.config.exit_when_done:
             self.end_process()
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node; what `ros2 run cl_localization sequence_player` starts."""
+    """Run the node; the entry point of `ros2 run cl_localization sequence_player`."""
     return run_nodes([SequencePlayerNode], args)
 
 

@@ -1,4 +1,4 @@
-"""Services whose work is done by a worker while the executor goes on."""
+"""Services that run in a worker, so that they do not block the executor."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from cl_localization.ros.workers.worker import Worker
 def worker_service(
     node: ManagedNode, worker: Worker, work: Callable[[Any, Any], None]
 ) -> Callable[[Any, Any], Awaitable[Any]]:
-    """Return the callback of a service that has `work(request, response)` done by the worker; see `answered_later`."""
-    return answered_later(node, lambda request, response: worker.run(lambda: work(request, response)))
+    """Return the callback of a service that runs `work(request, response)` in the worker; see `answer_later`."""
+    return answer_later(node, lambda request, response: worker.run(lambda: work(request, response)))
 
 
-def answered_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -> Callable[[Any, Any], Awaitable[Any]]:
-    """Return the callback of a service that is answered when the future of `begin(request, response)` is done.
+def answer_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return the callback of a service that answers when the future of `begin(request, response)` is done.
 
-    The response has `success` and `message`; an error raised on purpose ends up in them as one line. Others are logged
-    as well.
+    An error sets `success` and `message` of the response; one that is no `LocalizationError` is also logged.
     """
     async def callback(request: Any, response: Any) -> Any:
         response.success, response.message = True, "ok"

@@ -1,4 +1,4 @@
-"""Status and place messages."""
+"""Builds the status and place messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MS_PER_S = 1000.0
 
 @dataclass(frozen=True)
 class Counts:
-    """How far a worker has come since the node became active."""
+    """Images that a worker has processed and dropped since the node became active."""
 
     processed: int = 0
     dropped: int = 0
@@ -41,7 +41,7 @@ def localization_status(found: Localization, track: Track, map_code: MapCode, fr
 
 
 def no_localization_status(track: Track, stamp_ns: int, frame: str, counts: Counts) -> LocalizationStatus:
-    """Return the status of an image that could not be worked on, or of what was decided without one."""
+    """Return the status of an image that was not localized, or of a decision without an image."""
     status = LocalizationStatus(reprojection_error_px=math.nan, position_sigma_m=math.nan)
     _fill_track(status, track, stamp_ns, frame, counts)
     return status
@@ -60,7 +60,7 @@ def _fill_track(status: LocalizationStatus, track: Track, stamp_ns: int, frame: 
 
 
 def place_match(found: Localization, trusted: bool, frame: str) -> PlaceMatch:
-    """Return the place of an image, which has one, and whether its pose is trusted."""
+    """Return the place of an image (`found.place` is not None), and whether its pose is trusted."""
     place = PlaceMatch(scene=found.place.scene, keyframe_id=int(found.place.keyframe_id),
                        score=float(found.place.score),
                        accepted=bool(trusted))
@@ -70,8 +70,7 @@ def place_match(found: Localization, trusted: bool, frame: str) -> PlaceMatch:
 
 def mapping_status(result: MappingResult | None, reason: str, learning: bool, map_code: MapCode, budget_bytes: float,
                    counts: Counts) -> MappingStatus:
-    """Return the status of the mapper after an image, its header left empty; result None: the image was not learned
-    from."""
+    """Return the mapper's status after an image, without header; `result` is None if the image was not mapped."""
     status = MappingStatus(
         learning=learning, reason=reason, map_id=map_code.map_id, map_version=int(map_code.version),
         keyframes=len(map_code.keyframes), codes=len(map_code), map_bytes=int(map_code.size_bytes),

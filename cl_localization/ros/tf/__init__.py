@@ -1,1 +1,1 @@
-"""tf: looking up the camera and the odometry, and publishing map -> odom or map -> base."""
+"""tf: look-up of camera and odometry, and publishing of map -> odom or map -> base."""

@@ -1,5 +1,4 @@
-"""A buffer of transforms that neither a damaged stamp nor a clock that goes back can block, and that cannot grow
-without end."""
+"""A bounded tf buffer that wrong timestamps and jumps back in time cannot block."""
 
 from __future__ import annotations
 
@@ -13,63 +12,63 @@ from cl_localization.errors import RosError
 from cl_localization.ros.conversions import NANOSECONDS, matrix_of, stamp_ns
 
 JUMP_NS = 10 * NANOSECONDS
-"""What a tf buffer remembers. It refuses what is older than that, and forgets all that is older than something new."""
+"""Cache time of a tf buffer: it refuses older transforms, and a new one removes all that are older by this."""
 
 MAX_FRAMES, MAX_NAME = 10_000, 256
 
 
 class GuardedBuffer(Buffer):
-    """A tf buffer in front of which stamps are looked at.
+    """A tf buffer that checks timestamps first.
 
-    A transform whose stamp is far from those before it is left out until a second one of the frame agrees: then time
-    has jumped, and after a jump back (a bag that plays again, a simulation that starts anew) all that is not static is
-    forgotten. A single stamp from another year would make tf2 drop everything it knows and everything that comes.
+    A transform whose timestamp differs by more than `JUMP_NS` from those before is ignored until a second one of that
+    frame confirms the jump in time; a jump back (a bag or simulation that restarts) clears the buffer. In tf2 a single
+    timestamp far in the future would remove all transforms and block new ones.
     """
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         super().__init__()
         self._guard = threading.RLock()
         self._newest_ns: dict[str, int] = {}
-        self._doubted_ns: dict[str, int] = {}
+        self._unconfirmed_ns: dict[str, int] = {}
         self._frames: set[str] = set()
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
-        """Add a transform that holds at its stamp, if its stamp can be believed."""
+        """Add a transform if it and its timestamp are valid."""
         stamp, child = stamp_ns(transform.header.stamp), transform.child_frame_id
         with self._guard:
             if stamp >= 0 and self._acceptable(transform) and self._timely(child, stamp):
                 super().set_transform(transform, authority)
 
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
-        """Add a transform that holds always."""
+        """Add a static transform if it is valid."""
         with self._guard:
             if self._acceptable(transform):
                 super().set_transform_static(transform, authority)
 
     def clear(self) -> None:
-        """Forget all that is not static."""
+        """Remove all transforms that are not static."""
         with self._guard:
             self._newest_ns.clear()
-            self._doubted_ns.clear()
+            self._unconfirmed_ns.clear()
             super().clear()
 
     def _timely(self, child: str, stamp: int) -> bool:
         newest = self._newest_ns.get(child, stamp)
         if abs(stamp - newest) > JUMP_NS:
-            doubted = self._doubted_ns.get(child)
-            if doubted is None or abs(stamp - doubted) > JUMP_NS:
-                self._doubted_ns[child] = stamp
+            unconfirmed = self._unconfirmed_ns.get(child)
+            if unconfirmed is None or abs(stamp - unconfirmed) > JUMP_NS:
+                self._unconfirmed_ns[child] = stamp
                 return False
             if stamp < newest:
                 self.clear()
             newest = stamp
-        self._doubted_ns.pop(child, None)
+        self._unconfirmed_ns.pop(child, None)
         self._newest_ns[child] = max(newest, stamp)
         return True
 
     def _acceptable(self, transform: TransformStamped) -> bool:
-        """Whether a transform makes sense; tf2 would log each one that does not, without end."""
+        """Whether a transform is valid; warnings are throttled, in tf2 they are not."""
         names = {transform.header.frame_id, transform.child_frame_id}
         problem = self._problem(names, transform.transform)
         if problem:

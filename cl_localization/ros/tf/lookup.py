@@ -1,4 +1,4 @@
-"""tf: transforms at an image's stamp, waited for briefly; where the camera is on the robot and in its odometry."""
+"""Look-up of transforms at an image's timestamp: the camera's pose on the robot and in the odometry frame."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from cl_localization.ros.tf.buffer import GuardedBuffer
 
 POLL_S = 0.005
 ODOMETRY_GRACE_S = 1.0
-"""Time after the start in which odometry may show up before the map is tied to the base instead."""
+"""Time to wait for odometry after the start, before map -> base is published instead of map -> odom."""
 STOPPED_S = 1.0
-"""Odometry that is further behind an image than this has stopped, and is not waited for until it goes on."""
+"""Odometry that lags an image by more than this has stopped, and is not waited for."""
 MAX_DISTANCE_M = 1e6
 
 
 class TfLookup:
-    """Transforms out of a buffer, for a worker's thread: the executor goes on filling the buffer while it waits."""
+    """Look-up in a tf buffer for worker threads, which may wait while the executor fills the buffer."""
 
     def __init__(self, buffer: Buffer, wait_s: float) -> None:
-        """Look up in `buffer`, waiting at most `wait_s` seconds of wall time for what is not there yet."""
+        """Look up in `buffer`, waiting at most `wait_s` seconds of wall time."""
         self._buffer, self._wait_s = buffer, wait_s
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """End waiting lookups; later ones do not wait until `resume`."""
+        """End waiting look-ups; later ones do not wait until `resume`."""
         self._stop.set()
 
     def resume(self) -> None:
-        """Wait again for what is not there yet."""
+        """Let look-ups wait again."""
         self._stop.clear()
 
     def at(self, target: str, source: str, stamp: TimeMessage, wait: bool = True) -> np.ndarray:
-        """Return target_T_source (4, 4) at a stamp.
+        """Return target_T_source (4, 4) at a timestamp.
 
         Raises:
-            RosError: it did not come in time; says what tf says.
+            RosError: it is not available in time; the message contains that of tf.
         """
         deadline_s = time.monotonic() + (self._wait_s if wait else 0.0)
         while True:
@@ -58,12 +58,11 @@ class TfLookup:
                 return matrix_of(found.transform)
             except TransformException as error:
                 if time.monotonic() >= deadline_s or self._stop.wait(POLL_S):
-                    raise RosError(f"tf {target} -> {source}", f"must be there within {self._wait_s:g} s of its image",
-                                   str(error), "check frame names, clocks and who publishes tf") from error
+                    raise RosError(f"tf {target} -> {source}", f"must arrive within {self._wait_s:g} s of its image",
+                                   str(error), "check frame names, clocks and the publishers of tf") from error
 
     def behind_s(self, target: str, source: str, stamp: TimeMessage) -> float:
-        """Return by how many seconds the newest transform between two frames is older than a stamp; infinite when there
-        is none."""
+        """Return how many seconds the newest transform between two frames lags a timestamp; infinite for none."""
         try:
             newest = self._buffer.lookup_transform(target, source, Time()).header.stamp
         except TransformException:
@@ -71,76 +70,74 @@ class TfLookup:
         return (stamp_ns(stamp) - stamp_ns(newest)) / NANOSECONDS
 
     def connected(self, target: str, source: str) -> bool:
-        """Return whether the two frames are connected at any time."""
+        """Return whether tf connects the two frames, at any time."""
         return bool(target and source) and self._buffer.can_transform(target, source, Time())
 
 
 @dataclass(frozen=True, eq=False)
 class Mounting:
-    """Where a camera was at an image's stamp, as far as tf knows.
+    """The camera's poses on tf at an image's timestamp.
 
     Attributes:
-        carried: the frame that the map carries: that of the odometry, the base, or the camera itself; empty while
-            odometry may still show up.
-        odom_T_cam, base_T_cam: (4, 4) the camera in the odometry's frame and on the robot; None where tf does not know
-            it.
-        problem: why the odometry, which was there before, is not there for this image, or why the camera's frame is
-            none; None when all is well.
+        child_frame: child of the transform map -> ... to publish: odometry, base or camera frame; empty while waiting
+            for odometry after the start.
+        odom_T_cam, base_T_cam: (4, 4) the camera in the odometry frame and on the robot; None if not on tf.
+        problem: why the odometry is missing for this image, or the camera's frame is invalid; None for no problem.
     """
 
-    carried: str
+    child_frame: str
     odom_T_cam: np.ndarray | None = None
     base_T_cam: np.ndarray | None = None
     problem: RosError | None = None
 
 
 class RobotFrames:
-    """Looks up where the camera was.
+    """Looks up the camera's poses, and decides which transform to publish.
 
-    With odometry the map carries the odometry's frame, so that odom -> base stays the odometry's; else the map carries
-    the base; a camera that tf knows nothing of is carried itself. The odometry, once seen, is never given up: a base
-    with two parents would jump between them.
+    With odometry it is map -> odom, since odom -> base belongs to the odometry; else map -> base, or map -> camera if
+    the camera is not connected to the base. It stays map -> odom when odometry stops: a base with two parents would
+    jump between them.
     """
 
     def __init__(self, frames: FramesConfig, lookup: TfLookup, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Use the frames' names and look the robot up in `lookup`; `now_s` is the clock of the grace for odometry."""
+        """Use the frame names `frames`; `now_s` is the clock for `ODOMETRY_GRACE_S`."""
         self._frames, self._lookup, self._now_s = frames, lookup, now_s
         self._started_s = now_s()
         self._has_odometry = False
 
     def at(self, camera_frame: str, stamp: TimeMessage) -> Mounting:
-        """Return where the camera was at an image's stamp; waits for odometry that comes after its image."""
+        """Return the camera's poses at an image's timestamp; waits for odometry later than its image."""
         odom_T_cam, problem = None, None
         if camera_frame in ("", self._frames.map, self._frames.odom):
             return Mounting("", problem=RosError("frame_id of the image", "must name the camera's frame",
-                                                 repr(camera_frame),
-                                                 "set it in the camera's driver"))
-        carried = self._carried(camera_frame)
+                                                 repr(camera_frame), "set it in the camera's driver"))
+        child_frame = self._child_frame(camera_frame)
         if self._has_odometry:
-            runs = self._lookup.behind_s(self._frames.odom, camera_frame, stamp) < STOPPED_S
+            is_running = self._lookup.behind_s(self._frames.odom, camera_frame, stamp) < STOPPED_S
             try:
-                odom_T_cam = self._checked(self._lookup.at(self._frames.odom, camera_frame, stamp, wait=runs))
+                odom_T_cam = self._checked(self._lookup.at(self._frames.odom, camera_frame, stamp,
+                                                             wait=is_running))
             except RosError as error:
                 problem = error
-        return Mounting(carried, odom_T_cam, self._base_T_cam(camera_frame, stamp), problem)
+        return Mounting(child_frame, odom_T_cam, self._base_T_cam(camera_frame, stamp), problem)
 
     def _base_T_cam(self, camera_frame: str, stamp: TimeMessage) -> np.ndarray | None:
         if not self._lookup.connected(self._frames.base, camera_frame):
             return None
         try:
             return self._checked(self._lookup.at(self._frames.base, camera_frame, stamp, wait=False))
-        except RosError:  # a mounting that moves and is late; the pose of the base is left out for this image
+        except RosError:  # a moving mounting whose transform is late: no base pose for this image
             return None
 
     def _checked(self, a_T_cam: np.ndarray) -> np.ndarray:
-        """Refuse a transform that would take the robot off the earth: products with it lose all their digits."""
+        """Refuse an implausibly long transform: products with it lose their precision."""
         far_m = float(np.abs(a_T_cam[:3, 3]).max())
         if not far_m < MAX_DISTANCE_M:
             raise RosError("tf of the camera", f"must lie within {MAX_DISTANCE_M:g} m", f"{far_m:g} m",
-                           "check who publishes tf")
+                           "check the publishers of tf")
         return a_T_cam
 
-    def _carried(self, camera_frame: str) -> str:
+    def _child_frame(self, camera_frame: str) -> str:
         frames = self._frames
         self._has_odometry = self._has_odometry or self._lookup.connected(frames.odom, camera_frame)
         if self._has_odometry:
@@ -151,7 +148,7 @@ class RobotFrames:
 
 
 class Tf:
-    """A node's tf: what it hears and what it says."""
+    """A node's tf: listener, look-up and broadcaster."""
 
     def __init__(self, node: Node, frames: FramesConfig) -> None:
         """Listen to tf on the node's executor."""
@@ -161,21 +158,21 @@ class Tf:
         self._broadcaster = TransformBroadcaster(node)
 
     def send(self, transforms: list[TransformStamped]) -> None:
-        """Publish transforms in one message."""
+        """Publish transforms in a single message."""
         self._broadcaster.sendTransform(transforms)
 
     def clear(self) -> None:
-        """Forget all that is not static: time has jumped back, and what is in the buffer belongs to another time."""
+        """Remove all transforms that are not static, after a jump back in time."""
         self._buffer.clear()
 
     def wait_while(self, active: ExitStack) -> None:
-        """Have lookups wait from now until `active` closes: push this after the worker that looks up, and it ends
-        before it is joined."""
+        """Let look-ups wait until `active` closes. Call it after pushing the worker's stop, so that waiting look-ups
+        end before the worker is joined."""
         self.lookup.resume()
         active.callback(self.lookup.stop)
 
     def close(self) -> None:
-        """End waiting lookups, stop listening and sending."""
+        """End waiting look-ups, the listener and the broadcaster."""
         self.lookup.stop()
         self._listener.unregister()
         self._node.destroy_publisher(self._broadcaster.pub_tf)

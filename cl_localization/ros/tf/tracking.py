@@ -1,4 +1,4 @@
-"""The tracker in a node: the worker gives it images, the executor the time that passes, and tf shows its poses."""
+"""The tracker in the node: updated by the worker with images and by the executor with time; publishes to tf."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from cl_localization.tracking.tracker import State, Track, Tracker
 
 
 class Tracking:
-    """A tracker, what it means for tf, and the time in which no image comes."""
+    """A tracker with its tf output and its timeout for missing images."""
 
     def __init__(self, node: ManagedNode, tf: Tf, announce: Callable[[Track, int], None]) -> None:
-        """Begin LOST.
+        """Start LOST.
 
         Args:
-            announce: gets what was decided without an image, and the stamp of that in nanoseconds.
+            announce: gets decisions made without an image, and their time in nanoseconds.
         """
         self._node, self._tf, self._announce = node, tf, announce
         self._tracker = Tracker(node.config.tracker)
@@ -42,10 +42,7 @@ class Tracking:
         return self._tracker.state
 
     def observe_arrival(self, bundle: ImageBundle) -> None:
-        """Executor: an image has come. After a jump back in time, tf is cleared.
-
-        An image that is no newer than those before does not count: a driver that repeats itself has stopped.
-        """
+        """Executor: note an image's arrival; a jump back in time clears tf. A repeated timestamp does not count."""
         with self._lock:
             restarts = self._tracker.restarts(bundle.stamp_ns) and bundle.stamp_ns < self._newest_ns
             if restarts:
@@ -55,18 +52,18 @@ class Tracking:
                 self._clock.observe(bundle.stamp_ns)
 
     def refusal(self, stamp_ns: int) -> str:
-        """Worker: why an image of this stamp is not worked on; empty when it is."""
+        """Worker: why an image with this timestamp is not localized; empty if it is."""
         return self._tracker.refusal(stamp_ns)
 
     def mounting(self, bundle: ImageBundle) -> Mounting:
-        """Worker: where the camera was at an image's stamp; waits briefly for odometry that comes after its image."""
+        """Worker: the camera's poses on tf at an image's timestamp; waits for odometry later than its image."""
         mounting = self._frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:
             self._node.report(mounting.problem)
         return mounting
 
     def track(self, found: Localization, mounting: Mounting) -> Track:
-        """Worker: decide about a localized image, and send what follows to tf."""
+        """Worker: update the tracker with a localized image, and publish to tf."""
         with self._lock:
             if self._tracker.restarts(found.stamp_ns):
                 self._map_tf.restart()
@@ -75,7 +72,7 @@ class Tracking:
         return replace(track, robot=None if mounting.base_T_cam is None else robot)
 
     def forget(self, reason: str) -> None:
-        """Worker: be LOST, because somebody asks for it or the map is another one."""
+        """Worker: reset to LOST, on request or after a change of the map."""
         with self._lock:
             self._tracker.reset()
             self._map_tf.silence()
@@ -83,7 +80,7 @@ class Tracking:
         self._announce(Track(State.LOST, False, reason), now_ns)
 
     def tick(self) -> None:
-        """Executor, often: repeat what tf was told, or be LOST when images stop coming."""
+        """Executor, periodically: repeat map -> odom; become LOST when no more images arrive."""
         with self._lock:
             now_ns = self._clock.now_ns()
             silent = self._clock.silent_ns() > self._tracker.config.lost_after_s * NANOSECONDS
@@ -93,7 +90,7 @@ class Tracking:
             elif self._node.config.publish_tf:
                 self._map_tf.repeat(now_ns)
         if lost is not None:
-            self._announce(replace(lost, reason=f"no new images come; {lost.reason}"), now_ns)
+            self._announce(replace(lost, reason=f"no new images; {lost.reason}"), now_ns)
 
     def use(self, config: LocalizerNodeConfig) -> None:
         """Executor or worker: use new values of live parameters."""
@@ -101,7 +98,7 @@ class Tracking:
             self._tracker.config, self._map_tf.config = config.tracker, config
 
     def _send(self, found: Localization, track: Track, mounting: Mounting) -> RobotPose | None:
-        """Tell tf of a trusted pose, or be silent when LOST; return the pose of the robot if it is trusted."""
+        """Publish a trusted pose to tf, nothing when LOST; return the robot's pose if it is trusted."""
         config = self._node.config
         if track.state == State.LOST or not config.publish_tf:
             self._map_tf.silence()
@@ -112,7 +109,7 @@ class Tracking:
         else:
             robot, known = robot_pose(found.world_T_cam, found.covariance, mounting.base_T_cam, config.two_d), True
         if not known:
-            self._node.report(RosError(f"tf frame {config.frames.base}", "must be connected with the camera for two_d",
+            self._node.report(RosError(f"tf frame {config.frames.base}", "must be connected to the camera for two_d",
                                        remedy="publish the mounting, or set frames.base"))
         elif config.publish_tf:
             self._map_tf.show(robot, mounting, track.at_once, found.stamp_ns, self._clock.now_ns())

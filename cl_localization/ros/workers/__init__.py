@@ -1,1 +1,1 @@
-"""Threads for slow work, and how they share the processor."""
+"""Worker threads, and how they share the CPU."""

@@ -1,10 +1,9 @@
-"""Work in the time that nobody else wants, as long as there is such time.
+"""Runs work in idle CPU time (SCHED_IDLE) while there is some.
 
-A niceness leaves the learner a share of the CPU, and it holds a core for some milliseconds whenever it gets one: a
-localizer that needs nine tenths of the time between two images is then late for the next. Linux runs SCHED_IDLE only
-where nothing else wants to run, and takes the core away at once. But on a CPU that is never idle such a thread stands
-still, with whatever locks it holds, and without privileges it cannot be called back: so work goes there only while the
-CPU was seen to have time to spare.
+A nice thread still gets a share of the CPU in slices of some milliseconds, which delays a localizer that needs 90 % of
+the time between two images. A SCHED_IDLE thread runs only when no other thread wants the core, and is preempted at
+once. But on a CPU that is never idle it stops, together with the locks it holds, and cannot be raised again without
+privileges: so it is used only while the CPU was recently idle.
 """
 
 from __future__ import annotations
@@ -21,25 +20,24 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 MIN_SPARE = 0.1
-"""Share of the machine that must have been idle, or ours."""
+"""Least share of all cores that was idle or used by this thread."""
 
 MIN_GOT = 0.2
-"""A thread that got a core in less than this share of the time in which it wanted one has met somebody who takes
-all."""
+"""Least share of the time it was ready in which the thread ran; below it, the CPU counts as never idle."""
 
 LOOK_S, AVOID_S = 0.5, 10.0
 NANOSECONDS = 1e9
 IDLE_FIELDS = slice(3, 5)
-"""Of the numbers in /proc/stat: idle, and waiting for a disk."""
+"""Positions of idle and iowait in the first line of /proc/stat."""
 
 
 class SpareTime:
-    """A thread of the least priority, and when to use it."""
+    """A SCHED_IDLE thread that is used while the CPU has idle time."""
 
     def __init__(self, begin: Callable[[], None], now_s: Callable[[], float] = time.monotonic,
                  idle_s: Callable[[], float] = lambda: idle_seconds(),
                  thread_s: Callable[[], tuple[float, float]] = lambda: thread_seconds()) -> None:
-        """Make the thread; `begin` is called in it first. The rest are the clocks it goes by."""
+        """Create the thread; `begin` is called in it first. The other arguments are clocks."""
         self._now_s, self._idle_s, self._thread_s = now_s, idle_s, thread_s
         self._cores = len(os.sched_getaffinity(0))
         self._thread = ThreadPoolExecutor(1, "spare time", initializer=_settle, initargs=(begin,))
@@ -48,21 +46,20 @@ class SpareTime:
         self._spare, self._avoid_until_s = False, 0.0
 
     def close(self) -> None:
-        """End the thread when it has done what it does."""
+        """End the thread after its current work."""
         self._thread.shutdown(wait=False)
 
-    def wrapped(self, work: Callable[[Item], None]) -> Callable[[Item], None]:
-        """Return `work` done in the thread if there is time to spare, else by the caller, who waits for it in either
-        case."""
-        def done(item: Item) -> None:
-            if self.there_is():
-                self._thread.submit(self._timed, work, item).result()
+    def wrap(self, work: Callable[[Item], None]) -> Callable[[Item], None]:
+        """Return `work(item)` that runs in the thread if there is idle time, else in the caller; it always blocks."""
+        def run(item: Item) -> None:
+            if self.is_available():
+                self._thread.submit(self._run, work, item).result()
             else:
                 work(item)
-        return done
+        return run
 
-    def there_is(self) -> bool:
-        """Return whether the CPU had time to spare of late."""
+    def is_available(self) -> bool:
+        """Return whether the CPU was recently idle."""
         (then_s, idle_then_s), now_s = self._seen, self._now_s()
         if now_s - then_s >= LOOK_S:
             idle_s = self._idle_s()
@@ -70,7 +67,7 @@ class SpareTime:
             self._seen, self._ours_s = (now_s, idle_s), 0.0
         return self._spare and now_s >= self._avoid_until_s
 
-    def _timed(self, work: Callable[[Item], None], item: Item) -> None:
+    def _run(self, work: Callable[[Item], None], item: Item) -> None:
         before_s = self._thread_s()
         try:
             work(item)
@@ -82,26 +79,25 @@ class SpareTime:
 
 
 def idle_seconds(path: Path = Path("/proc/stat")) -> float:
-    """Return the seconds that all cores together have been idle since the start of the machine."""
+    """Return the idle time of all cores since boot, in seconds."""
     numbers = path.read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
     return sum(int(number) for number in numbers[IDLE_FIELDS]) / os.sysconf("SC_CLK_TCK")
 
 
 def thread_seconds() -> tuple[float, float]:
-    """Return for how many seconds the calling thread has had a core, and for how many it has waited for one, which
-    nobody else shows."""
+    """Return for how many seconds the calling thread has run, and for how many it was ready but waited for a core."""
     ran_ns, waited_ns, _ = (
         Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text(encoding="ascii").split()
     )
     return int(ran_ns) / NANOSECONDS, int(waited_ns) / NANOSECONDS
 
 
-def can_be_told(proc: Path = Path("/proc")) -> bool:
-    """Return whether this kernel tells what the two functions above ask of it; some sandboxes do not."""
+def has_cpu_times(proc: Path = Path("/proc")) -> bool:
+    """Return whether the kernel provides the files read above; in some sandboxes it does not."""
     return (proc / "stat").exists() and (proc / "self/schedstat").exists()
 
 
 def _settle(begin: Callable[[], None]) -> None:
     begin()
-    with suppress(PermissionError):  # where a sandbox forbids it, the niceness of the thread remains
+    with suppress(PermissionError):  # a sandbox may forbid it; the thread then keeps its niceness
         os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))

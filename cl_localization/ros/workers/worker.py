@@ -1,5 +1,4 @@
-"""Slow work leaves the callbacks: one thread, a queue of one that keeps the newest item, and tasks that are never
-dropped."""
+"""A thread for slow work: a queue of one that keeps the newest item, and tasks that are never dropped."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ Item = TypeVar("Item")
 
 
 class Worker(Generic[Item]):
-    """A thread that owns what is not thread-safe: it does tasks in order, and between them the newest item.
+    """A thread that runs tasks in order, and processes the newest item when no task waits.
 
     Attributes:
-        processed: items worked on.
-        dropped: items that were replaced by a newer one before their turn.
+        processed: number of items processed.
+        dropped: number of items replaced by a newer one before they were processed.
     """
 
     def __init__(self, process: Callable[[Item], None], on_error: Callable[[Exception], None], name: str = "worker",
@@ -30,10 +29,10 @@ class Worker(Generic[Item]):
 
         Args:
             process: called with each item.
-            on_error: called in the thread with what `process` raised; the thread goes on.
-            max_tasks: more tasks than this waiting are refused.
+            on_error: called in the thread with exceptions of `process`; the thread continues.
+            max_tasks: largest number of waiting tasks; more are refused.
             begin: called once in the thread, before all work.
-            turn: gives what is entered before an item is taken, and left when it is done; tasks do not wait for it.
+            turn: context manager entered for each item, but not for tasks.
         """
         self.processed = 0
         self.dropped = 0
@@ -48,20 +47,20 @@ class Worker(Generic[Item]):
 
     @property
     def waiting(self) -> int:
-        """How many items and tasks wait for their turn."""
+        """Number of waiting items and tasks (the backlog)."""
         return len(self._items) + len(self._tasks)
 
     def offer(self, item: Item) -> None:
-        """Hand over an item; one that still waits is dropped for it."""
+        """Queue an item; one that still waits is dropped."""
         with self._wake:
             self.dropped += len(self._items)
             self._items.append(item)
             self._wake.notify()
 
     def run(self, task: Callable[[], Any]) -> Future:
-        """Have a task done before the next item and return the future of its result.
+        """Queue a task, which runs before the next item, and return the future of its result.
 
-        A task that raises, too many tasks and a stopped worker end up as the future's exception.
+        The future gets an exception if the task raises, too many tasks wait, or the worker has stopped.
         """
         future: Future = Future()
         with self._wake:
@@ -69,17 +68,16 @@ class Worker(Generic[Item]):
                 future.set_exception(RosError("worker", "has stopped", remedy="activate the node"))
             elif len(self._tasks) >= self._max_tasks:
                 future.set_exception(RosError("worker", f"takes at most {self._max_tasks} tasks",
-                                              remedy="send less at once"))
+                                              remedy="send fewer requests at a time"))
             else:
                 self._tasks.append((task, future))
                 self._wake.notify()
         return future
 
     def stop(self, timeout_s: float = 1.5) -> bool:
-        """Finish the work at hand and the tasks that wait, drop items, and join. Return whether the thread ended in
-        time.
+        """Finish the current work and the waiting tasks, drop items, and join; return whether the thread ended in time.
 
-        Of one that did not, no more is heard: what it works with may be gone by then.
+        If it did not, its later errors are not reported.
         """
         with self._wake:
             self._stopping = True
@@ -90,7 +88,7 @@ class Worker(Generic[Item]):
         return not self._given_up
 
     def _next(self) -> Callable[[], None] | None:
-        """Wait for something to do; None when there is nothing and the worker stops."""
+        """Wait for the next job; None when the worker stops and none is left."""
         with self._wake:
             self._wake.wait_for(lambda: self._tasks or self._items or self._stopping)
             if self._tasks:
@@ -106,12 +104,12 @@ class Worker(Generic[Item]):
     def _work_on_newest(self) -> None:
         with self._turn():
             with self._wake:
-                if not self._items:  # dropped by `stop` while this waited for its turn
+                if not self._items:  # dropped by `stop` during the wait for the turn
                     return
                 item = self._items.popleft()
             try:
                 self._process(item)
-            except Exception as error:  # the thread must outlive whatever one image does to it; the node reports it
+            except Exception as error:  # the thread must survive any image; the node reports the error
                 if not self._given_up:
                     self._on_error(error)
             self.processed += 1
@@ -120,5 +118,5 @@ class Worker(Generic[Item]):
 def _settle(task: Callable[[], Any], future: Future) -> None:
     try:
         future.set_result(task())
-    except Exception as error:  # belongs to whoever asked for the task
+    except Exception as error:  # reported to the caller of `run`
         future.set_exception(error)

@@ -43,7 +43,7 @@ START_S = 60.0
 LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PAUSE_S = 0.004
 GROWTH_BYTES = 400_000_000
-LEARNED = ("new view", "seen from here before")
+LEARNED = ("new view", "known view")
 UNWRITABLE = ("/proc/nowhere/map", "/proc/self/mem/x", "x" * 5000)
 
 

@@ -85,7 +85,7 @@ def test_a_stamp_before_1970_is_refused_with_what_to_do() -> None:
     assert stage.bundles == [] and "stamp on /robot/camera_info must not be before 1970" in stage.node.reported[0]
 
 
-def test_depth_is_waited_for_only_while_somebody_publishes_it() -> None:
+def test_depth_is_waited_for_only_while_it_has_a_publisher() -> None:
     stage = Stage("auto")
     stage.show(SECOND)
     stage.node.publishers["/robot/depth"] = 1
@@ -108,30 +108,30 @@ def later(stage: Stage, seconds: float, *topics: str) -> str:
     return stage.source.problem
 
 
-def test_what_does_not_come_is_named_within_seconds() -> None:
+def test_missing_topics_are_named_within_seconds() -> None:
     assert later(Stage(), 1.0) == ""
     assert later(Stage(), SILENT_S + 1) == "no images on /robot/image"
-    assert later(Stage(), SILENT_S + 1, "image") == "images come, but no /robot/camera_info"
-    assert later(Stage("on"), SILENT_S + 1, "image") == "images come, but no /robot/camera_info and /robot/depth"
+    assert later(Stage(), SILENT_S + 1, "image") == "images arrive, but no /robot/camera_info"
+    assert later(Stage("on"), SILENT_S + 1, "image") == "images arrive, but no /robot/camera_info and /robot/depth"
     assert later(Stage(), SILENT_S + 1, "image",
-                 "camera_info") == "images come, but no /robot/camera_info with their stamps"
+                 "camera_info") == "images arrive, but no /robot/camera_info with their timestamps"
 
 
-def test_depth_that_is_announced_and_does_not_come_is_named() -> None:
+def test_depth_with_a_publisher_but_without_messages_is_named() -> None:
     stage = Stage("auto")
     stage.node.publishers["/robot/depth"] = 1
-    assert later(stage, SILENT_S + 1, "image") == "images come, but no /robot/camera_info and /robot/depth"
+    assert later(stage, SILENT_S + 1, "image") == "images arrive, but no /robot/camera_info and /robot/depth"
 
 
-def test_what_stops_coming_is_named_and_forgotten_when_it_comes_again() -> None:
+def test_a_topic_that_stops_is_named_until_it_resumes() -> None:
     stage = Stage()
     stage.show(SECOND)
-    assert later(stage, SILENT_S + 1, "image") == "images come, but no /robot/camera_info"
+    assert later(stage, SILENT_S + 1, "image") == "images arrive, but no /robot/camera_info"
     stage.show(int(stage.now_s * SECOND))
     assert stage.source.problem == ""
 
 
-def test_images_lost_in_transport_are_told_for_a_while() -> None:
+def test_images_lost_in_transport_are_reported_for_some_time() -> None:
     stage = Stage()
     stage.show(SECOND)
     stage.source._count_lost(type("Event", (), {"total_count_change": 3}))

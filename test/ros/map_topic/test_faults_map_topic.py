@@ -101,7 +101,7 @@ def test_of_two_mappers_the_first_is_followed_both_sides_warn_and_the_other_foll
     wait_until(lambda: version_of(localizer) == mine.map_code.version)
     assert_same_map(localizer._map.follower.map_code, mine.map_code)
     wait_until(lambda: (status := diagnoses.status("/localizer")) and "2 mappers publish map_code" in status.message)
-    assert "is not taken, the one heard first is followed" in capfd.readouterr().err
+    assert "is ignored, the first map is kept" in capfd.readouterr().err
     ros.node.destroy_publisher(mine.publisher)
     wait_until(lambda: (localizer._map.follower.map_code.map_id, version_of(localizer))
                == (other.map_code.map_id, other.map_code.version))

@@ -91,7 +91,7 @@ def test_what_does_not_fit_together_is_refused(field: str, value: object, kind: 
     ("keyframe_poses", 0.0, MapError, "unit quaternions"),
     ("scenes", 9, MapError, "scenes must be below"), ("ids", 4_000_000_000, MapError, "must not exceed"),
     ("ids", 1, RosError, "each row once")])
-def test_numbers_that_make_no_sense_are_refused(column: str, value: float, kind: type, match: str) -> None:
+def test_invalid_numbers_are_refused(column: str, value: float, kind: type, match: str) -> None:
     message = message_of()
     values = np.array(getattr(message, column), COLUMNS[column].dtype)
     values[:1 if column == "ids" and value > 1 else 7] = value
@@ -102,7 +102,7 @@ def test_numbers_that_make_no_sense_are_refused(column: str, value: float, kind:
 
 
 @given(st.data())
-def test_a_message_that_was_damaged_on_its_way_is_refused(data: st.DataObject) -> None:
+def test_a_message_damaged_in_transport_is_refused(data: st.DataObject) -> None:
     message = message_of()
     name = data.draw(st.sampled_from([*sorted(COLUMNS), "version", "base_version", "map_id", "source", "cell_size_m",
                                       "frame_id", "stamp"]))
@@ -116,7 +116,7 @@ def test_a_message_that_was_damaged_on_its_way_is_refused(data: st.DataObject) -
         setattr(message.header, name, {"frame_id": "other", "stamp": Time(sec=7)}[name])
     else:
         setattr(message, name, {"map_id": "other", "source": "other", "cell_size_m": 0.5}.get(name, 99))
-    with pytest.raises(RosError, match="must have the checksum .* it was damaged on its way"):
+    with pytest.raises(RosError, match="must have the checksum .* it was damaged in transport"):
         map_delta(message)
 
 

@@ -33,7 +33,7 @@ def test_a_follower_from_the_start_follows_every_change() -> None:
     assert_same_map(follower.map_code, map_code)
 
 
-def test_nothing_is_said_while_nothing_changes() -> None:
+def test_nothing_is_published_while_nothing_changes() -> None:
     map_code = empty_map()
     stream = MapStream(map_code)
     grow(map_code)
@@ -41,7 +41,7 @@ def test_nothing_is_said_while_nothing_changes() -> None:
     assert stream.changes() == []
 
 
-def test_while_nothing_changes_the_version_is_told_again_ever_more_seldom_and_who_missed_the_last_change_notices() -> (
+def test_reminders_of_the_version_come_at_growing_intervals_and_reveal_a_lost_last_delta() -> (
     None
 ):
     map_code, follower, now_s, told_s = empty_map(), MapFollower("xfeat", DIM), 0.0, []
@@ -210,7 +210,7 @@ def test_a_mapper_with_another_map_is_followed_when_it_takes_the_place_of_the_fi
         assert_same_map(follower.map_code, map_code)
 
 
-def test_a_map_that_has_not_changed_may_be_told_as_a_change_of_nothing() -> None:
+def test_an_empty_delta_of_an_unchanged_map_is_accepted() -> None:
     map_code, follower = empty_map(), MapFollower("xfeat", DIM)
     grow(map_code)
     follower.take(map_code.delta_since(0), 1)
@@ -250,7 +250,7 @@ def test_whatever_is_lost_doubled_or_late_asking_for_the_history_ends_with_the_s
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_messages_of_our_own_mapper_that_lie_are_refused_or_followed_until_it_starts_anew(seed: int) -> None:
+def test_inconsistent_messages_of_the_followed_mapper_are_refused_or_followed_until_it_restarts(seed: int) -> None:
     random, map_code, follower = np.random.default_rng(seed), empty_map(), MapFollower("xfeat", DIM)
     grow(map_code)
     follower.take(map_code.delta_since(0), 1, "mapper")

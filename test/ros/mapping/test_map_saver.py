@@ -27,7 +27,7 @@ from map_makers import empty_map, grow
 from ros_world import wait_until
 
 KEYFRAME = MappingResult(True, "new view", 5, 0, 0, 0, 1, 0.0)
-NOT_NEW = MappingResult(False, "seen from here before", 0, 0, 0, None, 1, 0.0)
+NOT_NEW = MappingResult(False, "known view", 0, 0, 0, None, 1, 0.0)
 
 
 class Learner:
@@ -120,7 +120,7 @@ def test_without_a_path_and_map_file_it_is_said_and_nothing_is_saved_by_itself(l
     assert learner.errors == [] and learner.saver.load("xfeat", MapCodeConfig()) == (None, "")
 
 
-def test_a_failure_is_said_until_the_map_is_saved_and_not_repeated_for_every_image(learning, tmp_path) -> None:
+def test_a_failure_is_reported_until_the_map_is_saved_and_not_for_every_image(learning, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     learner = learning(2, path=tmp_path / "file" / "map.safetensors")
     for _ in range(3):
@@ -164,7 +164,7 @@ def test_what_was_not_saved_is_saved_at_the_end_when_the_worker_has_ended(learni
     assert load_map(tmp_path / "map.safetensors").version == learner.map_code.version and learner.errors == []
 
 
-def test_however_many_ask_there_is_one_copy_at_a_time(learning, monkeypatch) -> None:
+def test_there_is_one_copy_of_the_map_at_a_time(learning, monkeypatch) -> None:
     learner, written, alive = learning(), threading.Event(), []
     monkeypatch.setattr("cl_localization.map.map_store.MapStore.save",
                         lambda store, snapshot: (alive.append(snapshot), written.wait(10))[1])

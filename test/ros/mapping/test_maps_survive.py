@@ -104,7 +104,7 @@ def test_a_damaged_map_is_kept_and_the_one_before_it_learned_on(ros, robot, stat
     store.previous.write_bytes(room_map.read_bytes())
     store.path.write_bytes(damaged)
     start_mapper(ros, store.path, autosave_keyframes=5)
-    robot.show_until(frames, lambda: statuses and "going on from" in statuses[-1].save_error)
+    robot.show_until(frames, lambda: statuses and "resuming from" in statuses[-1].save_error)
     assert statuses[-1].codes >= len(load_map(room_map))
     robot.show_until(frames, lambda: not statuses[-1].save_error)
     assert load_map(store.path).parent_id == load_map(room_map).map_id

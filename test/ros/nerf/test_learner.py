@@ -51,12 +51,12 @@ def test_time_is_earned_in_its_share_saved_up_for_a_while_and_spent() -> None:
     assert budget.earn() == 0.0
     now_s = 2.0
     assert budget.earn() == pytest.approx(0.4)
-    with budget.spending():
+    with budget.spend():
         now_s = 3.0
     assert budget.left_s == pytest.approx(-0.6) and budget.earn() == pytest.approx(-0.4)
     now_s = 1000.0
     assert budget.earn() == SAVED_UP_S
-    with budget.spending(price=4.0):
+    with budget.spend(price=4.0):
         now_s += 0.5
     assert budget.left_s == pytest.approx(SAVED_UP_S - 2.0)
 
@@ -111,7 +111,7 @@ def test_failures_are_reported_and_the_thread_goes_on(node: Node) -> None:
     wait_until(lambda: not learner.problem, LONG_S)
 
 
-def test_what_waits_under_a_name_is_asked_for_once(node: Node) -> None:
+def test_a_waiting_task_is_queued_once_per_name(node: Node) -> None:
     import threading
     learner, go_on, done = NerfLearner(node, Life(LiveField(SMALL)), lambda: True), threading.Event(), []
     learner.ask("first", lambda: go_on.wait(LONG_S))

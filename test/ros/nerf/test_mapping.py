@@ -169,7 +169,7 @@ def test_a_field_of_another_map_or_that_is_damaged_is_left_alone(ros, robot, sta
     assert beside(path).read_bytes() == b"something else"
 
 
-@pytest.mark.parametrize(("frame", "x", "said"), [("nowhere", 0.0, "tf map -> nowhere must be there"),
+@pytest.mark.parametrize(("frame", "x", "said"), [("nowhere", 0.0, "tf map -> nowhere must arrive"),
                                                   ("", 0.0, "tf map -> "),
                                                   ("map", math.nan, "pose must be finite"),
                                                   ("map", 1e9, "must lie within")])

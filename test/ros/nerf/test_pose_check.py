@@ -62,7 +62,7 @@ def test_a_field_that_is_missing_or_that_of_another_map_is_an_error(map_code: Ma
         pose_check_beside(str(path), map_code, CONFIG)
 
 
-def test_a_localizer_that_looks_trusts_no_pose_from_which_nothing_looks_as_in_the_image(
+def test_a_localizer_with_the_pose_check_trusts_no_pose_whose_render_differs_from_the_image(
         ros: Any, room: Any, room_map: Path, frames: list[Any], tmp_path: Path) -> None:
     noise, field = np.random.default_rng(0), LiveField(LiveNerfConfig(width_px=80, cell_size_m=0.08))
     for frame in frames[::4]:

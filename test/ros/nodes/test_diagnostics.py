@@ -79,7 +79,7 @@ def diagnosed(ros: RosWorld, problem: str = "", processed: tuple[int, ...] = (0,
     node = ros.add(ManagedNode("watched", NodeConfig(), context=ros.context))
     diagnostics = NodeDiagnostics(node)
     wait_until(lambda: diagnostics._publisher.get_subscription_count())
-    diagnostics.timed(lambda item: None)(SimpleNamespace(arrived_s=0.0))
+    diagnostics.measure_latency(lambda item: None)(SimpleNamespace(arrived_s=0.0))
     for count in processed:
         diagnostics.publish(problem, {"processed": count}, {"state": "TRACKING"}, "processed")
     node.active.close()

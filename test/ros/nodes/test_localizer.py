@@ -85,7 +85,7 @@ def test_status_place_and_path_tell_the_same_story(ros, robot, localizer, frames
     assert len(paths[-1].poses) >= 2
 
 
-def test_inliers_and_overlay_come_when_somebody_looks(ros, robot, localizer, frames) -> None:
+def test_inliers_and_overlay_are_published_for_subscribers(ros, robot, localizer, frames) -> None:
     statuses = ros.heard(LocalizationStatus, "/localizer/status")
     robot.show_until(frames, lambda: any(status.inliers for status in statuses))
     clouds, overlays = ros.heard(PointCloud2, "/localizer/inliers"), ros.heard(Image, "/localizer/overlay")
@@ -173,7 +173,7 @@ def test_images_without_camera_info_are_diagnosed(ros, localizer, frames) -> Non
     arrays, publisher = ros.heard(DiagnosticArray, "/diagnostics"), ros.node.create_publisher(Image, "image", 10)
     image = conversions.image_message(frames[0].image)
     wait_until(lambda: publisher.publish(image) or [
-        array for array in arrays if "images come, but no /camera_info" in array.status[0].message])
+        array for array in arrays if "images arrive, but no /camera_info" in array.status[0].message])
 
 
 def test_compressed_images_are_localized_too(ros, room, room_map, frames) -> None:

@@ -89,7 +89,7 @@ def test_poses_come_from_odometry_or_tf_just_as_well(ros, robot, statuses, frame
 def test_an_image_without_a_pose_is_reported_and_survived(ros, robot, statuses, frames) -> None:
     start_mapper(ros, poses__source="tf", frames__tf_wait_s=0.02)
     robot.show_until([replace(frame, odom_T_cam=None) for frame in frames], lambda: statuses)
-    assert "tf map -> camera_optical_frame must be there within 0.02 s" in statuses[0].reason and statuses[0].codes == 0
+    assert "tf map -> camera_optical_frame must arrive within 0.02 s" in statuses[0].reason and statuses[0].codes == 0
 
 
 def test_a_pose_that_is_no_rotation_is_left_out(ros, robot, statuses, frames) -> None:
@@ -158,7 +158,7 @@ def test_the_map_is_saved_now_and_then_while_it_grows(ros, robot, statuses, fram
     robot.show_until(frames, lambda: path.is_file() and len(load_map(path)))
 
 
-def test_points_and_keyframes_come_when_somebody_looks(ros, robot, statuses, frames) -> None:
+def test_points_and_keyframes_are_published_for_subscribers(ros, robot, statuses, frames) -> None:
     repeat_truth(ros, robot)
     start_mapper(ros)
     robot.show_until(frames, lambda: statuses and statuses[-1].codes)
@@ -173,7 +173,7 @@ def test_depth_is_waited_for_while_somebody_publishes_it_and_not_otherwise(ros, 
     repeat_truth(ros, robot)
     start_mapper(ros, "waiting", depth_images="on", diagnostics_period_s=0.1)
     diagnostics = ros.heard(DiagnosticArray, "/diagnostics")
-    robot.show_until(frames, lambda: any("images come, but no" in array.status[0].message
+    robot.show_until(frames, lambda: any("images arrive, but no" in array.status[0].message
                                          and "depth" in array.status[0].message
                                                for array in diagnostics))
     start_mapper(ros, depth_images="off")

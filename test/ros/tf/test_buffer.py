@@ -41,7 +41,7 @@ def test_one_stamp_of_another_year_changes_nothing(outlier: int) -> None:
     assert [x_at(buffer, second) for second in (100, 103, 104)] == [100.0, 103.0, 104.0]
 
 
-def test_after_a_jump_back_the_second_transform_is_believed_and_what_was_before_is_gone() -> None:
+def test_after_a_jump_back_the_second_transform_is_accepted_and_earlier_ones_are_removed() -> None:
     buffer = GuardedBuffer()
     put(buffer, 0, 7.0, "mounted", static=True)
     for second in (1000, 1001, 3, 4, 5):
@@ -50,7 +50,7 @@ def test_after_a_jump_back_the_second_transform_is_believed_and_what_was_before_
     assert x_at(buffer, 5, "mounted") == 7.0
 
 
-def test_after_a_jump_ahead_the_second_transform_is_believed() -> None:
+def test_after_a_jump_ahead_the_second_transform_is_accepted() -> None:
     buffer = GuardedBuffer()
     for second in (10, 1000, 1001):
         put(buffer, second, float(second))

@@ -65,7 +65,7 @@ def test_a_lookup_waits_for_a_transform_that_comes_after_its_image() -> None:
 
 
 def test_a_lookup_gives_up_at_its_deadline_with_what_tf_says() -> None:
-    with pytest.raises(RosError, match="tf odom -> base_link must be there within 0.02 s of its image"):
+    with pytest.raises(RosError, match="tf odom -> base_link must arrive within 0.02 s of its image"):
         TfLookup(robot(odometry=False), 0.02).at("odom", "base_link", STAMP)
 
 
@@ -90,38 +90,38 @@ def test_a_waiting_lookup_ends_when_the_node_is_deactivated_and_waits_again_when
     tf.close()
 
 
-def test_with_odometry_the_map_carries_odom() -> None:
+def test_with_odometry_the_child_frame_is_odom() -> None:
     mounting = RobotFrames(FramesConfig(), TfLookup(robot(), 0)).at("camera", STAMP)
-    assert (mounting.carried, mounting.problem) == ("odom", None)
+    assert (mounting.child_frame, mounting.problem) == ("odom", None)
     np.testing.assert_allclose(mounting.odom_T_cam, moved(1.5) @ BASE_T_CAM, atol=1e-9)
     np.testing.assert_allclose(mounting.base_T_cam, BASE_T_CAM, atol=1e-9)
 
 
-def test_without_odometry_the_map_carries_the_base_once_the_grace_is_over() -> None:
+def test_without_odometry_the_child_frame_is_the_base_after_the_grace_time() -> None:
     now_s = [0.0]
     frames = RobotFrames(FramesConfig(), TfLookup(robot(odometry=False), 0), lambda: now_s[0])
-    assert frames.at("camera", STAMP).carried == ""
+    assert frames.at("camera", STAMP).child_frame == ""
     now_s[0] = ODOMETRY_GRACE_S + 0.1
     mounting = frames.at("camera", STAMP)
-    assert (mounting.carried, mounting.odom_T_cam, mounting.problem) == ("base_link", None, None)
+    assert (mounting.child_frame, mounting.odom_T_cam, mounting.problem) == ("base_link", None, None)
 
 
-def test_a_robot_said_to_have_no_odometry_is_carried_at_once() -> None:
+def test_a_robot_without_odometry_frame_gets_map_to_base_at_once() -> None:
     assert (
-        RobotFrames(FramesConfig(odom=""), TfLookup(robot(odometry=False), 0)).at("camera", STAMP).carried
+        RobotFrames(FramesConfig(odom=""), TfLookup(robot(odometry=False), 0)).at("camera", STAMP).child_frame
         == "base_link"
     )
 
 
-def test_a_camera_alone_is_carried_itself() -> None:
+def test_a_camera_alone_gets_map_to_camera() -> None:
     mounting = RobotFrames(FramesConfig(odom=""), TfLookup(Buffer(), 0)).at("camera", STAMP)
-    assert (mounting.carried, mounting.base_T_cam) == ("camera", None)
+    assert (mounting.child_frame, mounting.base_T_cam) == ("camera", None)
 
 
 @pytest.mark.parametrize("name", ["", "map", "odom"])
-def test_a_camera_frame_that_cannot_be_one_is_carried_by_nobody(name: str) -> None:
+def test_an_invalid_camera_frame_gets_no_transform(name: str) -> None:
     mounting = RobotFrames(FramesConfig(), TfLookup(robot(), 0), lambda: 0.0).at(name, STAMP)
-    assert (mounting.carried, mounting.odom_T_cam, mounting.base_T_cam) == ("", None, None)
+    assert (mounting.child_frame, mounting.odom_T_cam, mounting.base_T_cam) == ("", None, None)
     assert "frame_id of the image must name the camera's frame" in str(mounting.problem)
 
 
@@ -129,7 +129,8 @@ def test_odometry_once_seen_is_not_given_up_when_it_stops_and_is_not_waited_for_
     frames = RobotFrames(FramesConfig(), TfLookup(robot(), 1000))
     assert frames.at("camera", STAMP).odom_T_cam is not None
     mounting = frames.at("camera", Time(sec=200))
-    assert (mounting.carried, mounting.odom_T_cam) == ("odom", None) and "tf odom -> camera" in str(mounting.problem)
+    assert (mounting.child_frame, mounting.odom_T_cam) == ("odom", None)
+    assert "tf odom -> camera" in str(mounting.problem)
     np.testing.assert_allclose(mounting.base_T_cam, BASE_T_CAM, atol=1e-9)
     assert frames.at("camera", STAMP).odom_T_cam is not None
 

@@ -36,10 +36,10 @@ class Sent:
         self.map_tf = MapTf(LocalizerNodeConfig(), self.transforms.extend)
 
     def show(self, map_T_base: np.ndarray, odom_T_base: np.ndarray | None, at_once: bool = False, stamp: int = STAMP_NS,
-             now: int = NOW_NS, carried: str = "odom") -> None:
+             now: int = NOW_NS, child_frame: str = "odom") -> None:
         odom_T_cam = None if odom_T_base is None else odom_T_base @ BASE_T_CAM
-        self.map_tf.show(RobotPose(map_T_base, COVARIANCE), Mounting(carried, odom_T_cam, BASE_T_CAM), at_once, stamp,
-                         now)
+        mounting = Mounting(child_frame, odom_T_cam, BASE_T_CAM)
+        self.map_tf.show(RobotPose(map_T_base, COVARIANCE), mounting, at_once, stamp, now)
 
     @property
     def stamps_ns(self) -> list[int]:
@@ -108,7 +108,7 @@ def test_with_odometry_that_drifts_the_base_stays_smooth_and_near_the_truth(sent
     assert max(error[1] for error in errors) < 0.5
 
 
-def test_a_carried_robot_is_shown_at_its_new_place_at_once(sent: Sent) -> None:
+def test_a_relocalized_robot_is_shown_at_its_new_place_at_once(sent: Sent) -> None:
     sent.show(at(3), at(1), at_once=True)
     sent.show(at(8, 8, 180), at(1.1), at_once=True, stamp=STAMP_NS + SECOND, now=NOW_NS + SECOND)
     assert sent.stamps_ns[2:] == [STAMP_NS + SECOND, NOW_NS + SECOND + TOLERANCE_NS]
@@ -133,17 +133,17 @@ def test_after_time_has_jumped_back_stamps_from_before_are_sent_again(sent: Sent
     assert sent.stamps_ns[2:] == [STAMP_NS - 50 * SECOND, NOW_NS - 50 * SECOND + TOLERANCE_NS]
 
 
-@pytest.mark.parametrize("carried", ["base_link", "camera"])
-def test_without_odometry_a_transform_has_its_image_s_stamp_and_is_not_repeated(sent: Sent, carried: str) -> None:
+@pytest.mark.parametrize("child_frame", ["base_link", "camera"])
+def test_without_odometry_a_transform_has_its_image_s_stamp_and_is_not_repeated(sent: Sent, child_frame: str) -> None:
     for i, x_m in enumerate((3.0, 3.5)):
-        sent.show(at(x_m), None, at_once=True, stamp=STAMP_NS + i, carried=carried)
+        sent.show(at(x_m), None, at_once=True, stamp=STAMP_NS + i, child_frame=child_frame)
         sent.map_tf.repeat(NOW_NS + SECOND)
         np.testing.assert_allclose(sent.last, at(x_m), atol=1e-9)
-    assert sent.stamps_ns == [STAMP_NS, STAMP_NS + 1] and sent.transforms[0].child_frame_id == carried
+    assert sent.stamps_ns == [STAMP_NS, STAMP_NS + 1] and sent.transforms[0].child_frame_id == child_frame
 
 
 def test_while_odometry_may_still_show_up_nothing_is_sent(sent: Sent) -> None:
-    sent.show(at(3), None, at_once=True, carried="")
+    sent.show(at(3), None, at_once=True, child_frame="")
     assert sent.transforms == []
 
 

@@ -115,7 +115,7 @@ def test_an_error_in_a_turn_ends_it() -> None:
 
 @pytest.mark.parametrize("niceness, shares_process, expected", [
     (10, False, True), (0, False, False), (10, True, False)], ids=["gives way", "does not", "takes turns"])
-def test_only_who_gives_way_to_other_processes_works_in_spare_time(niceness, shares_process, expected) -> None:
+def test_only_a_nice_process_of_its_own_works_in_spare_time(niceness, shares_process, expected) -> None:
     active, work = ExitStack(), threading.Event().set
     one = SimpleNamespace(active=active, **vars(node(shares_process=shares_process)))
     assert (in_spare_time(one, work, niceness) is not work) == expected

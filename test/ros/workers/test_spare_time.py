@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cl_localization.ros.workers.spare_time import AVOID_S, LOOK_S, SpareTime, can_be_told, idle_seconds, thread_seconds
+from cl_localization.ros.workers.spare_time import (
+    AVOID_S,
+    LOOK_S,
+    SpareTime,
+    has_cpu_times,
+    idle_seconds,
+    thread_seconds,
+)
 
 
 class Machine:
@@ -37,7 +44,7 @@ def policy() -> int:
 def test_work_goes_to_a_thread_of_the_least_priority_only_while_the_cpu_has_time_to_spare() -> None:
     machine, policies = Machine(), []
     spare_time = machine.spare_time()
-    work = spare_time.wrapped(lambda item: policies.append(policy()))
+    work = spare_time.wrap(lambda item: policies.append(policy()))
     for idle_s in (0.0, LOOK_S, 0.0):
         machine.pass_time(LOOK_S, idle_s)
         work("image")
@@ -49,8 +56,8 @@ def test_what_the_thread_itself_used_counts_as_spare() -> None:
     machine = Machine()
     spare_time = machine.spare_time()
     machine.pass_time(LOOK_S, LOOK_S)
-    spare_time.wrapped(machine.work)(LOOK_S * os.cpu_count())
-    assert spare_time.there_is()
+    spare_time.wrap(machine.work)(LOOK_S * os.cpu_count())
+    assert spare_time.is_available()
     spare_time.close()
 
 
@@ -58,11 +65,11 @@ def test_a_thread_that_hardly_got_a_core_is_left_alone_for_a_while() -> None:
     machine = Machine()
     spare_time = machine.spare_time()
     machine.pass_time(LOOK_S, LOOK_S)
-    spare_time.wrapped(lambda item: machine.work(0.1, 10.0))("image")
+    spare_time.wrap(lambda item: machine.work(0.1, 10.0))("image")
     machine.pass_time(AVOID_S / 2, AVOID_S)
-    assert not spare_time.there_is()
+    assert not spare_time.is_available()
     machine.pass_time(AVOID_S / 2, AVOID_S)
-    assert spare_time.there_is()
+    assert spare_time.is_available()
     spare_time.close()
 
 
@@ -77,7 +84,7 @@ def test_what_the_work_raises_reaches_the_caller_in_either_thread() -> None:
     for idle_s in (0.0, LOOK_S):
         machine.pass_time(LOOK_S, idle_s)
         with pytest.raises(ValueError, match="image"):
-            spare_time.wrapped(fail)("image")
+            spare_time.wrap(fail)("image")
     assert seen == [os.SCHED_OTHER, os.SCHED_IDLE]
     spare_time.close()
 
@@ -87,7 +94,7 @@ def test_the_clocks_are_read_from_the_kernel(tmp_path: Path) -> None:
     stat.write_text("cpu  10 20 30 400 50 6 7 0 0 0\ncpu0 1 2 3 4 5\n")
     assert idle_seconds(stat) == 450 / os.sysconf("SC_CLK_TCK")
     assert idle_seconds() > 0
-    assert can_be_told() and not can_be_told(tmp_path)
+    assert has_cpu_times() and not has_cpu_times(tmp_path)
     before_s = thread_seconds()
     sum(range(1_000_000))
     assert thread_seconds()[0] > before_s[0]

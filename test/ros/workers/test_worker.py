@@ -116,7 +116,7 @@ def test_a_worker_that_hangs_is_given_up_at_the_deadline() -> None:
     assert worker.stop(5)
 
 
-def test_of_a_worker_that_did_not_end_in_time_no_more_is_heard() -> None:
+def test_errors_of_a_worker_that_did_not_end_in_time_are_not_reported() -> None:
     gate, errors = Gate(), []
 
     def work(item: int) -> None:
