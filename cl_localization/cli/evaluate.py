@@ -45,7 +45,7 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> int:
-    """Evaluate the sequence, print the table and write the JSON; return the exit code."""
+    """Evaluate the sequence, print the table and write the JSON file; return the exit code."""
     for path in filter(None, (arguments.json, arguments.html)):
         require_writable(path)
 

@@ -112,7 +112,7 @@ def _file_flag(argv: list[str]) -> Path | None:
 
 
 def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: dict[str, str]) -> type:
-    """Return the dataclass that tyro makes the parser of a command from."""
+    """Return the dataclass from which tyro makes a command's parser."""
     hints = get_type_hints(arguments_class)
     specs: list[Any] = []
     kind: Any

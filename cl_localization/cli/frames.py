@@ -53,7 +53,7 @@ def require_poses(sequence: Sequence) -> list[int]:
     if not posed:
         why = [note for note in getattr(sequence, "notes", ()) if note.startswith(NO_POSES)]
         raise DataError(f"sequence {sequence.name}", "must have frames with poses", f"{len(sequence)} frames without",
-                        why[-1] if why else "give poses.txt or a sequence with ground truth")
+                        why[-1] if why else "add poses.txt or use a sequence with ground truth")
     return posed
 
 

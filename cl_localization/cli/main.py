@@ -25,11 +25,11 @@ COMMANDS = {
     "demo": "map online and relocalize a kidnapped robot, with the real nodes: table and plot",
     "map": "build or extend a map from posed sequences",
     "localize": "write the trajectory of a sequence in a map (TUM format)",
-    "evaluate": "compare a sequence's poses with the truth: table and JSON",
-    "info": "what is in a map",
-    "view": "look at a map in the browser",
-    "plot": "figures of maps, trajectories and evaluations",
-    "bag": "sequence to rosbag2, and back",
+    "evaluate": "compare a sequence's poses with ground truth: table and JSON",
+    "info": "show the contents of a map",
+    "view": "show a map in the browser",
+    "plot": "plot maps, trajectories and evaluations",
+    "bag": "convert a sequence to rosbag2, and back",
     "export": "a sequence or a map for other tools: COLMAP, transforms.json, TUM",
     "train": "train a network: seqmatchnet, hscnet, ace, attention, nerf",
     "test": "test a trained network: seqmatchnet, hscnet, ace, attention, nerf",
@@ -188,7 +188,7 @@ def one_line(error: BaseException) -> str:
 
 
 def error_console() -> Console:
-    """Return a console on the present stderr."""
+    """Return a console on the current stderr."""
     return Console(stderr=True, highlight=False, emoji=False)
 
 

@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from cl_localization.mapper import Mapper
 
 SEQUENCE_HELP = (
-    "Sequence: a folder or file in one of the layouts of --format, or sim:SEED. PATH?key=value gives options of its "
-    "reader (?camera=FILE, ?depth=false, ?depth_unit_m=0.001), PATH@FILE and PATH[start:stop:step] choose frames."
+    "Sequence: a folder or file in one of the layouts of --format, or sim:SEED. PATH?key=value sets options of its "
+    "reader (?camera=FILE, ?depth=false, ?depth_unit_m=0.001), PATH@FILE and PATH[start:stop:step] select frames."
 )
 FORMAT_HELP = (
-    "Layout of the sequence, instead of recognising it: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, "
-    "kitti, tum, record3d, polycam, images, bag, video or sim."
+    "Format of the sequence: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, kitti, tum, record3d, "
+    "polycam, bag, video, images or sim; auto detects it."
 )
-FORMAT_HELP = "Format of the sequence: 7scenes, 12scenes, transforms, tum, bag, images or sim; auto detects it."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ def tracked(items: Iterable[Item], total: int, label: str, unit: str = "frames")
 
 @contextmanager
 def shown_progress(label: str, unit: str = "frames") -> Iterator[Tell]:
-    """Give a function that shows how much is done when it is told."""
+    """Show the progress inside the context; yields the function to call with (done, total)."""
     console = Console(stderr=True, highlight=False, emoji=False)
     if not console.is_terminal:
         yield PlainLines(console, label, unit)

@@ -13,7 +13,7 @@ WIDE_COLUMNS = 200
 
 
 def output_console() -> Console:
-    """Return a console on stdout; where that is no terminal it is wide, so that no cell is cut."""
+    """Return a console on stdout; if it is no terminal, it is so wide that no cell is cut."""
     console = Console(highlight=False, emoji=False)
     return console if console.is_terminal else Console(highlight=False, emoji=False, width=WIDE_COLUMNS)
 
@@ -51,7 +51,7 @@ def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
-    """Say on stderr how many frames were left out, with the first reasons."""
+    """Print on stderr how many frames were skipped, with the first reasons."""
     console = Console(stderr=True, highlight=False, emoji=False)
     if skipped:
         names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")

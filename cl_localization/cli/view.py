@@ -37,7 +37,7 @@ def run(arguments: Arguments) -> int:
     try:
         with contextlib.suppress(KeyboardInterrupt):
             show_map(server, map_code, arguments.point_size_m)
-            output_console().print(f"{arguments.map} at http://{arguments.host}:{arguments.port}, Ctrl-C ends")
+            output_console().print(f"{arguments.map} at http://{arguments.host}:{arguments.port}, Ctrl-C stops it")
             threading.Event().wait()
     finally:
         server.stop()

@@ -1,4 +1,4 @@
-"""The errors of an evaluation for figures: of its records, or of the JSON that `evaluate` writes."""
+"""The errors of an evaluation for plots, from its records or from the JSON file of `evaluate`."""
 
 from __future__ import annotations
 

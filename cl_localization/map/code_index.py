@@ -96,7 +96,7 @@ class CodeIndex:
         index.cp.min_points_per_centroid = 1  # no warnings on stderr
         index.train(descriptors)
         index.nprobe = PROBES
-        # finds a code's list, so that removing one does not search them all
+        # maps a code to its list, for fast removal
         index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
         return index
 
@@ -156,8 +156,8 @@ class CovisibleCodes:
         self._stamps_ns = stamps_ns.copy()
 
     def _assign(self, scene: int, position_m: np.ndarray) -> int:
-        distances_m = [float(np.linalg.norm(begun_m - position_m)) if of == scene else np.inf
-                       for of, begun_m in self._regions]
+        distances_m = [float(np.linalg.norm(start_m - position_m)) if of == scene else np.inf
+                       for of, start_m in self._regions]
         nearest = int(np.argmin(distances_m)) if distances_m else -1
         if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_M:
             return nearest

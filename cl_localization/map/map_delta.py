@@ -129,9 +129,8 @@ class MapDelta:
             value: Any = getattr(self, name)
             is_of_kind = isinstance(value, kinds)
             if not is_of_kind or (kinds == (int,) and not 0 <= value < 2**63):
-                raise MapError(f"map code {name}", f"must be a {kinds[0].__name__}, whole numbers from 0",
-                               repr(value)[:80],
-                               "the message or file is damaged")
+                raise MapError(f"map code {name}", f"must be a {kinds[0].__name__} (integers: from 0)",
+                               repr(value)[:80], "the message or file is damaged")
         if not all(isinstance(name, str) for name in self.scene_names):
             raise MapError("map code scene_names", "must be strings", repr(self.scene_names)[:80],
                            "the message or file is damaged")

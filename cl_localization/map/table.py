@@ -15,7 +15,7 @@ class Table:
     """Columns of equal length with live and free rows."""
 
     def __init__(self, columns: dict[str, tuple[type, int]]) -> None:
-        """Make an empty table of columns given as name: (type, width), width 0 for one number a row."""
+        """Create an empty table of columns given as name: (type, width); width 0: a scalar per row."""
         self._columns: dict[str, np.ndarray] = {name: np.zeros(self._shape(0, width), kind)
                                                 for name, (kind, width) in columns.items()}
         self.live = np.zeros(0, bool)
@@ -69,7 +69,7 @@ class Table:
         self.changed_in = np.concatenate([self.changed_in, np.zeros(extra, np.uint64)])
 
     def put(self, rows: np.ndarray, version: int, **values: np.ndarray | float) -> None:
-        """Set columns of rows, which become live, and note the version."""
+        """Set columns of rows, which become live, in a version."""
         if len(rows) and int(rows.max()) >= len(self.live):
             self._grow_to(int(rows.max()) + 1)
         for name, column in values.items():

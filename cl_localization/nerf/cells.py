@@ -52,7 +52,7 @@ class Grid:
 
     @property
     def cells(self) -> tuple[int, int, int]:
-        """Cells along x, y and z."""
+        """Number of cells along x, y and z."""
         return three(int, np.array(self.corners) - 1)
 
     def cell_numbers(self, indices: Tensor) -> Tensor:

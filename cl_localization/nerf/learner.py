@@ -39,7 +39,7 @@ class Field(Protocol):
         ...
 
     def tightened(self, rays: Rays) -> Rays:
-        """Return rays without the parts that see nothing."""
+        """Return rays without their empty parts."""
         ...
 
     def before_step(self, step: int, total: int, epoch: float) -> bool:

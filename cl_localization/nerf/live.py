@@ -230,7 +230,7 @@ class LiveField:
         self.keyframes, self._steps_before, self._skipped_before = keyframes, steps, skipped
 
     def begin_at(self, centre: np.ndarray, edge_m: float) -> GrowingVoxels:
-        """Forget all, be ready to learn around a point (3,) in cells of length `edge_m`, and return the empty field."""
+        """Start an empty field around a point (3,) with cells of length `edge_m`, and return it."""
         self._steps_before, self._skipped_before = self.steps, self.skipped
         self.memory, self._newest, self._sparse_newest = self._new_memory(), None, None
         max_bytes = round(self.config.field_mb * BYTES_PER_MB)
@@ -243,7 +243,7 @@ class LiveField:
         return FrameMemory(online, NEAR_M, self.config.max_depth_m, self.config.seed)
 
     def _make_room(self, field: GrowingVoxels, view: View, bounds: np.ndarray) -> None:
-        """Have the field hold what a view shows; begin anew if cells would become too large for that."""
+        """Extend the field to the space of a view; restart it if its cells would become too large."""
         self.measured = self.measured or view.depth is not None
         for _ in range(2):
             field.hold(bounds.min(axis=0), bounds.max(axis=0))
@@ -262,7 +262,7 @@ class LiveField:
                         f"{self.config.field_mb:g} MB", "raise it")
 
     def _step(self, field: GrowingVoxels, learner: Learner) -> float:
-        """Make a step, and return its loss; NaN for one that was skipped."""
+        """Make a step and return its loss; NaN if it was skipped."""
         field.before_step(learner.steps)
         new_count = 0 if self._newest is None else max(round(self.config.newest_share * self.config.rays), 1)
         old, slots = self.memory.draw(max(self.config.rays - new_count, 1))

@@ -72,8 +72,7 @@ class GrowingVoxels(VoxelField):
         if before.any() or after.any():
             bounds = [side for axis in (2, 1, 0) for side in (int(before[axis]), int(after[axis]))]
             used = nn.functional.pad(self.cells.used, bounds)
-            # Corners are stored in an order that does not change when cells are added around them: the values stay as
-            # they are.
+            # the order of stored corners does not change when cells are added around them
             moved = three(float, np.array(grid.low) - before * grid.edge)
             self._on(Grid(moved, grid.edge, three(int, corners)), used)
 

@@ -38,7 +38,7 @@ class RayBundle:
         return len(self.origins)
 
     def rows(self, rows: Tensor | slice) -> Self:
-        """Return some of the rays."""
+        """Return a subset of the rays."""
         return type(self)(**{spec.name: getattr(self, spec.name)[rows] for spec in fields(self)})
 
     def to(self, device: torch.device) -> Self:

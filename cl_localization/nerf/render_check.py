@@ -63,12 +63,8 @@ class RenderCheck:
                               depth_agreement(view.depth_m, seen.depth_m))
 
     def judge(self, frame: Frame, found: Localization, pose: PoseConfig) -> Localization:
-        """Return a localization with `accepted` and `reason` as they are after a look, at poses that are or might be
-        accepted.
-
-        Args:
-            pose: options by which it was accepted or not.
-        """
+        """Return a localization with `accepted` and `reason` after the check; other than nearly accepted poses are not
+        checked. `pose` are the options by which it was accepted or rejected."""
         if found.world_T_cam is None or not (found.accepted or is_nearly_accepted(found, self.config, pose)):
             return found
         return decided(found, self.evidence(frame, found.world_T_cam), self.config, pose)
@@ -122,8 +118,7 @@ def patches_of(values: np.ndarray, patch_px: int) -> np.ndarray:
 
 
 def depth_agreement(measured_m: np.ndarray | None, rendered_m: np.ndarray) -> float:
-    """Return the share of pixels with measured and rendered depth (H, W) where these differ by less than a tenth or 5
-    cm."""
+    """Return the share of pixels whose measured and rendered depths (H, W) differ by less than 10 % or 5 cm."""
     if measured_m is None or not (known := (measured_m > 0) & (rendered_m > 0)).any():
         return float("nan")
     return float((np.abs(measured_m - rendered_m)[known] < np.maximum(0.1 * measured_m[known], 0.05)).mean())

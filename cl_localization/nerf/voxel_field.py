@@ -126,8 +126,7 @@ class VoxelField(nn.Module):
         return [Rendered(seen + self.background * clear[:, None], depths + self.far * clear, opacities)]
 
     def tightened(self, rays: Rays) -> Rays:
-        """Return rays followed only from the first to the last block of cells in use that they meet; far = near where
-        there is none."""
+        """Return rays bounded to the blocks of used cells that they meet; far = near if there are none."""
         if len(rays) == 0:
             return rays
         low, high = self._box()

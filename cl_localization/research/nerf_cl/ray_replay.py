@@ -1,4 +1,4 @@
-"""Replay of single rays: what is kept of the tasks before, and which of it each step sees again (NeRF-CL)."""
+"""Replay of single rays of earlier tasks (NeRF-CL)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ SOFT = "soft"
 
 
 class RayReplay:
-    """Rays of earlier tasks within a bound.
+    """A bounded buffer of rays of earlier tasks.
 
     Attributes:
-        buffer: the rays as columns, the loss of each as its trait.
+        buffer: the rays as columns, with their losses as traits.
     """
 
     def __init__(self, config: ReplayConfig, rays: SeenRays, soft: Tensor, losses: Tensor, seed: int) -> None:
         """Fill the buffer.
 
         Args:
-            rays: all of the earlier tasks.
-            soft: (N, 3) what the field rendered for them before this task.
-            losses: (N,) their squared error by that.
+            rays: all rays of the earlier tasks.
+            soft: (N, 3) their colours rendered before this task.
+            losses: (N,) the squared errors of these colours.
         """
         self.config = config
         self.buffer = ReplayBuffer(filling(config, len(rays)), capacity=config.buffer_size, seed=seed)
@@ -41,7 +41,7 @@ class RayReplay:
                                     config.centre_ratio if config.use_centre_weight else 0.0)
 
     def draw(self, count: int) -> tuple[np.ndarray, SeenRays]:
-        """Return slots and rays for a step; their colours are the soft ones where these are replayed."""
+        """Return slots and rays for a step, with the rendered colours if `soft_targets` is set."""
         prior = self.buffer.columns.rows(slice(None))["centredness"] if self.config.use_centre_weight else None
         slots, columns = self.buffer.sample(min(count, len(self.buffer)), self.sampling, prior)
         tensors = {name: torch.from_numpy(values) for name, values in columns.items()}
@@ -50,13 +50,13 @@ class RayReplay:
         return slots, SeenRays(**{name: tensors[name] for name in COLUMNS})
 
     def update_losses(self, slots: np.ndarray, losses: Tensor) -> None:
-        """Keep the newest loss of rays, where that is wanted."""
+        """Update the losses of rays if `dynamic_update` is set."""
         if self.config.dynamic_update:
             self.buffer.refresh(slots, losses.cpu().numpy())
 
 
 def filling(config: ReplayConfig, offered: int) -> AdmissionPolicy:
-    """Return the policy that a fill mode names, for a number of rays that are offered at once."""
+    """Return the admission policy of a fill mode, for a number of rays offered at once."""
     if config.fill_mode == "uniform":
         return Strided(max(offered // config.buffer_size, 1))
     if config.fill_mode in ("topk", "lowest"):

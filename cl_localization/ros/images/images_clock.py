@@ -15,7 +15,7 @@ class ImagesClock:
     affect. With simulated time, the simulated clock."""
 
     def __init__(self, clock: Any, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        """Begin without an image, with the time of `clock`, the node's ROSClock."""
+        """Start without an image, at the time of `clock`, the node's ROSClock."""
         self._clock, self._monotonic_ns = clock, monotonic_ns
         self._offset_ns = clock.now().nanoseconds - monotonic_ns()
         self._arrived_ns = self.now_ns()

@@ -24,7 +24,7 @@ class Pairing:
         self._waiting: list[deque[tuple[int, Any]]] = [deque(maxlen=queue_size) for _ in range(topics)]
 
     def add(self, topic: int, stamp_ns: int, message: Any) -> bool:
-        """Take a message of the topic with this number; return whether it completed a set."""
+        """Add a message of a topic, by number; return whether it completed a set."""
         found = [(stamp_ns, message) if number == topic else self._nearest(number, stamp_ns)
                  for number in range(len(self._waiting))]
         chosen = [entry for entry in found if entry is not None]

@@ -132,7 +132,7 @@ def _check_head(message: MapCodeMessage, max_bytes: float) -> None:
 
 
 def _arrays(message: MapCodeMessage) -> dict[str, Any]:
-    """Return all arrays with their rows, own copies, after checking their sizes against each other."""
+    """Return copies of all arrays, shaped into rows, after checking their sizes against each other."""
     arrays = {}
     for name, column in COLUMNS.items():
         values: np.ndarray = np.array(getattr(message, name), column.dtype)

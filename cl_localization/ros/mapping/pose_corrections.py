@@ -101,9 +101,8 @@ def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
     if frames - {map_frame}:
         raise RosError("corrected_path", f"must be given in the frame {map_frame}",
                        min(frames - {map_frame})[:80])
-    stamps = np.array([(pose.header.stamp.sec, pose.header.stamp.nanosec) for pose in path.poses], np.int64).reshape(
-        -1, 2
-    )
+    stamps = np.array([(pose.header.stamp.sec, pose.header.stamp.nanosec) for pose in path.poses], np.int64)
+    stamps = stamps.reshape(-1, 2)
     poses = np.array([(at.x, at.y, at.z, to.x, to.y, to.z, to.w) for at, to in
                       ((pose.pose.position, pose.pose.orientation) for pose in path.poses)], float).reshape(-1, 7)
     if (stamps[:, 1] >= NANOSECONDS).any():

@@ -73,7 +73,7 @@ class LearnedNerf:
     """A radiance field trained by a thread; see `NerfMapping`."""
 
     def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
-        """Make publishers, and go on from the field that was saved beside the map in map_file."""
+        """Create the publishers; with `resume`, training continues with the field saved beside map_file."""
         self._node = node
         self._learner: NerfLearner | None = None
         self._path = beside(Path(node.config.map_file)) if node.config.map_file else None
@@ -105,7 +105,7 @@ class LearnedNerf:
         if frame.world_T_cam is not None:
             self._outputs.newest = Viewpoint(bundle.image.header.stamp, bundle.camera_frame, frame.camera,
                                              frame.world_T_cam)
-        if self._life.owner != (owner := self._owner_of(map_code.map_id)):  # another scene may lie in the same place
+        if self._life.owner != (owner := self._owner_of(map_code.map_id)):  # scenes may overlap in space
             self._live(LiveField(self._node.config.nerf), owner)
         if result.is_keyframe:
             small = self._life.field.reduced(frame)

@@ -72,8 +72,7 @@ class ManagedNode(LifecycleNode):
         self.active.callback(self.destroy_service, made)
 
     def every(self, period_s: float, callback: Callable[[], Any]) -> None:
-        """Call back periodically while the node is active, by the wall clock: simulated time may stand still or go
-        back."""
+        """Call periodically while the node is active, on a steady clock: simulated time may stop or jump back."""
         timer = self.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.active.callback(self.destroy_timer, timer)
 

@@ -35,9 +35,8 @@ class MapperDiagnostics(NodeDiagnostics):
         self._digest = MapDigest()
 
     def publish_state(self, map_code: MapCode, learning: bool, worker: Worker[Any], images: ImageSource,
-                      saver: MapSaver,
-            *others: Part) -> None:
-        """Publish how the mapper is; `others` may have problems too."""
+                      saver: MapSaver, *others: Part) -> None:
+        """Publish the status; `others` are further parts with a `problem`."""
         parts: tuple[Part, ...] = (images, saver, *others)
         problems = filter(None, (part.problem for part in parts))
         self.publish("; ".join(problems), {

@@ -23,7 +23,7 @@ HEADER = """# All parameters of the node `{node}` with their defaults.
 
 
 def yaml_text(node: str, config: Config) -> str:
-    """Return the parameter file of a node: every option with its help, range and default, nested by its dots."""
+    """Return the parameter file of a node: every option with help, range and default, nested by dotted name."""
     lines, open_sections = [HEADER.format(node=node).rstrip("\n")], list[str]()
     leaves = sorted(flatten(config), key=lambda leaf: "." in leaf[0])
     for name, value, option in leaves:
