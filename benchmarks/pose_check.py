@@ -68,7 +68,7 @@ def check_table(kitchen: str | None, options: PoseCheckBenchConfig, mapper: Mapp
                              part in zip(("same", "moved", "others"), one)}
                 for place, one in zip(places, tried)}
     return BenchTable("Pose check: the image against a view rendered from the pose", CHECK_HEADERS, rows,
-                      "right: within 20 cm and 10 degrees. wrong: accepted and more than 50 cm or 20 degrees off. "
+                      "right: within 20 cm and 10 degrees. wrong: accepted and more than 50 cm or 10 degrees off. "
                       f"A look takes {1000 * mean_seconds(tried):.0f} ms of processor time.",
                       {"pose_check": results, "pose_check_evidence": evidence})
 

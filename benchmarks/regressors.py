@@ -102,7 +102,7 @@ def table(name: str, comparisons: list[Comparison]) -> BenchTable:
     stated = "" if inside is None else f", {inside:.0f} % of them with the truth inside their 95 % ellipsoid"
     sentence = (f"Within 10 cm and 5 degrees; mean: {means}. Times without encoding. wrong: poses of each that were "
                 "accepted and are more "
-                f"than 50 cm or 20 degrees off. {len(again)} poses were accepted at the second look{stated}.")
+                f"than 50 cm or 10 degrees off. {len(again)} poses were accepted at the second look{stated}.")
     return BenchTable(name.replace("_", ", "), HEADERS, [one.row() for one in comparisons], sentence,
                       {name: [one.to_json() for one in comparisons]})
 
