@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ros_processes import Processes, remove_dead_segments
-from ros_robot import SPEC, save_map_of
+from ros_robot import SPEC, Robot, save_map_of
 from ros_world import RosWorld
 
 DOMAINS = itertools.count(os.getpid())
@@ -48,6 +48,20 @@ def room() -> Any:
     from cl_localization.data import open_sequence
 
     return open_sequence(SPEC)
+
+
+@pytest.fixture
+def robot(ros: RosWorld, room: Any) -> Robot:
+    """A robot in the room."""
+    return Robot(ros, room)
+
+
+@pytest.fixture
+def statuses(ros: RosWorld) -> list[Any]:
+    """The mapper's status messages."""
+    from cl_localization.msg import MappingStatus
+
+    return ros.heard(MappingStatus, "/mapper/status")
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,14 @@ class Robot:
                                         parameter_overrides=overrides))
         self.outputs = SequenceOutputs(self.node, self.node.config, sequence.base_T_cam)
         self.shown: dict[int, Any] = {}
+        self._ros = ros
+
+    def send_poses(self) -> None:
+        """Send the true poses on the topic pose too, as a SLAM would."""
+        from geometry_msgs.msg import PoseStamped
+
+        publisher = self._ros.node.create_publisher(PoseStamped, "pose", 10)
+        self._ros.node.create_subscription(PoseStamped, "ground_truth", publisher.publish, 10)
 
     def show(self, frame: Any) -> int:
         """Publish a frame and return its stamp in nanoseconds."""

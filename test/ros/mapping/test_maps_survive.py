@@ -12,10 +12,8 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from cl_localization.msg import MappingStatus
 from cl_localization.srv import SaveMap
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 
@@ -28,18 +26,10 @@ from ros_world import RosWorld, wait_until
 
 
 @pytest.fixture
-def robot(ros: RosWorld, room: Any) -> Robot:
-    """A robot in the room that knows its true poses."""
-    made = Robot(ros, room)
-    publisher = ros.node.create_publisher(PoseStamped, "pose", 10)
-    ros.node.create_subscription(PoseStamped, "ground_truth", publisher.publish, 10)
-    return made
-
-
-@pytest.fixture
-def statuses(ros: RosWorld) -> list[MappingStatus]:
-    """What the mapper says of its images."""
-    return ros.heard(MappingStatus, "/mapper/status")
+def robot(robot: Robot) -> Robot:
+    """A robot in the room that sends its true poses."""
+    robot.send_poses()
+    return robot
 
 
 def start_mapper(ros: RosWorld, path: File, **parameters: Any) -> MapperNode:

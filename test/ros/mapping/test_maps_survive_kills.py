@@ -17,7 +17,6 @@ import pytest
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from cl_localization.msg import MappingStatus
-from geometry_msgs.msg import PoseStamped
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.map.map_store import MapStore
@@ -153,8 +152,7 @@ class Mappers:
 def shown(ros: RosWorld, room: Any, frames: list[Any]) -> Iterator[None]:
     """A robot in the room that shows what it sees as long as the test runs."""
     robot, done = Robot(ros, room), threading.Event()
-    publisher = ros.node.create_publisher(PoseStamped, "pose", 10)
-    ros.node.create_subscription(PoseStamped, "ground_truth", publisher.publish, 10)
+    robot.send_poses()
 
     def show() -> None:
         number = 0

@@ -82,8 +82,7 @@ def test_a_path_that_makes_no_sense_is_refused_as_a_whole(name, match) -> None:
 def learned(ros: RosWorld, room: Any, frames: list[Any], tmp_path, request) -> Any:
     """Returns the saved map anew at each call, of a mapper that has learned some keyframes and then stopped."""
     robot, statuses = Robot(ros, room), ros.heard(MappingStatus, "/mapper/status")
-    publisher = ros.node.create_publisher(PoseStamped, "pose", 10)
-    ros.node.create_subscription(PoseStamped, "ground_truth", publisher.publish, 10)
+    robot.send_poses()
     ros.start(MapperNode, "mapper", poses__source="pose", map_file=str(tmp_path / "map.safetensors"),
               diagnostics_period_s=0.1)
     robot.show_until(frames, lambda: statuses and statuses[-1].keyframes >= 3)

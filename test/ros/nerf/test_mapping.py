@@ -13,7 +13,6 @@ import torch
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from cl_localization.msg import MappingStatus
 from geometry_msgs.msg import PoseStamped
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, Image
@@ -41,18 +40,10 @@ LONG_S = 60.0
 
 
 @pytest.fixture
-def robot(ros: RosWorld, room: Any) -> Robot:
-    """A robot in the room, whose SLAM is the truth."""
-    robot = Robot(ros, room)
-    publisher = ros.node.create_publisher(PoseStamped, "pose", 10)
-    ros.node.create_subscription(PoseStamped, "ground_truth", publisher.publish, 10)
+def robot(robot: Robot) -> Robot:
+    """A robot in the room that sends its true poses."""
+    robot.send_poses()
     return robot
-
-
-@pytest.fixture
-def statuses(ros: RosWorld) -> list[MappingStatus]:
-    """What the mapper says of its images."""
-    return ros.heard(MappingStatus, "/mapper/status")
 
 
 def small(frame: Frame) -> Frame:

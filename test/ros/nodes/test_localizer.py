@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -32,12 +31,6 @@ from ros_robot import Robot
 from ros_world import RosWorld, wait_until
 
 LOST, RELOCALIZED, TRACKING = LocalizationStatus.LOST, LocalizationStatus.RELOCALIZED, LocalizationStatus.TRACKING
-
-
-@pytest.fixture
-def robot(ros: RosWorld, room: Any) -> Robot:
-    """A robot in the room."""
-    return Robot(ros, room)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from cl_localization.msg import MappingStatus
 from cl_localization.srv import LoadMap, SaveMap
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseArray, PoseStamped
@@ -28,21 +27,9 @@ from ros_world import RosWorld, wait_until
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-@pytest.fixture
-def robot(ros: RosWorld, room: Any) -> Robot:
-    """A robot in the room, whose SLAM is the truth."""
-    return Robot(ros, room)
-
-
 def start_mapper(ros: RosWorld, name: str = "mapper", **parameters: Any) -> MapperNode:
     """A mapper that hears the robot's true poses on the topic pose."""
     return ros.start(MapperNode, name, **{"poses__source": "pose", **parameters})
-
-
-@pytest.fixture
-def statuses(ros: RosWorld) -> list[MappingStatus]:
-    """What the mapper says of its images."""
-    return ros.heard(MappingStatus, "/mapper/status")
 
 
 def with_true_odometry(frames: list[Any]) -> list[Any]:
@@ -58,14 +45,8 @@ def saved(ros: RosWorld, path: Path) -> Any:
     return load_map(path)
 
 
-def repeat_truth(ros: RosWorld, robot: Robot) -> None:
-    """Send the robot's true poses on the topic pose as well."""
-    publisher = ros.node.create_publisher(PoseStamped, "pose", 10)
-    ros.node.create_subscription(PoseStamped, "ground_truth", publisher.publish, 10)
-
-
 def test_keyframes_are_learned_at_their_true_poses_from_a_pose_topic(ros, robot, statuses, frames, tmp_path) -> None:
-    repeat_truth(ros, robot)
+    robot.send_poses()
     start_mapper(ros)
     robot.show_until(frames, lambda: statuses and statuses[-1].keyframes >= 3)
     status = next(status for status in statuses if status.is_keyframe)
@@ -104,7 +85,7 @@ def test_a_pose_that_is_no_rotation_is_left_out(ros, robot, statuses, frames) ->
 
 
 def test_learning_can_be_switched_off_and_on(ros, robot, statuses, frames) -> None:
-    repeat_truth(ros, robot)
+    robot.send_poses()
     start_mapper(ros, learning=False)
     robot.show_until(frames, lambda: len(statuses) >= 2)
     assert not statuses[-1].learning and statuses[-1].reason == "learning is off" and statuses[-1].codes == 0
@@ -114,7 +95,7 @@ def test_learning_can_be_switched_off_and_on(ros, robot, statuses, frames) -> No
 
 def test_reset_begins_another_map_and_load_map_brings_one_back(ros, robot, statuses, frames, room_map,
                                                                tmp_path) -> None:
-    repeat_truth(ros, robot)
+    robot.send_poses()
     start_mapper(ros)
     robot.show_until(frames, lambda: statuses and statuses[-1].codes)
     old = statuses[-1].map_id
@@ -130,7 +111,7 @@ def test_reset_begins_another_map_and_load_map_brings_one_back(ros, robot, statu
                                          ("/dev/null/map", "map /dev/null/map must be writable")])
 def test_a_map_that_cannot_be_saved_is_said_in_one_line_and_running_goes_on(ros, robot, statuses, frames, path,
                                                                             match) -> None:
-    repeat_truth(ros, robot)
+    robot.send_poses()
     start_mapper(ros)
     response = ros.call(SaveMap, "/mapper/save_map", SaveMap.Request(path=path))
     assert not response.success and match in response.message and "\n" not in response.message
@@ -139,7 +120,7 @@ def test_a_map_that_cannot_be_saved_is_said_in_one_line_and_running_goes_on(ros,
 
 def test_the_map_is_saved_at_the_end_and_resumed_at_the_start(ros, robot, statuses, frames, tmp_path) -> None:
     path = tmp_path / "map.safetensors"
-    repeat_truth(ros, robot)
+    robot.send_poses()
     mapper = start_mapper(ros, map_file=str(path), save_on_shutdown=True)
     robot.show_until(frames, lambda: statuses and statuses[-1].keyframes >= 2)
     ros.end(mapper)
@@ -153,13 +134,13 @@ def test_the_map_is_saved_at_the_end_and_resumed_at_the_start(ros, robot, status
 
 def test_the_map_is_saved_now_and_then_while_it_grows(ros, robot, statuses, frames, tmp_path) -> None:
     path = tmp_path / "map.safetensors"
-    repeat_truth(ros, robot)
+    robot.send_poses()
     start_mapper(ros, map_file=str(path), autosave_period_s=0.2)
     robot.show_until(frames, lambda: path.is_file() and len(load_map(path)))
 
 
 def test_points_and_keyframes_are_published_for_subscribers(ros, robot, statuses, frames) -> None:
-    repeat_truth(ros, robot)
+    robot.send_poses()
     start_mapper(ros)
     robot.show_until(frames, lambda: statuses and statuses[-1].codes)
     clouds, poses = ros.heard(PointCloud2, "/mapper/codes", LATCHED), ros.heard(PoseArray, "/mapper/keyframes", LATCHED)
@@ -170,7 +151,7 @@ def test_points_and_keyframes_are_published_for_subscribers(ros, robot, statuses
 
 def test_depth_is_waited_for_while_somebody_publishes_it_and_not_otherwise(ros, room, statuses, frames) -> None:
     robot = Robot(ros, room, depth=False)
-    repeat_truth(ros, robot)
+    robot.send_poses()
     start_mapper(ros, "waiting", depth_images="on", diagnostics_period_s=0.1)
     diagnostics = ros.heard(DiagnosticArray, "/diagnostics")
     robot.show_until(frames, lambda: any("images arrive, but no" in array.status[0].message
