@@ -1,4 +1,4 @@
-"""`map`: posed sequences into a map file."""
+"""`map`: sequences into a map file, with poses that are given or that the map finds itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
-from cl_localization.cli.progress import tracked
-from cl_localization.cli.tables import print_rows, warn_unreadable
+from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source
+from cl_localization.cli.tables import print_rows
 from cl_localization.config import MapperConfig
 from cl_localization.errors import ConfigError
+from cl_localization.mapping.slam.options import SlamConfig
 
 if TYPE_CHECKING:
     from cl_localization.data.frame import Sequence
@@ -30,9 +31,13 @@ FORMAT_HELP = (
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Build a map from posed sequences, or grow one.
+    """Build a map from sequences, or grow one.
+
+    Poses are those that come with a sequence, or else found by the map itself. The exit code is 1 when fewer than half
+    of the frames got a pose.
 
     Example: cl_localization map 'sim:7?frames=200' --out house.map
+    Example: cl_localization map 'sim:7' --poses self --trajectory poses.txt --out house.map
     """
 
     sequences: tuple[str, ...] = argument(
@@ -40,31 +45,44 @@ class Arguments:
     )
     out: Path = argument("Map file to write; an older one there is replaced when the new one is whole.", metavar="MAP")
     update: Path | None = argument("Map file to go on from; it is only read.", None, metavar="MAP")
+    poses: Poses = argument("Where poses come from: given with the sequence, found by the map itself (self), the "
+                            "odometry as it is, or auto: given where there are any, else self.", "auto")
+    trajectory: Path | None = argument("File to write the poses of the frames to, as the map has them in the end: TUM "
+                                       "format, in the frame of the first of them or of the map gone on from.", None,
+                                       metavar="POSES")
     no_depth: bool = argument("Leave depth aside and triangulate.", False)
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     options: MapperConfig = settings(MapperConfig)
+    slam: SlamConfig = settings(SlamConfig, "slam")
 
 
 def run(arguments: Arguments) -> int:
     """Map the sequences, write the map and print what was made; return the exit code."""
     if not arguments.sequences:
         raise ConfigError("map", "needs at least one sequence", remedy="see `cl_localization map --help`")
-    require_writable(arguments.out)
+    for path in filter(None, (arguments.out, arguments.trajectory)):
+        require_writable(path)
 
     from cl_localization.cli.frames import require_poses
     from cl_localization.data import open_sequence
+    from cl_localization.data.trajectory import write_trajectory
     from cl_localization.map.map_file import save_map
 
     sequences = [open_sequence(spec, arguments.format) for spec in arguments.sequences]
-    for sequence in sequences:
-        require_poses(sequence)
-    mapper = open_mapper(arguments)
+    sources = [pose_source(sequence, arguments.poses) for sequence in sequences]
+    for sequence, source in zip(sequences, sources):
+        if source == "given":
+            require_poses(sequence)
+    mapping = SequenceMapping(open_mapper(arguments), arguments.slam, not arguments.no_depth)
     start = time.perf_counter()
-    rows = [map_sequence(mapper, sequence, not arguments.no_depth) for sequence in sequences]
-    save_map(mapper.map_code, arguments.out, file_metadata(arguments, rows))
+    rows = [mapping.add(sequence, source) for sequence, source in zip(sequences, sources)]
+    save_map(mapping.mapper.map_code, arguments.out, file_metadata(arguments, rows))
+    if arguments.trajectory is not None:
+        write_trajectory(arguments.trajectory, mapping.poses(), "world_T_cam")
     seconds = time.perf_counter() - start
-    print_rows(f"map {arguments.out}", summary_rows(rows, mapper, arguments.out.stat().st_size, seconds))
-    return 0
+    print_rows(f"map {arguments.out}", summary_rows(rows, mapping.mapper, arguments.out.stat().st_size, seconds))
+    unposed = sum(count.without_pose for count, source in zip(rows, sources) if source == "self")
+    return int(sum(count.frames for count in rows) < unposed)
 
 
 def open_mapper(arguments: Arguments) -> Mapper:
@@ -94,19 +112,7 @@ def map_sequence(mapper: Mapper, sequence: Sequence, use_depth: bool) -> Mapping
     Raises:
         DataError: not one frame could be read.
     """
-    from cl_localization.cli.frames import prefetched, require_poses, require_readable
-    from cl_localization.evaluation.image_only import image_only
-    from cl_localization.evaluation.run import map_frames
-
-    posed, unreadable = require_poses(sequence), []
-    source = sequence if use_depth else image_only(sequence)
-    frames = prefetched(source, tracked(posed, len(posed), f"mapping {sequence.name}"), unreadable)
-    count = map_frames(mapper, frames, use_depth)
-    require_readable(count.frames, unreadable, sequence.name)
-    warn_unreadable(unreadable, sequence.skipped)
-    count.without_pose += len(sequence) - len(posed)
-    count.skipped = len(unreadable) + len(sequence.skipped)
-    return count
+    return SequenceMapping(mapper, SlamConfig(), use_depth).add(sequence, "given")
 
 
 def summary_rows(
