@@ -103,7 +103,8 @@ def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarr
 
 
 def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
-                      sigmas_px: np.ndarray, depth: MeasuredDepth | None) -> tuple[np.ndarray, np.ndarray, float]:
+                      sigmas_px: np.ndarray,
+                      depth: MeasuredDepth | None = None) -> tuple[np.ndarray, np.ndarray, float]:
     """Return Hessian (6, 6), gradient (6,) and the mean weighted squared residual a degree of freedom."""
     points_cam = se3.transform(cam_T_world, points_m)
     depth_m = np.maximum(points_cam[:, 2], MIN_DEPTH_M)

@@ -9,6 +9,7 @@ import numpy as np
 from cl_localization.config import LocalizerConfig
 from cl_localization.geometry import se3
 from cl_localization.localization.hierarchical_search import PoseSearch, reason_against
+from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, pose_near
 from cl_localization.mapping.slam.old_place import alike
@@ -19,7 +20,15 @@ FREE_M, FREE_DEG = 0.5, 20.0
 
 CERTAIN_SHARE, CERTAIN_FEATURES = 0.7, 0.1
 """A pose with this share of the matches near it, and of the features of the image, needs no support by matches that were
-not searched near it."""
+not searched near it, if these lie as near to where they should be."""
+
+CERTAIN_PX = 3.6
+"""Median distance from there [px of a 640 px wide image]: right poses have 1.9 to 3.2 (RedKitchen 2.8 to 3.0, simulated
+houses 1.9 to 3.2), wrong ones near which enough matches by chance 4 and more."""
+
+GUIDED_M, GUIDED_DEG = 0.12, 3.0
+"""Matches searched near a predicted pose speak for poses within this: farther away, patterns that repeat match by
+chance."""
 
 JUMP_AFTER_S = 1.0
 """A camera that was seen a shorter time ago has not been carried: a pose out of its reach is wrong."""
@@ -59,7 +68,7 @@ class FramePoser:
             return None
         if predicted is not None:
             seen = pose_near(self._map, look, predicted, scene, self._localizer.pose)
-            if seen is not None and self._is_certain(seen, look) and self._is_within_reach(seen, predicted, seconds):
+            if seen is not None and self._is_certain(seen, look, predicted):
                 return FoundPose(seen, scene, True, True)
         found = self._anywhere(look)
         if found is None or predicted is None:
@@ -83,8 +92,11 @@ class FramePoser:
         return (seen.inliers >= self._config.min_inliers
                 and seen.inliers >= self._config.min_inlier_share * seen.matches)
 
-    def _is_certain(self, seen: SeenPose, look: Look) -> bool:
-        return (seen.inliers >= max(self._config.min_inliers, CERTAIN_FEATURES * len(look.features))
+    def _is_certain(self, seen: SeenPose, look: Look, predicted: np.ndarray) -> bool:
+        apart_m, apart_deg = se3.pose_error(seen.world_T_cam, predicted)
+        return (apart_m < GUIDED_M and apart_deg < GUIDED_DEG and self._is_trusted(seen)
+                and seen.error_px < pixels_in(look.pinhole, CERTAIN_PX)
+                and seen.inliers >= CERTAIN_FEATURES * len(look.features)
                 and seen.inliers >= CERTAIN_SHARE * seen.matches)
 
     def _is_within_reach(self, seen: SeenPose, world_T_cam: np.ndarray, seconds: float) -> bool:

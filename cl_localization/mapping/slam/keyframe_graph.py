@@ -19,12 +19,12 @@ MOST_TIES, LEAST_SHARE = 4, 0.1
 """A keyframe is tied to at most so many others, those that at least this share of what it was localized by is anchored
 to."""
 
-SIGMA_M, SIGMA_M_PER_M = 0.002, 0.005
-SIGMA_RAD, SIGMA_RAD_PER_M = 0.001, 0.002
+SIGMA_M, SIGMA_M_PER_M = 0.004, 0.005
+SIGMA_RAD, SIGMA_RAD_PER_M = 0.002, 0.002
 """How exactly a keyframe is posed by the codes of another, on the spot and for each metre between the two."""
 
-LOOP_SIGMAS, LOOP_SIGMA_M, LOOP_SIGMA_RAD = 10.0, 0.003, 0.001
-"""The matches of an image share errors: a pose is less certain than their scatter says by about this factor."""
+LOOP_SIGMA_M, LOOP_SIGMA_RAD = 0.003, 0.001
+"""What a pose by the codes of an old place is uncertain by besides what the scatter of its matches says."""
 
 
 class KeyframeGraph:
@@ -66,8 +66,8 @@ class KeyframeGraph:
 
     def add_loop(self, keyframe: int, old: int, seen: SeenPose, world_T_cam: np.ndarray) -> None:
         """Take note that a keyframe at a pose (4, 4) was seen from the codes around an old one."""
-        sigma_m = LOOP_SIGMAS * largest_sigma(seen.covariance[:3, :3]) + LOOP_SIGMA_M
-        sigma_rad = LOOP_SIGMAS * largest_sigma(seen.covariance[3:, 3:]) + LOOP_SIGMA_RAD
+        sigma_m = largest_sigma(seen.covariance[:3, :3]) + LOOP_SIGMA_M
+        sigma_rad = largest_sigma(seen.covariance[3:, 3:]) + LOOP_SIGMA_RAD
         now = self.pose(keyframe)
         seen_keyframe = seen.world_T_cam @ se3.inverse(world_T_cam) @ now
         self._ties.append(Tie(old, keyframe, se3.inverse(self.pose(old)) @ seen_keyframe, sigma_m, sigma_rad, True))

@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import gtsam
 import numpy as np
 
+from cl_localization.errors import ConfigError
+
+try:
+    import gtsam
+except ImportError as error:
+    raise ConfigError("mapping with own poses", "needs the package gtsam", "none",
+                      "install it with: pip install --no-deps gtsam") from error
+
 ITERATIONS = 30
-CAUCHY_SIGMAS = 2.0
+CAUCHY_SIGMAS = 5.0
 FIXED_SIGMA = 1e-6
 
 
