@@ -51,12 +51,14 @@ class Arguments:
 
     pose_check: poses compared with views that a radiance field renders from there.
 
+    slam: mapping with own poses, RedKitchen where it is and simulated houses: how far they are from the truth.
+
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
 
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
-                          "continual", "regressors", "nerf", "pose_check"], ...] = argument(
+                          "continual", "regressors", "nerf", "pose_check", "slam"], ...] = argument(
         "Which tables; without it kitchen, wrong, sim and photos, as far as their data is there.", ())
     data: Path | None = argument(
         f"Folder that holds {KITCHEN} and {NORDLAND}; without it the environment variable {DATA_VARIABLE} says where.",
@@ -151,6 +153,11 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames, arguments.regressors)
+    if "slam" in chosen:
+        from benchmarks.slam import slam_table
+
+        others.append(slam_table(str(kitchen_folder(arguments)) if has_data(arguments) else None, arguments.seed,
+                                 arguments.mapper, arguments.localizer))
     return [experiments_table(bench.outcomes, tried), *others]
 
 

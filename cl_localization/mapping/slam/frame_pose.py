@@ -1,4 +1,5 @@
-"""Which pose a frame has in the map so far, and whether to learn from it: near the predicted one first, else anywhere."""
+"""Which pose a frame has in the map so far, and whether to learn from it: near the predicted one first, else
+anywhere."""
 
 from __future__ import annotations
 
@@ -19,12 +20,15 @@ FREE_M, FREE_DEG = 0.5, 20.0
 """A pose may always be this far from the predicted one: stamps are not exact, and the camera may have stopped."""
 
 CERTAIN_SHARE, CERTAIN_FEATURES = 0.7, 0.1
-"""A pose with this share of the matches near it, and of the features of the image, needs no support by matches that were
-not searched near it, if these lie as near to where they should be."""
+"""A pose with this share of the matches near it, and of the features of the image, needs no support by matches that
+were not searched near it, if these lie as near to where they should be."""
 
 CERTAIN_PX = 3.6
 """Median distance from there [px of a 640 px wide image]: right poses have 1.9 to 3.2 (RedKitchen 2.8 to 3.0, simulated
 houses 1.9 to 3.2), wrong ones near which enough matches by chance 4 and more."""
+
+LOOKS = 4
+"""A pose near the predicted one is looked for again from where the last look leads, so often at most."""
 
 GUIDED_M, GUIDED_DEG = 0.12, 3.0
 """Matches searched near a predicted pose speak for poses within this: farther away, patterns that repeat match by
@@ -57,25 +61,34 @@ class FramePoser:
         self._map, self._config, self._localizer = map_code, config, localizer
         self._search = PoseSearch(map_code, localizer)
 
-    def find(self, look: Look, predicted: np.ndarray | None, scene: int, seconds: float) -> FoundPose | None:
+    def find(self, look: Look, predicted: list[np.ndarray], scene: int, seconds: float) -> FoundPose | None:
         """Return the pose of a frame; None where none can be trusted.
 
         Args:
-            predicted: (4, 4) world_T_cam that it probably has, in a scene; None where nothing is known.
+            predicted: poses (4, 4) that it may have in a scene, the likeliest first; none where nothing is known.
             seconds: since the last trusted pose.
         """
         if len(self._map) == 0 or len(look.features) < self._config.min_inliers:
             return None
-        if predicted is not None:
-            seen = pose_near(self._map, look, predicted, scene, self._localizer.pose)
-            if seen is not None and self._is_certain(seen, look, predicted):
+        for start in predicted:
+            seen = self._guided(look, start, scene)
+            if seen is not None and self._is_within_reach(seen, predicted[0], seconds):
                 return FoundPose(seen, scene, True, True)
         found = self._anywhere(look)
-        if found is None or predicted is None:
+        if found is None or not predicted:
             return found
-        if found.scene == scene and self._is_within_reach(found.seen, predicted, seconds):
+        if found.scene == scene and self._is_within_reach(found.seen, predicted[0], seconds):
             return FoundPose(found.seen, scene, True, True)
         return found if seconds > JUMP_AFTER_S else None
+
+    def _guided(self, look: Look, start: np.ndarray, scene: int) -> SeenPose | None:
+        """Return the pose near one (4, 4), looked for once more from where the first look leads; None if uncertain."""
+        for _ in range(LOOKS):
+            seen = pose_near(self._map, look, start, scene, self._localizer.pose)
+            if seen is None or self._is_certain(seen, look, start):
+                return seen
+            start = seen.world_T_cam
+        return None
 
     def _anywhere(self, look: Look) -> FoundPose | None:
         """Return the pose of a frame of which nothing is known before; None where none can be trusted."""
@@ -92,8 +105,8 @@ class FramePoser:
         return (seen.inliers >= self._config.min_inliers
                 and seen.inliers >= self._config.min_inlier_share * seen.matches)
 
-    def _is_certain(self, seen: SeenPose, look: Look, predicted: np.ndarray) -> bool:
-        apart_m, apart_deg = se3.pose_error(seen.world_T_cam, predicted)
+    def _is_certain(self, seen: SeenPose, look: Look, start: np.ndarray) -> bool:
+        apart_m, apart_deg = se3.pose_error(seen.world_T_cam, start)
         return (apart_m < GUIDED_M and apart_deg < GUIDED_DEG and self._is_trusted(seen)
                 and seen.error_px < pixels_in(look.pinhole, CERTAIN_PX)
                 and seen.inliers >= CERTAIN_FEATURES * len(look.features)

@@ -1,4 +1,5 @@
-"""Loops: a place seen long ago is recognised, verified by geometry, by the drift that it implies, and by a second view."""
+"""Loops: a place seen long ago is recognised, verified by geometry, by the drift that it implies, and by a second
+view."""
 
 from __future__ import annotations
 

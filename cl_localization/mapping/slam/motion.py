@@ -48,13 +48,13 @@ class MotionModel:
         span_s = UNKNOWN_S if self._last is None else (frame.stamp_ns - self._last.stamp_ns) / 1e9
         return span_s if span_s >= 0 else UNKNOWN_S
 
-    def predicted(self, frame: Frame) -> np.ndarray | None:
-        """Return world_T_cam (4, 4) that a frame probably has; None where nothing is known."""
+    def predicted(self, frame: Frame) -> list[np.ndarray]:
+        """Return poses (4, 4) that a frame may have, the likeliest first: by odometry, or moved on, or stopped."""
         if self._last is None:
-            return None
+            return []
         if frame.odom_T_cam is not None and self._last.odom_T_cam is not None:
-            return self._last.world_T_cam @ se3.inverse(self._last.odom_T_cam) @ frame.odom_T_cam
-        return self._going_on(frame.stamp_ns)
+            return [self._last.world_T_cam @ se3.inverse(self._last.odom_T_cam) @ frame.odom_T_cam]
+        return [self._going_on(frame.stamp_ns), self._last.world_T_cam]
 
     def _going_on(self, stamp_ns: int) -> np.ndarray:
         """Return the last pose, moved on as before if that is not long ago."""

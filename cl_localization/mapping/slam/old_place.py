@@ -20,10 +20,13 @@ AROUND_M, AROUND_DEG = 2.0, 60.0
 
 FEATURES, MAX_CODES = 1000, 12000
 MIN_SIMILARITY = 0.75
+MIN_SHARE = 0.5
+"""Share of the matches that should agree with one pose; with fewer, more matches are needed."""
 
 
 def alike(map_code: MapCode, look: Look, among: np.ndarray) -> np.ndarray:
-    """Return at most `PLACES` of the keyframes (K,), each of another place, that look most like an image, best first."""
+    """Return at most `PLACES` of the keyframes (K,), each of another place, that look most like an image, best
+    first."""
     unit = unit_place_descriptors(place_descriptor(look.features.descriptors)[None])[0]
     if len(among) == 0 or not unit.any():
         return np.zeros(0, np.int64)
@@ -66,7 +69,7 @@ def pose_by(map_code: MapCode, look: Look, keyframes: np.ndarray, config: PoseCo
     rows = rows[found]
     first = robust_pose(look.pinhole, look.keypoints_px[features], codes["positions_m"][rows],
                         pixels_in(look.pinhole, config.inlier_threshold_px), config.max_iterations, config.seed)
-    if first is None or first.inliers.sum() < min_inliers or first.inliers.sum() * first.inliers.mean() < min_inliers / 2:
+    if first is None or first.inliers.sum() * first.inliers.mean() < min_inliers * MIN_SHARE:
         return None
     seen = solved(map_code, look, first.cam_T_world, features[first.inliers], rows[first.inliers], config)
     return seen if seen.inliers >= min_inliers else None

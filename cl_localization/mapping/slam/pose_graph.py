@@ -1,7 +1,8 @@
 """Keyframe poses that agree best with how each was seen from others: a pose graph, solved by GTSAM.
 
-What a keyframe was localized by, the codes of other keyframes, ties it to those; a recognised place ties it to keyframes
-of long ago. Those ties may be wrong: a robust (Cauchy) loss keeps one that disagrees with the rest from bending the map.
+What a keyframe was localized by, the codes of other keyframes, ties it to those; a recognised place ties it to
+keyframes of long ago. Those ties may be wrong: a robust (Cauchy) loss keeps one that disagrees with the rest from
+bending the map.
 """
 
 from __future__ import annotations
