@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.options import ContinualBenchConfig, NerfBenchConfig, PoseCheckBenchConfig, RegressorBenchConfig
+from benchmarks.options import (ContinualBenchConfig, NerfBenchConfig, PoseCheckBenchConfig, RegressorBenchConfig,
+                                SlamBenchConfig)
 from benchmarks.table import BenchTable
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
@@ -82,6 +83,7 @@ class Arguments:
     regressors: RegressorBenchConfig = settings(RegressorBenchConfig, "regressors")
     nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
     pose_check: PoseCheckBenchConfig = settings(PoseCheckBenchConfig, "pose_check")
+    slam: SlamBenchConfig = settings(SlamBenchConfig, "slam")
     mapper: MapperConfig = settings(MapperConfig, "mapper")
     localizer: LocalizerConfig = settings(LocalizerConfig, "localizer")
     tracker: TrackerConfig = settings(TrackerConfig, "tracker")
@@ -156,8 +158,8 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
     if "slam" in chosen:
         from benchmarks.slam import slam_table
 
-        others.append(slam_table(str(kitchen_folder(arguments)) if has_data(arguments) else None, arguments.seed,
-                                 arguments.mapper, arguments.localizer))
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others.append(slam_table(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer))
     return [experiments_table(bench.outcomes, tried), *others]
 
 

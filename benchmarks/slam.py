@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.options import SlamBenchConfig
 from benchmarks.table import BenchTable
 from cl_localization.cli.progress import tracked
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
+from cl_localization.errors import ConfigError
 from cl_localization.evaluation.trajectory_error import aligned_errors_m, path_m, rmse
 from cl_localization.geometry import se3
 from cl_localization.mapper import Mapper
@@ -62,15 +64,29 @@ class SlamRun:
                 str(self.joined), f"{self.codes:,}", rate)
 
 
-def slam_table(kitchen: str | None, seed: int, mapper: MapperConfig, localizer: LocalizerConfig) -> BenchTable:
-    """Return the table of own poses: RedKitchen where its folder is given, simulated houses, and drifting odometry."""
-    house, six, drifting = (spec.format(seed=seed) for spec in (HOUSE, SIX_ROOMS, DRIFTING))
-    runs = [] if kitchen is None else [own_poses("RedKitchen", open_sequence(kitchen), mapper, localizer)[0]]
-    runs += [own_poses(house, open_sequence(house), mapper, localizer)[0],
-             own_poses(six, open_sequence(six), mapper, localizer)[0],
-             *two_laps(drifting, mapper, localizer), odometry_alone(drifting)]
+def slam_table(kitchen: str | None, seed: int, config: SlamBenchConfig, mapper: MapperConfig,
+               localizer: LocalizerConfig) -> BenchTable:
+    """Return the table of own poses: RedKitchen where its folder is given, simulated houses, and drifting odometry.
+
+    Raises:
+        ConfigError: a part that there is not.
+    """
+    runs = [run for part in config.parts.split(",") for run in _part(part, kitchen, seed, mapper, localizer)]
     return BenchTable("mapping with own poses", HEADERS, [run.row() for run in runs],
                       results={"slam": [asdict(run) for run in runs]})
+
+
+def _part(part: str, kitchen: str | None, seed: int, mapper: MapperConfig,
+          localizer: LocalizerConfig) -> list[SlamRun]:
+    if part == "kitchen":
+        return [] if kitchen is None else [own_poses("RedKitchen", open_sequence(kitchen), mapper, localizer)[0]]
+    if part == "laps":
+        spec = DRIFTING.format(seed=seed)
+        return [*two_laps(spec, mapper, localizer), odometry_alone(spec)]
+    if part not in ("house", "six_rooms"):
+        raise ConfigError("option slam.parts", "must be of kitchen, house, six_rooms, laps", repr(part))
+    spec = (HOUSE if part == "house" else SIX_ROOMS).format(seed=seed)
+    return [own_poses(spec, open_sequence(spec), mapper, localizer)[0]]
 
 
 def own_poses(name: str, sequence: Sequence, mapper: MapperConfig, localizer: LocalizerConfig,

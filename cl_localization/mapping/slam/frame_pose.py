@@ -19,7 +19,7 @@ from cl_localization.mapping.slam.options import SlamConfig
 FREE_M, FREE_DEG = 0.5, 20.0
 """A pose may always be this far from the predicted one: stamps are not exact, and the camera may have stopped."""
 
-CERTAIN_SHARE, CERTAIN_FEATURES = 0.7, 0.1
+CERTAIN_SHARE, CERTAIN_FEATURES = 0.8, 0.05
 """A pose with this share of the matches near it, and of the features of the image, needs no support by matches that
 were not searched near it, if these lie as near to where they should be."""
 
