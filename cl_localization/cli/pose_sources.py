@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from cl_localization.cli.progress import tracked
 from cl_localization.cli.tables import warn_unreadable
@@ -48,10 +49,14 @@ def odometry_as_poses(frames: Iterator[Frame], sequence_name: str) -> Iterator[F
         way_m += 0.0 if before is None else float(np.linalg.norm(frame.odom_T_cam[:3, 3] - before))
         before = frame.odom_T_cam[:3, 3]
         if was_near and way_m >= DRIFT_WARNING_M:
-            Console(stderr=True, highlight=False).print(
-                f"[yellow]{sequence_name}: odometry taken as it is for {way_m:.0f} m; it drifts, and places seen again "
-                "are mapped twice. --poses self corrects it.[/yellow]", soft_wrap=True)
+            warn(f"{sequence_name}: odometry taken as it is for {way_m:.0f} m; it drifts, and places seen again are "
+                 "mapped twice. --poses self corrects it.")
         yield replace(frame, world_T_cam=frame.odom_T_cam)
+
+
+def warn(sentence: str) -> None:
+    """Say something on stderr that the user should know."""
+    Console(stderr=True, highlight=False).print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
 
 
 class SequenceMapping:
@@ -86,6 +91,9 @@ class SequenceMapping:
         count = self._mapped(frames, source, sequence.name)
         require_readable(count.frames + count.without_pose, unreadable, sequence.name)
         warn_unreadable(unreadable, sequence.skipped)
+        if source == "self" and count.frames == 0:
+            warn(f"{sequence.name}: no frame got a pose; own poses need images with depth and features, or a map that "
+                 "shows the place (--update)")
         count.without_pose += len(sequence) - len(indices)
         count.skipped = len(unreadable) + len(sequence.skipped)
         return count

@@ -75,10 +75,13 @@ def dark_folder(path: Path, count: int) -> Path:
     return path
 
 
-def test_a_sequence_of_which_little_can_be_posed_ends_with_exit_code_1(tmp_path: Path) -> None:
+def test_a_sequence_of_which_little_can_be_posed_ends_with_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     folder = dark_folder(tmp_path / "dark", 4)
     assert run("map", folder, "--poses", "self", "--out", tmp_path / "dark.map") == 1
     assert (tmp_path / "dark.map").is_file()
+    assert "need images with depth" in capsys.readouterr().err
 
 
 def test_odometry_that_is_not_there_is_said_to_be_missing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
