@@ -23,6 +23,9 @@ SIGMA_M, SIGMA_M_PER_M = 0.004, 0.005
 SIGMA_RAD, SIGMA_RAD_PER_M = 0.002, 0.002
 """How exactly a keyframe is posed by the codes of another, on the spot and for each metre between the two."""
 
+SCATTER_SIGMAS = 2.0
+"""And for what the scatter of its matches says, so many times that: a view of little that is known is tied loosely."""
+
 LOOP_SIGMA_M, LOOP_SIGMA_RAD = 0.003, 0.001
 """What a pose by the codes of an old place is uncertain by besides what the scatter of its matches says."""
 
@@ -62,7 +65,7 @@ class KeyframeGraph:
                        if count >= LEAST_SHARE * len(seen.rows)}
         for other, share in shares.items():
             if other != keyframe and self._is_live(other):
-                self._ties.append(self._tie(other, keyframe, float(share)))
+                self._ties.append(self._tie(other, keyframe, float(share), seen))
 
     def add_loop(self, keyframe: int, old: int, seen: SeenPose, world_T_cam: np.ndarray) -> None:
         """Take note that a keyframe at a pose (4, 4) was seen from the codes around an old one."""
@@ -108,11 +111,14 @@ class KeyframeGraph:
         return replace(tie, first=root,
                        first_T_second=se3.inverse(self.pose(root)) @ self.pose(tie.first) @ tie.first_T_second)
 
-    def _tie(self, first: int, second: int, share: float) -> Tie:
+    def _tie(self, first: int, second: int, share: float, seen: SeenPose | None) -> Tie:
         first_T_second = se3.inverse(self.pose(first)) @ self.pose(second)
         apart_m, less = float(np.linalg.norm(first_T_second[:3, 3])), 1 / np.sqrt(share)
-        return Tie(first, second, first_T_second, less * (SIGMA_M + SIGMA_M_PER_M * apart_m),
-                   less * (SIGMA_RAD + SIGMA_RAD_PER_M * apart_m))
+        sigma_m, sigma_rad = (0.0, 0.0) if seen is None else (largest_sigma(seen.covariance[:3, :3]),
+                                                              largest_sigma(seen.covariance[3:, 3:]))
+        return Tie(first, second, first_T_second,
+                   less * (SIGMA_M + SIGMA_M_PER_M * apart_m + SCATTER_SIGMAS * sigma_m),
+                   less * (SIGMA_RAD + SIGMA_RAD_PER_M * apart_m + SCATTER_SIGMAS * sigma_rad))
 
     def _is_live(self, keyframe: int) -> bool:
         return bool(self._map.keyframes.live[keyframe])
