@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,17 @@ from cl_localization.cli.map import Arguments
 from cl_localization.cli.option_file import read_option_file
 from cl_localization.config import LocalizerConfig, MapperConfig, TrackerConfig, flatten, with_values
 from cl_localization.option_names import OLD_NAMES, present_name, with_present_names
+
+
+@pytest.fixture(autouse=True)
+def heard_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Have warnings reach `caplog` also after a command has sent the package's log to stderr."""
+    logger = logging.getLogger("cl_localization")
+    before, logger.propagate = logger.propagate, True
+    with caplog.at_level(logging.WARNING, "cl_localization"):
+        yield
+    logger.propagate = before
+
 
 KNOWN = {name for config in (MapperConfig(), LocalizerConfig()) for name, _, _ in flatten(config)}
 KNOWN |= {name for name, _, _ in flatten(TrackerConfig())}

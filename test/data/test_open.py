@@ -83,7 +83,7 @@ def test_the_simulated_house_gets_its_own_options(monkeypatch, spec, format, ask
 
 
 def test_the_help_of_the_format_flag_names_every_format():
-    assert ", ".join(FORMATS) + " or sim." in FORMAT_HELP
+    assert ", ".join(FORMATS) + " or sim;" in FORMAT_HELP
 
 
 def test_a_folder_around_a_sequence_leads_to_it(tmp_path):

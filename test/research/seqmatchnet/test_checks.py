@@ -16,7 +16,7 @@ def test_good_descriptors_come_back_as_float32() -> None:
     (np.ones(3), r"d must be numbers of shape \(N, D\), found \(3,\) float64"),
     (np.ones((0, 3)), r"d must be numbers of shape \(N, D\), found \(0, 3\)"),
     (np.array([["a"]]), "d must be numbers"),
-    (np.ones((3, 5)), "d must be 4 numbers wide, found 5; use descriptors of the kind"),
+    (np.ones((3, 5)), "d must be 4 numbers wide, found 5; use descriptors of the model or index"),
     (np.array([[1, 1, 1, 1], [1, np.nan, 1, 1], [1, 1, np.inf, 1.0]]),
      "d must be finite, found NaN or infinity in row 1 and 1 more"),
     (np.full((1, 4), 1e300), "d must be finite")])
