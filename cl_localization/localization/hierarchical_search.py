@@ -23,6 +23,7 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.acceptance import accept_or_reject
+from cl_localization.localization.keyframe_regressor import KeyframeRegressor
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor, Regressor
 from cl_localization.localization.result import Localization
@@ -67,7 +68,7 @@ class PoseSearch:
             keyframes: (K,) around which to search first.
         """
         tries: list[Localization] = []
-        for estimator in self._estimators(keyframes):
+        for estimator in self._estimators(camera, keyframes):
             tries.append(estimator.estimate(features, camera))
             if tries[-1].accepted and tries[-1].support >= self._enough_support:
                 break
@@ -79,11 +80,14 @@ class PoseSearch:
         steps = dict.fromkeys(step for found in tries for step in found.timings_s)
         return replace(best, timings_s={step: sum(found.timings_s.get(step, 0.0) for found in tries) for step in steps})
 
-    def _estimators(self, keyframes: np.ndarray) -> Iterator[PoseEstimator]:
-        """Yield the search around keyframes where that is less than the whole map, then that of the whole map."""
-        near = self._covisible.around(keyframes) if self._covisible and len(keyframes) else None
-        if near is not None:
-            yield PoseEstimator(self._map, NearestRegressor(self._map, near), self._pose)
+    def _estimators(self, camera: Camera, keyframes: np.ndarray) -> Iterator[PoseEstimator]:
+        """Yield the search of the codes that keyframes show, or of those around them where that is many and yet less
+        than the whole map, then that of the whole map."""
+        if self._covisible and len(keyframes):
+            shown = KeyframeRegressor.of_keyframes(self._map, keyframes, camera)
+            near = self._covisible.around(keyframes) if shown is None else None
+            if shown is not None or near is not None:
+                yield PoseEstimator(self._map, shown or NearestRegressor(self._map, near), self._pose)
         yield self._whole_map
 
 
