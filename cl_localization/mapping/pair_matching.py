@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.geometry.triangulation import epipolar_distances
+from cl_localization.localization.guided_matching import firsts
 from cl_localization.map.keyframe_views import View
 
 MIN_SIMILARITY = 0.75
@@ -17,9 +18,11 @@ def matched_features(a: View, b: View) -> tuple[np.ndarray, np.ndarray, np.ndarr
     if len(a.features) == 0 or len(of_b) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0)
     similarity = a.features.descriptors @ b.features.descriptors[of_b].T
-    best_b, best_a = similarity.argmax(axis=1), similarity.argmax(axis=0)
+    best_b, most_for_b = similarity.argmax(axis=1), similarity.max(axis=0)  # argmax of columns is 15 times as slow
     row = np.arange(len(a.features))
-    row = row[(best_a[best_b] == row) & (similarity[row, best_b] > MIN_SIMILARITY)]
-    of_b, similarity = of_b[best_b[row]], similarity[row, best_b[row]]
+    similarity = similarity[row, best_b]
+    row = row[(similarity == most_for_b[best_b]) & (similarity > MIN_SIMILARITY)]
+    row = row[firsts(best_b[row])]
+    of_b, similarity = of_b[best_b[row]], similarity[row]
     distance = epipolar_distances(a.world_T_cam, a.rays[row], b.world_T_cam, b.rays[of_b])
     return row, of_b, similarity, distance * b.camera.focal_px

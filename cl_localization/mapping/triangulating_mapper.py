@@ -145,9 +145,8 @@ class TriangulatingMapper:
     def forget_removed(self) -> None:
         """Forget the sightings of codes that the map gave up, and keyframes it gave up: their numbers will be used
         again."""
+        self._store.unlink_removed(self._map.codes.live)
         for view in self._store.views:
-            shown = np.flatnonzero(view.code >= 0)
-            view.code[shown[~self._map.codes.live[view.code[shown]]]] = -1
             if view.keyframe >= 0 and not self._map.keyframes.live[view.keyframe]:
                 view.keyframe = -1
 
@@ -242,8 +241,9 @@ class TriangulatingMapper:
         points_m, sigmas_m = refined_points(self._map.codes["positions_m"][codes], seen, 0.5 * max_error_px)
         good = self._well_seen(points_m, seen, 2 * max_error_px)
         self._map.move(codes[good], points_m[good], np.maximum(sigmas_m[good], 1e-6))
+        self._map.describe(codes[good], *self._store.mean_descriptors(codes[good]))
         self._map.remove(codes[~good])
-        self._store.unlink(codes[~good])
+        self._store.unlink_removed(self._map.codes.live)
 
     def _own(self, codes: np.ndarray) -> np.ndarray:
         """Return those codes whose sightings are all remembered; others came from depth, a file or forgotten views, and
