@@ -23,6 +23,7 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.acceptance import accept_or_reject
+from cl_localization.localization.covariance_calibration import widened
 from cl_localization.localization.keyframe_regressor import KeyframeRegressor
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor, Regressor
@@ -77,8 +78,18 @@ class PoseSearch:
             tries.append(self._fallback.estimate(features, camera))
             if tries[-1].accepted and self._fallback.confirms(tries[-1], best):
                 best = tries[-1]
+        best = self._widened(best, tries)
         steps = dict.fromkeys(step for found in tries for step in found.timings_s)
         return replace(best, timings_s={step: sum(found.timings_s.get(step, 0.0) for found in tries) for step in steps})
+
+    def _widened(self, best: Localization, tries: list[Localization]) -> Localization:
+        """Return an accepted pose, its covariance as wide as other tries that were accepted are away; that may be too
+        wide to accept it."""
+        wide = best
+        for other in tries:
+            if best.accepted and other.accepted and other is not best and other.world_T_cam is not None:
+                wide = widened(wide, other.world_T_cam, 1.0)
+        return best if wide is best else accept_or_reject(wide, self._pose)
 
     def _estimators(self, camera: Camera, keyframes: np.ndarray) -> Iterator[PoseEstimator]:
         """Yield the search of the codes that keyframes show, or of those around them where that is many and yet less

@@ -33,18 +33,17 @@ MIN_NEAR = 30
 
 
 def searched_near(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pinhole: Camera,
-                  found: Localization, position_covariance: np.ndarray, config: PoseConfig,
-                  scene: int) -> Localization:
+                  found: Localization, factor: float, config: PoseConfig, scene: int) -> Localization:
     """Return the pose that also what is near agrees with, or the one that was found.
 
     Args:
-        position_covariance: (3, 3) honest, of the pose found.
+        factor: that makes the covariance of the pose found honest; see `covariance_calibration`.
     """
-    if found.world_T_cam is None:
+    if found.world_T_cam is None or found.covariance is None:
         return found
     cam_T_world = se3.inverse(found.world_T_cam)
-    of_image, rows = _matches(map_code, features, keypoints_px, pinhole, cam_T_world,
-                              se3.largest_sigma(position_covariance), config, scene)
+    sigma_m = se3.largest_sigma(factor * found.covariance[:3, :3])
+    of_image, rows = _matches(map_code, features, keypoints_px, pinhole, cam_T_world, sigma_m, config, scene)
     if len(rows) == 0:
         return found
     matched_px, points_m = keypoints_px[of_image], map_code.codes["positions_m"][rows].astype(np.float64)

@@ -11,8 +11,9 @@ from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import Features
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import PnPResult, reprojection_errors_px, robust_pose
+from cl_localization.geometry.se3 import inverse
 from cl_localization.localization.acceptance import accept_or_reject
-from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
+from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of, widened
 from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
 from cl_localization.localization.regressor import Regressor, SceneCoordinates
@@ -82,12 +83,14 @@ class PoseEstimator:
         scene, inlier_ratio = int(self._map.codes["scenes"][coordinates.rows[0]]), float(first.inliers.mean())
         start, config = self._exact(pinhole, keypoints_px, coordinates, first)
         found = refined_in_map(self._map, features, keypoints_px, pinhole, start.cam_T_world, config, scene)
-        if found is None or found.covariance is None:
+        if found is None or found.world_T_cam is None or found.covariance is None:
             return Localization(inlier_ratio=inlier_ratio)
-        factor = variance_factor_of(self._map, scene)
+        factor = variance_factor_of(self._map, scene, found.world_T_cam)
         if config is not self.config:
-            found = searched_near(self._map, features, keypoints_px, pinhole, found, factor * found.covariance[:3, :3],
-                                  self.config, scene)
-        name = self._map.scene_names[scene] if found.inliers else ""
+            found = searched_near(self._map, features, keypoints_px, pinhole, found, factor, self.config, scene)
         covariance = None if found.covariance is None else calibrated(found.covariance, factor)
-        return replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name)
+        name = self._map.scene_names[scene] if found.inliers else ""
+        found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name)
+        if config is self.config:
+            return found
+        return widened(found, inverse(start.cam_T_world), found.inliers / max(int(start.inliers.sum()), 1))

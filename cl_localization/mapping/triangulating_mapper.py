@@ -239,7 +239,9 @@ class TriangulatingMapper:
         seen, _ = self._store.observations(codes)
         max_error_px = max(self._max_error_px(view) for view in self._store.views)
         points_m, sigmas_m = refined_points(self._map.codes["positions_m"][codes], seen, 0.5 * max_error_px)
-        good = self._well_seen(points_m, seen, 2 * max_error_px)
+        angle_deg = parallax_deg(points_m, seen)
+        good = self._well_seen(points_m, seen, 2 * max_error_px) & (angle_deg > self._config.min_parallax_deg)
+        sigmas_m *= np.sin(np.deg2rad(np.minimum(angle_deg, 90.0)))
         self._map.move(codes[good], points_m[good], np.maximum(sigmas_m[good], 1e-6))
         self._map.describe(codes[good], *self._store.mean_descriptors(codes[good]))
         self._map.remove(codes[~good])
@@ -252,12 +254,11 @@ class TriangulatingMapper:
         return codes[np.isin(self._map.codes["anchors"][codes], [view.keyframe for view in self._store.views])]
 
     def _well_seen(self, points_m: np.ndarray, seen: Observations, max_error_px: float) -> np.ndarray:
-        """Return which points (P,) most of their views agree on, under enough parallax."""
+        """Return which points (P,) most of their views agree on."""
         fits = reprojection_errors(points_m, seen) < max_error_px
         agreeing = seen.sums(fits.astype(float), len(points_m))
         views = seen.sums(np.ones(len(fits)), len(points_m))
-        good = np.isfinite(points_m).all(axis=1) & (agreeing >= np.maximum(self._config.min_views, 0.5 * views))
-        return good & (parallax_deg(points_m, seen) > self._config.min_parallax_deg)
+        return np.isfinite(points_m).all(axis=1) & (agreeing >= np.maximum(self._config.min_views, 0.5 * views))
 
     def _adjust(self, codes: np.ndarray, moving: list[View]) -> None:
         """Move views, and with them nothing else yet, to what their sightings of codes say."""

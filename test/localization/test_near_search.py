@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cl_localization.config import MapCodeConfig, PoseConfig
@@ -26,7 +28,8 @@ def test_a_pose_that_far_points_leave_open_is_found_by_near_ones():
     given = map_code, features, features.keypoints_px.astype(float), CAMERA
     far_only = refined_in_map(*given, se3.inverse(BESIDE), PoseConfig(inlier_threshold_px=4.0), 0)
     rough = np.linalg.norm(far_only.world_T_cam[:3, 3] - HERE[:3, 3])
-    found = searched_near(*given, far_only, 0.2**2 * np.eye(3), PoseConfig(), 0)
+    found = searched_near(*given, replace(far_only, covariance=0.1**2 * np.eye(6)), 4.0, PoseConfig(), 0)
     assert np.linalg.norm(found.world_T_cam[:3, 3] - HERE[:3, 3]) < min(0.02, 0.5 * rough)
-    assert searched_near(*given, found, 1e-4**2 * np.eye(3), PoseConfig(), 0) is found
-    assert searched_near(*given, found, np.full((3, 3), np.inf), PoseConfig(), 0) is found
+    for sigma in (1e-4, np.inf):
+        sure_or_unknown = replace(found, covariance=np.diag(np.full(6, sigma)))
+        assert searched_near(*given, sure_or_unknown, 1.0, PoseConfig(), 0) is sure_or_unknown
