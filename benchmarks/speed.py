@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cl_localization.localizer import Localizer
 
 STEPS = (1, 3, 5, 10)
-"""Every how manieth image is localized fully."""
+"""One image in so many is localized fully."""
 
 LOOK_SHARE = 0.99
 """A full localization takes this share of the time between two images: it is ready for the next one."""

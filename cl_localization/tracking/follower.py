@@ -73,9 +73,9 @@ class Follower:
         """Return whether an image must be localized fully; the caller then does so and calls `finish`.
 
         Args:
-            found: its pose by flow; None for none.
+            found: its pose by flow, after `decide`; None for none.
         """
-        wanted = found is None or (not self._is_looking and self._is_due(stamp_ns, found))
+        wanted = found is None or self._followed is None or (not self._is_looking and self._is_due(stamp_ns, found))
         if wanted:
             self._is_looking, self._wanted_ns = True, stamp_ns
         return wanted
@@ -105,7 +105,7 @@ class Follower:
             self._followed, self._world_T_cam = self._judged, found.world_T_cam
 
     def _is_due(self, stamp_ns: int, found: Localization) -> bool:
-        look = self._judged
+        look = self._followed
         sigma_m, looked_sigma_m = (largest_sigma(one.covariance[:3, :3]) for one in (found, look.found))
         is_weak = found.inliers < WEAK_SHARE * look.points or sigma_m > WEAK_SIGMAS * looked_sigma_m
         return is_weak or stamp_ns - self._wanted_ns >= self.flow.period_s * NANOSECONDS

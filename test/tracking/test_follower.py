@@ -116,7 +116,9 @@ def test_a_localization_that_found_nothing_leaves_the_pose_that_is_carried():
 def test_after_a_pose_that_is_not_trusted_nothing_is_carried_until_one_is():
     made = following(wall_frame(pose(), 0))
     frame = wall_frame(pose(), 1)
-    made.decide(made.follow(frame), UNTRUSTED)
+    found = made.follow(frame)
+    made.decide(found, UNTRUSTED)
+    assert made.wants_look(frame.stamp_ns, found)
     frame = wall_frame(pose(), 2)
     assert made.follow(frame) is None and made.wants_look(frame.stamp_ns, None)
     done = look(frame)
