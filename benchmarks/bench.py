@@ -53,6 +53,8 @@ class Arguments:
 
     slam: mapping with own poses, RedKitchen where it is and simulated houses: how far they are from the truth.
 
+    outdoors: mapping without depth from exact poses, kitti_1 and terrace, beside a plain recipe on the same features.
+
     speed: images at their full rate: the accuracy of flow between full localizations, and poses on tf a second.
 
     Tables may be named first. Example: cl_localization bench sim --out out/bench
@@ -60,7 +62,8 @@ class Arguments:
 
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
-                          "continual", "regressors", "nerf", "pose_check", "slam", "speed"], ...] = argument(
+                          "continual", "regressors", "nerf", "pose_check", "slam", "outdoors",
+                          "speed"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -160,6 +163,10 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others.append(slam_table(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer))
+    if "outdoors" in chosen:
+        from benchmarks.outdoors import outdoors_table
+
+        others.append(outdoors_table(data_root(arguments), arguments.mapper, arguments.localizer))
     return [experiments_table(bench.outcomes, tried), *others]
 
 
@@ -188,7 +195,7 @@ def nerf_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchT
         return []
     from benchmarks.nerf import nerf_tables
 
-    kitchen = (arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))) / KITCHEN
+    kitchen = data_root(arguments) / KITCHEN
     return nerf_tables(data_folder(arguments, LEGO), kitchen if kitchen.is_dir() else None, arguments.nerf,
                        arguments.out)
 
@@ -241,12 +248,19 @@ def chosen_tables(arguments: Arguments) -> tuple[str, ...]:
             data_folder(arguments, NORDLAND)
         if "nerf" in arguments.tables:
             data_folder(arguments, LEGO)
+        if "outdoors" in arguments.tables:
+            data_folder(arguments, "kitti_1")
         if "photos" in arguments.tables and not arguments.photos:
             raise DataError("table photos", "needs a sequence", remedy="give it with --photos SEQ")
         return arguments.tables
     if has_data(arguments):
         kitchen_folder(arguments)
     return (("kitchen", "wrong") if has_data(arguments) else ()) + ("sim",) + (("photos",) if arguments.photos else ())
+
+
+def data_root(arguments: Arguments) -> Path:
+    """Return the folder that the benchmark data lies in."""
+    return arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
 
 
 def kitchen_folder(arguments: Arguments) -> Path:
@@ -260,8 +274,7 @@ def data_folder(arguments: Arguments, name: str) -> Path:
     Raises:
         DataError: it is not there.
     """
-    root = arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
-    folder = root / name
+    folder = data_root(arguments) / name
     if not folder.is_dir():
         raise DataError(f"benchmark data {folder}", "is missing",
                         remedy=f"give --data FOLDER or set {DATA_VARIABLE}, or choose --tables sim")

@@ -164,8 +164,9 @@ class DepthConfig(Config):
 class TriangulationConfig(Config):
     """Mapping without depth, by triangulation."""
 
-    min_translation_m: float = option(0.10, "Without depth, as keyframes.min_translation_m: points need parallax [m].",
-                                      0, 100)
+    min_translation_share: float = option(0.04, "Without depth, as keyframes.min_translation_m, but as a share of the "
+                                                "distance to what is seen: points need parallax.", 0, 10)
+    min_translation_m: float = option(0.0, "Smallest such distance [m].", 0, 100)
     min_rotation_deg: float = option(8.0, "Without depth, as keyframes.min_rotation_deg [deg].", 0, 180)
     neighbours: int = option(6, "Earlier keyframes with which a new one is matched.", 1, 50)
     min_parallax_deg: float = option(1.5, "Smallest angle between two rays of a point [deg].", 0.05, 45)

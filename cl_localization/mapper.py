@@ -64,9 +64,9 @@ class Mapper:
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
                            "map again")
         self.use_scene(config.scene)
-        self._selector = KeyframeSelector(self.map_code, config, self.encoder)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
+        self._selector = KeyframeSelector(self.map_code, config, self.encoder, self._without_depth.keyframe_policy)
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.

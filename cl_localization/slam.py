@@ -164,4 +164,5 @@ class Slam:
         small, but can be inverted."""
         if seen is None:
             return np.eye(6) * BEGINNING_VARIANCE
-        return calibrated(seen.covariance, variance_factor_of(self.mapper.map_code, self._scene))
+        factor = variance_factor_of(self.mapper.map_code, self._scene, seen.world_T_cam)
+        return calibrated(seen.covariance, factor)

@@ -78,16 +78,18 @@ def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, vie
     point_hessian += (DAMPING * np.trace(point_hessian, axis1=1, axis2=2) + 1e-12)[:, None, None] * np.eye(3)
     point_gradient = seen.sums(np.einsum("oki,ok->oi", of_point, residuals), points)
     inverse = np.linalg.inv(point_hessian)
-    coupling = np.einsum("oki,okj->oij", of_pose, of_point)
-    coupling[prior.fixed[view]] = 0
-    pose_gradient[prior.fixed] = 0
-    mixed = _block_matrix(coupling, view, seen.point, views, points)
-    reduced = _block_matrix(coupling @ inverse[seen.point], view, seen.point, views, points)
-    schur = sparse.block_diag(list(pose_hessian)).toarray() - (reduced @ mixed.T).toarray()
-    right = pose_gradient.reshape(-1) - reduced @ point_gradient.reshape(-1)
-    pose_step = -np.linalg.solve(schur, right)
-    back = point_gradient.reshape(-1) + mixed.T @ pose_step
-    return pose_step.reshape(-1, 6), -np.einsum("pij,pj->pi", inverse, back.reshape(-1, 3))
+    moving = np.flatnonzero(~prior.fixed)
+    coupled = np.flatnonzero(~prior.fixed[view])
+    row, point = np.searchsorted(moving, view[coupled]), seen.point[coupled]
+    coupling = np.einsum("oki,okj->oij", of_pose[coupled], of_point[coupled])
+    mixed = _block_matrix(coupling, row, point, len(moving), points)
+    reduced = _block_matrix(coupling @ inverse[point], row, point, len(moving), points)
+    schur = sparse.block_diag(list(pose_hessian[moving])).toarray() - (reduced @ mixed.T).toarray()
+    right = pose_gradient[moving].reshape(-1) - reduced @ point_gradient.reshape(-1)
+    pose_step = np.zeros((views, 6))
+    pose_step[moving] = -np.linalg.solve(schur, right).reshape(-1, 6)
+    back = point_gradient.reshape(-1) + mixed.T @ pose_step[moving].reshape(-1)
+    return pose_step, -np.einsum("pij,pj->pi", inverse, back.reshape(-1, 3))
 
 
 def _linearized(points_m: np.ndarray, seen: Observations, sigma_px: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

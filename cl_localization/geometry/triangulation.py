@@ -10,6 +10,10 @@ from cl_localization.geometry import se3
 
 MIN_DEPTH = 1e-6
 
+UPPER = np.triu_indices(3)
+SYMMETRIC = np.array([0, 1, 2, 1, 3, 4, 2, 4, 5])
+"""Places of the entries of a symmetric (3, 3) matrix among those of its upper half."""
+
 
 @dataclass(frozen=True, eq=False)
 class Observations:
@@ -67,12 +71,12 @@ def _directions(world_T_cam: np.ndarray, rays_cam: np.ndarray) -> np.ndarray:
 
 def epipolar_distances(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray,
                        rays_b: np.ndarray) -> np.ndarray:
-    """Return the distance (A, B), in normalized image b, of each ray of b from the epipolar line of each ray of a."""
+    """Return the distance (N,), in normalized image b, of each ray of b from the epipolar line of its ray of a."""
     b_T_a = se3.inverse(world_T_b) @ world_T_a
     essential = se3.skew(b_T_a[:3, 3]) @ b_T_a[:3, :3]
     lines = np.column_stack([rays_a, np.ones(len(rays_a))]) @ essential.T
     lines /= np.maximum(np.linalg.norm(lines[:, :2], axis=1, keepdims=True), 1e-12)
-    return np.abs(lines @ np.column_stack([rays_b, np.ones(len(rays_b))]).T)
+    return np.abs((lines * np.column_stack([rays_b, np.ones(len(rays_b))])).sum(axis=1))
 
 
 def reprojection_errors(points_m: np.ndarray, seen: Observations) -> np.ndarray:
@@ -90,19 +94,18 @@ def refined_points(
     """Return points (P, 3) of least robust reprojection error over all their views, and their sigmas (P,) in metres.
 
     Gauss-Newton for all points at once, Cauchy weights at the scale `sigma_px`, damped so that points seen under little
-    parallax stay where they are along the ray.
+    parallax stay where they are along the ray. A sigma is that of the least certain direction, which is along the ray.
     """
     points_m = points_m.astype(np.float64).copy()
     for _ in range(iterations):
         hessian, gradient = _normal_equations(points_m, seen, sigma_px)
-        points_m -= np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        points_m -= (_inverse(hessian) @ gradient[:, :, None])[:, :, 0]
     hessian, _ = _normal_equations(points_m, seen, sigma_px)
-    variance = np.trace(np.linalg.inv(hessian), axis1=1, axis2=2) / 3
-    return points_m, np.sqrt(variance)
+    return points_m, np.sqrt(np.trace(_inverse(hessian), axis1=1, axis2=2) / 3)
 
 
 def _in_camera(points_m: np.ndarray, seen: Observations) -> np.ndarray:
-    return np.einsum("oij,oj->oi", seen.cam_T_world[:, :3, :3], points_m[seen.point]) + seen.cam_T_world[:, :3, 3]
+    return (seen.cam_T_world[:, :3, :3] @ points_m[seen.point][:, :, None])[:, :, 0] + seen.cam_T_world[:, :3, 3]
 
 
 def _normal_equations(points_m: np.ndarray, seen: Observations, sigma_px: float) -> tuple[np.ndarray, np.ndarray]:
@@ -111,15 +114,26 @@ def _normal_equations(points_m: np.ndarray, seen: Observations, sigma_px: float)
     normalized = points_cam[:, :2] / depth[:, None]
     scale = seen.focal_px / sigma_px
     residuals = (normalized - seen.rays_cam) * scale[:, None]
-    jacobian = np.zeros((len(depth), 2, 3))
-    jacobian[:, [0, 1], [0, 1]] = (scale / depth)[:, None]
-    jacobian[:, :, 2] = -(scale / depth)[:, None] * normalized
-    jacobian = jacobian @ seen.cam_T_world[:, :3, :3]
-    weights = 1.0 / (1.0 + (residuals**2).sum(axis=1))
-    hessian = seen.sums(np.einsum("o,oki,okj->oij", weights, jacobian, jacobian), len(points_m))
-    gradient = seen.sums(np.einsum("o,oki,ok->oi", weights, jacobian, residuals), len(points_m))
+    root_weights = 1.0 / np.sqrt(1.0 + (residuals**2).sum(axis=1))
+    residuals *= root_weights[:, None]
+    rotation = seen.cam_T_world[:, :3, :3]
+    jacobian = rotation[:, :2] - normalized[:, :, None] * rotation[:, 2:]
+    jacobian *= (root_weights * scale / depth)[:, None, None]
+    first, second = jacobian[:, 0], jacobian[:, 1]
+    products = first[:, UPPER[0]] * first[:, UPPER[1]] + second[:, UPPER[0]] * second[:, UPPER[1]]
+    gradient = first * residuals[:, :1] + second * residuals[:, 1:]
+    sums = seen.sums(np.concatenate([products, gradient], axis=1), len(points_m))
+    hessian = sums[:, SYMMETRIC].reshape(-1, 3, 3)
     damping = 1e-6 * np.trace(hessian, axis1=1, axis2=2) + 1e-12
-    return hessian + damping[:, None, None] * np.eye(3), gradient
+    return hessian + damping[:, None, None] * np.eye(3), sums[:, 6:]
+
+
+def _inverse(symmetric: np.ndarray) -> np.ndarray:
+    """Return the inverses of symmetric positive matrices (P, 3, 3), by their cofactors: many small ones are slow
+    otherwise."""
+    rows = symmetric[:, 0], symmetric[:, 1], symmetric[:, 2]
+    cofactors = np.stack([np.cross(rows[1], rows[2]), np.cross(rows[2], rows[0]), np.cross(rows[0], rows[1])], axis=1)
+    return cofactors / (rows[0] * cofactors[:, 0]).sum(axis=1)[:, None, None]
 
 
 def parallax_deg(points_m: np.ndarray, seen: Observations) -> np.ndarray:

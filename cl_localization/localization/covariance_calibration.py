@@ -5,12 +5,14 @@ sensor and a camera that are not calibrated exactly, from triangulation that ben
 nothing in one image shows it. But every keyframe brings a given pose, and the map that was there before has an opinion
 on it. The variance factor of a keyframe is the squared Mahalanobis distance between the two, a degree of freedom: 1
 when the errors of matches are independent, several hundred in the RedKitchen sequence of 7-Scenes. Covariances are
-multiplied by what puts the right share of the keyframes inside their
+multiplied by what puts the right share of the keyframes nearby inside their
 ellipsoids: the "variance of unit weight" of least-squares adjustment (Mikhail and Ackermann, 1976), taken on held-out
 poses instead of residuals, by a quantile as conformal prediction does (Vovk et al., 2005).
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from scipy.stats import chi2
@@ -18,6 +20,7 @@ from scipy.stats import chi2
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
 from cl_localization.localization.refinement import refined_in_map
+from cl_localization.localization.result import Localization
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 
@@ -34,13 +37,19 @@ PRIOR = 100.0
 """Stands in for one keyframe of every map. Errors of ten times the scatter are common in real sequences; a simulated
 one with exact poses has 1 to 3."""
 
-QUANTILE = 0.9
+NEAREST = 20
+"""Keyframes nearest to a pose that tell its factor: maps are better here than there."""
+
+QUANTILE = 0.95
 """The factor makes the ellipsoids right for this share of the keyframes: their tails are heavier than a normal
 distribution's, and a few given poses may be plainly wrong."""
 
 CORRELATION_KEPT = 0.9
 """Share of the correlation between position and rotation that is believed. An image fixes some combinations of the
 two far better than either; errors that matches share do not spare those."""
+
+DIFFERENT = float(chi2.ppf(0.99, 6))
+"""Squared Mahalanobis distance of two estimates of a pose that differ by more than chance explains."""
 
 SMALLEST, LARGEST = 1e-6, 1e6
 DEGREES_OF_FREEDOM = 6
@@ -70,13 +79,23 @@ def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0
     return float(np.clip(squared / DEGREES_OF_FREEDOM, SMALLEST, LARGEST))
 
 
-def variance_factor_of(map_code: MapCode, scene: int) -> float:
-    """Return the factor for covariances of poses in a scene, at least 1, from what is known of its keyframes."""
+def variance_factor_of(map_code: MapCode, scene: int, world_T_cam: np.ndarray) -> float:
+    """Return the factor for the covariance of a pose (4, 4) in a scene, at least 1, from what is known of the
+    keyframes that look most alike it."""
     rows = map_code.keyframes.rows()
-    factors = map_code.keyframes["keyframe_variance_factors"][rows[map_code.keyframes["keyframe_scenes"][rows]
-                                                                   == scene]]
-    known = np.append(factors[factors > UNKNOWN].astype(np.float64), PRIOR)
-    return max(1.0, DEGREES_OF_FREEDOM * float(np.quantile(known, QUANTILE)) / chi2.ppf(QUANTILE, DEGREES_OF_FREEDOM))
+    factors = map_code.keyframes["keyframe_variance_factors"][rows].astype(np.float64)
+    known = (map_code.keyframes["keyframe_scenes"][rows] == scene) & (factors > UNKNOWN)
+    nearest = _nearest(map_code.keyframe_world_T_cam[known], world_T_cam)
+    quantile = float(np.quantile(np.append(factors[known][nearest], PRIOR), QUANTILE))
+    return max(1.0, DEGREES_OF_FREEDOM * quantile / chi2.ppf(QUANTILE, DEGREES_OF_FREEDOM))
+
+
+def _nearest(poses: np.ndarray, world_T_cam: np.ndarray) -> np.ndarray:
+    """Return which of poses (K, 4, 4) look most alike one, a radian of turn as far as their median distance."""
+    apart_m = np.linalg.norm(poses[:, :3, 3] - world_T_cam[:3, 3], axis=1)
+    turned_rad = np.deg2rad(se3.rotation_angle_deg(np.swapaxes(poses[:, :3, :3], 1, 2) @ world_T_cam[:3, :3]))
+    scale_m = max(float(np.median(apart_m)), 1e-9) if len(apart_m) else 1.0
+    return np.argsort(apart_m / scale_m + turned_rad, kind="stable")[:NEAREST]
 
 
 def calibrated(covariance: np.ndarray, factor: float) -> np.ndarray:
@@ -86,3 +105,18 @@ def calibrated(covariance: np.ndarray, factor: float) -> np.ndarray:
     stated[:3, 3:] *= CORRELATION_KEPT
     stated[3:, :3] *= CORRELATION_KEPT
     return stated
+
+
+def widened(found: Localization, other_world_T_cam: np.ndarray, variance: float) -> Localization:
+    """Return a pose with its covariance wide enough to hold another estimate (4, 4) where that differs by more than
+    chance explains: what repeats in an image lets matches agree on several poses.
+
+    Args:
+        variance: of the other estimate, in multiples of the covariance.
+    """
+    if found.world_T_cam is None or found.covariance is None or not np.isfinite(found.covariance).all():
+        return found
+    apart = se3.difference(found.world_T_cam, other_world_T_cam)
+    if apart @ np.linalg.lstsq(found.covariance, apart, rcond=None)[0] <= DIFFERENT * (1.0 + variance):
+        return found
+    return replace(found, covariance=found.covariance + np.outer(apart, apart))

@@ -14,7 +14,9 @@ from cl_localization.geometry.pnp import project
 from cl_localization.map.map_code import MapCode
 
 KEYPOINTS_PER_CODE = 2
-MIN_DEPTH_M = 0.05
+MIN_DEPTH_CELLS = 2.5
+"""Codes nearer than this to the camera, in cells of the map, are not looked for."""
+
 MAX_VIEW_ANGLE_DEG = 75.0
 """Codes first seen from further round than this are taken to lie on a surface that faces away."""
 
@@ -39,7 +41,7 @@ def visible_codes(map_code: MapCode, camera: Camera, cam_T_world: np.ndarray, ma
     rows = map_code.rows_of(scene)
     pixels, depth_m = project(camera, cam_T_world, map_code.codes["positions_m"][rows])
     inside = (pixels > -margin_px) & (pixels < [camera.width_px + margin_px, camera.height_px + margin_px])
-    rows, pixels = rows[keep := (depth_m > MIN_DEPTH_M) & inside.all(axis=1)], pixels[keep]
+    rows, pixels = rows[keep := (depth_m > MIN_DEPTH_CELLS * map_code.cell_size_m) & inside.all(axis=1)], pixels[keep]
     facing = _seen_from_similar_side(map_code, rows, se3.inverse(cam_T_world)[:3, 3], min_view_angle_deg)
     return rows[facing], pixels[facing]
 
@@ -81,11 +83,11 @@ def guided_matches(map_code: MapCode, features: Features, keypoints_px: np.ndarr
     code, feature, similarity = code[similar], feature[similar], similarity[similar]
     order = np.argsort(-similarity)
     code, feature, similarity = code[order], feature[order], similarity[order]
-    mutual = _is_first(code) & _is_first(feature)
+    mutual = firsts(code) & firsts(feature)
     return GuidedMatches(feature[mutual], rows[code[mutual]], similarity[mutual])
 
 
-def _is_first(labels: np.ndarray) -> np.ndarray:
+def firsts(labels: np.ndarray) -> np.ndarray:
     """Return which entries (N,) are the first of their label."""
     first = np.zeros(len(labels), bool)
     first[np.unique(labels, return_index=True)[1]] = True

@@ -23,6 +23,8 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.acceptance import accept_or_reject
+from cl_localization.localization.covariance_calibration import widened
+from cl_localization.localization.keyframe_regressor import KeyframeRegressor
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor, Regressor
 from cl_localization.localization.result import Localization
@@ -67,7 +69,7 @@ class PoseSearch:
             keyframes: (K,) around which to search first.
         """
         tries: list[Localization] = []
-        for estimator in self._estimators(keyframes):
+        for estimator in self._estimators(camera, keyframes):
             tries.append(estimator.estimate(features, camera))
             if tries[-1].accepted and tries[-1].support >= self._enough_support:
                 break
@@ -76,14 +78,27 @@ class PoseSearch:
             tries.append(self._fallback.estimate(features, camera))
             if tries[-1].accepted and self._fallback.confirms(tries[-1], best):
                 best = tries[-1]
+        best = self._widened(best, tries)
         steps = dict.fromkeys(step for found in tries for step in found.timings_s)
         return replace(best, timings_s={step: sum(found.timings_s.get(step, 0.0) for found in tries) for step in steps})
 
-    def _estimators(self, keyframes: np.ndarray) -> Iterator[PoseEstimator]:
-        """Yield the search around keyframes where that is less than the whole map, then that of the whole map."""
-        near = self._covisible.around(keyframes) if self._covisible and len(keyframes) else None
-        if near is not None:
-            yield PoseEstimator(self._map, NearestRegressor(self._map, near), self._pose)
+    def _widened(self, best: Localization, tries: list[Localization]) -> Localization:
+        """Return an accepted pose, its covariance as wide as other tries that were accepted are away; that may be too
+        wide to accept it."""
+        wide = best
+        for other in tries:
+            if best.accepted and other.accepted and other is not best and other.world_T_cam is not None:
+                wide = widened(wide, other.world_T_cam, 1.0)
+        return best if wide is best else accept_or_reject(wide, self._pose)
+
+    def _estimators(self, camera: Camera, keyframes: np.ndarray) -> Iterator[PoseEstimator]:
+        """Yield the search of the codes that keyframes show, or of those around them where that is many and yet less
+        than the whole map, then that of the whole map."""
+        if self._covisible and len(keyframes):
+            shown = KeyframeRegressor.of_keyframes(self._map, keyframes, camera)
+            near = self._covisible.around(keyframes) if shown is None else None
+            if shown is not None or near is not None:
+                yield PoseEstimator(self._map, shown or NearestRegressor(self._map, near), self._pose)
         yield self._whole_map
 
 

@@ -10,13 +10,19 @@ import numpy as np
 from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import Features
 from cl_localization.geometry.camera import Camera
-from cl_localization.geometry.pnp import PnPResult, robust_pose
+from cl_localization.geometry.pnp import PnPResult, reprojection_errors_px, robust_pose
+from cl_localization.geometry.se3 import inverse
 from cl_localization.localization.acceptance import accept_or_reject
-from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
+from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of, widened
+from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
 from cl_localization.localization.regressor import Regressor, SceneCoordinates
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
+
+EXACT_PX, PEAKED_SHARE = 4.0, 0.55
+"""Where a map is exact, most matches that agree to so many pixels [px of a 640 px wide image] agree to half as many.
+Then those decide, as far points that agree loosely leave the position open. Elsewhere they scatter more."""
 
 
 class PoseEstimator:
@@ -59,12 +65,32 @@ class PoseEstimator:
         return robust_pose(pinhole, keypoints_px[coordinates.features], coordinates.points_m, threshold_px,
                            self.config.max_iterations, self.config.seed)
 
+    def _exact(self, pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates,
+               first: PnPResult) -> tuple[PnPResult, PoseConfig]:
+        """Return the pose that most matches agree with to a few pixels, and how near further matches must lie, where
+        the map is that exact; else the first pose."""
+        exact = replace(self.config, inlier_threshold_px=min(EXACT_PX, self.config.inlier_threshold_px))
+        exact_px, matched_px = pixels_in(pinhole, exact.inlier_threshold_px), keypoints_px[coordinates.features]
+        found = robust_pose(pinhole, matched_px, coordinates.points_m, exact_px, exact.max_iterations, exact.seed)
+        if found is None:
+            return first, self.config
+        errors_px = reprojection_errors_px(pinhole, found.cam_T_world, matched_px, coordinates.points_m)
+        half, whole = (np.count_nonzero(errors_px < share * exact_px) for share in (0.5, 1.0))
+        return (found, exact) if half >= PEAKED_SHARE * whole else (first, self.config)
+
     def _refine(self, features: Features, keypoints_px: np.ndarray, pinhole: Camera, coordinates: SceneCoordinates,
                 first: PnPResult) -> Localization:
         scene, inlier_ratio = int(self._map.codes["scenes"][coordinates.rows[0]]), float(first.inliers.mean())
-        found = refined_in_map(self._map, features, keypoints_px, pinhole, first.cam_T_world, self.config, scene)
-        if found is None or found.covariance is None:
+        start, config = self._exact(pinhole, keypoints_px, coordinates, first)
+        found = refined_in_map(self._map, features, keypoints_px, pinhole, start.cam_T_world, config, scene)
+        if found is None or found.world_T_cam is None or found.covariance is None:
             return Localization(inlier_ratio=inlier_ratio)
-        covariance = calibrated(found.covariance, variance_factor_of(self._map, scene))
+        factor = variance_factor_of(self._map, scene, found.world_T_cam)
+        if config is not self.config:
+            found = searched_near(self._map, features, keypoints_px, pinhole, found, factor, self.config, scene)
+        covariance = None if found.covariance is None else calibrated(found.covariance, factor)
         name = self._map.scene_names[scene] if found.inliers else ""
-        return replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name)
+        found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name)
+        if config is self.config:
+            return found
+        return widened(found, inverse(start.cam_T_world), found.inliers / max(int(start.inliers.sum()), 1))

@@ -18,6 +18,13 @@ REFERENCE_WIDTH_PX = 640.0
 
 MIN_MATCHES = 6
 
+BAND_MEDIANS, NARROWEST_PX = 4.0, 3.0
+"""Where codes lie exactly, those a few pixels off are other things: matches are searched once more within so many
+times the median error, but at least so many pixels of a reference image."""
+
+ENOUGH_KEPT = 0.5
+"""A narrow search that loses more than this share of the matches has lost its way."""
+
 ERROR_TO_SIGMA = 0.85
 """Standard deviation of a coordinate over the median distance, for errors that are normal in both coordinates."""
 
@@ -42,6 +49,22 @@ def refined_in_map(map_code: MapCode, features: Features, keypoints_px: np.ndarr
         min_view_angle_deg: codes that were first seen from a direction nearer than this are left out.
     """
     threshold_px = pixels_in(pinhole, config.inlier_threshold_px)
+    found = _refined_within(threshold_px, map_code, features, keypoints_px, pinhole, cam_T_world, config, scene,
+                            min_view_angle_deg)
+    if found is None or found.world_T_cam is None or found.inliers < MIN_MATCHES:
+        return found
+    narrow_px = max(BAND_MEDIANS * found.reprojection_error_px, pixels_in(pinhole, NARROWEST_PX))
+    if narrow_px >= threshold_px:
+        return found
+    again = _refined_within(narrow_px, map_code, features, keypoints_px, pinhole, se3.inverse(found.world_T_cam),
+                            config, scene, min_view_angle_deg)
+    return found if again is None or again.inliers < ENOUGH_KEPT * found.inliers else again
+
+
+def _refined_within(threshold_px: float, map_code: MapCode, features: Features, keypoints_px: np.ndarray,
+                    pinhole: Camera, cam_T_world: np.ndarray, config: PoseConfig, scene: int,
+                    min_view_angle_deg: float) -> Localization | None:
+    """Match codes to keypoints within a radius of where they should be, and refine the pose to that."""
     found = guided_matches(map_code, features, keypoints_px, pinhole, cam_T_world, threshold_px, config.min_similarity,
                            scene, min_view_angle_deg)
     if len(found.rows) < MIN_MATCHES:

@@ -53,7 +53,9 @@ class View:
 
     def link(self, features: np.ndarray, codes: np.ndarray) -> None:
         """Link features to codes, except for codes that another feature of this view observes."""
-        new = ~np.isin(codes, self.code)
+        known = np.zeros(max(codes.max(initial=-1), self.code.max(initial=-1)) + 2, bool)
+        known[self.code] = True
+        new = ~known[codes]
         self.code[features[new]] = codes[new]
 
 
@@ -84,18 +86,41 @@ class ViewStore:
 
     def observations(self, codes: np.ndarray) -> tuple[Observations, np.ndarray]:
         """Return all observations of sorted codes (P,), with indices into `codes`, and the view index of each."""
-        parts = []
-        for index, view in enumerate(self.views):
-            feature = np.flatnonzero(np.isin(view.code, codes))
-            cam_T_world = np.broadcast_to(se3.inverse(view.world_T_cam), (len(feature), 4, 4))
-            parts.append((np.searchsorted(codes, view.code[feature]), view.rays[feature], cam_T_world,
-                          np.full(len(feature), view.camera.focal_px), np.full(len(feature), index)))
-        columns = [np.concatenate(column) for column in zip(*parts)]
-        order = np.argsort(columns[0], kind="stable")
-        *seen, view_index = (column[order] for column in columns)
-        return Observations(*seen), view_index
+        point, view, feature = self._sightings(codes)
+        cam_T_world = se3.inverse(np.array([one.world_T_cam for one in self.views]))
+        focal_px = np.array([one.camera.focal_px for one in self.views])
+        rays = np.concatenate([one.rays[feature[view == index]] for index, one in self._seen_by(view)])
+        order = np.argsort(point, kind="stable")
+        view = view[order]
+        return Observations(point[order], rays[order], cam_T_world[view], focal_px[view]), view
 
-    def unlink(self, codes: np.ndarray) -> None:
-        """Remove the observations of removed codes."""
+    def mean_descriptors(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean (P, D), of unit length, of the descriptors with which sorted codes (P,) are observed, and by
+        how many features (P,)."""
+        point, view, feature = self._sightings(codes)
+        sums = np.zeros((len(codes), self.views[0].features.descriptors.shape[1]), np.float32)
+        for index, one in self._seen_by(view):
+            here = view == index
+            sums[point[here]] += one.features.descriptors[feature[here]]
+        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6), np.bincount(point,
+                                                                                                minlength=len(codes))
+
+    def _sightings(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the indices into sorted `codes`, views and features (O,) of all observations, view by view."""
+        shown = np.concatenate([view.code for view in self.views])
+        place = np.full(max(shown.max(initial=-1), codes.max(initial=-1)) + 2, -1, np.int64)  # the last: no code
+        place[codes] = np.arange(len(codes))
+        found = np.flatnonzero(place[shown] >= 0)
+        starts = np.cumsum([0, *(len(view.code) for view in self.views)])
+        view = np.searchsorted(starts, found, "right") - 1
+        return place[shown[found]], view, found - starts[view]
+
+    def _seen_by(self, view: np.ndarray) -> list[tuple[int, View]]:
+        """Return the views of sorted view indices (O,), with those indices; at least one."""
+        return [(int(index), self.views[index]) for index in np.unique(view)] or [(0, self.views[0])]
+
+    def unlink_removed(self, live: np.ndarray) -> None:
+        """Remove the observations of codes that the map gave up, given which rows (M,) of it are live."""
+        gone = np.append(~live, False)  # the last: no code
         for view in self.views:
-            view.code[np.isin(view.code, codes)] = -1
+            view.code[gone[view.code]] = -1

@@ -250,6 +250,11 @@ class MapCode:
         self.version += 1
         self.codes.put(rows, self.version, positions_m=positions_m, sigmas_m=sigmas_m)
 
+    def describe(self, rows: np.ndarray, descriptors: np.ndarray, seen: np.ndarray) -> None:
+        """Set the unit descriptors (N, D) of codes and in how many views each was seen (N,)."""
+        self.version += 1
+        self.codes.put(rows, self.version, keys=quantized(descriptors), seen=np.clip(seen, 1, MAX_COUNT))
+
     def remove(self, rows: np.ndarray) -> None:
         """Remove codes."""
         self.version += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +36,12 @@ class KeyframeDecision:
 class KeyframeSelector:
     """Decides frame by frame, and encodes an image only if the decision needs it."""
 
-    def __init__(self, map_code: MapCode, config: MapperConfig, encoder: Encoder) -> None:
+    def __init__(self, map_code: MapCode, config: MapperConfig, encoder: Encoder,
+                 policy_without_depth: Callable[[], KeyframePolicy]) -> None:
+        """Make a selector; without depth the policy goes by the distance of what the map shows so far."""
         self._map, self._encoder = map_code, encoder
         self._with_depth = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
-        self._without_depth = KeyframePolicy(config.triangulation.min_translation_m,
-                                             config.triangulation.min_rotation_deg)
+        self._without_depth = policy_without_depth
         self._changes = ChangeDetector(map_code, config.change_detection, config.depth)
 
     def decide(self, frame: Frame, world_T_cam: np.ndarray, scene: int, has_depth: bool) -> KeyframeDecision:
@@ -53,7 +55,7 @@ class KeyframeSelector:
         Raises:
             EncoderError: the image cannot be encoded.
         """
-        policy = self._with_depth if has_depth else self._without_depth
+        policy = self._with_depth if has_depth else self._without_depth()
         same_views = policy.same_views(world_T_cam, self._map.keyframe_poses_of(scene))
         if same_views and not (has_depth and self._changes.is_due(frame.stamp_ns, world_T_cam, same_views)):
             return KeyframeDecision("known view")

@@ -7,10 +7,10 @@ import numpy as np
 
 from cl_localization.config import TriangulationConfig
 from cl_localization.geometry import se3
-from cl_localization.geometry.bundle_adjustment import PosePrior, adjusted
 from cl_localization.geometry.pnp import project
 from cl_localization.geometry.triangulation import (
     Observations,
+    epipolar_distances,
     parallax_deg,
     ray_midpoints,
     refined_points,
@@ -18,10 +18,12 @@ from cl_localization.geometry.triangulation import (
 )
 from cl_localization.localization.covariance_calibration import variance_factor
 from cl_localization.localization.guided_matching import guided_matches
-from cl_localization.localization.refinement import REFERENCE_WIDTH_PX
+from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View, ViewStore
 from cl_localization.map.map_code import MapCode, NewCodes
+from cl_localization.mapping.keyframe_policy import KeyframePolicy
 from cl_localization.mapping.pair_matching import matched_features
+from cl_localization.mapping.pose_adjustment import EpipolarScatter, adjusted_poses
 
 CELL_SIZE_PX = 5.0
 """Without depth the scale is unknown: a cell spans this many pixels at the median depth of the first points."""
@@ -33,6 +35,19 @@ LOOSE = 4.0
 
 FINAL_ROUNDS = 3
 
+FIRST_POINTS, ENOUGH_CODES = 20, 150
+"""Fewer points than the first are no beginning: they set the size of the cells. With fewer codes than the second,
+nobody knows yet how far away things are."""
+
+SMALLEST_MOTION = 1e-9
+"""Views at one place are the same in any unit."""
+
+FIRST_JUDGED = 6
+"""Given poses are judged once so many views came, and with each that comes."""
+
+SURE_SIMILARITY = 0.85
+"""Matches this alike tell how exact poses are."""
+
 
 class TriangulatingMapper:
     """Adds codes from views with poses but no depth."""
@@ -40,12 +55,41 @@ class TriangulatingMapper:
     def __init__(self, map_code: MapCode, config: TriangulationConfig) -> None:
         self._map, self._config = map_code, config
         self._store = ViewStore(config.max_views)
+        self._poses_move: bool | None = None
+        self._learned = 0
+        self._scatter, self._rotation_sigma_rad = EpipolarScatter(), 0.0
 
     def add(self, view: View) -> tuple[int, int]:
         """Learn from a view; returns how many codes were inserted and how many were seen again."""
         self.forget_removed()
         neighbours = self._store.neighbours(view, self._config.neighbours)
         self._store.add(view)
+        self._learned += 1
+        if self._learned >= FIRST_JUDGED:
+            self._judge_exactness()
+        if self._poses_move:
+            return self._add_adjusting(view, neighbours)
+        looseness = LOOSE if self._poses_move is None else 1.0
+        seen_again = self._link_to_map(view, looseness)
+        inserted = self._insert_from_pairs(view, neighbours, looseness)
+        self._refine(_codes_of([view]), moving=[])
+        return inserted, seen_again
+
+    def keyframe_policy(self) -> KeyframePolicy:
+        """Return which frames are worth keeping, by the distance of what the map shows; while it shows little, each
+        that is farther off than the views kept are from each other."""
+        rows = self._map.codes.rows()
+        if len(rows) < ENOUGH_CODES:
+            positions_m = np.array([view.world_T_cam[:3, 3] for view in self._store.views]).reshape(-1, 3)
+            share_m = float(np.linalg.norm(np.ptp(positions_m, axis=0))) if len(positions_m) else 0.0
+        else:
+            seen_from_m = self._map.keyframes["keyframe_poses"][self._map.codes["anchors"][rows], :3]
+            distance_m = np.linalg.norm(self._map.codes["positions_m"][rows] - seen_from_m, axis=1)
+            share_m = self._config.min_translation_share * float(np.median(distance_m))
+        return KeyframePolicy(max(share_m, self._config.min_translation_m, SMALLEST_MOTION),
+                              self._config.min_rotation_deg)
+
+    def _add_adjusting(self, view: View, neighbours: list[View]) -> tuple[int, int]:
         seen_again = self._link_to_map(view, LOOSE)
         if seen_again == 0:
             self._insert_from_pairs(view, neighbours, LOOSE)
@@ -56,14 +100,36 @@ class TriangulatingMapper:
         self._refine(_codes_of([view, *neighbours]), moving=[view, *neighbours])
         return inserted, seen_again
 
+    def _judge_exactness(self) -> None:
+        """Find out whether the given poses must be moved, and by how much."""
+        sigma_px, view = self._scatter.pose_sigma_px(), self._store.views[-1]
+        if sigma_px is None:
+            return
+        self._rotation_sigma_rad = min(pixels_in(view.camera, sigma_px) / view.camera.focal_px,
+                                       np.deg2rad(self._config.pose_rotation_sigma_deg))
+        if self._poses_move and self._rotation_sigma_rad == 0:
+            self._put_back()
+        self._poses_move = self._rotation_sigma_rad > 0
+
+    def _put_back(self) -> None:
+        """Have views lie where they were given, after all; what they show follows when it is next refined."""
+        for view in self._store.views:
+            view.world_T_cam = view.given_world_T_cam
+            if view.keyframe >= 0:
+                self._map.move_keyframe(view.keyframe, view.world_T_cam)
+        self._refine(_codes_of(self._store.views), moving=[])
+
     def finish(self) -> None:
         """Look for every code in every view once more, and adjust everything."""
         self.forget_removed()
-        for _ in range(FINAL_ROUNDS):
+        if self._store.views:
+            self._judge_exactness()
+        for _ in range(FINAL_ROUNDS if self._poses_move else 1):
             for view in self._store.views:
                 self._link_to_map(view, 1.0)
-            self._refine(_codes_of(self._store.views), moving=self._store.views)
-        self._judge_given_poses()
+            self._refine(_codes_of(self._store.views), moving=self._store.views if self._poses_move else [])
+        if self._poses_move:
+            self._judge_given_poses()
 
     def _judge_given_poses(self) -> None:
         """Note how far the map has moved from the poses it was given, where that is more than was known when they
@@ -79,9 +145,8 @@ class TriangulatingMapper:
     def forget_removed(self) -> None:
         """Forget the sightings of codes that the map gave up, and keyframes it gave up: their numbers will be used
         again."""
+        self._store.unlink_removed(self._map.codes.live)
         for view in self._store.views:
-            shown = np.flatnonzero(view.code >= 0)
-            view.code[shown[~self._map.codes.live[view.code[shown]]]] = -1
             if view.keyframe >= 0 and not self._map.keyframes.live[view.keyframe]:
                 view.keyframe = -1
 
@@ -106,8 +171,7 @@ class TriangulatingMapper:
                 view.world_T_cam, view.given_world_T_cam = known[view.keyframe].copy(), given[view.keyframe]
 
     def _max_error_px(self, view: View) -> float:
-        return self._config.max_reprojection_error_px * max(view.camera.width_px,
-                                                            view.camera.height_px) / REFERENCE_WIDTH_PX
+        return pixels_in(view.camera, self._config.max_reprojection_error_px)
 
     def _link_to_map(self, view: View, looseness: float) -> int:
         """Note which codes the features of a view show; returns how many were new."""
@@ -123,7 +187,14 @@ class TriangulatingMapper:
 
     def _insert_from_pair(self, view: View, other: View, looseness: float) -> int:
         """Triangulate what two views see and the map lacks; returns how many codes were inserted."""
-        features, of_other = matched_features(view, other, looseness * self._max_error_px(other))
+        features, of_other, similarity, distance_px = matched_features(view, other)
+        sure = similarity > SURE_SIMILARITY
+        self._count_scatter(view, features[sure], other, of_other[sure])
+        near = distance_px <= looseness * self._max_error_px(other)
+        features, of_other = features[near], of_other[near]
+        shown = view.code[features] >= 0
+        self._follow_codes(view.code[features[shown]], other, of_other[shown], looseness)
+        features, of_other = features[~shown], of_other[~shown]
         points_m, angle_deg = ray_midpoints(view.world_T_cam, view.rays[features], other.world_T_cam,
                                             other.rays[of_other])
         good = angle_deg > self._config.min_parallax_deg
@@ -133,8 +204,20 @@ class TriangulatingMapper:
             good &= (depth_m > 0) & (error_px < looseness * self._max_error_px(seen_by))
         return self._insert(view, features[good], points_m[good], other, of_other[good])
 
+    def _count_scatter(self, view: View, features: np.ndarray, other: View, of_other: np.ndarray) -> None:
+        distances = epipolar_distances(view.given_world_T_cam, view.rays[features], other.given_world_T_cam,
+                                       other.rays[of_other])
+        self._scatter.add(distances * other.camera.focal_px / pixels_in(other.camera, 1.0))
+
+    def _follow_codes(self, codes: np.ndarray, view: View, features: np.ndarray, looseness: float) -> None:
+        """Note that features (N,) of a view show codes (N,) where they lie near enough."""
+        pixels, depth_m = project(view.camera, se3.inverse(view.world_T_cam), self._map.codes["positions_m"][codes])
+        error_px = np.linalg.norm(pixels - view.features.keypoints_px[features], axis=1)
+        near = (depth_m > 0) & (error_px < looseness * self._max_error_px(view))
+        view.link(features[near], codes[near])
+
     def _insert(self, view: View, features: np.ndarray, points_m: np.ndarray, other: View, of_other: np.ndarray) -> int:
-        if len(features) == 0:
+        if len(features) < (1 if len(self._map) else FIRST_POINTS):
             return 0
         distance_m = np.linalg.norm(points_m - view.world_T_cam[:3, 3], axis=1)
         if len(self._map) == 0:
@@ -151,14 +234,18 @@ class TriangulatingMapper:
         codes = self._own(codes)
         if len(codes) == 0:
             return
-        self._adjust(codes, moving)
+        if moving:
+            self._adjust(codes, moving)
         seen, _ = self._store.observations(codes)
         max_error_px = max(self._max_error_px(view) for view in self._store.views)
         points_m, sigmas_m = refined_points(self._map.codes["positions_m"][codes], seen, 0.5 * max_error_px)
-        good = self._well_seen(points_m, seen, 2 * max_error_px)
+        angle_deg = parallax_deg(points_m, seen)
+        good = self._well_seen(points_m, seen, 2 * max_error_px) & (angle_deg > self._config.min_parallax_deg)
+        sigmas_m *= np.sin(np.deg2rad(np.minimum(angle_deg, 90.0)))
         self._map.move(codes[good], points_m[good], np.maximum(sigmas_m[good], 1e-6))
+        self._map.describe(codes[good], *self._store.mean_descriptors(codes[good]))
         self._map.remove(codes[~good])
-        self._store.unlink(codes[~good])
+        self._store.unlink_removed(self._map.codes.live)
 
     def _own(self, codes: np.ndarray) -> np.ndarray:
         """Return those codes whose sightings are all remembered; others came from depth, a file or forgotten views, and
@@ -167,31 +254,25 @@ class TriangulatingMapper:
         return codes[np.isin(self._map.codes["anchors"][codes], [view.keyframe for view in self._store.views])]
 
     def _well_seen(self, points_m: np.ndarray, seen: Observations, max_error_px: float) -> np.ndarray:
-        """Return which points (P,) most of their views agree on, under enough parallax."""
+        """Return which points (P,) most of their views agree on."""
         fits = reprojection_errors(points_m, seen) < max_error_px
         agreeing = seen.sums(fits.astype(float), len(points_m))
         views = seen.sums(np.ones(len(fits)), len(points_m))
-        good = np.isfinite(points_m).all(axis=1) & (agreeing >= np.maximum(self._config.min_views, 0.5 * views))
-        return good & (parallax_deg(points_m, seen) > self._config.min_parallax_deg)
+        return np.isfinite(points_m).all(axis=1) & (agreeing >= np.maximum(self._config.min_views, 0.5 * views))
 
     def _adjust(self, codes: np.ndarray, moving: list[View]) -> None:
+        """Move views, and with them nothing else yet, to what their sightings of codes say."""
         views = self._store.views
+        is_moving = np.array([any(view is other for other in moving) for view in views])
         seen, view_index = self._store.observations(codes)
-        points_m = self._map.codes["positions_m"][codes].astype(np.float64)
-        distance_m = float(np.median(np.linalg.norm(points_m[seen.point] - seen.centres_m, axis=1)))
-        prior = PosePrior(se3.inverse(np.array([view.given_world_T_cam for view in views])),
-                          self._config.pose_position_sigma_share * distance_m,
-                          np.deg2rad(self._config.pose_rotation_sigma_deg),
-                          np.array([not any(view is other for other in moving) for view in views]))
-        cam_T_world, points_m = adjusted(se3.inverse(np.array([view.world_T_cam for view in views])), points_m, seen,
-                                         view_index,
-                                         prior, 0.5 * max(self._max_error_px(view) for view in moving))
-        self._map.move(codes, points_m, self._map.codes["sigmas_m"][codes])
-        for view, pose in zip(views, se3.inverse(cam_T_world)):
-            if any(view is other for other in moving):
-                view.world_T_cam = pose
-                if view.keyframe >= 0:
-                    self._map.move_keyframe(view.keyframe, pose)
+        cam_T_world = adjusted_poses(views, seen, view_index, self._map.codes["positions_m"][codes].astype(np.float64),
+                                     is_moving, self._config, self._rotation_sigma_rad,
+                                     0.5 * max(self._max_error_px(view) for view in moving))
+        for index in np.flatnonzero(is_moving):
+            view = views[index]
+            view.world_T_cam = se3.inverse(cam_T_world[index])
+            if view.keyframe >= 0:
+                self._map.move_keyframe(view.keyframe, view.world_T_cam)
 
 
 def _codes_of(views: list[View]) -> np.ndarray:

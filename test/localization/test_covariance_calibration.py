@@ -12,14 +12,17 @@ from cl_localization.evaluation.calibration import POSE, POSITION, ROTATION, ins
 from cl_localization.features import Features
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import (
+    NEAREST,
     PRIOR,
     UNKNOWN,
     calibrated,
     variance_factor,
     variance_factor_of,
+    widened,
 )
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor
+from cl_localization.localization.result import Localization
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import CAMERA, PointScene, look_at, motion
@@ -92,13 +95,13 @@ def test_errors_shared_by_the_codes_of_a_keyframe_are_inside_the_stated_ellipsoi
 
 def test_the_scatter_of_the_matches_alone_would_be_far_too_sure(erring):
     errors, covariances = erring.queries(40)
-    factor = variance_factor_of(erring.map_code, erring.scene)
+    factor = variance_factor_of(erring.map_code, erring.scene, np.eye(4))
     assert inside_95_percent(errors, covariances / factor) < 40
 
 
 def test_exact_poses_leave_small_ellipsoids():
     world = World(0.0)
-    assert variance_factor_of(world.map_code, world.scene) < 5
+    assert variance_factor_of(world.map_code, world.scene, np.eye(4)) < 5
     errors, covariances = world.queries(40)
     assert inside_95_percent(errors, covariances) >= 90
     assert np.median(np.sqrt(np.trace(covariances[:, :3, :3], axis1=1, axis2=2))) < 0.03
@@ -117,31 +120,56 @@ def test_codes_seen_from_nearly_the_same_direction_can_be_left_out(erring):
     assert variance_factor(erring.map_code, view, min_view_angle_deg=60.0) == UNKNOWN
 
 
-def with_factors(factors: list[float], scene: str = "room") -> MapCode:
+def with_factors(factors: list[float], scene: str = "room", x_m: float = 0.0) -> MapCode:
     map_code = MapCode(MapCodeConfig(), "scene", 64)
     map_code.scene_number("room")
     for factor in factors:
-        map_code.add_keyframe(np.eye(4), 0, map_code.scene_number(scene), factor)
+        map_code.add_keyframe(motion(np.zeros(3), np.array([x_m, 0, 0])), 0, map_code.scene_number(scene), factor)
     return map_code
 
 
 def expected(quantile: float) -> float:
-    return 6 * quantile / chi2.ppf(0.9, 6)
+    return 6 * quantile / chi2.ppf(0.95, 6)
 
 
 @pytest.mark.parametrize("map_code", [with_factors([]), with_factors([UNKNOWN] * 3),
                                       with_factors([7.0] * 9, "other room")],
                          ids=["no keyframes", "none judged", "another scene"])
 def test_a_scene_without_judged_keyframes_has_a_cautious_factor(map_code):
-    assert variance_factor_of(map_code, 0) == pytest.approx(expected(PRIOR))
+    assert variance_factor_of(map_code, 0, np.eye(4)) == pytest.approx(expected(PRIOR))
 
 
-def test_a_few_plainly_wrong_keyframes_do_not_count():
-    assert variance_factor_of(with_factors([4.0] * 95 + [1e6] * 5), 0) == pytest.approx(expected(4.0))
+def test_a_plainly_wrong_keyframe_among_the_nearest_makes_cautious():
+    assert variance_factor_of(with_factors([4.0] * 20), 0, np.eye(4)) == pytest.approx(expected(4.0))
+    assert variance_factor_of(with_factors([4.0] * 19 + [1e6]), 0, np.eye(4)) == pytest.approx(expected(PRIOR))
+
+
+@pytest.mark.parametrize(("x_m", "turned_deg"), [(50.0, 0.0), (0.5, 120.0)])
+def test_keyframes_elsewhere_do_not_count(x_m, turned_deg):
+    map_code = with_factors([50.0] * NEAREST, x_m=1.0)
+    elsewhere = motion(np.array([0, np.deg2rad(turned_deg), 0]), np.array([x_m, 0, 0]))
+    for _ in range(3 * NEAREST):
+        map_code.add_keyframe(elsewhere, 0, 0, 3.0)
+    assert variance_factor_of(map_code, 0, np.eye(4)) == pytest.approx(expected(50.0))
+    assert variance_factor_of(map_code, 0, elsewhere) == pytest.approx(expected(3.0))
 
 
 def test_a_factor_is_never_below_one():
-    assert variance_factor_of(with_factors([0.01] * 100), 0) == 1.0
+    assert variance_factor_of(with_factors([0.01] * 100), 0, np.eye(4)) == 1.0
+
+
+def test_a_covariance_holds_another_estimate_that_differs_by_more_than_chance():
+    found = Localization(world_T_cam=np.eye(4), covariance=0.01**2 * np.eye(6))
+    near, far = (motion(np.zeros(3), np.array([x_m, 0, 0])) for x_m in (0.05, 0.08))
+    assert widened(found, near, 1.0) is found
+    wide = widened(found, far, 1.0)
+    np.testing.assert_allclose(np.sqrt(np.diag(wide.covariance)), [np.hypot(0.01, 0.08), *[0.01] * 5])
+
+
+@pytest.mark.parametrize("covariance", [None, np.full((6, 6), np.inf)])
+def test_an_unknown_covariance_is_not_widened(covariance):
+    found = Localization(world_T_cam=np.eye(4), covariance=covariance)
+    assert widened(found, motion(np.zeros(3), np.ones(3)), 1.0) is found
 
 
 def test_a_calibrated_covariance_keeps_its_blocks_and_stays_positive():

@@ -99,3 +99,14 @@ def test_of_two_tries_the_best_accepted_pose_is_taken(monkeypatch, near, everywh
     search = PoseSearch(two_places, LocalizerConfig(regressor="nearest"))
     assert search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0])).support == pytest.approx(taken)
     assert next(looks, None) is None
+
+
+def test_accepted_poses_that_differ_make_the_better_one_less_certain(monkeypatch):
+    looks = iter([pose_of(26.0, sigma_m=0.01), pose_of(29.0, moved_m=0.2, sigma_m=0.01)])
+    monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(looks))
+    two_places = map_of(SCENE, "xfeat")
+    two_places.add_keyframe(motion(np.zeros(3), np.array([50.0, 0.0, 0.0])), 1, 0)
+    search = PoseSearch(two_places, LocalizerConfig(regressor="nearest"))
+    found = search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0]))
+    assert found.accepted and found.world_T_cam[0, 3] == 0.2
+    assert np.sqrt(found.covariance[0, 0]) == pytest.approx(np.hypot(0.01, 0.2), rel=0.01)

@@ -100,12 +100,26 @@ def test_codes_without_sightings_have_none():
     assert (len(seen.point), len(view_index), seen.cam_T_world.shape) == (0, 0, (0, 4, 4))
 
 
+def test_a_code_is_described_by_the_mean_of_its_sightings():
+    store = ViewStore(5)
+    first, second = view_at(0.0), view_at(0.5)
+    for view in (first, second):
+        store.add(view)
+    first.link(np.array([4, 1]), np.array([30, 10]))
+    second.link(np.array([5]), np.array([10]))
+    descriptors, seen = store.mean_descriptors(np.array([10, 20, 30]))
+    both = first.features.descriptors[1] + second.features.descriptors[5]
+    np.testing.assert_allclose(descriptors, [both / np.linalg.norm(both), np.zeros(64), first.features.descriptors[4]],
+                               atol=1e-6)
+    assert seen.tolist() == [2, 0, 1]
+
+
 def test_codes_that_are_no_more_are_forgotten_in_every_view():
     store = ViewStore(5)
     for view in (view_at(0.0), view_at(0.1)):
         view.link(np.array([0, 1, 2]), np.array([5, 6, 7]))
         store.add(view)
-    store.unlink(np.array([6, 7]))
+    store.unlink_removed(np.isin(np.arange(9), [5, 8]))
     assert [view.code[:3].tolist() for view in store.views] == [[5, -1, -1]] * 2
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import MapError
-from cl_localization.map.map_code import COVERAGE_REGION_CELLS, MapCode, NewCodes, cell_labels, quantized
+from cl_localization.map.map_code import COVERAGE_REGION_CELLS, MAX_COUNT, MapCode, NewCodes, cell_labels, quantized
 from core_makers import motion, unit_vectors
 
 DIM = 16
@@ -202,6 +202,17 @@ def test_moving_sets_positions_and_sigmas_only():
     assert map_code.codes["positions_m"][rows[1]].tolist() == [1, 2, 3]
     assert map_code.codes["sigmas_m"][rows].tolist() == [pytest.approx(0.01), 0.5, pytest.approx(0.01)]
     np.testing.assert_array_equal(map_code.codes["keys"][rows], keys)
+
+
+def test_describing_sets_keys_and_counts_only():
+    map_code = new_map()
+    rows = map_code.insert(scattered(3), keyframe_of(map_code))
+    positions_m = map_code.codes["positions_m"][rows].copy()
+    described = unit_vectors(np.random.default_rng(5), 2, DIM)
+    map_code.describe(rows[1:], described, np.array([4, MAX_COUNT + 9]))
+    assert ((map_code.descriptors(rows[1:]) * described).sum(axis=1) > 0.99).all()
+    assert map_code.codes["seen"][rows].tolist() == [1, 4, MAX_COUNT]
+    np.testing.assert_array_equal(map_code.codes["positions_m"][rows], positions_m)
 
 
 def test_every_change_is_a_version():

@@ -1,0 +1,101 @@
+"""Given poses and what their images say of them: moved only as far as the sightings demand.
+
+Poses of structure from motion or of a calibrated rig are better than what the matches of one drive can tell: adjusted
+freely, they bend by what matches err together. Poses of odometry or of a depth sensor's tracking are off by pixels.
+Which of the two they are shows before anything is triangulated: in how far matches lie from their epipolar lines.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cl_localization.config import TriangulationConfig
+from cl_localization.geometry import se3
+from cl_localization.geometry.bundle_adjustment import PosePrior, adjusted
+from cl_localization.geometry.triangulation import Observations
+from cl_localization.map.keyframe_views import View
+
+EXACT_MEDIAN_PX = 1.2
+"""Keypoints alone bring the median epipolar distance to this at most [px of a 640 px wide image]; measured with exact
+poses: 0.5 (kitti_1), 0.9 (terrace), 1.1 (simulated house). RedKitchen, whose poses are off, has 1.7."""
+
+RANGE_PX, BIN_PX, BACKGROUND_PX = 16.0, 0.25, 12.0
+"""Distances up to the first are counted; those beyond the last are wrong matches, which lie anywhere."""
+
+ENOUGH_MATCHES = 300
+MEDIAN_TO_SIGMA = 1.4826
+POINTS_PER_VIEW = 150
+"""Poses are adjusted to the points of each view that most views see; more of them cost time and change nothing."""
+
+
+class EpipolarScatter:
+    """How far matches lie from their epipolar lines, counted."""
+
+    def __init__(self) -> None:
+        self._edges = np.arange(0.0, RANGE_PX + BIN_PX, BIN_PX)
+        self._counts = np.zeros(len(self._edges) - 1)
+
+    def add(self, distances_px: np.ndarray) -> None:
+        """Count distances (N,), in pixels of a reference image."""
+        self._counts += np.histogram(distances_px, self._edges)[0]
+
+    def median_px(self) -> float | None:
+        """Return the median distance of right matches; None where there are too few."""
+        wrong = self._counts[self._edges[:-1] >= BACKGROUND_PX].mean()
+        right = np.cumsum(np.maximum(self._counts - wrong, 0.0))
+        if right[-1] < ENOUGH_MATCHES:
+            return None
+        return float(np.interp(0.5 * right[-1], np.concatenate([[0.0], right]), self._edges))
+
+    def pose_sigma_px(self) -> float | None:
+        """Return by how much poses move what they show, one standard deviation [px of a reference image]; 0 for exact
+        ones, None where too few matches tell."""
+        median_px = self.median_px()
+        if median_px is None:
+            return None
+        return MEDIAN_TO_SIGMA * float(np.sqrt(max(median_px**2 - EXACT_MEDIAN_PX**2, 0.0) / 2))
+
+
+def sampled(seen: Observations, view: np.ndarray, points: int) -> np.ndarray:
+    """Return which points (P,) are among those that most views see, in any of their views (O,)."""
+    sightings = seen.sums(np.ones(len(view)), points)
+    order = np.lexsort((seen.point, -sightings[seen.point], view))
+    starts = np.flatnonzero(np.r_[True, np.diff(view[order]) != 0]) if len(order) else np.zeros(0, np.int64)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    chosen = np.zeros(points, bool)
+    chosen[seen.point[rank < POINTS_PER_VIEW]] = True
+    return chosen
+
+
+def adjusted_poses(views: list[View], seen: Observations, view: np.ndarray, points_m: np.ndarray,
+                   moving: np.ndarray, config: TriangulationConfig, rotation_sigma_rad: float,
+                   sigma_px: float) -> np.ndarray:
+    """Return poses cam_T_world (K, 4, 4) of views, the moving ones (K,) adjusted to sightings within what is known of
+    those given.
+
+    Args:
+        seen, view: sightings of points (P, 3) and the views (O,) they were made in.
+        rotation_sigma_rad: how exact the given rotations are; that of positions goes with it as the options say.
+        sigma_px: of a sighting.
+    """
+    chosen = sampled(seen, view, len(points_m))
+    kept = chosen[seen.point]
+    number = np.cumsum(chosen) - 1
+    seen = Observations(number[seen.point[kept]], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
+    points_m = points_m[chosen]
+    unit_m = float(np.median(np.linalg.norm(points_m[seen.point] - seen.centres_m, axis=1)))
+    given, current = (se3.inverse(np.array(poses)) for poses in ([one.given_world_T_cam for one in views],
+                                                                 [one.world_T_cam for one in views]))
+    exactness = rotation_sigma_rad / np.deg2rad(config.pose_rotation_sigma_deg)
+    prior = PosePrior(_scaled(given, 1 / unit_m), config.pose_position_sigma_share * exactness, rotation_sigma_rad,
+                      ~moving)
+    poses, _ = adjusted(_scaled(current, 1 / unit_m), points_m / unit_m, seen, view[kept], prior, sigma_px)
+    return _scaled(poses, unit_m)
+
+
+def _scaled(cam_T_world: np.ndarray, factor: float) -> np.ndarray:
+    """Return poses (K, 4, 4) in another unit of length."""
+    scaled = cam_T_world.copy()
+    scaled[:, :3, 3] *= factor
+    return scaled
