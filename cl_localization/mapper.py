@@ -10,13 +10,16 @@ import numpy as np
 from cl_localization.config import MapperConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, MapError
-from cl_localization.features import Encoder, make_encoder
+from cl_localization.features import Encoder, Features, make_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
+from cl_localization.mapping.audit.health import MapHealth, map_health
+from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
+from cl_localization.mapping.depth_points import keypoint_depths
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
@@ -50,8 +53,11 @@ class Mapper:
     """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation."""
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
-                 map_code: MapCode | None = None) -> None:
+                 map_code: MapCode | None = None, warnings: tuple[str, ...] = ()) -> None:
         """Make a mapper of an empty map or of `map_code`, which it changes.
+
+        Args:
+            warnings: what is known to be wrong with `map_code`, see `MapHealth`.
 
         Raises:
             MapError: `map_code` was made by another encoder.
@@ -66,6 +72,7 @@ class Mapper:
         self._selector = KeyframeSelector(self.map_code, config, self.encoder)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
+        self._audit, self._earlier_warnings = PoseAudit(), warnings
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -97,6 +104,7 @@ class Mapper:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, decision.changed)
         else:
             inserted, merged = self._without_depth.add(view)
+        self._audit.add(view, self._depths_m(frame, features))
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
@@ -121,6 +129,20 @@ class Mapper:
         """End a sequence: refine what was triangulated over all views at once."""
         self._without_depth.finish()
         self._with_depth.finish()
+        self._audit.end_sequence()
+
+    def health(self) -> MapHealth:
+        """Return whether what was given with the images can be true, as far as they tell."""
+        keyframes = self.map_code.keyframes.rows()
+        given = self._without_depth.given_poses(keyframes)
+        pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)], keyframes)
+        return map_health(self.map_code, pairs, self._without_depth.moved(), self._earlier_warnings)
+
+    def _depths_m(self, frame: Frame, features: Features) -> np.ndarray:
+        """Return the measured depth (N,) of a frame's features, 0 where unknown."""
+        if frame.depth_m is None:
+            return np.zeros(len(features), np.float32)
+        return keypoint_depths(frame.depth_m, features.keypoints_px, self.config.depth.max_depth_m)
 
     def _result(self, reason: str, started_s: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
                 keyframe: int | None = None) -> MappingResult:
