@@ -16,7 +16,7 @@ from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
-from cl_localization.mapping.audit.health import MapHealth, map_health
+from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health
 from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
@@ -53,11 +53,8 @@ class Mapper:
     """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation."""
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
-                 map_code: MapCode | None = None, warnings: tuple[str, ...] = ()) -> None:
+                 map_code: MapCode | None = None) -> None:
         """Make a mapper of an empty map or of `map_code`, which it changes.
-
-        Args:
-            warnings: what is known to be wrong with `map_code`, see `MapHealth`.
 
         Raises:
             MapError: `map_code` was made by another encoder.
@@ -72,7 +69,7 @@ class Mapper:
         self._selector = KeyframeSelector(self.map_code, config, self.encoder)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
-        self._audit, self._earlier_warnings = PoseAudit(), warnings
+        self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -131,12 +128,15 @@ class Mapper:
         self._with_depth.finish()
         self._audit.end_sequence()
 
-    def health(self) -> MapHealth:
-        """Return whether what was given with the images can be true, as far as they tell."""
+    def examine(self) -> MapHealth:
+        """Return whether what was given with the images can be true, as far as they tell; the map takes note of it."""
         keyframes = self.map_code.keyframes.rows()
         given = self._without_depth.given_poses(keyframes)
         pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)], keyframes)
-        return map_health(self.map_code, pairs, self._without_depth.moved(), self._earlier_warnings)
+        health = map_health(self.map_code, pairs, self._without_depth.moved(), self._without_depth.codes(),
+                            self._earlier_warnings)
+        self.map_code.health = health.to_json()
+        return health
 
     def _depths_m(self, frame: Frame, features: Features) -> np.ndarray:
         """Return the measured depth (N,) of a frame's features, 0 where unknown."""

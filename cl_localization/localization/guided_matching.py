@@ -14,7 +14,9 @@ from cl_localization.geometry.pnp import project
 from cl_localization.map.map_code import MapCode
 
 KEYPOINTS_PER_CODE = 2
-MIN_DEPTH_M = 0.05
+MIN_DEPTH_CELLS = 2.5
+"""Nearer codes are not looked for; in cells, as the scale of a map may be any: 5 cm with cells of 2 cm."""
+
 MAX_VIEW_ANGLE_DEG = 75.0
 """Codes first seen from further round than this are taken to lie on a surface that faces away."""
 
@@ -39,7 +41,7 @@ def visible_codes(map_code: MapCode, camera: Camera, cam_T_world: np.ndarray, ma
     rows = map_code.rows_of(scene)
     pixels, depth_m = project(camera, cam_T_world, map_code.codes["positions_m"][rows])
     inside = (pixels > -margin_px) & (pixels < [camera.width_px + margin_px, camera.height_px + margin_px])
-    rows, pixels = rows[keep := (depth_m > MIN_DEPTH_M) & inside.all(axis=1)], pixels[keep]
+    rows, pixels = rows[keep := (depth_m > MIN_DEPTH_CELLS * map_code.cell_size_m) & inside.all(axis=1)], pixels[keep]
     facing = _seen_from_similar_side(map_code, rows, se3.inverse(cam_T_world)[:3, 3], min_view_angle_deg)
     return rows[facing], pixels[facing]
 

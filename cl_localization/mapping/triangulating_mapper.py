@@ -106,6 +106,10 @@ class TriangulatingMapper:
             if view.keyframe in given:
                 view.world_T_cam, view.given_world_T_cam = known[view.keyframe].copy(), given[view.keyframe]
 
+    def codes(self) -> np.ndarray:
+        """Return the codes that remembered views show, ascending: each was triangulated from several."""
+        return _codes_of(self._store.views)
+
     def moved(self) -> Moved:
         """Return how far the remembered views were moved from their given poses."""
         distances_m = [np.linalg.norm(view.world_T_cam[:3, 3] - view.given_world_T_cam[:3, 3])
