@@ -53,12 +53,14 @@ class Arguments:
 
     slam: mapping with own poses, RedKitchen where it is and simulated houses: how far they are from the truth.
 
+    faults: mistakes with poses, cameras and depth: does the map warn, and do right maps not?
+
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
 
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
-                          "continual", "regressors", "nerf", "pose_check", "slam"], ...] = argument(
+                          "continual", "regressors", "nerf", "pose_check", "slam", "faults"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -153,6 +155,12 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others.append(slam_table(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer))
+    if "faults" in chosen:
+        from benchmarks.faults import fault_table
+
+        known = has_data(arguments)
+        others.append(fault_table(data_root(arguments) if known else None,
+                                  str(kitchen_folder(arguments)) if known else None, arguments.seed, arguments.mapper))
     return [experiments_table(bench.outcomes, tried), *others]
 
 
@@ -253,12 +261,16 @@ def data_folder(arguments: Arguments, name: str) -> Path:
     Raises:
         DataError: it is not there.
     """
-    root = arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
-    folder = root / name
+    folder = data_root(arguments) / name
     if not folder.is_dir():
         raise DataError(f"benchmark data {folder}", "is missing",
                         remedy=f"give --data FOLDER or set {DATA_VARIABLE}, or choose --tables sim")
     return folder
+
+
+def data_root(arguments: Arguments) -> Path:
+    """Return the folder of all benchmark data, where it is known."""
+    return arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
 
 
 def outcome_row(outcome: Outcome) -> tuple[str, ...]:

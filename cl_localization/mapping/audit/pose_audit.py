@@ -27,6 +27,10 @@ RECENT = 4
 APART = 15
 """A place is seen again when at least so many keyframes lie between."""
 
+MIN_MATCHES_AGAIN = 80
+"""So many matches make a place seen again. Fewer may be of far things, or of patterns that repeat along a road: kitti_1
+has up to 56 over 25 m."""
+
 MEMORY = 200
 """Views that are kept to recognise places; of more, every second one is dropped."""
 
@@ -105,7 +109,7 @@ class PoseAudit:
             return
         alike = int(np.argmax(np.array([other.place for other in older]) @ look.place))
         pair = matched_pair(older[alike], look)
-        if pair is not None:
+        if pair is not None and len(pair.rays_first) >= MIN_MATCHES_AGAIN:
             self._returns.append(pair)
 
     def _remember(self, look: AuditedView) -> None:
