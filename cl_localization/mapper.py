@@ -9,7 +9,7 @@ import numpy as np
 
 from cl_localization.config import MapperConfig
 from cl_localization.data.frame import Frame
-from cl_localization.errors import DataError, MapError
+from cl_localization.errors import MapError
 from cl_localization.features import Encoder, Features, make_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
@@ -20,11 +20,9 @@ from cl_localization.mapping.audit.health import MapHealth, map_health, noted_he
 from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
+from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
-
-MAX_POSITION_M = 1e5
-"""Codes keep their position in single precision: at this distance it is good to 8 mm."""
 
 
 @dataclass(frozen=True)
@@ -148,19 +146,3 @@ class Mapper:
                 keyframe: int | None = None) -> MappingResult:
         return MappingResult(keyframe is not None, reason, inserted, merged, evicted, keyframe, self.map_code.version,
                              time.perf_counter() - started_s)
-
-
-def checked_pose(frame: Frame) -> np.ndarray:
-    """Return the pose (4, 4) of a frame that is to be mapped.
-
-    Raises:
-        DataError: it has none, one that is no rigid motion, or one too far from the origin.
-    """
-    name = frame.name or frame.stamp_ns
-    if frame.world_T_cam is None:
-        raise DataError(f"frame {name}", "must have a pose to be mapped", remedy="localize it instead")
-    world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {name}")
-    if np.abs(world_T_cam[:3, 3]).max() > MAX_POSITION_M:
-        raise DataError(f"pose of frame {name}", f"must lie within {MAX_POSITION_M:g} m of the origin",
-                        world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
-    return world_T_cam

@@ -17,5 +17,5 @@ def health_rows(health: MapHealth) -> list[tuple[str, str, str]]:
                ("matches of places seen again", health.places_again_agree_percent, ".1f", "%"),
                ("epipolar error", health.epipolar_error_px, ".2f", "px"),
                ("depth over triangulated", health.depth_over_triangulated, ".3f", "")]
-    return [("warnings", str(len(health.warnings)), ""), *((name, format(value, spec), unit) for name, value, spec, unit in figures
-                                       if value is not None)]
+    known = [(name, format(value, spec), unit) for name, value, spec, unit in figures if value is not None]
+    return [("warnings", str(len(health.warnings)), ""), *known]

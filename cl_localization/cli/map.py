@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.health import health_rows
+from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source, warn
 from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import MapperConfig

@@ -18,7 +18,7 @@ from cl_localization.mapper import Mapper
 from cl_localization.mapping.audit.health import MapHealth
 from core_makers import PointScene, SceneEncoder, look_at, motion
 
-CAUSES = {"depth in mm, read as 1/5000 m": r"depth is 0\.2 times .*unit of the depth",
+CAUSES = {"depth in mm, read as 1/5000 m": r"depth is 0\.2 times what .*unit of the depth",
           "focal length 15 % too long": r"0\.87 times the focal length",
           "focal length 15 % too short": r"1\.\d\d times the focal length",
           "calibration of another camera": "check the (focal length|calibration)",
@@ -32,7 +32,8 @@ OPENGL = next(fault for fault in FAULTS if fault.name == "camera axes of OpenGL"
 def way() -> list[np.ndarray]:
     """Poses of a camera that goes once to and fro before the scene, up and down, turning and tilted."""
     share = np.linspace(0, 2 * np.pi, KEYFRAMES, endpoint=False)
-    return [look_at((1.2 * np.sin(t), 0.3 * np.sin(2 * t), 0.4 * np.sin(3 * t)), (1.2 * np.cos(3 * t), 0.8 * np.sin(2 * t), 3.5))
+    return [look_at((1.2 * np.sin(t), 0.3 * np.sin(2 * t), 0.4 * np.sin(3 * t)),
+                    (1.2 * np.cos(3 * t), 0.8 * np.sin(2 * t), 3.5))
             @ motion(np.array([0.0, 0.0, 0.5 * np.sin(2 * t)]), np.zeros(3)) for t in share]
 
 

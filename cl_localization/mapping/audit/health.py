@@ -42,8 +42,8 @@ MAX_POSE_INNOVATION_FACTOR = 1000.0
 `pair_warnings` finds have less."""
 
 MAX_MOVED_SHARE = 0.03
-"""Distance by which bundle adjustment moved keyframes, as a share of the distance to what they see. Right maps: 0.004 to
-0.008."""
+"""Distance by which bundle adjustment moved keyframes, as a share of the distance to what they see. Right maps: 0.004
+to 0.008."""
 
 QUANTILE, DEGREES_OF_FREEDOM = 0.9, 6
 NO_ROWS = np.zeros(0, np.int64)
@@ -172,28 +172,29 @@ def pair_warnings(pairs: PairFigures) -> list[str]:
     """Return what pairs of keyframes hold against the poses, the focal length and the depth given with them."""
     if pairs.pairs < MIN_PAIRS or pairs.agree is None or pairs.best_agree is None or pairs.focal_agree is None:
         return []
-    fit = f"only {_percent(pairs.agree):.0f} % of what neighbouring images have in common fits the given poses"
+    fit = f"only {100 * pairs.agree:.0f} % of what neighbouring images have in common fits the given poses"
+    causes = ("the calibration (focal length, principal point, distortion), the convention of the poses (axes, "
+              "camera-to-world, order of quaternions), the frames of image and odometry, stamps, and drift")
+    factor = (f"but {100 * pairs.focal_agree:.0f} % with {pairs.focal_factor:.2f} times the focal length: check the "
+              "focal length (is it that of this camera and image size?), or whether the poses are of the camera and "
+              "not of another frame")
     if pairs.best_agree > pairs.agree + CLEARLY_BETTER:
-        return [f"{fit}, but {_percent(pairs.best_agree):.0f} % in another reading: {cause_of(pairs.best_reading)}"]
+        return [f"{fit}, but {100 * pairs.best_agree:.0f} % in another reading: {cause_of(pairs.best_reading)}"]
     if pairs.focal_agree > pairs.agree + CLEARLY_BETTER:
-        return [f"{fit}, but {_percent(pairs.focal_agree):.0f} % with {pairs.focal_factor:.2f} times the focal length: "
-                "check the focal length (is it that of this camera and image size?), or whether the poses are of the "
-                "camera and not of another frame"]
+        return [f"{fit}, {factor}"]
     if pairs.agree < MIN_AGREE:
-        return [f"{fit}: check the calibration (focal length, principal point, distortion), the convention of the poses "
-                "(axes, camera-to-world, order of quaternions), the frames of image and odometry, stamps, and drift"]
+        return [f"{fit}: check {causes}"]
     return [*depth_warnings(pairs), *return_warnings(pairs)]
 
 
 def depth_warnings(pairs: PairFigures) -> list[str]:
     """Return what is wrong with measured depth, where images and poses agree."""
-    if pairs.depth_pairs < MIN_PAIRS or pairs.depth_ratio is None:
-        return []
     low, high = DEPTH_RATIO
-    if low <= pairs.depth_ratio <= high:
+    if pairs.depth_pairs < MIN_PAIRS or pairs.depth_ratio is None or low <= pairs.depth_ratio <= high:
         return []
-    return [f"measured depth is {pairs.depth_ratio:.3g} times the depth that the images and given poses triangulate to: "
-            "check the unit of the depth (depth_unit_m) and of the poses, and that depth is registered to the image"]
+    causes = "the unit of the depth (depth_unit_m), the unit or scale of the poses, and that depth is registered"
+    said = f"measured depth is {pairs.depth_ratio:.2g} times what images and given poses triangulate to"
+    return [f"{said}: check {causes}"]
 
 
 def return_warnings(pairs: PairFigures) -> list[str]:
@@ -202,24 +203,26 @@ def return_warnings(pairs: PairFigures) -> list[str]:
         return []
     if pairs.returns_agree >= MIN_RETURNS_AGREE * pairs.agree:
         return []
-    return [f"where places were seen again, only {_percent(pairs.returns_agree):.0f} % of what the images have in "
-            f"common fits the given poses, of neighbours {_percent(pairs.agree):.0f} %: the poses drift, or several recordings lie in "
-            "different frames; correct them by a SLAM (map --poses self)"]
+    causes = ("the poses drift, or several recordings lie in different frames; correct them by a SLAM (map --poses "
+              "self)")
+    said = (f"where places were seen again, only {100 * pairs.returns_agree:.0f} % of what the images have in common "
+            f"fits the given poses, of neighbours {100 * pairs.agree:.0f} %")
+    return [f"{said}: {causes}"]
 
 
 def map_warnings(once_percent: float | None, factor: float | None, moved: Moved | None, pairs: int) -> list[str]:
     """Return what the map itself holds against what it was given."""
-    causes = ("check the unit of depth, the focal length, the convention of the poses (axes, camera-to-world, order of "
-              "quaternions), and the frames of image and odometry")
+    causes = ("check the unit of depth, the focal length, the convention of the poses (axes, camera-to-world, order "
+              "of quaternions), and the frames of image and odometry")
     found = []
     if once_percent is not None and once_percent > MAX_SEEN_ONCE_PERCENT and pairs < MIN_PAIRS:
         found.append(f"{once_percent:.0f} % of the codes were seen by one keyframe only: keyframes hardly overlap, or "
                      f"{causes}")
     if factor is not None and factor > MAX_POSE_INNOVATION_FACTOR:
-        found.append(f"the given poses differ from the map by {factor:.0f} times the variance of its matches: {causes}")
+        found.append(f"given poses differ from the map by {factor:.0f} times the variance of its matches: {causes}")
     if moved is not None and moved.median_share > MAX_MOVED_SHARE:
-        found.append(f"bundle adjustment moved the keyframes by {moved.median_m:.3g} m, {100 * moved.median_share:.0f} % "
-                     f"of the distance to what they see: {causes}")
+        found.append(f"bundle adjustment moved keyframes by {moved.median_m:.3g} m, "
+                     f"{100 * moved.median_share:.0f} % of the distance to what they see: {causes}")
     return found
 
 

@@ -135,7 +135,8 @@ def _of_one_geometry(rays_first: np.ndarray, rays_second: np.ndarray, max_error:
 def evidence_of(pair: ImagePair) -> PairEvidence:
     """Return what a pair says of the poses, focal length and depth given with its images."""
     given = pair.first.world_T_cam, pair.second.world_T_cam
-    agreement = tuple(agreement_with(pair, *map(reading.as_meant, given)) for reading in READINGS)
+    agreement = tuple(agreement_with(pair, reading.as_meant(given[0]), reading.as_meant(given[1]))
+                      for reading in READINGS)
     focal_agreement = tuple(agreement_with(pair, *given, factor) for factor in FOCAL_FACTORS)
     errors = epipolar_errors(given, pair.rays_first, pair.rays_second)
     return PairEvidence(agreement, focal_agreement, float(np.median(errors)) / pair.max_error * MAX_ERROR_PX,

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
-from cl_localization.mapping.audit.health import PairFigures
 from cl_localization.map.keyframe_views import View
+from cl_localization.mapping.audit.health import PairFigures
 from cl_localization.mapping.audit.image_pairs import (
     FOCAL_FACTORS,
-    ImagePair,
     AuditedView,
+    ImagePair,
     PairEvidence,
     agreement_with,
     evidence_of,
@@ -37,7 +37,7 @@ MEMORY = 200
 PAIRS, RETURNS = 400, 60
 """Pairs of neighbours and of returns whose evidence is kept, the newest."""
 
-GivenPoses = Callable[[np.ndarray], np.ndarray]
+PosesOf = Callable[[np.ndarray], np.ndarray]
 
 
 class PoseAudit:
@@ -74,7 +74,7 @@ class PoseAudit:
         self._older += self._waiting
         self._waiting.clear()
 
-    def figures(self, given_poses: GivenPoses, live: np.ndarray) -> PairFigures:
+    def figures(self, given_poses: PosesOf, live: np.ndarray) -> PairFigures:
         """Return what the pairs say so far.
 
         Args:
@@ -96,7 +96,7 @@ class PoseAudit:
             depth_pairs=int(np.isfinite(ratios).sum()), depth_ratio=_median(ratios[np.isfinite(ratios)]),
             returns=len(again), returns_agree=_median(again))
 
-    def _agreement_of_returns(self, given_poses: GivenPoses, live: np.ndarray) -> np.ndarray:
+    def _agreement_of_returns(self, given_poses: PosesOf, live: np.ndarray) -> np.ndarray:
         kept = [pair for pair in self._returns if np.isin([pair.first.keyframe, pair.second.keyframe], live).all()]
         keyframes = np.array([(pair.first.keyframe, pair.second.keyframe) for pair in kept], np.int64).reshape(-1)
         poses = given_poses(keyframes).reshape(-1, 2, 4, 4)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cl_localization.mapper import Mapper
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.images.image_source import ImageBundle
-from cl_localization.ros.mapping.learning import Learned
+from cl_localization.ros.mapping.learning import Learned, Learning
 from cl_localization.ros.mapping.pose_corrections import PoseCorrections
 from cl_localization.ros.mapping.pose_source import make_pose_source
 from cl_localization.ros.nodes.managed_node import ManagedNode
@@ -56,3 +56,12 @@ class GivenPoses:
     def fill_status(self, status: MappingStatus) -> None:
         """See `Learning`."""
         status.scene = self._node.config.scene
+
+
+def make_learning(node: ManagedNode, tf: Tf) -> Learning:
+    """Return how the node learns: with poses that are given, or with own ones, which need gtsam."""
+    if node.config.poses.source != "self":
+        return GivenPoses(node, tf)
+    from cl_localization.ros.mapping.own_poses import OwnPoses
+
+    return OwnPoses(node, tf)

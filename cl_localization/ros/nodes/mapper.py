@@ -15,9 +15,9 @@ from cl_localization.map.map_file import load_map
 from cl_localization.mapper import Mapper
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
 from cl_localization.ros.map_topic.map_stream import MapStream
-from cl_localization.ros.mapping.given_poses import GivenPoses
+from cl_localization.ros.mapping.given_poses import make_learning
 from cl_localization.ros.mapping.health_watch import HealthWatch
-from cl_localization.ros.mapping.learning import Learned, Learning
+from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.nerf.mapping import make_nerf
 from cl_localization.ros.nodes.config import MapperNodeConfig
@@ -49,7 +49,7 @@ class MapperNode(ManagedNode):
         self._learning = self.config.learning
         self._tf = Tf(self, self.config.frames)
         self.configured.callback(self._tf.close)
-        self._poses = self._make_learning()
+        self._poses = make_learning(self, self._tf)
         self._outputs = MapperOutputs(self)
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
                                lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
@@ -81,13 +81,6 @@ class MapperNode(ManagedNode):
         self.every(config.diagnostics_period_s,
                    lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
-
-    def _make_learning(self) -> Learning:
-        """Return how the node learns: with poses that are given, or with own ones, which need gtsam."""
-        if self.config.poses.source != "self":
-            return GivenPoses(self, self._tf)
-        from cl_localization.ros.mapping.own_poses import OwnPoses
-        return OwnPoses(self, self._tf)
 
     def _on_image(self, bundle: ImageBundle) -> None:
         self._poses.observe_arrival(bundle)
