@@ -33,9 +33,9 @@ MIN_PARALLAX_DEG, MIN_POINTS = 1.5, 10
 FAR_DEG = 0.5
 """Rays that are this parallel may meet behind the cameras, by noise."""
 
-FOCAL_FACTORS = np.concatenate([1 / (1.0 + np.array([1.0, 0.6, 0.4, 0.25, 0.2, 0.15, 0.1, 0.05])),
-                                1.0 + np.array([0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.4, 0.6, 1.0])])
-"""Tried factors of the focal length."""
+FOCAL_FACTORS = np.array([1.0, *(power for factor in (1.05, 1.1, 1.15, 1.2, 1.25, 1.4, 1.6, 2.0)
+                                 for power in (1 / factor, factor))])
+"""Tried factors of the focal length, as given first."""
 
 LEAST_BASELINE = 1e-9
 
