@@ -20,8 +20,8 @@ from cl_localization.mapping.audit.health import (
 )
 from map_makers import empty_map, grow
 
-RIGHT = PairFigures(pairs=50, agree=0.9, best_agree=0.9, focal_factor=1.0, focal_agree=0.9, error_px=1.0, depth_pairs=40,
-                    depth_ratio=1.01, returns=20, returns_agree=0.8)
+RIGHT = PairFigures(pairs=50, agree=0.9, best_agree=0.9, focal_factor=1.0, focal_agree=0.9, error_px=1.0,
+                    depth_pairs=40, depth_ratio=1.01, returns=20, returns_agree=0.8)
 """What pairs of a right map say."""
 
 

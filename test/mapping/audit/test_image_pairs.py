@@ -25,7 +25,8 @@ LEFT, RIGHT = look_at((-0.4, 0.05, 0.0), (0.3, 0.0, 3.5)), look_at((0.4, -0.05, 
 
 def seen_from(world_T_cam: np.ndarray, scene: PointScene = SCENE, depth_factor: float = 0.0, seed: int = 0,
               noise_px: float = 0.3) -> AuditedView:
-    view = View.of(seed, world_T_cam, CAMERA, scene.features(world_T_cam, noise_px=noise_px, similarity=0.95, seed=seed))
+    features = scene.features(world_T_cam, noise_px=noise_px, similarity=0.95, seed=seed)
+    view = View.of(seed, world_T_cam, CAMERA, features)
     rows, _ = scene.visible(world_T_cam)
     depths_m = se3.transform(se3.inverse(world_T_cam), scene.points_m[rows])[:, 2]
     return AuditedView.of(view, depth_factor * depths_m, np.ones(256) / 16)
