@@ -53,13 +53,21 @@ class GivenPoses:
         result = self._mapper.add(posed)
         return Learned(result.reason, posed, result)
 
+    def finish(self) -> None:
+        """See `Learning`."""
+        self._mapper.finish()
+
     def fill_status(self, status: MappingStatus) -> None:
         """See `Learning`."""
         status.scene = self._node.config.scene
 
 
 def make_learning(node: ManagedNode, tf: Tf) -> Learning:
-    """Return how the node learns: with poses that are given, or with own ones, which need gtsam."""
+    """Return how a node learns, by its parameter poses.source: with poses that are given, or with own ones.
+
+    Raises:
+        ConfigError: own poses are wanted, and gtsam is missing.
+    """
     if node.config.poses.source != "self":
         return GivenPoses(node, tf)
     from cl_localization.ros.mapping.own_poses import OwnPoses

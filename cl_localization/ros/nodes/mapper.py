@@ -62,6 +62,7 @@ class MapperNode(ManagedNode):
     def start(self) -> None:
         """Subscribe, and create services and timers."""
         config, self._diagnostics = self.config, MapperDiagnostics(self)
+        self._outputs.tell_owner_while(self.active, lambda: self._mapper.map_code)
         learn = self._diagnostics.measure_latency(in_spare_time(self, self._learn, self.config.niceness))
         self._worker = Worker(learn, self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
@@ -126,7 +127,7 @@ class MapperNode(ManagedNode):
     def _copy(self, refine: bool) -> MapDelta:
         """Worker: return a snapshot of the map; `refine` refines it first, but only while learning is off."""
         if refine and not self._learning:
-            self._mapper.finish()
+            self._poses.finish()
         self._mapper.examine()
         self._saver.note_copy()
         return self._mapper.map_code.delta_since(0)
