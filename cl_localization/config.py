@@ -264,8 +264,8 @@ class PoseConfig(Config):
     max_position_sigma_share: float = option(0.10, "A pose whose position has a larger standard deviation, as a share "
                                              "of the median distance to what it sees, is rejected.", 1e-5, 1000,
                                              live=True)
-    max_position_sigma_m: float = option(0.0, "A pose whose position has a larger standard deviation is rejected [m]; "
-                                              "0: no such bound.", 0, 1e6, live=True)
+    max_position_sigma_m: float = option(0.0, "A pose whose position has a larger standard deviation is rejected; 0: "
+                                              "no such bound [m].", 0, 100, live=True)
     seed: int = option(0, "Random seed of RANSAC.", 0, 2**31 - 1)
 
 
