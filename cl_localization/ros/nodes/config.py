@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cl_localization.config import (
     Config,
+    FlowConfig,
     LiveNerfConfig,
     LocalizerConfig,
     MapperConfig,
@@ -98,6 +99,7 @@ class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig
                                 "set to 0.", live=True)
     publish_initial_pose: bool = option(False, "Publish the first trusted base pose once on /initialpose, for AMCL.")
     tracker: TrackerConfig = section(TrackerConfig)
+    flow: FlowConfig = section(FlowConfig)
     map_topic: MapTopicConfig = section(MapTopicConfig)
     render_check: RenderCheckNodeConfig = section(RenderCheckNodeConfig)
 
