@@ -55,6 +55,8 @@ class Arguments:
 
     outdoors: mapping without depth from exact poses, kitti_1 and terrace, beside a plain recipe on the same features.
 
+    faults: mistakes with poses, cameras and depth: does the map warn, and do right maps not?
+
     speed: images at their full rate: the accuracy of flow between full localizations, and poses on tf a second.
 
     Tables may be named first. Example: cl_localization bench sim --out out/bench
@@ -63,7 +65,7 @@ class Arguments:
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
                           "continual", "regressors", "nerf", "pose_check", "slam", "outdoors",
-                          "speed"], ...] = argument(
+                          "speed", "faults"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -167,6 +169,12 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         from benchmarks.outdoors import outdoors_table
 
         others.append(outdoors_table(data_root(arguments), arguments.mapper, arguments.localizer))
+    if "faults" in chosen:
+        from benchmarks.faults import fault_table
+
+        known = has_data(arguments)
+        others.append(fault_table(data_root(arguments) if known else None,
+                                  str(kitchen_folder(arguments)) if known else None, arguments.seed, arguments.mapper))
     return [experiments_table(bench.outcomes, tried), *others]
 
 
@@ -258,11 +266,6 @@ def chosen_tables(arguments: Arguments) -> tuple[str, ...]:
     return (("kitchen", "wrong") if has_data(arguments) else ()) + ("sim",) + (("photos",) if arguments.photos else ())
 
 
-def data_root(arguments: Arguments) -> Path:
-    """Return the folder that the benchmark data lies in."""
-    return arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
-
-
 def kitchen_folder(arguments: Arguments) -> Path:
     """Return the folder of the RedKitchen sequence. Raises DataError when it is not there."""
     return data_folder(arguments, KITCHEN)
@@ -279,6 +282,11 @@ def data_folder(arguments: Arguments, name: str) -> Path:
         raise DataError(f"benchmark data {folder}", "is missing",
                         remedy=f"give --data FOLDER or set {DATA_VARIABLE}, or choose --tables sim")
     return folder
+
+
+def data_root(arguments: Arguments) -> Path:
+    """Return the folder of all benchmark data, where it is known."""
+    return arguments.data or Path(os.environ.get(DATA_VARIABLE, ""))
 
 
 def outcome_row(outcome: Outcome) -> tuple[str, ...]:

@@ -9,20 +9,21 @@ import numpy as np
 
 from cl_localization.config import MapperConfig
 from cl_localization.data.frame import Frame
-from cl_localization.errors import DataError, MapError
-from cl_localization.features import Encoder
+from cl_localization.errors import MapError
+from cl_localization.features import Encoder, Features
 from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
+from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health
+from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
+from cl_localization.mapping.depth_points import keypoint_depths
+from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
-
-MAX_POSITION_M = 1e5
-"""Codes keep their position in single precision: at this distance it is good to 8 mm."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Mapper:
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.encoder, self._without_depth.keyframe_policy)
+        self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -98,6 +100,7 @@ class Mapper:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, decision.changed)
         else:
             inserted, merged = self._without_depth.add(view)
+        self._audit.add(view, self._depths_m(frame, features))
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
@@ -122,24 +125,25 @@ class Mapper:
         """End a sequence: refine what was triangulated over all views at once."""
         self._without_depth.finish()
         self._with_depth.finish()
+        self._audit.end_sequence()
+
+    def examine(self) -> MapHealth:
+        """Return whether what was given with the images can be true, as far as they tell; the map takes note of it."""
+        keyframes = self.map_code.keyframes.rows()
+        given = self._without_depth.given_poses(keyframes)
+        pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)], keyframes)
+        health = map_health(self.map_code, pairs, self._without_depth.moved(), self._without_depth.codes(),
+                            self._earlier_warnings)
+        self.map_code.health = health.to_json()
+        return health
+
+    def _depths_m(self, frame: Frame, features: Features) -> np.ndarray:
+        """Return the measured depth (N,) of a frame's features, 0 where unknown."""
+        if frame.depth_m is None:
+            return np.zeros(len(features), np.float32)
+        return keypoint_depths(frame.depth_m, features.keypoints_px, self.config.depth.max_depth_m)
 
     def _result(self, reason: str, started_s: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
                 keyframe: int | None = None) -> MappingResult:
         return MappingResult(keyframe is not None, reason, inserted, merged, evicted, keyframe, self.map_code.version,
                              time.perf_counter() - started_s)
-
-
-def checked_pose(frame: Frame) -> np.ndarray:
-    """Return the pose (4, 4) of a frame that is to be mapped.
-
-    Raises:
-        DataError: it has none, one that is no rigid motion, or one too far from the origin.
-    """
-    name = frame.name or frame.stamp_ns
-    if frame.world_T_cam is None:
-        raise DataError(f"frame {name}", "must have a pose to be mapped", remedy="localize it instead")
-    world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {name}")
-    if np.abs(world_T_cam[:3, 3]).max() > MAX_POSITION_M:
-        raise DataError(f"pose of frame {name}", f"must lie within {MAX_POSITION_M:g} m of the origin",
-                        world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
-    return world_T_cam

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument
+from cl_localization.cli.health import health_rows
+from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.tables import output_console, print_rows
 
 if TYPE_CHECKING:
@@ -26,15 +28,20 @@ def run(arguments: Arguments) -> int:
     """Print the contents; return the exit code."""
     from cl_localization.evaluation.map_contents import map_contents
     from cl_localization.map.map_file import load_map, read_map_info
+    from cl_localization.mapping.audit.health import noted_health
 
     metadata = read_map_info(arguments.map)
-    contents = map_contents(load_map(arguments.map))
+    map_code = load_map(arguments.map)
+    contents, health = map_contents(map_code), noted_health(map_code)
     file_bytes = arguments.map.stat().st_size
     if arguments.json:
-        everything = {"file_bytes": file_bytes, **contents.to_json(), "metadata": metadata}
+        everything = {"file_bytes": file_bytes, **contents.to_json(), "health": health.to_json(),
+                      "metadata": metadata}
         output_console().print(json.dumps(everything, indent=1, default=str), markup=False, soft_wrap=True)
         return 0
-    print_rows(f"map {arguments.map}", map_rows(contents, file_bytes))
+    print_rows(f"map {arguments.map}", [*map_rows(contents, file_bytes), *health_rows(health)])
+    for warning in health.warnings:
+        warn(f"map {arguments.map}: {warning}")
     print_rows(
         "scenes", scene_rows(contents), ("scene", "codes", "keyframes", "bytes", "from [m]", "to [m]", "sigma [cm]")
     )

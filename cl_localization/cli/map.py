@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
+from cl_localization.cli.health import health_rows
 from cl_localization.cli.outputs import require_writable
-from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source
+from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source, warn
 from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import MapperConfig
 from cl_localization.errors import ConfigError
@@ -78,12 +79,15 @@ def run(arguments: Arguments) -> int:
     rows = [mapping.add(sequence, source) for sequence, source in zip(sequences, sources)]
     map_code, use_depth = mapping.mapper.map_code, not arguments.no_depth
     require_codes(len(map_code), sum(count.keyframes for count in rows), sequences, use_depth)
+    health = mapping.mapper.examine()
     save_map(map_code, arguments.out, file_metadata(arguments, rows))
     if arguments.trajectory is not None:
         write_trajectory(arguments.trajectory, mapping.poses(), "world_T_cam")
     seconds = time.perf_counter() - start
     made = summary_rows(rows, mapping.mapper, arguments.out.stat().st_size, seconds)
-    print_rows(f"map {arguments.out}", [*made, *source_rows(sequences)])
+    print_rows(f"map {arguments.out}", [*made, *source_rows(sequences), *health_rows(health)])
+    for warning in health.warnings:
+        warn(f"map {arguments.out}: {warning}")
     unposed = sum(count.without_pose for count, source in zip(rows, sources) if source == "self")
     return int(sum(count.frames for count in rows) < unposed)
 

@@ -24,6 +24,13 @@ def reason_to_reject(found: Localization, config: PoseConfig) -> str | None:
     if found.support < config.min_support:
         return f"support {found.support:.1f}, {config.min_support:.1f} needed"
     sigma_m = largest_sigma(found.covariance[:3, :3])
-    if not sigma_m <= config.max_position_sigma_m:
-        return f"position sigma {sigma_m:.3f} m, at most {config.max_position_sigma_m:.3f} m allowed"
+    allowed_m = max_position_sigma(found, config)
+    if not sigma_m <= allowed_m:
+        return f"position sigma {sigma_m:.3g} m, at most {allowed_m:.3g} m allowed"
     return None
+
+
+def max_position_sigma(found: Localization, config: PoseConfig) -> float:
+    """Return the largest standard deviation that the position of a pose may have [m]."""
+    bound_m = config.max_position_sigma_m if config.max_position_sigma_m > 0 else float("inf")
+    return min(config.max_position_sigma_share * found.viewing_distance_m, bound_m)

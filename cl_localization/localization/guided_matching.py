@@ -15,7 +15,7 @@ from cl_localization.map.map_code import MapCode
 
 KEYPOINTS_PER_CODE = 2
 MIN_DEPTH_CELLS = 2.5
-"""Codes nearer than this to the camera, in cells of the map, are not looked for."""
+"""Nearer codes are not looked for; in cells, as the scale of a map may be any: 5 cm with cells of 2 cm."""
 
 MAX_VIEW_ANGLE_DEG = 75.0
 """Codes first seen from further round than this are taken to lie on a surface that faces away."""

@@ -132,7 +132,8 @@ class AttentionFallback:
         """Return whether both are the same pose; where the first has the support it needs, also whether the second is
         more certain."""
         apart_m, apart_deg = se3.pose_error(second.world_T_cam, first.world_T_cam)
-        allowed_m, allowed_deg = self._config.agreement_m, self._config.agreement_deg
+        allowed_m = self._config.agreement_share * first.viewing_distance_m
+        allowed_deg = self._config.agreement_deg
         if first.support >= self._estimator.config.min_support:
             sigma_m = largest_sigma(first.covariance[:3, :3])
             if largest_sigma(second.covariance[:3, :3]) >= sigma_m:
@@ -142,8 +143,7 @@ class AttentionFallback:
         return bool(apart_m <= allowed_m and apart_deg <= allowed_deg)
 
     def _is_uncertain(self, found: Localization) -> bool:
-        distances_m = np.linalg.norm(found.inlier_points_m - found.world_T_cam[:3, 3], axis=1)
-        return largest_sigma(found.covariance[:3, :3]) > self._config.uncertain_above * float(np.median(distances_m))
+        return largest_sigma(found.covariance[:3, :3]) > self._config.uncertain_above * found.viewing_distance_m
 
 
 def make_attention_fallback(map_code: MapCode, config: LocalizerConfig, index: CodeIndex) -> AttentionFallback | None:

@@ -72,6 +72,16 @@ class Localization:
         """
         return self.matches * self.inlier_ratio**2
 
+    @property
+    def viewing_distance_m(self) -> float:
+        """Median distance from the camera to the inliers: what lengths compare with where a map has no metric scale.
+
+        NaN without a pose or inliers.
+        """
+        if self.world_T_cam is None or len(self.inlier_points_m) == 0:
+            return float("nan")
+        return float(np.median(np.linalg.norm(self.inlier_points_m - self.world_T_cam[:3, 3], axis=1)))
+
     def __repr__(self) -> str:
         where = "no pose" if self.world_T_cam is None else f"at {np.round(self.world_T_cam[:3, 3], 3).tolist()} m"
         return f"Localization({self.reason}, {where}, {self.inliers} inliers, support {self.support:.1f})"

@@ -101,11 +101,12 @@ class CodeIndex:
         return index
 
 
-REGION_RADIUS_M = 5.0
-"""A keyframe farther than this from the first keyframe of every region of its scene starts a new region."""
+REGION_RADIUS_CELLS = 250.0
+"""A keyframe farther than this from the first keyframe of every region of its scene starts a new region: 5 m with
+cells of 2 cm. In cells, as the scale of a map may be any."""
 
-TURN_COST_M_PER_RAD = 1.0
-SAME_VIEW_M = 1.0
+TURN_COST_CELLS_PER_RAD = 50.0
+SAME_VIEW_CELLS = 50.0
 """Keyframes within this distance, including the cost of rotation, are assumed to be covisible."""
 
 
@@ -136,8 +137,9 @@ class CovisibleCodes:
         for keyframe in keyframes:
             here = poses[np.searchsorted(rows, keyframe)]
             turn = np.deg2rad(se3.rotation_angle_deg(np.swapaxes(poses[:, :3, :3], 1, 2) @ here[:3, :3]))
-            apart_m = np.linalg.norm(poses[:, :3, 3] - here[:3, 3], axis=1) + TURN_COST_M_PER_RAD * turn
-            near |= (apart_m < SAME_VIEW_M) & (scenes[rows] == scenes[keyframe])
+            apart_cells = (np.linalg.norm(poses[:, :3, 3] - here[:3, 3], axis=1) / self._map.cell_size_m
+                           + TURN_COST_CELLS_PER_RAD * turn)
+            near |= (apart_cells < SAME_VIEW_CELLS) & (scenes[rows] == scenes[keyframe])
         return rows[near]
 
     def _follow(self) -> None:
@@ -159,7 +161,7 @@ class CovisibleCodes:
         distances_m = [float(np.linalg.norm(start_m - position_m)) if of == scene else np.inf
                        for of, start_m in self._regions]
         nearest = int(np.argmin(distances_m)) if distances_m else -1
-        if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_M:
+        if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_CELLS * self._map.cell_size_m:
             return nearest
         self._regions.append((scene, position_m.copy()))
         return len(self._regions) - 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -58,6 +59,7 @@ class MapCode:
         version: incremented by every call that changes the map.
         encoder, dim: name of the descriptors' encoder, and their length.
         codes, keyframes: the tables; read them through the properties below.
+        health: what its mapper found wrong with it, as JSON values; see `mapping.audit`. Empty: not known.
     """
 
     def __init__(self, config: MapCodeConfig, encoder: str, dim: int, map_id: str | None = None) -> None:
@@ -68,6 +70,7 @@ class MapCode:
         self.version = 0
         self.cell_size_m = config.cell_size_m
         self.scene_names: list[str] = []
+        self.health: dict[str, Any] = {}
         self.codes = Table({name: (kind, dim if width < 0 else width) for name, (kind, width) in ROW_TYPES.items()})
         self.keyframes = Table(KEYFRAME_TYPES)
         self._oldest_delta = 0
@@ -300,7 +303,8 @@ class MapCode:
             ids=changed.astype(np.uint32), removed_ids=removed.astype(np.uint32), keyframe_ids=frames.astype(np.uint32),
             removed_keyframe_ids=removed_frames.astype(np.uint32),
             **{name: self.codes.taken(name, changed) for name in ROW_TYPES},
-            **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id)
+            **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id,
+            health=self.health)
 
     def apply(self, delta: MapDelta) -> None:
         """Apply a delta to this copy.
@@ -341,7 +345,7 @@ class MapCode:
             raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
         delta.validate(_largest_number(np.size(delta.ids)))
         map_code = cls(config, delta.encoder, delta.dim, delta.map_id)
-        map_code.frame_id, map_code.parent_id = delta.frame_id, delta.parent_id
+        map_code.frame_id, map_code.parent_id, map_code.health = delta.frame_id, delta.parent_id, delta.health
         map_code.apply(delta)
         return map_code
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
 SCALAR_TYPES: dict[str, tuple[type, ...]] = {
     "map_id": (str,), "encoder": (str,), "dim": (int,), "frame_id": (str,), "cell_size_m": (float, int),
     "base_version": (int,),
-    "version": (int,), "scene_names": (list,), "parent_id": (str,),
+    "version": (int,), "scene_names": (list,), "parent_id": (str,), "health": (dict,),
 }
 
 
@@ -50,6 +50,7 @@ class MapDelta:
         keyframe_ids: (K,) uint32 ids of the keyframes in the columns of `KEYFRAME_TYPES`.
         removed_keyframe_ids: uint32 ids of removed keyframes.
         parent_id: id of the map that this one extends; empty for none; only in files, not in messages.
+        health: what its mapper found wrong with it, see `mapping.audit`; only in files, not in messages.
     """
 
     map_id: str
@@ -77,6 +78,7 @@ class MapDelta:
     keyframe_descriptors: np.ndarray
     removed_keyframe_ids: np.ndarray
     parent_id: str = ""
+    health: dict[str, Any] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the array fields by name."""

@@ -21,6 +21,7 @@ from cl_localization.localization.guided_matching import guided_matches
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View, ViewStore
 from cl_localization.map.map_code import MapCode, NewCodes
+from cl_localization.mapping.audit.health import Moved
 from cl_localization.mapping.keyframe_policy import KeyframePolicy
 from cl_localization.mapping.pair_matching import matched_features
 from cl_localization.mapping.pose_adjustment import EpipolarScatter, adjusted_poses
@@ -169,6 +170,22 @@ class TriangulatingMapper:
         for view in self._store.views:
             if view.keyframe in given:
                 view.world_T_cam, view.given_world_T_cam = known[view.keyframe].copy(), given[view.keyframe]
+
+    def codes(self) -> np.ndarray:
+        """Return the codes that remembered views show, ascending: each was triangulated from several."""
+        return _codes_of(self._store.views)
+
+    def moved(self) -> Moved:
+        """Return how far the remembered views were moved from their given poses."""
+        distances_m = [np.linalg.norm(view.world_T_cam[:3, 3] - view.given_world_T_cam[:3, 3])
+                       for view in self._store.views]
+        seen_m = [np.median(np.linalg.norm(self._map.codes["positions_m"][view.code[view.code >= 0]]
+                                           - view.world_T_cam[:3, 3], axis=1))
+                  for view in self._store.views if (view.code >= 0).any()]
+        if not seen_m:
+            return Moved()
+        median_m = float(np.median(distances_m))
+        return Moved(median_m, median_m / max(float(np.median(seen_m)), 1e-9))
 
     def _max_error_px(self, view: View) -> float:
         return pixels_in(view.camera, self._config.max_reprojection_error_px)

@@ -19,8 +19,9 @@ TURN_M_PER_DEG = 0.01
 OTHER_VIEW = 0.8
 """An image less similar to the last one than this is matched even if the odometry reports no motion (kidnapping)."""
 
-ELSEWHERE_M = 5.0
-"""A pose farther than this from a place contradicts it."""
+ELSEWHERE_CELLS = 250.0
+"""A pose farther than this from a place contradicts it: 5 m with cells of 2 cm. In cells, as the scale of a map may be
+any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +78,17 @@ class MapPlaces:
         if not recognition.places or not recognition.complete:
             return None
         best = recognition.places[0]
-        if not all(place.scene == best.scene and self._apart_m(place, self._pose_of(best)) <= ELSEWHERE_M
+        if not all(place.scene == best.scene and self._apart_m(place, self._pose_of(best)) <= self._elsewhere_m
                    for place in recognition.places):
             return None
         if scene != best.scene:
             return f"the last images look like scene {best.scene}, the pose lies in {scene}"
         apart_m = min(self._apart_m(place, world_T_cam) for place in recognition.places)
-        return f"the last images look like a place {apart_m:.1f} m away" if apart_m > ELSEWHERE_M else ""
+        return f"the last images look like a place {apart_m:.1f} m away" if apart_m > self._elsewhere_m else ""
+
+    @property
+    def _elsewhere_m(self) -> float:
+        return ELSEWHERE_CELLS * self._map.cell_size_m
 
     def place_at(self, scene: str, world_T_cam: np.ndarray) -> Place:
         """Return the keyframe of a scene nearest to a pose, with its descriptor distance to the newest image."""

@@ -13,6 +13,9 @@ import pytest
 
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
+from cl_localization.mapping.audit.health import MapHealth
+
+HEALTH = {"warnings": ("the axes look wrong",), "codes_seen_once_percent": 36.0, "keyframes_moved_m": 0.0}
 
 
 class FakeMap:
@@ -26,7 +29,7 @@ class FakeMap:
 
     def __init__(self, poses: dict[str, list] | None = None) -> None:
         self.poses = poses or {}
-        self.version = len(self.poses)
+        self.version, self.health = len(self.poses), HEALTH
 
     def __len__(self) -> int:
         return 10 * len(self.poses)
@@ -68,6 +71,9 @@ class FakeMapper:
 
     def finish(self) -> None:
         self.finished = True
+
+    def examine(self) -> MapHealth:
+        return MapHealth(**HEALTH)
 
 
 class FakeLocalizer:

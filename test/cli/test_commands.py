@@ -63,6 +63,14 @@ def test_map_writes_a_map_and_says_what_is_in_it(fake_core, small_sequence: Path
     assert fake_core.mappers[0].config.scene == "hall" and fake_core.mappers[0].finished
 
 
+def test_map_warns_on_stderr_of_what_is_wrong_with_it_and_does_not_fail(fake_core, small_sequence: Path, tmp_path: Path,
+                                                                         capsys) -> None:
+    assert run("map", small_sequence, "--out", tmp_path / "a.map") == 0
+    told = capsys.readouterr()
+    assert "a.map: the axes look wrong" in told.err and "axes look wrong" not in told.out
+    assert row(told.out, "warnings") == "1" and row(told.out, "codes seen once") == "36.0"
+
+
 def test_map_takes_several_sequences_and_selections(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> None:
     assert run("map", f"{small_sequence}[:3]", f"{small_sequence}[5:7]", "--out", tmp_path / "a.map") == 0
     assert len(poses_in(tmp_path / "a.map")) == 5
@@ -186,7 +194,10 @@ def test_info_shows_counts_scenes_and_metadata(small_map: Path, capsys) -> None:
         "xfeat, 64-D" in text and "default" in text and "format_version" in text and '"camera": {"width_px": 32' in text
     )
     assert run("info", small_map, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["scenes"][0]["codes"] == 100
+    told = json.loads(capsys.readouterr().out)
+    assert told["scenes"][0]["codes"] == 100
+    assert told["health"]["warnings"] == ["the axes look wrong"] and told["health"]["codes_seen_once_percent"] == 36.0
+    assert told["health"]["pose_innovation_factor"] is None and told["health"]["keyframes_moved_m"] == 0.0
 
 
 def test_plot_draws_map_trajectory_and_curves(small_map: Path, small_sequence: Path, tmp_path: Path) -> None:

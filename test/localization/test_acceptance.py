@@ -11,14 +11,14 @@ from cl_localization.config import PoseConfig
 from cl_localization.localization.acceptance import accept_or_reject, reason_to_reject
 from cl_localization.localization.result import Localization
 
-CONFIG = PoseConfig(min_inliers=30, min_support=25.0, max_position_sigma_m=0.1)
+CONFIG = PoseConfig(min_inliers=30, min_support=25.0, max_position_sigma_share=0.05)
 
 
 def evidence(inliers: int = 100, support: float = 60.0, sigma_m: float = 0.01,
              covariance: np.ndarray | None = None) -> Localization:
     covariance = np.eye(6) * sigma_m**2 if covariance is None else covariance
     return Localization(world_T_cam=np.eye(4), covariance=covariance, inliers=inliers, matches=400,
-                        inlier_ratio=float(np.sqrt(support / 400)))
+                        inlier_ratio=float(np.sqrt(support / 400)), inlier_points_m=np.tile([0, 0, 2.0], (inliers, 1)))
 
 
 def test_a_well_supported_pose_is_accepted():
@@ -38,7 +38,7 @@ def test_little_support_is_told():
 
 
 def test_an_uncertain_position_is_told():
-    assert reason_to_reject(evidence(sigma_m=0.25), CONFIG) == "position sigma 0.250 m, at most 0.100 m allowed"
+    assert reason_to_reject(evidence(sigma_m=0.25), CONFIG) == "position sigma 0.25 m, at most 0.1 m allowed"
 
 
 def test_the_least_certain_direction_counts():
@@ -47,7 +47,7 @@ def test_the_least_certain_direction_counts():
     covariance[:3, :3] += 0.04 * np.outer(along, along)
     assert np.sqrt(np.diag(covariance)[:3]).max() < 0.14
     assert (reason_to_reject(evidence(covariance=covariance), CONFIG)
-            == "position sigma 0.200 m, at most 0.100 m allowed")
+            == "position sigma 0.2 m, at most 0.1 m allowed")
 
 
 @pytest.mark.parametrize("covariance", [np.full((6, 6), np.inf), np.full((6, 6), np.nan), -np.eye(6),

@@ -40,7 +40,7 @@ class Told:
         return self.pose
 
 
-CONFIG = AttentionFallbackConfig(min_support=3.0, agreement_m=0.1, agreement_deg=3.0, uncertain_above=0.03)
+CONFIG = AttentionFallbackConfig(min_support=3.0, agreement_share=0.01, agreement_deg=3.0, uncertain_above=0.03)
 POSE = PoseConfig(min_support=25.0)
 FALLBACK = AttentionFallback(Told(pose_of(sigma_m=1.0), POSE), LocalizerConfig(attention_fallback=CONFIG, pose=POSE))
 

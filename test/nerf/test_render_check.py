@@ -34,11 +34,12 @@ def shown(image: np.ndarray, opacity: float | np.ndarray = 1.0) -> LiveRender:
 
 def found(support: float, inliers: int = 100, pose: np.ndarray | None = None, sigma_m: float = 0.01) -> Localization:
     """Return a localization as the localizer judges it by support and inliers."""
-    accepted = support >= POSE.min_support and inliers >= POSE.min_inliers and sigma_m <= POSE.max_position_sigma_m
+    accepted = support >= POSE.min_support and inliers >= POSE.min_inliers and sigma_m <= POSE.max_position_sigma_share
     matches = 400
-    return Localization(1, accepted, "ok" if accepted else "refused", np.eye(4) if pose is None else pose,
-                        sigma_m**2 * np.eye(6), 500,
-                        matches, inliers, math.sqrt(support / matches))
+    world_T_cam = np.eye(4) if pose is None else pose
+    one_metre_away = np.tile(world_T_cam[:3, 3] + [0.0, 0.0, 1.0], (inliers, 1))
+    return Localization(1, accepted, "ok" if accepted else "refused", world_T_cam, sigma_m**2 * np.eye(6), 500,
+                        matches, inliers, math.sqrt(support / matches), inlier_points_m=one_metre_away)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from rclpy.serialization import deserialize_message
 
 from cl_localization.errors import LocalizationError, RosError
 from cl_localization.map.map_code import matrices
-from cl_localization.mapper import MAX_POSITION_M
+from cl_localization.mapping.given_pose import MAX_POSITION_M
 from cl_localization.ros.nodes.managed_node import ManagedNode
 
 MAX_PATH_BYTES = 8_000_000

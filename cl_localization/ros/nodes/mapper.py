@@ -16,6 +16,7 @@ from cl_localization.mapper import Mapper
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
 from cl_localization.ros.map_topic.map_stream import MapStream
 from cl_localization.ros.mapping.given_poses import make_learning
+from cl_localization.ros.mapping.health_watch import HealthWatch
 from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.nerf.mapping import make_nerf
@@ -55,6 +56,7 @@ class MapperNode(ManagedNode):
                                self.config.autosave_period_s)
         self.configured.callback(self._saver.close)
         self._nerf = make_nerf(self, self._tf.lookup)
+        self._health = HealthWatch()
         self._use(*self._saver.load(self._encoder.name, self.config.map_code) if self.config.resume else (None, ""))
 
     def start(self) -> None:
@@ -76,7 +78,7 @@ class MapperNode(ManagedNode):
         self.every(max(config.map_code_period_s, 0.01),
                    lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
         self.every(DISPLAY_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
-        parts = self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf
+        parts = self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf, self._health
         self.every(config.diagnostics_period_s,
                    lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
@@ -103,6 +105,7 @@ class MapperNode(ManagedNode):
             learned = self._poses.learn(bundle, self._learning)
             if learned.frame is not None and learned.result is not None:
                 self._nerf.observe(bundle, learned.frame, learned.result, self._mapper.map_code)
+            self._health.observe(self._mapper, learned.result)
             self._saver.observe(learned.result, self._mapper.map_code)
         except LocalizationError as error:
             learned = Learned(str(error))
@@ -110,12 +113,13 @@ class MapperNode(ManagedNode):
         finally:
             counts = Counts(self._worker.processed + 1, self._worker.dropped)
             self._outputs.publish_status(bundle, learned, self._learning, self._mapper.map_code, counts,
-                                         (self._saver, self._poses, self._nerf))
+                                         (self._saver, self._poses, self._nerf, self._health))
 
     def _use(self, map_code: MapCode | None, problem: str = "") -> None:
         """Worker or set-up: continue with a map, None for a new one, and publish a snapshot of it."""
         self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
         self._poses.use(self._mapper)
+        self._health.use(self._mapper)
         self._stream = MapStream(self._mapper.map_code)
         self._saver.use_map(self._mapper.map_code, problem)
         self._nerf.use_map(self._mapper.map_code)
@@ -124,6 +128,7 @@ class MapperNode(ManagedNode):
         """Worker: return a snapshot of the map; `refine` refines it first, but only while learning is off."""
         if refine and not self._learning:
             self._poses.finish()
+        self._mapper.examine()
         self._saver.note_copy()
         return self._mapper.map_code.delta_since(0)
 

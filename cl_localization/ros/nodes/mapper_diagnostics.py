@@ -45,4 +45,10 @@ class MapperDiagnostics(NodeDiagnostics):
             "learning": learning, "waiting": worker.waiting, "map": map_code.map_id, "map version": map_code.version,
             "codes": len(map_code), "keyframes": len(map_code.keyframes), "map bytes": map_code.size_bytes,
             "saved version": saver.saved_version, "unsaved keyframes": saver.unsaved_keyframes,
-            "map digest": self._digest.of(map_code)}, "processed")
+            "map digest": self._digest.of(map_code), **health_values(map_code)}, "processed")
+
+
+def health_values(map_code: MapCode) -> dict[str, object]:
+    """Return the known figures of a map's health, as its mapper noted them."""
+    return {name.replace("_", " "): value for name, value in map_code.health.items()
+            if name != "warnings" and value is not None}

@@ -49,7 +49,7 @@ ADVICE = (
     Advice("encoder.max_keypoints", BOTH, "Lower it (1000) when the CPU is too slow."),
     Advice("pose.min_inliers", "localizer", "Raise it when a wrong pose is worse than none; lower it (20) for narrow "
                                             "views and scenes with little texture."),
-    Advice("pose.max_position_sigma_m", "localizer", "Lower it when a pose that is uncertain is of no use to you, as "
+    Advice("pose.max_position_sigma_m", "localizer", "Set it when a pose that is uncertain is of no use to you, as "
                                                      "in docking."),
     Advice("tracker.drift_share", "localizer", "Set it to what your odometry drifts, as a share of the way; with less, "
                                                "good poses are refused as jumps."),

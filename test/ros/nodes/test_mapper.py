@@ -18,7 +18,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
 from std_srvs.srv import SetBool, Trigger
 
-from cl_localization.geometry.se3 import pose_error
+from cl_localization.data.sequence import FORWARD_BASE_T_CAM
+from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.map.map_file import load_map
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_robot import Robot
@@ -82,6 +83,23 @@ def test_a_pose_that_is_no_rotation_is_left_out(ros, robot, statuses, frames) ->
     publisher.publish(bad)
     robot.show_until(frames, lambda: statuses)
     assert statuses[0].codes == 0
+
+
+def test_a_map_that_its_images_contradict_is_warned_of_in_status_diagnostics_and_file(ros, room, robot, statuses,
+                                                                                      tmp_path) -> None:
+    diagnostics = ros.heard(DiagnosticArray, "/diagnostics")
+    robot.send_poses()
+    start_mapper(ros, diagnostics_period_s=0.2)
+    of_camera_link = [replace(room[index], world_T_cam=room[index].world_T_cam @ inverse(FORWARD_BASE_T_CAM))
+                      for index in range(30)]
+    robot.show_until(of_camera_link[:1], lambda: statuses)
+    for frame in of_camera_link:  # one after the other, so that neighbours show the same
+        mapped = statuses[-1].keyframes
+        robot.show_until([frame], lambda mapped=mapped: statuses[-1].keyframes > mapped or frame is of_camera_link[0])
+    assert "base_link or camera_link" in statuses[-1].health_warnings[0]
+    assert statuses[-1].matches_agree_percent < 10
+    wait_until(lambda: any("camera_link" in status.message for array in diagnostics for status in array.status))
+    assert "camera_link" in saved(ros, tmp_path / "map.safetensors").health["warnings"][0]
 
 
 def test_learning_can_be_switched_off_and_on(ros, robot, statuses, frames) -> None:

@@ -35,7 +35,7 @@ def test_every_parameter_of_a_node_is_there_with_its_default(node: str) -> None:
 
 def test_a_live_parameter_and_a_range_with_its_unit_are_told() -> None:
     cells = table_of("localizer")["pose.max_position_sigma_m"]
-    assert cells[2:4] == ["0.0001 to 100 m", "yes"]
+    assert cells[2:4] == ["0 to 100 m", "yes"]
 
 
 def test_fifteen_parameters_matter_and_belong_to_the_nodes_that_are_named() -> None:

@@ -1,0 +1,124 @@
+"""Audits what is given with keyframes while they come: neighbours in time, and places that are seen again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
+from cl_localization.map.keyframe_views import View
+from cl_localization.mapping.audit.health import PairFigures
+from cl_localization.mapping.audit.image_pairs import (
+    FOCAL_FACTORS,
+    AuditedView,
+    ImagePair,
+    PairEvidence,
+    agreement_with,
+    evidence_of,
+    matched_pair,
+)
+from cl_localization.mapping.audit.readings import READINGS
+
+RECENT = 4
+"""Keyframes before the newest among which the oldest that shows the same is its neighbour."""
+
+APART = 15
+"""A place is seen again when at least so many keyframes lie between."""
+
+MIN_MATCHES_AGAIN = 80
+"""So many matches make a place seen again. Fewer may be of far things, or of patterns that repeat along a road: kitti_1
+has up to 56 over 25 m."""
+
+MEMORY = 200
+"""Views that are kept to recognise places; of more, every second one is dropped."""
+
+PAIRS, RETURNS = 400, 60
+"""Pairs of neighbours and of returns whose evidence is kept, the newest."""
+
+PosesOf = Callable[[np.ndarray], np.ndarray]
+
+
+class PoseAudit:
+    """Collects what pairs of keyframes say about the poses, the focal length and the depth that were given."""
+
+    def __init__(self) -> None:
+        self._recent: deque[AuditedView] = deque(maxlen=RECENT)
+        self._older: list[AuditedView] = []
+        self._waiting: deque[AuditedView] = deque()
+        self._evidence: deque[PairEvidence] = deque(maxlen=PAIRS)
+        self._returns: deque[ImagePair] = deque(maxlen=RETURNS)
+
+    def add(self, view: View, depths_m: np.ndarray) -> None:
+        """Audit a new keyframe.
+
+        Args:
+            depths_m: (N,) measured depth at its features, 0 where unknown.
+        """
+        descriptor = place_descriptor(view.features.descriptors)
+        look = AuditedView.of(view, depths_m, unit_place_descriptors(descriptor[None])[0])
+        if self._recent and self._recent[-1].scene != look.scene:
+            self.end_sequence()
+        pairs = (matched_pair(other, look) for other in tuple(self._recent))
+        neighbours = next((pair for pair in pairs if pair is not None), None)
+        if neighbours is not None:
+            self._evidence.append(evidence_of(neighbours))
+        self._look_for_return(look)
+        self._recent.append(look)
+        self._remember(look)
+
+    def end_sequence(self) -> None:
+        """Have the next keyframe be no neighbour of the last one."""
+        self._recent.clear()
+        self._older += self._waiting
+        self._waiting.clear()
+
+    def figures(self, given_poses: PosesOf, live: np.ndarray) -> PairFigures:
+        """Return what the pairs say so far.
+
+        Args:
+            given_poses: returns the poses (K, 4, 4) that keyframes (K,) were given, as they were corrected since.
+            live: (K,) the keyframes that the map still has.
+        """
+        again = self._agreement_of_returns(given_poses, live)
+        if not self._evidence:
+            return PairFigures(returns=len(again), returns_agree=_median(again))
+        agreement = np.median([one.agreement for one in self._evidence], axis=0)
+        focal = np.median([one.focal_agreement for one in self._evidence], axis=0)
+        ratios = np.array([one.depth_ratio for one in self._evidence])
+        best, best_focal = int(agreement.argmax()), int(focal.argmax())
+        return PairFigures(
+            pairs=len(self._evidence), agree=float(agreement[0]),
+            best_reading=READINGS[best].name, best_agree=float(agreement[best]),
+            focal_factor=float(FOCAL_FACTORS[best_focal]), focal_agree=float(focal[best_focal]),
+            error_px=float(np.median([one.error_px for one in self._evidence])),
+            depth_pairs=int(np.isfinite(ratios).sum()), depth_ratio=_median(ratios[np.isfinite(ratios)]),
+            returns=len(again), returns_agree=_median(again))
+
+    def _agreement_of_returns(self, given_poses: PosesOf, live: np.ndarray) -> np.ndarray:
+        kept = [pair for pair in self._returns if np.isin([pair.first.keyframe, pair.second.keyframe], live).all()]
+        keyframes = np.array([(pair.first.keyframe, pair.second.keyframe) for pair in kept], np.int64).reshape(-1)
+        poses = given_poses(keyframes).reshape(-1, 2, 4, 4)
+        return np.array([agreement_with(pair, *both) for pair, both in zip(kept, poses)])
+
+    def _look_for_return(self, look: AuditedView) -> None:
+        """Match a look with the most similar one of its scene that is long ago."""
+        older = [other for other in self._older if other.scene == look.scene]
+        if not older:
+            return
+        alike = int(np.argmax(np.array([other.place for other in older]) @ look.place))
+        pair = matched_pair(older[alike], look)
+        if pair is not None and len(pair.rays_first) >= MIN_MATCHES_AGAIN:
+            self._returns.append(pair)
+
+    def _remember(self, look: AuditedView) -> None:
+        self._waiting.append(look)
+        if len(self._waiting) > APART:
+            self._older.append(self._waiting.popleft())
+        if len(self._older) > MEMORY:
+            del self._older[::2]
+
+
+def _median(values: np.ndarray) -> float | None:
+    return float(np.median(values)) if len(values) else None

@@ -1,0 +1,28 @@
+"""The pose that a frame brings, checked before it is mapped."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cl_localization.data.frame import Frame
+from cl_localization.errors import DataError
+from cl_localization.geometry import se3
+
+MAX_POSITION_M = 1e5
+"""Codes keep their position in single precision: at this distance it is good to 8 mm."""
+
+
+def checked_pose(frame: Frame) -> np.ndarray:
+    """Return the pose (4, 4) of a frame that is to be mapped.
+
+    Raises:
+        DataError: it has none, one that is no rigid motion, or one too far from the origin.
+    """
+    name = frame.name or frame.stamp_ns
+    if frame.world_T_cam is None:
+        raise DataError(f"frame {name}", "must have a pose to be mapped", remedy="localize it instead")
+    world_T_cam = se3.validated(frame.world_T_cam, f"pose of frame {name}")
+    if np.abs(world_T_cam[:3, 3]).max() > MAX_POSITION_M:
+        raise DataError(f"pose of frame {name}", f"must lie within {MAX_POSITION_M:g} m of the origin",
+                        world_T_cam[:3, 3].tolist(), "move the map frame near the robot")
+    return world_T_cam

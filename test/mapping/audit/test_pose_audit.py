@@ -1,0 +1,77 @@
+"""The audit of keyframes: neighbours, places seen again, and what it keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cl_localization.map.keyframe_views import View
+from cl_localization.mapping.audit import pose_audit
+from cl_localization.mapping.audit.health import PairFigures
+from cl_localization.mapping.audit.pose_audit import APART, PoseAudit
+from core_makers import CAMERA, PointScene, look_at, motion
+
+SCENE = PointScene.room(300)
+TURNED = motion(np.array([0.0, 0.3, 0.0]), np.zeros(3))
+
+
+def pose(number: int) -> np.ndarray:
+    """Poses to and fro, which repeat after 20 keyframes."""
+    angle = 2 * np.pi * number / 20
+    return look_at((np.sin(angle), 0.2 * np.sin(2 * angle), 0.0), (np.cos(angle), 0.0, 3.5))
+
+
+def audited(count: int, scenes: int = 1, given=pose) -> PoseAudit:
+    audit = PoseAudit()
+    for number in range(count):
+        features = SCENE.features(pose(number), noise_px=0.3, similarity=0.95, seed=number)
+        audit.add(View.of(number, given(number), CAMERA, features, scene=number % scenes), np.zeros(len(features)))
+    return audit
+
+
+def figures(audit: PoseAudit, count: int, given=pose) -> PairFigures:
+    return audit.figures(lambda which: np.array([given(number) for number in which]).reshape(-1, 4, 4),
+                         np.arange(count))
+
+
+def test_without_keyframes_nothing_is_said() -> None:
+    assert figures(PoseAudit(), 0) == PairFigures()
+
+
+def test_neighbours_are_pairs_and_places_are_seen_again_later() -> None:
+    found = figures(audited(40), 40)
+    assert found.pairs >= 35 and found.agree > 0.9 and found.best_reading == "given" and found.focal_factor == 1.0
+    assert 10 <= found.returns <= 40 - APART and found.returns_agree > 0.9
+    assert (found.depth_pairs, found.depth_ratio) == (0, None)
+
+
+def test_places_seen_again_are_judged_by_the_poses_as_corrected_since() -> None:
+    def drifting(number: int) -> np.ndarray:
+        return TURNED @ pose(number) if number >= 20 else pose(number)
+
+    audit = audited(40, given=drifting)
+    assert figures(audit, 40, drifting).returns_agree < 0.5
+    assert figures(audit, 40).returns_agree > 0.9
+
+
+def test_keyframes_that_the_map_gave_up_have_no_say() -> None:
+    assert figures(audited(40), 0).returns == 0
+
+
+def test_scenes_are_not_compared_with_each_other() -> None:
+    found = figures(audited(30, scenes=2), 30)
+    assert found.pairs == 0
+
+
+def test_the_end_of_a_sequence_parts_neighbours() -> None:
+    audit = audited(3)
+    before = figures(audit, 3).pairs
+    audit.end_sequence()
+    features = SCENE.features(pose(3), noise_px=0.3, similarity=0.95)
+    audit.add(View.of(3, pose(3), CAMERA, features), np.zeros(len(features)))
+    assert figures(audit, 4).pairs == before
+
+
+def test_memory_is_bounded(monkeypatch) -> None:
+    monkeypatch.setattr(pose_audit, "MEMORY", 10)
+    audit = audited(60)
+    assert len(audit._older) <= 10 and len(audit._waiting) <= APART

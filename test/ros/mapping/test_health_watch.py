@@ -1,0 +1,59 @@
+"""The watch over a growing map: when it is examined, and what status and diagnostics get."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from cl_localization.msg import MappingStatus
+
+from cl_localization.mapping.audit.health import MapHealth
+from cl_localization.ros.mapping.health_watch import PERIOD_KEYFRAMES, HealthWatch
+from map_makers import empty_map
+
+WRONG = MapHealth(("axes", "drift"), codes_seen_once_percent=90.0, matches_agree_percent=3.0)
+KEYFRAME, KNOWN = SimpleNamespace(is_keyframe=True), SimpleNamespace(is_keyframe=False)
+
+
+class Examined:
+    """A mapper that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked, self.map_code = 0, empty_map()
+
+    def examine(self) -> MapHealth:
+        self.asked += 1
+        return WRONG
+
+
+def test_a_map_is_examined_after_some_keyframes_and_not_for_other_images() -> None:
+    watch, mapper = HealthWatch(), Examined()
+    for result in [KEYFRAME] * (PERIOD_KEYFRAMES - 1) + [KNOWN, None] * 20:
+        watch.observe(mapper, result)
+    assert (mapper.asked, watch.problem) == (0, "")
+    watch.observe(mapper, KEYFRAME)
+    assert (mapper.asked, watch.problem) == (1, "axes; drift")
+
+
+def test_another_map_has_its_own_health() -> None:
+    watch, mapper = HealthWatch(), Examined()
+    for _ in range(PERIOD_KEYFRAMES):
+        watch.observe(mapper, KEYFRAME)
+    watch.use(mapper)
+    assert watch.problem == ""
+    mapper.map_code.health = WRONG.to_json()
+    watch.use(mapper)
+    assert watch.health == WRONG
+
+
+def test_the_status_has_what_is_known() -> None:
+    watch, mapper, status = HealthWatch(), Examined(), MappingStatus()
+    mapper.map_code.health = WRONG.to_json()
+    watch.use(mapper)
+    watch.fill_status(status)
+    assert list(status.health_warnings) == ["axes", "drift"] and status.codes_seen_once_percent == 90.0
+    assert math.isnan(status.pose_innovation_factor) and math.isnan(status.depth_over_triangulated)
