@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -14,10 +14,14 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cl_localization.data.frame import Frame
+from cl_localization.data.limits import MAX_IMAGE_PIXELS
+from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
+from cl_localization.data.message_depth import MILLIMETRE_M, depth_of
+from cl_localization.data.message_images import rgb_of
 from cl_localization.errors import RosError
 from cl_localization.ros import conversions
 from cl_localization.ros.images.pairing import Pairing
-from cl_localization.ros.nodes.config import ImagesConfig
+from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 
 SILENT_S = 3.0
@@ -26,18 +30,39 @@ SILENT_S = 3.0
 IMAGE, CAMERA_INFO, DEPTH = range(3)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the messages of a node's topics are read.
+
+    Attributes:
+        image, info, depth: what errors call the messages.
+        max_pixels: images with more are refused.
+        rectified: whether P of camera_info is the camera.
+        depth_unit_m: metres of a step of 16-bit depth.
+    """
+
+    image: str = "image"
+    info: str = "camera_info"
+    depth: str = "depth"
+    max_pixels: int = MAX_IMAGE_PIXELS
+    rectified: bool = False
+    depth_unit_m: float = MILLIMETRE_M
+
+
 @dataclass(frozen=True, eq=False)
 class ImageBundle:
     """Paired messages, decoded only when they are processed.
 
     Attributes:
         arrived_s: monotonic time of arrival.
+        reading: how they are read.
     """
 
     image: Image | CompressedImage
     info: CameraInfo
-    depth: Image | None
+    depth: Image | CompressedImage | None
     arrived_s: float
+    reading: Reading = Reading()
 
     @property
     def stamp_ns(self) -> int:
@@ -49,15 +74,17 @@ class ImageBundle:
         """The tf frame of the camera."""
         return self.image.header.frame_id
 
-    def frame(self, max_pixels: int) -> Frame:
+    def frame(self) -> Frame:
         """Decode the messages.
 
         Raises:
-            RosError, GeometryError, DataError: an invalid message, or sizes that do not match each other.
+            GeometryError, DataError: an invalid message, or sizes that do not match each other.
         """
-        return Frame(stamp_ns=self.stamp_ns, image=conversions.rgb_image(self.image, max_pixels),
-                     camera=conversions.camera(self.info), name=self.camera_frame,
-                     depth_m=None if self.depth is None else conversions.depth_image_m(self.depth, max_pixels))
+        how = self.reading
+        return Frame(stamp_ns=self.stamp_ns, image=rgb_of(self.image, how.image, how.max_pixels),
+                     camera=camera_of(self.info, how.info, how.rectified), name=self.camera_frame,
+                     depth_m=None if self.depth is None else
+                     depth_of(self.depth, how.depth, how.depth_unit_m, how.max_pixels))
 
 
 class ImageSource:
@@ -79,9 +106,11 @@ class ImageSource:
         """
         self.images = self.lost = 0
         self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
-        self._compressed = config.transport == "compressed"
-        self._topics = ["image/compressed" if self._compressed else "image", "camera_info",
-                        "depth"][:2 if depth == "off" else 3]
+        self._topics = [_with_transport("image", config.transport), "camera_info"]
+        if isinstance(config, MapperImagesConfig) and depth != "off":
+            self._topics.append(_with_transport("depth", config.depth_transport))
+        self._reading = self._made_reading(config)
+        self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s = now_s()
         self._received_s = [-math.inf] * len(self._topics)
         self._paired_s = self._lost_s = -math.inf
@@ -113,15 +142,23 @@ class ImageSource:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
+    def _made_reading(self, config: ImagesConfig) -> Reading:
+        """Return how this node reads its messages; whether they are rectified, their topic may say."""
+        image, info, *depth = (self._name(number) for number in range(len(self._topics)))
+        reading = Reading(f"image on {image}", f"camera_info on {info}", f"depth on {depth[0] if depth else 'depth'}",
+                          config.max_pixels, is_rectified(image, config.rectified))
+        return replace(reading, depth_unit_m=config.depth_unit_m) if isinstance(config, MapperImagesConfig) else reading
+
     def _subscribed(self, topic: int) -> Subscription:
-        message_type = [CompressedImage if self._compressed else Image, CameraInfo, Image][topic]
+        name, compressed = self._topics[topic], "/" in self._topics[topic]
+        message_type = CameraInfo if topic == CAMERA_INFO else CompressedImage if compressed else Image
         events = SubscriptionEventCallbacks(message_lost=self._count_lost) if topic == IMAGE else None
-        name = self._name(topic) if self._compressed and topic == IMAGE else self._topics[topic]
-        return self._node.create_subscription(message_type, name, lambda message: self._take(topic, message),
-                                              qos_profile_sensor_data, event_callbacks=events)
+        return self._node.create_subscription(message_type, self._name(topic) if compressed else name,
+                                              lambda message: self._take(topic, message), qos_profile_sensor_data,
+                                              event_callbacks=events)
 
     def _name(self, topic: int) -> str:
-        """Return a topic's resolved name; a remapping of `image` also applies to image/compressed."""
+        """Return a topic's resolved name; a remapping of `image` also applies to image/compressed, so of depth."""
         name, _, transport = self._topics[topic].partition("/")
         return self._node.resolve_topic_name(name) + (f"/{transport}" if transport else "")
 
@@ -142,6 +179,8 @@ class ImageSource:
             self._node.report(RosError(f"stamp on {self._name(topic)}", "must not be before 1970", f"{stamp_ns} ns",
                                        "fix the clock of the driver"))
             return
+        if topic == CAMERA_INFO:
+            self._say_doubt(message)
         self.images += topic == IMAGE
         self._received_s[topic] = self._now_s()
         for pairing in self._pairings:
@@ -155,4 +194,14 @@ class ImageSource:
     def _offer(self, image: Image | CompressedImage, info: CameraInfo, depth: Image | None = None) -> None:
         now_s = self._now_s()
         self._paired_s = now_s
-        self._hand_over(ImageBundle(image, info, depth, now_s))
+        self._hand_over(ImageBundle(image, info, depth, now_s, self._reading))
+
+    def _say_doubt(self, info: CameraInfo) -> None:
+        """Log once which camera is used, if nothing says whether the images are rectified."""
+        if self._is_doubtful and (doubt := doubt_about(info, self._reading.info)):
+            self._is_doubtful = False
+            self._node.get_logger().info(f"{doubt} with images.rectified:=always")
+
+
+def _with_transport(topic: str, transport: str) -> str:
+    return topic if transport == "raw" else f"{topic}/{transport}"

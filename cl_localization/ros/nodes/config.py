@@ -15,8 +15,10 @@ from cl_localization.config import (
     option,
     section,
 )
+from cl_localization.data.message_camera import RECTIFIED
 
 TRANSPORTS = ("raw", "compressed")
+DEPTH_TRANSPORTS = (*TRANSPORTS, "compressedDepth")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,18 @@ class ImagesConfig(Config):
     slop_s: float = option(0.02, "Largest time between image, camera_info and depth that are paired [s].", 1e-6, 1)
     queue_size: int = option(10, "Messages of each topic kept for pairing.", 1, 1000)
     max_pixels: int = option(40_000_000, "Images with more pixels are refused.", 1, 2**31 - 1)
+    rectified: str = option("auto", "Whether the images are rectified, so that P of camera_info holds, not K and D: "
+                                    "`always`, `never`, or `auto`: where the topic has the word rect or rectified in "
+                                    "its name.", choices=RECTIFIED)
+
+
+@dataclass(frozen=True)
+class MapperImagesConfig(ImagesConfig):
+    """Image and depth subscriptions."""
+
+    depth_transport: str = option("raw", "`compressedDepth` subscribes to depth/compressedDepth instead of depth, "
+                                         "`compressed` to depth/compressed.", choices=DEPTH_TRANSPORTS)
+    depth_unit_m: float = option(0.001, "Unit of 16-bit depth [m]; floating-point depth is in metres.", 1e-6, 1)
 
 
 @dataclass(frozen=True)
@@ -119,6 +133,7 @@ class NerfNodeConfig(LiveNerfConfig):
 class MapperNodeConfig(VisionNodeConfig, MapperConfig):
     """All parameters of the node `mapper`."""
 
+    images: MapperImagesConfig = section(MapperImagesConfig)
     learning: bool = option(True, "Update the map from the start; ~/set_learning switches it.")
     niceness: int = option(10, "Added to the niceness of the mapping thread, which above 0 also prefers idle CPU time, "
                                "so that localizing goes first. No effect in one process with the localizer.", 0, 19)

@@ -103,7 +103,7 @@ class LocalizerNode(ManagedNode):
             self._announce(Track(self._tracking.state, False, refused), bundle.stamp_ns)
             return
         try:
-            frame = bundle.frame(self.config.images.max_pixels)
+            frame = bundle.frame()
             self._map.encode(frame)  # before the tf lookup, so that the odometry has time to arrive
             mounting = self._tracking.mounting(bundle)
             found = self._map.localize(replace(frame, odom_T_cam=mounting.odom_T_cam))

@@ -115,7 +115,7 @@ class MapperNode(ManagedNode):
                                          self._nerf)
 
     def _posed(self, bundle: ImageBundle) -> Any:
-        frame, header = bundle.frame(self.config.images.max_pixels), bundle.image.header
+        frame, header = bundle.frame(), bundle.image.header
         self._corrections.observe(bundle.camera_frame, header.stamp)
         return replace(frame, world_T_cam=self._poses.map_T_cam(bundle.camera_frame, header.stamp))
 

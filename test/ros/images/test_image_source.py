@@ -2,67 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
-
-from cl_localization.ros import conversions
-from cl_localization.ros.images.image_source import SILENT_S, ImageBundle, ImageSource
-from cl_localization.ros.nodes.config import ImagesConfig
-
-SECOND = 10**9
-
-
-class FakeNode:
-    """A node whose topics are fed by hand."""
-
-    def __init__(self) -> None:
-        self.callbacks: dict[str, Any] = {}
-        self.publishers: dict[str, int] = {}
-        self.reported: list[str] = []
-
-    def create_subscription(self, message_type: type, topic: str, callback: Any, qos: Any,
-                            event_callbacks: Any = None) -> str:
-        self.callbacks[topic] = callback
-        return topic
-
-    def destroy_subscription(self, topic: str) -> None:
-        del self.callbacks[topic]
-
-    def resolve_topic_name(self, name: str) -> str:
-        return f"/robot/{name}"
-
-    def count_publishers(self, topic: str) -> int:
-        return self.publishers.get(topic, 0)
-
-    def report(self, error: Exception) -> None:
-        self.reported.append(str(error))
-
-
-class Stage:
-    """An image source with a clock of its own."""
-
-    def __init__(self, depth: str = "off", **config: Any) -> None:
-        self.node, self.now_s, self.bundles = FakeNode(), 100.0, list[ImageBundle]()
-        self.source = ImageSource(self.node, ImagesConfig(**config), depth, self.bundles.append, lambda: self.now_s)
-
-    def say(self, topic: str, stamp_ns: int) -> None:
-        message = CameraInfo() if topic == "camera_info" else Image()
-        message.header = Header(stamp=conversions.time_message(stamp_ns))
-        self.node.callbacks[topic](message)
-
-    def show(self, *stamps_ns: int) -> None:
-        for stamp_ns in stamps_ns:
-            self.say("camera_info", stamp_ns)
-            self.say("image", stamp_ns)
-
-    def stamps(self) -> list[int]:
-        return [bundle.stamp_ns for bundle in self.bundles]
+from cl_localization.ros.images.image_source import SILENT_S
+from ros_images import SECOND, Stage
 
 
 def test_images_reach_the_worker_in_the_order_in_which_they_come_whatever_their_stamps() -> None:
@@ -147,3 +92,18 @@ def test_compressed_images_are_heard_where_the_remapped_image_is() -> None:
     assert set(stage.node.callbacks) == {"/robot/image/compressed", "camera_info"}
     stage.source.close()
     assert stage.node.callbacks == {}
+
+
+def test_compressed_depth_is_heard_beside_the_remapped_depth() -> None:
+    stage = Stage("on", depth_transport="compressedDepth")
+    assert set(stage.node.callbacks) == {"image", "camera_info", "/robot/depth/compressedDepth"}
+
+
+def test_which_camera_is_used_is_said_once_where_nothing_says_whether_images_are_rectified() -> None:
+    stage = Stage()
+    for stamp_ns in (SECOND, 2 * SECOND):
+        stage.say("camera_info", stamp_ns, k=[30.0, 0.0, 16.0, 0.0, 30.0, 12.0, 0.0, 0.0, 1.0], d=[-0.28] * 5,
+                  p=[25.0, 0.0, 16.0, 0.0, 0.0, 25.0, 12.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    assert len(stage.node.told) == 1 and stage.node.told[0].startswith(
+        "camera_info on /robot/camera_info has a distorted lens (K: fx 30.0 px), which is used, and a rectified camera")
+    assert stage.node.told[0].endswith("if the images are rectified, say so with images.rectified:=always")

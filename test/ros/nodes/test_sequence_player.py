@@ -19,6 +19,9 @@ from std_msgs.msg import Bool
 from tf2_msgs.msg import TFMessage
 
 from cl_localization.data.frame import Frame
+from cl_localization.data.message_camera import camera_of
+from cl_localization.data.message_depth import depth_of
+from cl_localization.data.message_images import rgb_of
 from cl_localization.errors import DataError
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.playback import Playback
@@ -50,9 +53,9 @@ def test_all_of_a_frame_is_published_with_one_stamp(ros: RosWorld, room) -> None
     image, info, depth, truth, moved = wait_until(of_one_stamp)
     index = next(i for i in range(5) if np.allclose(room.pose(i), conversions.matrix_of(truth.pose)))
     frame = room[index]
-    np.testing.assert_array_equal(conversions.rgb_image(image), frame.image)
-    np.testing.assert_allclose(conversions.depth_image_m(depth), frame.depth_m)
-    assert conversions.camera(info) == frame.camera
+    np.testing.assert_array_equal(rgb_of(image, "image"), frame.image)
+    np.testing.assert_allclose(depth_of(depth, "depth"), frame.depth_m)
+    assert camera_of(info, "camera_info") == frame.camera
     np.testing.assert_allclose(conversions.matrix_of(moved.pose.pose) @ room.base_T_cam, frame.odom_T_cam, atol=1e-9)
     assert (moved.header.frame_id, moved.child_frame_id) == ("odom", "base_link")
 
