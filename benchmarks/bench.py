@@ -7,7 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.options import ContinualBenchConfig, NerfBenchConfig, PoseCheckBenchConfig, RegressorBenchConfig
+from benchmarks.options import (
+    ContinualBenchConfig,
+    NerfBenchConfig,
+    PoseCheckBenchConfig,
+    RegressorBenchConfig,
+    SlamBenchConfig,
+)
 from benchmarks.table import BenchTable
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
@@ -45,12 +51,14 @@ class Arguments:
 
     pose_check: the pose check by rendering.
 
+    slam: mapping with own poses, RedKitchen where it is and simulated houses: how far they are from the truth.
+
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
 
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
-                          "continual", "regressors", "nerf", "pose_check"], ...] = argument(
+                          "continual", "regressors", "nerf", "pose_check", "slam"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -69,6 +77,7 @@ class Arguments:
     regressors: RegressorBenchConfig = settings(RegressorBenchConfig, "regressors")
     nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
     pose_check: PoseCheckBenchConfig = settings(PoseCheckBenchConfig, "pose_check")
+    slam: SlamBenchConfig = settings(SlamBenchConfig, "slam")
     mapper: MapperConfig = settings(MapperConfig, "mapper")
     localizer: LocalizerConfig = settings(LocalizerConfig, "localizer")
     tracker: TrackerConfig = settings(TrackerConfig, "tracker")
@@ -139,6 +148,11 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames, arguments.regressors)
+    if "slam" in chosen:
+        from benchmarks.slam import slam_table
+
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others.append(slam_table(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer))
     return [experiments_table(bench.outcomes, tried), *others]
 
 

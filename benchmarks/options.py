@@ -72,3 +72,12 @@ class PoseCheckBenchConfig(Config):
     others: int = option(3, "Simulated houses whose images are tried against each map, as many of each.", 1, 100)
     steps: int = option(5, "Steps in which the field learns a keyframe.", 1, 1000)
     support: float = option(8.0, "Support that is enough for poses that a rendered view confirms.", 0, 10000)
+
+
+@dataclass(frozen=True)
+class SlamBenchConfig(Config):
+    """Mapping with own poses."""
+
+    parts: str = option("kitchen,house,six_rooms,laps", "Which rows, separated by commas: RedKitchen where it is, a "
+                                                        "house of two rooms, one of six, two laps with drifting "
+                                                        "odometry.")

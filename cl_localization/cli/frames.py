@@ -61,9 +61,11 @@ def require_codes(codes: int, keyframes: int, sequences: Iterable[Sequence], use
     """Raise a DataError that says why a map has no codes, if it has none."""
     if codes > 0:
         return
-    moved = any(np.ptp([pose[:3, 3] for index in range(len(sequence)) if (pose := sequence.pose(index)) is not None],
-                       axis=0).max() > 0 for sequence in sequences)
-    if not moved:
+    given_m = [[pose[:3, 3] for index in range(len(sequence)) if (pose := sequence.pose(index)) is not None]
+               for sequence in sequences]
+    if not any(given_m):
+        remedy = "no frame got a pose; without given poses, the images need depth and texture"
+    elif not any(np.ptp(positions_m, axis=0).max() > 0 for positions_m in given_m if positions_m):
         remedy = "all poses are in one place: check them, and the stamps by which they were found"
     elif keyframes == 0:
         remedy = "no frame became a keyframe: check that the frames' stamps differ"

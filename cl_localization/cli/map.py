@@ -1,4 +1,4 @@
-"""`map`: builds a map file from posed sequences."""
+"""`map`: builds a map file from sequences, with poses that are given or that the map finds itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
-from cl_localization.cli.progress import tracked
-from cl_localization.cli.tables import print_rows, source_rows, warn_unreadable
+from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source
+from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import MapperConfig
 from cl_localization.errors import ConfigError
+from cl_localization.mapping.slam.options import SlamConfig
 
 if TYPE_CHECKING:
     from cl_localization.data.frame import Sequence
@@ -31,9 +32,13 @@ FORMAT_HELP = (
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Build a map from posed sequences, or extend one.
+    """Build a map from sequences, or extend one.
+
+    Poses are those of the sequence; if it has none, the map finds them itself. The exit code is 1 if fewer than half of
+    the frames got a pose.
 
     Example: cl_localization map 'sim:7?frames=200' --out house.map
+    Example: cl_localization map 'sim:7' --poses self --trajectory poses.txt --out house.map
     """
 
     sequences: tuple[str, ...] = argument(
@@ -41,33 +46,46 @@ class Arguments:
     )
     out: Path = argument("Map file to write; an existing one is replaced atomically.", metavar="MAP")
     update: Path | None = argument("Map file to extend; it is only read.", None, metavar="MAP")
+    poses: Poses = argument("Source of the poses: given (by the sequence), self (found by the map; needs depth), "
+                            "odometry (used as it is), or auto: given, or self if the sequence has none.", "auto")
+    trajectory: Path | None = argument("File to write the final poses of the frames to (TUM format). The origin is "
+                                       "that of the extended map, or else the first frame.", None, metavar="POSES")
     no_depth: bool = argument("Ignore depth, and triangulate.", False)
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     options: MapperConfig = settings(MapperConfig)
+    slam: SlamConfig = settings(SlamConfig, "slam")
 
 
 def run(arguments: Arguments) -> int:
     """Map the sequences, write the map and print a summary; return the exit code."""
     if not arguments.sequences:
         raise ConfigError("map", "needs at least one sequence", remedy="see `cl_localization map --help`")
-    require_writable(arguments.out)
+    for path in filter(None, (arguments.out, arguments.trajectory)):
+        require_writable(path)
 
     from cl_localization.cli.frames import require_codes, require_poses
     from cl_localization.data import open_sequence
+    from cl_localization.data.trajectory import write_trajectory
     from cl_localization.map.map_file import save_map
 
     sequences = [open_sequence(spec, arguments.format) for spec in arguments.sequences]
-    for sequence in sequences:
-        require_poses(sequence)
-    mapper = open_mapper(arguments)
+    sources = [pose_source(sequence, arguments.poses) for sequence in sequences]
+    for sequence, source in zip(sequences, sources):
+        if source == "given":
+            require_poses(sequence)
+    mapping = SequenceMapping(open_mapper(arguments), arguments.slam, not arguments.no_depth)
     start = time.perf_counter()
-    rows = [map_sequence(mapper, sequence, not arguments.no_depth) for sequence in sequences]
-    require_codes(len(mapper.map_code), sum(count.keyframes for count in rows), sequences, not arguments.no_depth)
-    save_map(mapper.map_code, arguments.out, file_metadata(arguments, rows))
+    rows = [mapping.add(sequence, source) for sequence, source in zip(sequences, sources)]
+    map_code, use_depth = mapping.mapper.map_code, not arguments.no_depth
+    require_codes(len(map_code), sum(count.keyframes for count in rows), sequences, use_depth)
+    save_map(map_code, arguments.out, file_metadata(arguments, rows))
+    if arguments.trajectory is not None:
+        write_trajectory(arguments.trajectory, mapping.poses(), "world_T_cam")
     seconds = time.perf_counter() - start
-    made = summary_rows(rows, mapper, arguments.out.stat().st_size, seconds)
+    made = summary_rows(rows, mapping.mapper, arguments.out.stat().st_size, seconds)
     print_rows(f"map {arguments.out}", [*made, *source_rows(sequences)])
-    return 0
+    unposed = sum(count.without_pose for count, source in zip(rows, sources) if source == "self")
+    return int(sum(count.frames for count in rows) < unposed)
 
 
 def open_mapper(arguments: Arguments) -> Mapper:
@@ -98,20 +116,7 @@ def map_sequence(mapper: Mapper, sequence: Sequence, use_depth: bool) -> Mapping
     Raises:
         DataError: no frame could be read.
     """
-    from cl_localization.cli.frames import prefetched, require_poses, require_readable
-    from cl_localization.evaluation.image_only import image_only
-    from cl_localization.evaluation.run import map_frames
-
-    posed = require_poses(sequence)
-    unreadable: list[str] = []
-    source = sequence if use_depth else image_only(sequence)
-    frames = prefetched(source, tracked(posed, len(posed), f"mapping {sequence.name}"), unreadable)
-    count = map_frames(mapper, frames, use_depth)
-    require_readable(count.frames, unreadable, sequence.name)
-    warn_unreadable(unreadable, sequence.skipped)
-    count.without_pose += len(sequence) - len(posed)
-    count.skipped = len(unreadable) + len(sequence.skipped)
-    return count
+    return SequenceMapping(mapper, SlamConfig(), use_depth).add(sequence, "given")
 
 
 def summary_rows(

@@ -15,6 +15,7 @@ from cl_localization.geometry.camera import Camera
 if TYPE_CHECKING:
     from cl_localization.localizer import Localizer
     from cl_localization.mapper import Mapper
+    from cl_localization.slam import Slam
 
 
 @dataclass
@@ -49,6 +50,20 @@ def map_frames(mapper: Mapper, frames: Iterable[Frame], use_depth: bool = True) 
         count.camera = frame.camera
         count.keyframes += result.is_keyframe
     mapper.finish()
+    count.seconds = time.perf_counter() - start
+    return count
+
+
+def map_frames_with_own_poses(slam: Slam, frames: Iterable[Frame], use_depth: bool = True) -> MappingCount:
+    """Map frames with own poses, finish, and return the counts; `frames` counts those that got a pose."""
+    count, start = MappingCount(), time.perf_counter()
+    for frame in frames:
+        result = slam.add(frame if use_depth else replace(frame, depth_m=None))
+        count.camera = frame.camera
+        count.frames += result.world_T_cam is not None
+        count.without_pose += result.world_T_cam is None
+        count.keyframes += result.mapping is not None and result.mapping.is_keyframe
+    slam.finish()
     count.seconds = time.perf_counter() - start
     return count
 

@@ -1,4 +1,5 @@
-"""Camera pose from 2D-3D matches: robust estimate (PoseLib), weighted refinement, covariance."""
+"""Camera pose from 2D-3D matches, with depth where it was measured: robust estimate (PoseLib), weighted refinement,
+covariance."""
 
 from __future__ import annotations
 
@@ -65,49 +66,66 @@ def reprojection_errors_px(camera: Camera, cam_T_world: np.ndarray, keypoints_px
     return np.where(depth_m > MIN_DEPTH_M, np.linalg.norm(projected_px - keypoints_px, axis=1), np.inf)
 
 
+@dataclass(frozen=True, eq=False)
+class MeasuredDepth:
+    """Depths (N,) of matches [m], 0 where unknown, and the standard deviations (N,) of their differences from the
+    points' [m]."""
+
+    depths_m: np.ndarray
+    sigmas_m: np.ndarray
+
+
 def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
-                 sigmas_px: np.ndarray,
-                 iterations: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pose of least robust, weighted reprojection error, and its covariance.
+                 sigmas_px: np.ndarray, iterations: int = 20,
+                 depth: MeasuredDepth | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pose of least robust, weighted reprojection error, and error in depth, and its covariance.
 
     Gauss-Newton on a left perturbation of cam_T_world with Cauchy weights at the scale of each match's sigma.
 
     Args:
         camera: a pinhole camera.
         keypoints_px, points_m, sigmas_px: matches (N, 2), (N, 3), and their expected reprojection errors (N,).
+        depth: what was measured of the matches; None for nothing.
 
     Returns:
         cam_T_world (4, 4), and the covariance (6, 6) of the camera's position [m] and rotation [rad] in world axes,
         scaled by the residuals found: matches noisier than their sigmas make the pose less certain.
     """
     for _ in range(iterations):
-        hessian, gradient, _ = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px)
+        hessian, gradient, _ = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
         step = -np.linalg.lstsq(hessian, gradient, rcond=None)[0]
         cam_T_world = _exponential(step) @ cam_T_world
         if np.abs(step).max() < CONVERGED:
             break
-    hessian, _, scale = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px)
+    hessian, _, scale = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
     cov_cam = np.linalg.pinv(hessian, hermitian=True) * max(scale, 1.0)
     return cam_T_world, _covariance_in_world(cam_T_world, cov_cam)
 
 
 def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
-                      sigmas_px: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+                      sigmas_px: np.ndarray,
+                      depth: MeasuredDepth | None = None) -> tuple[np.ndarray, np.ndarray, float]:
     """Return Hessian (6, 6), gradient (6,) and the mean weighted squared residual a degree of freedom."""
     points_cam = se3.transform(cam_T_world, points_m)
     depth_m = np.maximum(points_cam[:, 2], MIN_DEPTH_M)
     focal = np.array([camera.fx_px, camera.fy_px])
     normalized = points_cam[:, :2] / depth_m[:, None]
-    residuals = (normalized * focal + [camera.cx_px, camera.cy_px] - keypoints_px) / sigmas_px[:, None]
-    jacobian = np.zeros((len(points_m), 2, 6))
+    residuals = np.zeros((len(points_m), 3))
+    residuals[:, :2] = (normalized * focal + [camera.cx_px, camera.cy_px] - keypoints_px) / sigmas_px[:, None]
+    jacobian = np.zeros((len(points_m), 3, 6))
     jacobian[:, [0, 1], [0, 1]] = focal / depth_m[:, None]
-    jacobian[:, :, 2] = -focal * normalized / depth_m[:, None]
+    jacobian[:, :2, 2] = -focal * normalized / depth_m[:, None]
+    jacobian[:, :2] /= sigmas_px[:, None, None]
+    if depth is not None:
+        certainty = (depth.depths_m > 0) / depth.sigmas_m
+        residuals[:, 2] = (points_cam[:, 2] - depth.depths_m) * certainty
+        jacobian[:, 2, 2] = certainty
     jacobian[:, :, 3:] = jacobian[:, :, :3] @ -se3.skew(points_cam)
-    jacobian /= sigmas_px[:, None, None]
     weights = 1.0 / (1.0 + (residuals**2).sum(axis=1))
     weighted = (jacobian * weights[:, None, None]).reshape(-1, 6)
     hessian = weighted.T @ jacobian.reshape(-1, 6)
-    scale = float((weights[:, None] * residuals**2).sum() / max(2 * weights.sum(), 1e-9))
+    known = 2 + (depth.depths_m > 0) if depth is not None else np.full(len(weights), 2)
+    scale = float((weights[:, None] * residuals**2).sum() / max((known * weights).sum(), 1e-9))
     return hessian, weighted.T @ residuals.reshape(-1), scale
 
 

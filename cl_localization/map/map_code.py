@@ -183,6 +183,13 @@ class MapCode:
         self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3])
         self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
 
+    def join_scene(self, scene: int, into: int) -> None:
+        """Have the keyframes and codes of one scene belong to another; its name stays, with nothing in it."""
+        self.version += 1
+        for table, column in ((self.keyframes, "keyframe_scenes"), (self.codes, "scenes")):
+            rows = np.flatnonzero(table.live & (table[column] == scene))
+            table.put(rows, self.version, **{column: into})
+
     def insert(self, new: NewCodes, keyframe: int) -> np.ndarray:
         """Insert the codes observed from a keyframe whose cell has room for another mode.
 

@@ -144,7 +144,7 @@ def test_a_sequence_without_poses_cannot_be_mapped_or_evaluated(
     folder = shutil.copytree(small_sequence, tmp_path / "lines")
     for path in folder.glob("*.pose.txt"):
         path.unlink()
-    for words in (["map", folder, "--out", tmp_path / "b.map"], ["evaluate", small_map, folder]):
+    for words in (["map", folder, "--poses", "given", "--out", tmp_path / "b.map"], ["evaluate", small_map, folder]):
         assert run(*words) == 1
         assert "must have frames with poses" in capsys.readouterr().err
     assert not (tmp_path / "b.map").exists()

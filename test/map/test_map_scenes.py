@@ -109,3 +109,16 @@ def test_a_pose_is_of_one_scene_though_features_of_another_agree_with_it(scene, 
     found = PoseEstimator(map_code, NearestRegressor(map_code), PoseConfig()).estimate(mixed, CAMERA)
     assert set(map_code.codes["scenes"][found.inlier_codes].tolist()) == {scene}
     assert pose_error(found.world_T_cam, pose)[0] < 0.03
+
+
+def test_a_scene_that_joins_another_brings_its_keyframes_and_codes() -> None:
+    map_code = MapCode(MapCodeConfig(), "scene", 64)
+    for name in ("hall", "kitchen"):
+        keyframe = map_code.add_keyframe(np.eye(4), 0, map_code.scene_number(name))
+        map_code.insert(NewCodes(np.eye(3, 64, dtype=np.float32), np.eye(3, dtype=np.float32),
+                                 np.full(3, 0.01, np.float32)), keyframe)
+    version = map_code.version
+    map_code.join_scene(1, 0)
+    assert len(map_code.rows_of(0)) == 6 and len(map_code.rows_of(1)) == 0
+    assert len(map_code.keyframe_poses_of(0)) == 2
+    assert len(map_code.delta_since(version).ids) == 3

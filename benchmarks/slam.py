@@ -1,0 +1,145 @@
+"""Mapping with own poses in `bench`: how far they are from the truth, what was posed, and how quickly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.options import SlamBenchConfig
+from benchmarks.table import BenchTable
+from cl_localization.cli.progress import tracked
+from cl_localization.config import LocalizerConfig, MapperConfig
+from cl_localization.data import open_sequence
+from cl_localization.errors import ConfigError
+from cl_localization.evaluation.trajectory_error import aligned_errors_m, path_m, rmse
+from cl_localization.geometry import se3
+from cl_localization.mapper import Mapper
+from cl_localization.mapping.slam.options import SlamConfig
+from cl_localization.slam import Slam
+
+if TYPE_CHECKING:
+    from cl_localization.data.frame import Frame, Sequence
+
+HEADERS = ("own poses", "path [m]", "frames", "posed", "position RMSE [cm]", "of the path [%]", "largest [cm]",
+           "loops", "joined", "codes", "rate [Hz]")
+HOUSE, SIX_ROOMS, DRIFTING = "sim:{seed}", "sim:{seed}?rooms=6&frames=480", "sim:{seed}?drift=4"
+BETWEEN_LAPS_NS = 10**9
+
+
+@dataclass(frozen=True)
+class SlamRun:
+    """One row.
+
+    Attributes:
+        name: what was mapped from what.
+        path_m: true length of the way.
+        frames, posed: given, and of those posed in the part of the map that the first of them is in.
+        rmse_cm, largest_cm: of their positions after rigid alignment; None where fewer than three were posed.
+        loops, joined: closed, and parts of the map that became one with another.
+        codes: in the map in the end.
+        rate_hz: frames a second, decoding or rendering included.
+    """
+
+    name: str
+    path_m: float
+    frames: int
+    posed: int
+    rmse_cm: float | None
+    largest_cm: float | None
+    loops: int
+    joined: int
+    codes: int
+    rate_hz: float | None
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells, in the order of `HEADERS`."""
+        errors = ("-", "-", "-") if self.rmse_cm is None else (
+            f"{self.rmse_cm:.2f}", f"{self.rmse_cm / self.path_m:.2f}", f"{self.largest_cm:.1f}")
+        rate = "-" if self.rate_hz is None else f"{self.rate_hz:.1f}"
+        return (self.name, f"{self.path_m:.1f}", str(self.frames), str(self.posed), *errors, str(self.loops),
+                str(self.joined), f"{self.codes:,}", rate)
+
+
+def slam_table(kitchen: str | None, seed: int, config: SlamBenchConfig, mapper: MapperConfig,
+               localizer: LocalizerConfig) -> BenchTable:
+    """Return the table of own poses: RedKitchen where its folder is given, simulated houses, and drifting odometry.
+
+    Raises:
+        ConfigError: a part that there is not.
+    """
+    runs = [run for part in config.parts.split(",") for run in _part(part, kitchen, seed, mapper, localizer)]
+    return BenchTable("mapping with own poses", HEADERS, [run.row() for run in runs],
+                      results={"slam": [asdict(run) for run in runs]})
+
+
+def _part(part: str, kitchen: str | None, seed: int, mapper: MapperConfig,
+          localizer: LocalizerConfig) -> list[SlamRun]:
+    if part == "kitchen":
+        return [] if kitchen is None else [own_poses("RedKitchen", open_sequence(kitchen), mapper, localizer)[0]]
+    if part == "laps":
+        spec = DRIFTING.format(seed=seed)
+        return [*two_laps(spec, mapper, localizer), odometry_alone(spec)]
+    if part not in ("house", "six_rooms"):
+        raise ConfigError("option slam.parts", "must be of kitchen, house, six_rooms, laps", repr(part))
+    spec = (HOUSE if part == "house" else SIX_ROOMS).format(seed=seed)
+    return [own_poses(spec, open_sequence(spec), mapper, localizer)[0]]
+
+
+def own_poses(name: str, sequence: Sequence, mapper: MapperConfig, localizer: LocalizerConfig,
+              with_odometry: bool = False, slam: Slam | None = None) -> tuple[SlamRun, Slam]:
+    """Return what came of mapping a sequence with own poses, and the SLAM, which may have mapped before."""
+    slam = slam or Slam(Mapper(mapper), SlamConfig(), localizer)
+    true, start = {}, time.perf_counter()
+    for frame in tracked(sequence, len(sequence), f"mapping {name}"):
+        true[frame.stamp_ns] = frame.world_T_cam[:3, 3]
+        slam.add(replace(frame, world_T_cam=None, odom_T_cam=frame.odom_T_cam if with_odometry else None))
+    slam.finish()
+    seconds = time.perf_counter() - start
+    posed = [(stamp_ns, pose[:3, 3]) for stamp_ns, pose in slam.trajectory.poses_of_first_part() if stamp_ns in true]
+    found_m = np.array([position_m for _, position_m in posed]).reshape(-1, 3)
+    errors_m = np.zeros(0)
+    if len(posed) >= 3:
+        errors_m = aligned_errors_m(found_m, np.array([true[stamp_ns] for stamp_ns, _ in posed]))
+    return SlamRun(name, path_m(np.array(list(true.values()))), len(true), len(posed),
+                   100 * rmse(errors_m) if len(errors_m) else None,
+                   100 * float(errors_m.max()) if len(errors_m) else None, slam.loops, slam.joined,
+                   len(slam.mapper.map_code), len(true) / seconds), slam
+
+
+def two_laps(spec: str, mapper: MapperConfig, localizer: LocalizerConfig) -> list[SlamRun]:
+    """Return a row for each of two laps of one way with drifting odometry, the second in the map of the first."""
+    sequence = open_sequence(spec)
+    first, slam = own_poses(f"{spec}, odometry, lap 1", sequence, mapper, localizer, True)
+    lap = SecondLap(sequence)
+    return [first, own_poses(f"{spec}, odometry, lap 2", lap, mapper, localizer, True, slam)[0]]
+
+
+class SecondLap:
+    """The frames of a sequence once more, later, with the odometry gone on."""
+
+    def __init__(self, sequence: Sequence) -> None:
+        self._sequence = sequence
+
+    def __len__(self) -> int:
+        return len(self._sequence)
+
+    def __iter__(self) -> Iterator[Frame]:
+        first, last = self._sequence[0], self._sequence[len(self) - 1]
+        later_ns = last.stamp_ns - first.stamp_ns + BETWEEN_LAPS_NS
+        gone_on = last.odom_T_cam @ se3.inverse(last.world_T_cam) @ first.world_T_cam @ se3.inverse(first.odom_T_cam)
+        for frame in self._sequence:
+            yield replace(frame, stamp_ns=frame.stamp_ns + later_ns, odom_T_cam=gone_on @ frame.odom_T_cam)
+
+
+def odometry_alone(spec: str) -> SlamRun:
+    """Return the row of what the odometry says by itself."""
+    sequence: Any = open_sequence(spec)
+    true_m = np.array([sequence.pose(index)[:3, 3] for index in range(len(sequence))])
+    found_m = (sequence.odom_T_base @ sequence.base_T_cam)[:, :3, 3]
+    errors_m = aligned_errors_m(found_m, true_m)
+    return SlamRun(f"{spec}, odometry alone", path_m(true_m), len(true_m), len(true_m), 100 * rmse(errors_m),
+                   100 * float(errors_m.max()), 0, 0, 0, None)

@@ -1,0 +1,111 @@
+"""The pose of a frame in the map so far, from where codes are seen in its image and how far away its depth says they
+are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.config import PoseConfig
+from cl_localization.data.frame import Frame
+from cl_localization.features import Features
+from cl_localization.geometry import se3
+from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.pnp import MeasuredDepth, project, refined_pose
+from cl_localization.localization.guided_matching import guided_matches
+from cl_localization.localization.refinement import ERROR_TO_SIGMA, MIN_MATCHES, pixels_in
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.depth_points import depth_sigmas, keypoint_depths
+
+WIDE = 2.0
+"""The first search around a predicted pose is wider than the inlier threshold by this factor."""
+
+DEPTH_SIGMAS = 4.0
+"""Inliers lie at most this many standard deviations from the depth measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What there is of an image, before it has a pose.
+
+    Attributes:
+        keypoints_px: (N, 2) undistorted keypoints of the features.
+        pinhole: the camera of those.
+        depths_m: (N,) measured at the keypoints, 0 where unknown.
+    """
+
+    features: Features
+    keypoints_px: np.ndarray
+    pinhole: Camera
+    depths_m: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPose:
+    """A pose that matches to codes agree on.
+
+    Attributes:
+        world_T_cam: (4, 4).
+        covariance: (6, 6) of position [m] and rotation [rad] in world axes, if the errors of matches are independent.
+        features, rows: (I,) features and codes of the inliers.
+        matches: how many were near the pose.
+        error_px: median reprojection error of the inliers.
+    """
+
+    world_T_cam: np.ndarray
+    covariance: np.ndarray
+    features: np.ndarray
+    rows: np.ndarray
+    matches: int
+    error_px: float
+
+    @property
+    def inliers(self) -> int:
+        """How many matches agree with the pose."""
+        return len(self.rows)
+
+
+def look_at_frame(frame: Frame, features: Features, max_depth_m: float) -> Look:
+    """Return the look at a frame with features of its image as it came, and the depth at them up to a distance."""
+    depths_m = np.zeros(len(features), np.float32)
+    if frame.depth_m is not None and len(features):
+        depths_m = keypoint_depths(frame.depth_m, features.keypoints_px, max_depth_m)
+    pixels = frame.camera.undistort(features.keypoints_px).astype(np.float32)
+    return Look(Features(pixels, features.descriptors, features.scores), pixels, frame.camera.pinhole(), depths_m)
+
+
+def pose_near(map_code: MapCode, look: Look, world_T_cam: np.ndarray, scene: int,
+              config: PoseConfig) -> SeenPose | None:
+    """Return the pose that codes of a scene near their keypoints agree on, around a pose (4, 4); None with too few."""
+    cam_T_world, found = se3.inverse(world_T_cam), None
+    for widening in (WIDE, 1.0):
+        radius_px = pixels_in(look.pinhole, widening * config.inlier_threshold_px)
+        found = guided_matches(map_code, look.features, look.keypoints_px, look.pinhole, cam_T_world, radius_px,
+                               config.min_similarity, scene)
+        if len(found.rows) < MIN_MATCHES:
+            return None
+        seen = solved(map_code, look, cam_T_world, found.features, found.rows, config)
+        cam_T_world = se3.inverse(seen.world_T_cam)
+    return seen
+
+
+def solved(map_code: MapCode, look: Look, cam_T_world: np.ndarray, features: np.ndarray, rows: np.ndarray,
+           config: PoseConfig) -> SeenPose:
+    """Return the pose of least error of matches (N,) between features and codes, from one (4, 4) nearby."""
+    matched_px, points_m = look.keypoints_px[features], map_code.codes["positions_m"][rows].astype(np.float64)
+    sigmas_m = map_code.codes["sigmas_m"][rows].astype(np.float64)
+    pixels, distance_m = project(look.pinhole, cam_T_world, points_m)
+    errors_px = np.linalg.norm(pixels - matched_px, axis=1)
+    keypoint_px = max(pixels_in(look.pinhole, config.keypoint_sigma_px), ERROR_TO_SIGMA * float(np.median(errors_px)))
+    sigmas_px = np.hypot(keypoint_px, look.pinhole.focal_px * sigmas_m / np.maximum(distance_m, 0.1))
+    depth = MeasuredDepth(look.depths_m[features],
+                          np.hypot(depth_sigmas(look.depths_m[features]), sigmas_m))
+    cam_T_world, covariance = refined_pose(look.pinhole, cam_T_world, matched_px, points_m, sigmas_px, depth=depth)
+    pixels, distance_m = project(look.pinhole, cam_T_world, points_m)
+    errors_px = np.linalg.norm(pixels - matched_px, axis=1)
+    off_m = np.where(depth.depths_m > 0, np.abs(distance_m - depth.depths_m), 0.0)
+    inliers = ((errors_px < pixels_in(look.pinhole, config.inlier_threshold_px)) & (distance_m > 0)
+               & (off_m < DEPTH_SIGMAS * depth.sigmas_m + 0.01 * distance_m))
+    error_px = float(np.median(errors_px[inliers])) if inliers.any() else float("inf")
+    return SeenPose(se3.inverse(cam_T_world), covariance, features[inliers], rows[inliers], len(rows), error_px)

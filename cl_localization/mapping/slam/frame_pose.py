@@ -1,0 +1,118 @@
+"""Which pose a frame has in the map so far, and whether to learn from it: near the predicted one first, else
+anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.config import LocalizerConfig
+from cl_localization.geometry import se3
+from cl_localization.localization.hierarchical_search import PoseSearch
+from cl_localization.localization.refinement import pixels_in
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.slam.depth_pose import Look, SeenPose, pose_near
+from cl_localization.mapping.slam.old_place import alike
+from cl_localization.mapping.slam.options import SlamConfig
+
+FREE_M, FREE_DEG = 0.5, 20.0
+"""A pose may always be this far from the predicted one: stamps are not exact, and the camera may have stopped."""
+
+CERTAIN_SHARE, CERTAIN_FEATURES = 0.8, 0.05
+"""A pose with this share of the matches near it, and of the features of the image, needs no support by matches that
+were not searched near it, if these lie as near to where they should be."""
+
+CERTAIN_PX = 3.6
+"""Median distance from there [px of a 640 px wide image]: right poses have 1.9 to 3.2 (RedKitchen 2.8 to 3.0, simulated
+houses 1.9 to 3.2), wrong ones near which enough matches by chance 4 and more."""
+
+LOOKS = 4
+"""A pose near the predicted one is looked for again from where the last look leads, so often at most."""
+
+GUIDED_M, GUIDED_DEG = 0.12, 3.0
+"""Matches searched near a predicted pose speak for poses within this: farther away, patterns that repeat match by
+chance."""
+
+JUMP_AFTER_S = 1.0
+"""A camera that was seen a shorter time ago has not been carried: a pose out of its reach is wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPose:
+    """A trusted pose.
+
+    Attributes:
+        scene: number of the scene it is in.
+        is_tracked: whether the camera can have come there from where it was.
+        is_sure: whether to learn from it before another frame agrees.
+    """
+
+    seen: SeenPose
+    scene: int
+    is_tracked: bool
+    is_sure: bool
+
+
+class FramePoser:
+    """Finds the poses of frames in a map that grows."""
+
+    def __init__(self, map_code: MapCode, config: SlamConfig, localizer: LocalizerConfig) -> None:
+        self._map, self._config, self._localizer = map_code, config, localizer
+        self._search = PoseSearch(map_code, localizer)
+
+    def find(self, look: Look, predicted: list[np.ndarray], scene: int, seconds: float) -> FoundPose | None:
+        """Return the pose of a frame; None where none can be trusted.
+
+        Args:
+            predicted: poses (4, 4) that it may have in a scene, the likeliest first; none where nothing is known.
+            seconds: since the last trusted pose.
+        """
+        if len(self._map) == 0 or len(look.features) < self._config.min_inliers:
+            return None
+        for start in predicted:
+            seen = self._guided(look, start, scene)
+            if seen is not None and self._is_within_reach(seen, predicted[0], seconds):
+                return FoundPose(seen, scene, True, True)
+        found = self._anywhere(look)
+        if found is None or not predicted:
+            return found
+        if found.scene == scene and self._is_within_reach(found.seen, predicted[0], seconds):
+            return FoundPose(found.seen, scene, True, True)
+        return found if seconds > JUMP_AFTER_S else None
+
+    def _guided(self, look: Look, start: np.ndarray, scene: int) -> SeenPose | None:
+        """Return the pose near one (4, 4), looked for once more from where the first look leads; None if uncertain."""
+        for _ in range(LOOKS):
+            seen = pose_near(self._map, look, start, scene, self._localizer.pose)
+            if seen is None or self._is_certain(seen, look, start):
+                return seen
+            start = seen.world_T_cam
+        return None
+
+    def _anywhere(self, look: Look) -> FoundPose | None:
+        """Return the pose of a frame of which nothing is known before; None where none can be trusted."""
+        first = self._search.find(look.features, look.pinhole, alike(self._map, look, self._map.keyframes.rows()))
+        if not first.accepted or first.world_T_cam is None:
+            return None
+        scene = int(np.bincount(self._map.codes["scenes"][first.inlier_codes]).argmax())
+        seen = pose_near(self._map, look, first.world_T_cam, scene, self._localizer.pose)
+        if seen is None or not self._is_trusted(seen):
+            return None
+        return FoundPose(seen, scene, False, first.support >= self._config.confirm_support)
+
+    def _is_trusted(self, seen: SeenPose) -> bool:
+        return (seen.inliers >= self._config.min_inliers
+                and seen.inliers >= self._config.min_inlier_share * seen.matches)
+
+    def _is_certain(self, seen: SeenPose, look: Look, start: np.ndarray) -> bool:
+        apart_m, apart_deg = se3.pose_error(seen.world_T_cam, start)
+        return (apart_m < GUIDED_M and apart_deg < GUIDED_DEG and self._is_trusted(seen)
+                and seen.error_px < pixels_in(look.pinhole, CERTAIN_PX)
+                and seen.inliers >= CERTAIN_FEATURES * len(look.features)
+                and seen.inliers >= CERTAIN_SHARE * seen.matches)
+
+    def _is_within_reach(self, seen: SeenPose, world_T_cam: np.ndarray, seconds: float) -> bool:
+        apart_m, apart_deg = se3.pose_error(seen.world_T_cam, world_T_cam)
+        return (apart_m <= FREE_M + self._config.max_speed_m_s * seconds
+                and apart_deg <= FREE_DEG + self._config.max_turn_deg_s * seconds)

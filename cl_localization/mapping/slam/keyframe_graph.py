@@ -1,0 +1,123 @@
+"""What is known of the keyframes that were posed by the map itself: the way to each, and what ties them together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cl_localization.geometry import se3
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.slam.depth_pose import SeenPose
+from cl_localization.mapping.slam.pose_graph import Tie, agreed_poses
+
+TURN_M_PER_DEG = 0.01
+"""What a turn counts for the way."""
+
+MOST_TIES, LEAST_SHARE = 4, 0.1
+"""A keyframe is tied to at most so many others, those that at least this share of what it was localized by is anchored
+to."""
+
+SIGMA_M, SIGMA_M_PER_M = 0.004, 0.005
+SIGMA_RAD, SIGMA_RAD_PER_M = 0.002, 0.002
+"""How exactly a keyframe is posed by the codes of another, on the spot and for each metre between the two."""
+
+SCATTER_SIGMAS = 2.0
+"""And for what the scatter of its matches says, so many times that: a view of little that is known is tied loosely."""
+
+LOOP_SIGMA_M, LOOP_SIGMA_RAD = 0.003, 0.001
+"""What a pose by the codes of an old place is uncertain by besides what the scatter of its matches says."""
+
+
+class KeyframeGraph:
+    """Keyframes of one map with ties between them.
+
+    Attributes:
+        way_m: the way of the camera so far, turns included.
+    """
+
+    def __init__(self, map_code: MapCode) -> None:
+        self._map = map_code
+        self.way_m = 0.0
+        self._way_at: dict[int, tuple[int, float]] = {}
+        self._ties: list[Tie] = []
+
+    def moved(self, before_world_T_cam: np.ndarray | None, world_T_cam: np.ndarray) -> None:
+        """Take note of the way between two poses (4, 4); the first may be unknown."""
+        if before_world_T_cam is None:
+            return
+        moved_m, turned_deg = se3.pose_error(before_world_T_cam, world_T_cam)
+        self.way_m += moved_m + TURN_M_PER_DEG * turned_deg
+
+    def add(self, keyframe: int, seen: SeenPose | None, previous: int) -> None:
+        """Take note of a new keyframe, localized by codes that were seen; tied to the previous one in any case.
+
+        Args:
+            previous: -1 for none.
+        """
+        self._way_at[keyframe] = int(self._map.keyframes["keyframe_stamps_ns"][keyframe]), self.way_m
+        shares = {} if previous < 0 else {previous: 0.5}
+        if seen is not None and len(seen.rows):
+            anchors, counts = np.unique(self._map.codes["anchors"][seen.rows], return_counts=True)
+            best = np.argsort(-counts, kind="stable")[:MOST_TIES]
+            shares |= {int(anchor): count / len(seen.rows) for anchor, count in zip(anchors[best], counts[best])
+                       if count >= LEAST_SHARE * len(seen.rows)}
+        for other, share in shares.items():
+            if other != keyframe and self._is_live(other):
+                self._ties.append(self._tie(other, keyframe, float(share), seen))
+
+    def add_loop(self, keyframe: int, old: int, seen: SeenPose, world_T_cam: np.ndarray) -> None:
+        """Take note that a keyframe at a pose (4, 4) was seen from the codes around an old one."""
+        sigma_m = se3.largest_sigma(seen.covariance[:3, :3]) + LOOP_SIGMA_M
+        sigma_rad = se3.largest_sigma(seen.covariance[3:, 3:]) + LOOP_SIGMA_RAD
+        now = self.pose(keyframe)
+        seen_keyframe = seen.world_T_cam @ se3.inverse(world_T_cam) @ now
+        self._ties.append(Tie(old, keyframe, se3.inverse(self.pose(old)) @ seen_keyframe, sigma_m, sigma_rad, True))
+
+    def way_since(self, keyframes: np.ndarray) -> np.ndarray:
+        """Return the way (K,) since each of some keyframes; infinite for those that were there before."""
+        stamps_ns = self._map.keyframes["keyframe_stamps_ns"]
+        known = [self._way_at.get(keyframe, (None, 0.0)) for keyframe in keyframes.tolist()]
+        return np.array([self.way_m - way_m if stamp_ns == stamps_ns[keyframe] else np.inf
+                         for keyframe, (stamp_ns, way_m) in zip(keyframes.tolist(), known)])
+
+    def pose(self, keyframe: int) -> np.ndarray:
+        """Return world_T_cam (4, 4) of a live keyframe."""
+        return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframe)]
+
+    def bend(self, scene: int) -> float:
+        """Move the keyframes of a scene, with their codes, to where their ties agree best; return the largest move in
+        metres. Those that were in the map before stay."""
+        rows = self._map.keyframes.rows()
+        rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
+        free = rows[np.isfinite(self.way_since(rows))]
+        others = np.setdiff1d(rows, free)
+        if len(rows) < 3 or len(free) == 0:
+            return 0.0
+        ties = self._ties if len(others) == 0 else [self._from_fixed(tie, set(others.tolist())) for tie in self._ties]
+        if len(others):  # all that is fixed counts as one
+            free = np.r_[others[:1], free]
+        before = np.stack([self.pose(keyframe) for keyframe in free.tolist()])
+        after = agreed_poses(free, before, ties, int(free[0]))
+        self._map.move_keyframes(free, after)
+        return float(np.linalg.norm(after[:, :3, 3] - before[:, :3, 3], axis=1).max())
+
+    def _from_fixed(self, tie: Tie, fixed: set[int]) -> Tie:
+        """Return a tie to a keyframe of a fixed set as one to the smallest of them."""
+        if tie.first not in fixed or not self._is_live(tie.first):
+            return tie
+        root = min(fixed)
+        return replace(tie, first=root,
+                       first_T_second=se3.inverse(self.pose(root)) @ self.pose(tie.first) @ tie.first_T_second)
+
+    def _tie(self, first: int, second: int, share: float, seen: SeenPose | None) -> Tie:
+        first_T_second = se3.inverse(self.pose(first)) @ self.pose(second)
+        apart_m, less = float(np.linalg.norm(first_T_second[:3, 3])), 1 / np.sqrt(share)
+        sigma_m, sigma_rad = (0.0, 0.0) if seen is None else (se3.largest_sigma(seen.covariance[:3, :3]),
+                                                              se3.largest_sigma(seen.covariance[3:, 3:]))
+        return Tie(first, second, first_T_second,
+                   less * (SIGMA_M + SIGMA_M_PER_M * apart_m + SCATTER_SIGMAS * sigma_m),
+                   less * (SIGMA_RAD + SIGMA_RAD_PER_M * apart_m + SCATTER_SIGMAS * sigma_rad))
+
+    def _is_live(self, keyframe: int) -> bool:
+        return bool(self._map.keyframes.live[keyframe])

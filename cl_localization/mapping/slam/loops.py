@@ -1,0 +1,138 @@
+"""Loops: a place seen long ago is recognised, verified by geometry, by the drift that it implies, and by a second
+view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cl_localization.config import PoseConfig
+from cl_localization.geometry import se3
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.slam.depth_pose import Look, SeenPose
+from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
+from cl_localization.mapping.slam.old_place import FEATURES, alike, around, near_pose, pose_by
+from cl_localization.mapping.slam.options import SlamConfig
+
+FLOOR_M, FLOOR_DEG = 0.05, 2.0
+"""Views of one loop may differ by this, and a loop by it from no drift at all."""
+
+DEG_PER_M = 1.0
+"""Largest drift of the heading."""
+
+MIN_BASELINE_M = 0.15
+"""The way between two views that confirm each other, turns included."""
+
+JOINING_SHARE = 0.12
+"""Parts of a map whose distance nothing tells are joined by views of which this share of the features agrees."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """An old place seen again.
+
+    Attributes:
+        keyframe, old: the keyframe that sees it, and the one that saw it before.
+        world_T_cam: (4, 4) of the camera, as believed.
+        seen: the pose of the same camera by the codes of the old place.
+        way_m: of the camera when it was seen.
+    """
+
+    keyframe: int
+    old: int
+    world_T_cam: np.ndarray
+    seen: SeenPose
+    way_m: float
+
+    @property
+    def correction(self) -> np.ndarray:
+        """Takes (4, 4) what is believed here to where the old place is."""
+        return self.seen.world_T_cam @ se3.inverse(self.world_T_cam)
+
+    def agrees(self, other: Loop) -> bool:
+        """Return whether another loop says the same, seen from elsewhere."""
+        if abs(self.way_m - other.way_m) < MIN_BASELINE_M:
+            return False
+        apart_m, apart_deg = se3.pose_error(other.correction @ self.world_T_cam, self.seen.world_T_cam)
+        return apart_m < FLOOR_M and apart_deg < FLOOR_DEG
+
+
+class LoopFinder:
+    """Looks for old places while the camera moves."""
+
+    def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig) -> None:
+        self._map, self._graph, self._config, self._pose = map_code, graph, config, pose
+        self._looked_at_m = -np.inf
+        self._seen: list[Loop] = []
+
+    def forget(self) -> None:
+        """Let views up to now confirm nothing more."""
+        self._seen = []
+
+    def find(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> list[Loop]:
+        """Return the views of a loop that agree with each other, the newest last; empty as long as they are too few.
+
+        Args:
+            keyframe: the newest, of `look`, in a scene, at a pose (4, 4).
+        """
+        if self._graph.way_m - self._looked_at_m < self._config.loop_every_m:
+            return []
+        self._looked_at_m = self._graph.way_m
+        loop = self._loop_within(look, keyframe, world_T_cam, scene) or self._joint(look, keyframe, world_T_cam, scene)
+        if loop is None:
+            return []
+        self._seen = [one for one in self._seen if loop.way_m - one.way_m < self._config.loop_after_m]
+        agreeing = [one for one in self._seen if loop.agrees(one) and self._same_scene(one, loop)]
+        self._seen.append(loop)
+        return [*agreeing, loop] if len(agreeing) + 1 >= self._config.loop_views else []
+
+    def _same_scene(self, one: Loop, other: Loop) -> bool:
+        scenes = self._map.keyframes["keyframe_scenes"]
+        return bool(scenes[one.old] == scenes[other.old])
+
+    def _loop_within(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
+        """Return a loop in the scene that the camera is in."""
+        old = self._keyframes(scene)
+        old = old[self._graph.way_since(old) > self._config.loop_after_m]
+        if len(old) == 0:
+            return None
+        place = np.searchsorted(self._map.keyframes.rows(), old)
+        here = old[near_pose(self._map.keyframe_world_T_cam[place], world_T_cam)]
+        places = [here, *(around(self._map, one, old) for one in alike(self._map, look, old))]
+        for keyframes in places:
+            loop = self._loop_at(look, keyframe, world_T_cam, keyframes, self._config.loop_min_inliers)
+            if loop is not None and self._is_drift(loop):
+                return loop
+        return None
+
+    def _joint(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
+        """Return a view of another scene that was mapped by own poses or is gone on in."""
+        others = np.setdiff1d(self._map.keyframes.rows(), self._keyframes(scene))
+        enough = max(self._config.loop_min_inliers, int(JOINING_SHARE * min(len(look.features), FEATURES)))
+        for one in alike(self._map, look, others):
+            loop = self._loop_at(look, keyframe, world_T_cam, around(self._map, one, others), enough)
+            if loop is not None:
+                return loop
+        return None
+
+    def _loop_at(self, look: Look, keyframe: int, world_T_cam: np.ndarray, keyframes: np.ndarray,
+                 min_inliers: int) -> Loop | None:
+        if len(keyframes) == 0:
+            return None
+        seen = pose_by(self._map, look, keyframes, self._pose, min_inliers)
+        if seen is None:
+            return None
+        old = int(np.bincount(self._map.codes["anchors"][seen.rows]).argmax())
+        return Loop(keyframe, old, world_T_cam, seen, self._graph.way_m)
+
+    def _is_drift(self, loop: Loop) -> bool:
+        """Return whether own poses can have drifted as much as a loop says."""
+        way_m = float(self._graph.way_since(np.array([loop.old]))[0])
+        way_m = way_m if np.isfinite(way_m) else self._graph.way_m
+        off_m, off_deg = se3.pose_error(loop.world_T_cam, loop.seen.world_T_cam)
+        return off_m < FLOOR_M + self._config.loop_drift_share * way_m and off_deg < FLOOR_DEG + DEG_PER_M * way_m
+
+    def _keyframes(self, scene: int) -> np.ndarray:
+        rows = self._map.keyframes.rows()
+        return rows[self._map.keyframes["keyframe_scenes"][rows] == scene]

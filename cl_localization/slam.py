@@ -1,0 +1,129 @@
+"""Mapping with own poses: images with depth in, their poses and a map out; nothing else is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cl_localization.config import LocalizerConfig
+from cl_localization.data.frame import Frame
+from cl_localization.features.shared import SharedEncoder
+from cl_localization.mapper import Mapper, MappingResult
+from cl_localization.mapping.slam.closing import LoopClosing
+from cl_localization.mapping.slam.depth_pose import Look, SeenPose, look_at_frame
+from cl_localization.mapping.slam.frame_pose import FramePoser
+from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
+from cl_localization.mapping.slam.motion import MotionModel
+from cl_localization.mapping.slam.options import SlamConfig
+from cl_localization.mapping.slam.own_trajectory import OwnTrajectory, free_scene
+
+
+@dataclass(frozen=True, eq=False)
+class SlamResult:
+    """What became of a frame.
+
+    Attributes:
+        world_T_cam: (4, 4) its pose in the map; None when none is trusted, and nothing was learned.
+        status: "began" a map or a part of one, "tracking", "relocalized", "loop closed" or "joined" to another part of
+            the map; "unconfirmed" or "lost" without a pose.
+        scene: name of the part of the map that the camera is in; empty when lost.
+        mapping: what the mapper did with the frame, where it was given to it.
+    """
+
+    world_T_cam: np.ndarray | None
+    status: str
+    scene: str = ""
+    mapping: MappingResult | None = None
+
+
+class Slam:
+    """Finds where the camera is in the map so far, and maps from there.
+
+    Attributes:
+        mapper: what learns; its map is the one that grows.
+        trajectory: the poses of all frames that were trusted.
+        loops, joined: how often a loop was closed, and how many parts of the map became one with another.
+    """
+
+    def __init__(self, mapper: Mapper, config: SlamConfig = SlamConfig(),
+                 localizer: LocalizerConfig | None = None) -> None:
+        """Make a SLAM that begins the mapper's map, or goes on in it where it is recognised.
+
+        Raises:
+            EncoderError: weights that the options name cannot be read.
+        """
+        self.mapper, self.config = mapper, config
+        if not isinstance(mapper.encoder, SharedEncoder):
+            mapper.encoder = SharedEncoder(mapper.encoder)
+        localizer = localizer or LocalizerConfig(encoder=mapper.config.encoder)
+        self.trajectory = OwnTrajectory(mapper.map_code)
+        self.loops = self.joined = 0
+        self._graph = KeyframeGraph(mapper.map_code)
+        self._poser = FramePoser(mapper.map_code, config, localizer)
+        self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose)
+        self._motion = MotionModel()
+        self._scene = self._keyframe = -1
+        self._lost_frames = 0
+
+    def add(self, frame: Frame) -> SlamResult:
+        """Find the pose of a frame, which should have depth, and learn from it if it can be trusted.
+
+        Raises:
+            EncoderError: its image cannot be encoded.
+        """
+        look = look_at_frame(frame, self.mapper.encoder.encode(frame.image), self.mapper.config.depth.max_depth_m)
+        found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame))
+        if found is None:
+            return self._lost(frame, look)
+        self._lost_frames = 0
+        if not found.is_tracked:
+            self._forget(found.scene)
+        if found.is_sure:
+            status = "tracking" if found.is_tracked else "relocalized"
+            return self._learned(frame, found.seen.world_T_cam, look, found.seen, status)
+        self._motion.trust(frame, found.seen.world_T_cam)
+        return SlamResult(None, "unconfirmed")
+
+    def finish(self) -> None:
+        """End a sequence: bend the map once more by all that is known. The next frame may be anywhere."""
+        if self.loops and self._scene >= 0:
+            self._graph.bend(self._scene)
+        self.mapper.finish()
+        self._forget(-1)
+
+    def _forget(self, scene: int) -> None:
+        """Go on in a scene without knowing how the camera came there."""
+        self._motion.forget()
+        self._closing.forget()
+        self._scene, self._keyframe = scene, -1
+
+    def _lost(self, frame: Frame, look: Look) -> SlamResult:
+        """Begin a map, or another part of one, when the pose of frames that would do has not been found for long."""
+        map_code = self.mapper.map_code
+        self._lost_frames += int(np.count_nonzero(look.depths_m) >= self.config.min_features)
+        if self._lost_frames < (self.config.begin_after_frames if len(map_code) else 1):
+            return SlamResult(None, "lost")
+        self._lost_frames = 0
+        self._forget(free_scene(map_code, self.mapper.config.scene))
+        return self._learned(frame, np.eye(4), look, None, "began")
+
+    def _learned(self, frame: Frame, world_T_cam: np.ndarray, look: Look, seen: SeenPose | None,
+                 status: str) -> SlamResult:
+        """Learn from a frame with a trusted pose (4, 4), and see whether it closes a loop."""
+        self.mapper.use_scene(self.mapper.map_code.scene_names[self._scene])
+        self._graph.moved(self._motion.last_world_T_cam, world_T_cam)
+        self._motion.trust(frame, world_T_cam)
+        mapping = self.mapper.add(replace(frame, world_T_cam=world_T_cam))
+        if mapping.keyframe_id is not None:
+            self._graph.add(mapping.keyframe_id, seen, self._keyframe)
+            self._keyframe = mapping.keyframe_id
+        elif self._keyframe < 0 and seen is not None:
+            self._keyframe = int(np.bincount(self.mapper.map_code.codes["anchors"][seen.rows]).argmax())
+        self.trajectory.add(frame.stamp_ns, world_T_cam, self._keyframe)
+        closure = self._closing.close(look, self._keyframe, world_T_cam) if mapping.is_keyframe else None
+        if closure is not None:
+            self.loops, self.joined = self.loops + 1, self.joined + closure.joined
+            self._motion.follow(closure.correction)
+            self._scene, status = closure.scene, "joined" if closure.joined else "loop closed"
+        return SlamResult(self._motion.last_world_T_cam, status, self.mapper.map_code.scene_names[self._scene], mapping)

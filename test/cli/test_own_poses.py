@@ -1,0 +1,88 @@
+"""`map` with the real core, where the poses come from the map itself or from odometry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cl_localization.cli.main import main
+from cl_localization.data import open_sequence
+from cl_localization.data.trajectory import read_trajectory
+
+ROOM = "sim:3?rooms=1&frames=120&size=200x150"
+PART = f"{ROOM}[:24]"
+
+
+def run(*words: object) -> int:
+    """Run the command line."""
+    return main([str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a map with own poses of a part of a room, and of their file."""
+    folder = tmp_path_factory.mktemp("own")
+    words = "map", PART, "--poses", "self", "--out", folder / "own.map", "--trajectory", folder / "own.txt"
+    assert run(*words) == 0
+    return folder
+
+
+def offsets_m(path: Path, spec: str) -> np.ndarray:
+    """Return how far positions in a file are from the true ones, in the frame of the first image."""
+    true = {frame.stamp_ns: frame.world_T_cam for frame in open_sequence(spec)}
+    first = next(iter(true.values()))
+    found = read_trajectory(path)
+    return np.array([np.linalg.norm((first @ pose)[:3, 3] - true[stamp][:3, 3])
+                     for stamp, pose in zip(found.stamps_ns.tolist(), found.poses)])
+
+
+def test_a_map_finds_the_poses_of_a_camera_with_depth(own: Path) -> None:
+    errors_m = offsets_m(own / "own.txt", PART)
+    assert len(errors_m) >= 22 and errors_m.max() < 0.05
+
+
+def test_a_map_with_own_poses_is_gone_on_from_in_its_frame(own: Path, tmp_path: Path) -> None:
+    words = "map", f"{ROOM}[10:30]", "--poses", "self", "--update", own / "own.map"
+    assert run(*words, "--out", tmp_path / "more.map", "--trajectory", tmp_path / "more.txt") == 0
+    errors_m = offsets_m(tmp_path / "more.txt", f"{ROOM}[:30]")
+    assert len(errors_m) >= 15 and errors_m.max() < 0.08
+
+
+def test_given_poses_are_written_as_they_are(tmp_path: Path) -> None:
+    assert run("map", f"{ROOM}[:3]", "--out", tmp_path / "a.map", "--trajectory", tmp_path / "a.txt") == 0
+    true = [frame.world_T_cam for frame in open_sequence(f"{ROOM}[:3]")]
+    assert np.allclose(read_trajectory(tmp_path / "a.txt").poses, true, atol=1e-6)
+
+
+def test_odometry_as_it_is_is_warned_of_after_some_metres(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    way = f"{ROOM}[::4]"
+    assert run("map", way, "--poses", "odometry", "--out", tmp_path / "a.map", "--trajectory", tmp_path / "a.txt") == 0
+    assert "--poses self" in capsys.readouterr().err
+    odometry = [frame.odom_T_cam for frame in open_sequence(way)]
+    assert np.allclose(read_trajectory(tmp_path / "a.txt").poses, odometry, atol=1e-6)
+
+
+def dark_folder(path: Path, count: int) -> Path:
+    """Make a folder of black images."""
+    path.mkdir()
+    (path / "camera.yaml").write_text("image_width: 160\nimage_height: 120\ncamera_matrix: {rows: 3, cols: 3, "
+                                      "data: [120, 0, 80, 0, 120, 60, 0, 0, 1]}\n")
+    for number in range(count):
+        cv2.imwrite(str(path / f"{number}.png"), np.zeros((120, 160, 3), np.uint8))
+    return path
+
+
+def test_images_of_which_none_can_be_posed_make_no_map(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = dark_folder(tmp_path / "dark", 4)
+    assert run("map", folder, "--poses", "self", "--out", tmp_path / "dark.map") == 1
+    assert not (tmp_path / "dark.map").exists()
+    assert "no frame got a pose" in capsys.readouterr().err
+
+
+def test_odometry_that_is_not_there_is_said_to_be_missing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = dark_folder(tmp_path / "dark", 1)
+    assert run("map", folder, "--poses", "odometry", "--out", tmp_path / "a.map") == 1
+    assert "must have odometry" in capsys.readouterr().err

@@ -1,0 +1,54 @@
+"""Poses that agree best with what ties keyframes: a loop is shared out, a wrong one bends nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cl_localization.geometry import se3
+from cl_localization.mapping.slam.pose_graph import Tie, agreed_poses
+from core_makers import motion
+
+SIDE = 12
+STEP = motion(np.array([0.0, 2 * np.pi / SIDE, 0.0]), np.array([0.5, 0.0, 0.0]))
+DRIFTING = motion(np.array([0.0, 2 * np.pi / SIDE + 0.01, 0.0]), np.array([0.51, 0.0, 0.0]))
+
+
+def chained(step: np.ndarray) -> np.ndarray:
+    """Return the poses (SIDE, 4, 4) of a camera that makes the same step again and again, round a ring."""
+    poses = [np.eye(4)]
+    for _ in range(SIDE - 1):
+        poses.append(poses[-1] @ step)
+    return np.stack(poses)
+
+
+TRUE, DRIFTED = chained(STEP), chained(DRIFTING)
+NUMBERS = np.arange(100, 100 + SIDE)
+STEPS = [Tie(100 + place, 101 + place, DRIFTING, 0.01, 0.01) for place in range(SIDE - 1)]
+LOOP = Tie(100, 100 + SIDE - 1, se3.inverse(TRUE[0]) @ TRUE[-1], 0.002, 0.002, True)
+
+
+def errors_m(poses: np.ndarray) -> np.ndarray:
+    """Return the distances (SIDE,) from the true positions."""
+    return np.linalg.norm(poses[:, :3, 3] - TRUE[:, :3, 3], axis=1)
+
+
+def test_steps_alone_change_nothing() -> None:
+    assert np.allclose(agreed_poses(NUMBERS, DRIFTED, STEPS, 100), DRIFTED, atol=1e-6)
+
+
+def test_a_loop_is_shared_out_over_all_steps() -> None:
+    poses = agreed_poses(NUMBERS, DRIFTED, [*STEPS, LOOP], 100)
+    assert errors_m(poses).max() < 0.5 * errors_m(DRIFTED).max() and errors_m(poses)[-1] < 0.01
+    assert np.allclose(poses[0], np.eye(4), atol=1e-6)
+
+
+def test_a_loop_that_contradicts_others_bends_nothing() -> None:
+    right = agreed_poses(NUMBERS, DRIFTED, [*STEPS, LOOP], 100)
+    wrong = Tie(102, 100 + SIDE - 2, motion(np.zeros(3), np.array([5.0, 0.0, 0.0])), 0.002, 0.002, True)
+    assert np.abs(agreed_poses(NUMBERS, right, [*STEPS, LOOP, wrong], 100) - right)[:, :3, 3].max() < 0.02
+
+
+def test_keyframes_that_nothing_ties_stay() -> None:
+    numbers, poses = np.r_[NUMBERS, 7], np.concatenate([DRIFTED, [motion(np.zeros(3), np.ones(3))]])
+    found = agreed_poses(numbers, poses, [*STEPS, LOOP, Tie(100, 999, STEP, 0.01, 0.01)], 100)
+    assert np.allclose(found[-1], poses[-1], atol=1e-5)

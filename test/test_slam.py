@@ -1,0 +1,92 @@
+"""Mapping with own poses: what is posed, what is learned, when a map is begun beside another, and when two become
+one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cl_localization.config import LocalizerConfig
+from cl_localization.mapper import Mapper
+from cl_localization.mapping.slam.options import SlamConfig
+from cl_localization.slam import Slam
+from slam_makers import CONFIG, Drive, RoomEncoder, joined_scene, room_points, turning
+
+ROOM, OTHER = room_points(1), room_points(2, room=1)
+BOTH = joined_scene(ROOM, OTHER)
+
+
+@pytest.fixture(scope="module")
+def round_trip() -> Drive:
+    """A camera that went all the way round a room."""
+    drive = Drive(ROOM)
+    drive.go(turning(45))
+    return drive
+
+
+def test_a_camera_alone_finds_its_poses(round_trip: Drive) -> None:
+    assert round_trip.statuses[0] == "began" and set(round_trip.statuses[1:]) <= {"tracking", "loop closed"}
+    assert len(round_trip.slam.trajectory) == 45
+    assert round_trip.errors_m().max() < 0.03
+
+
+def test_what_is_seen_again_is_not_mapped_again(round_trip: Drive) -> None:
+    codes = len(round_trip.slam.mapper.map_code)
+    round_trip.go(turning(10, turn_deg=80.0))
+    assert len(round_trip.slam.mapper.map_code) < 1.1 * codes
+
+
+def test_the_first_pose_is_the_frame_of_the_map(round_trip: Drive) -> None:
+    assert np.allclose(round_trip.slam.trajectory.poses()[0][1], np.eye(4), atol=1e-6)
+
+
+def test_nothing_is_learned_through_a_covered_lens_and_tracking_goes_on_after_it() -> None:
+    drive = Drive(ROOM)
+    drive.go(turning(12, turn_deg=90.0))
+    version = drive.slam.mapper.map_code.version
+    assert set(drive.go(turning(5, 90.0, 20.0), covered=True)) == {"lost"}
+    assert drive.slam.mapper.map_code.version == version
+    assert "tracking" in drive.go(turning(6, 80.0, -30.0))
+    assert drive.errors_m().max() < 0.03 and len(drive.slam.mapper.map_code.scene_names) == 1
+
+
+def test_a_camera_that_was_carried_begins_another_part_and_the_two_become_one() -> None:
+    drive = Drive(BOTH, begin_after_frames=3, loop_every_m=0.1)
+    drive.go(turning(14, turn_deg=120.0))
+    before = drive.slam.mapper.map_code.keyframe_world_T_cam.copy()
+    statuses = drive.go(turning(14, 180.0, 60.0, room=0))  # beyond what it has seen, after a jump
+    assert "began" in statuses, statuses
+    assert np.array_equal(drive.slam.mapper.map_code.keyframe_world_T_cam[:len(before)], before)
+    statuses = drive.go(turning(40, 240.0, 220.0))  # round to where it began
+    assert "joined" in statuses, statuses
+    assert drive.slam.joined == 1 and drive.errors_m().max() < 0.05
+    scenes = drive.slam.mapper.map_code.codes["scenes"][drive.slam.mapper.map_code.codes.rows()]
+    assert len(np.unique(scenes)) == 1
+
+
+def test_rooms_that_never_saw_each_other_stay_apart() -> None:
+    drive = Drive(BOTH, begin_after_frames=3, loop_every_m=0.1)
+    drive.go(turning(12, turn_deg=120.0))
+    drive.go(turning(25, turn_deg=200.0, room=1))
+    assert drive.slam.joined == 0 and drive.slam.mapper.map_code.scene_names == ["default", "default 2"]
+    assert len(drive.slam.trajectory.poses_of_first_part()) == 12
+
+
+def test_a_known_map_is_gone_on_from_in_its_own_frame(round_trip: Drive) -> None:
+    known = round_trip.slam.mapper.map_code
+    encoder = RoomEncoder(ROOM)
+    slam = Slam(Mapper(CONFIG, encoder, known), SlamConfig(min_features=40), LocalizerConfig(regressor="nearest"))
+    drive = Drive(ROOM, slam)
+    drive.encoder = encoder
+    statuses = drive.go(turning(8, 100.0, 40.0))
+    assert "relocalized" in statuses and "began" not in statuses and len(slam.trajectory) >= 6
+    true = [np.linalg.inv(turning(1)[0]) @ drive.true[stamp_ns] for stamp_ns, _ in slam.trajectory.poses()]
+    apart = [np.linalg.norm(a[:3, 3] - b[:3, 3]) for a, (_, b) in zip(true, slam.trajectory.poses())]
+    assert max(apart) < 0.03
+
+
+def test_a_jump_within_a_moment_is_not_believed() -> None:
+    drive = Drive(ROOM)
+    drive.go(turning(30, turn_deg=240.0))
+    assert drive.go(turning(1, 20.0, 0.0)) == ["lost"]
+    assert drive.go(turning(3, 240.0, 10.0))[-1] == "tracking"
