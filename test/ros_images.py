@@ -21,6 +21,7 @@ class FakeNode:
     def __init__(self) -> None:
         self.callbacks: dict[str, Any] = {}
         self.publishers: dict[str, int] = {}
+        self.clock_ns = 0
         self.reported: list[str] = []
         self.told: list[str] = []
         self.remappings: dict[str, str] = {}
@@ -38,6 +39,9 @@ class FakeNode:
 
     def count_publishers(self, topic: str) -> int:
         return self.publishers.get(topic, 0)
+
+    def get_clock(self) -> Any:
+        return SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=self.clock_ns))
 
     def get_logger(self) -> Any:
         return SimpleNamespace(info=self.told.append)

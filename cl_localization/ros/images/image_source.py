@@ -22,10 +22,15 @@ from cl_localization.errors import RosError
 from cl_localization.ros import conversions
 from cl_localization.ros.images.pairing import Pairing
 from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
+from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
 
 SILENT_S = 3.0
 """A topic without messages for this time is reported."""
+
+LATE_S, OTHER_CLOCK_S = 1.0, 60.0
+"""Images whose timestamps are this far from the node's clock are reported; beyond the second they are of another clock,
+as those of a bag."""
 
 IMAGE, CAMERA_INFO, DEPTH = range(3)
 
@@ -111,7 +116,7 @@ class ImageSource:
             self._topics.append(_with_transport("depth", config.depth_transport))
         self._reading = self._made_reading(config)
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
-        self._started_s = now_s()
+        self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
         self._received_s = [-math.inf] * len(self._topics)
         self._paired_s = self._lost_s = -math.inf
         slop_ns = int(config.slop_s * conversions.NANOSECONDS)
@@ -119,6 +124,7 @@ class ImageSource:
         if depth != "off":
             self._pairings.append(Pairing(3, slop_ns, config.queue_size, self._offer))
         self._subscriptions = [self._subscribed(number) for number in range(len(self._topics))]
+        node.get_logger().info(f"listens to {', '.join(self._name(number) for number in range(len(self._topics)))}")
 
     @property
     def problem(self) -> str:
@@ -135,7 +141,12 @@ class ImageSource:
             return f"images arrive, but no {needed} with their timestamps"
         if now_s - self._lost_s < SILENT_S:
             return f"{self.lost} images lost in transport; enlarge the DDS buffers (config/fastdds.xml)"
-        return ""
+        return self._lateness()
+
+    @property
+    def delay_s(self) -> float:
+        """Median time from the timestamps of the last images to their arrival; NaN without images."""
+        return self._delays_s.percentile(50)
 
     def close(self) -> None:
         """End the subscriptions."""
@@ -181,11 +192,28 @@ class ImageSource:
             return
         if topic == CAMERA_INFO:
             self._say_doubt(message)
-        self.images += topic == IMAGE
+        if topic == IMAGE:
+            self.images += 1
+            self._note_delay(stamp_ns)
         self._received_s[topic] = self._now_s()
         for pairing in self._pairings:
             if topic < pairing.topics:
                 pairing.add(topic, stamp_ns, message)
+
+    def _note_delay(self, stamp_ns: int) -> None:
+        now_ns = self._node.get_clock().now().nanoseconds
+        if now_ns:  # simulated time may not have come yet
+            self._delays_s.add((now_ns - stamp_ns) / conversions.NANOSECONDS)
+
+    def _lateness(self) -> str:
+        """Return a problem if timestamps are far from the clock, which tf and everybody who listens to it goes by."""
+        delay_s = self.delay_s
+        if LATE_S < delay_s < OTHER_CLOCK_S:
+            return (f"images arrive {delay_s:.1f} s after their timestamps, and so do poses; is the driver or the "
+                    "network slow, or does its clock differ?")
+        if -OTHER_CLOCK_S < delay_s < -LATE_S:
+            return f"images have timestamps {-delay_s:.1f} s in the future; synchronise the clocks"
+        return ""
 
     def _offer_without_depth(self, image: Image | CompressedImage, info: CameraInfo) -> None:
         if not self._waits_for_depth():

@@ -19,6 +19,7 @@ from cl_localization.srv import SaveMap
 
 END_S = 1.0
 LAST_SAVE_S = 10.0
+BYTES_PER_MB = 1_000_000
 
 
 class MapSaver:
@@ -33,7 +34,7 @@ class MapSaver:
 
     def __init__(self, map_file: str, every_keyframes: int, copy: Callable[[bool], Future],
                  report: Callable[[Exception], None], begin: Callable[[], None] = lambda: None,
-                 period_s: float = 0.0) -> None:
+                 period_s: float = 0.0, tell: Callable[[str], object] = lambda text: None) -> None:
         """Start the thread.
 
         Args:
@@ -43,11 +44,12 @@ class MapSaver:
             report: gets errors of automatic saves.
             begin: called once in the thread, before all work.
             period_s: longest mapping time that is lost if the process is killed; 0: no periodic saves.
+            tell: gets a line about each save.
         """
         self.schedule = SaveSchedule(period_s)
         self.problem, self.saved_version, self.saved_id = "", 0, ""
         self._store = MapStore(map_file) if map_file else None
-        self._every_keyframes, self._copy, self._report = every_keyframes, copy, report
+        self._every_keyframes, self._copy, self._report, self._tell = every_keyframes, copy, report, tell
         self._learned = self._learned_at_copy = self._saved_learned = self._tried_learned = 0
         self._lock = threading.Lock()
         self._writer: Worker[None] = Worker(lambda _: self._write_own(), self._failed, "map saver", begin=begin)
@@ -148,6 +150,8 @@ class MapSaver:
             with self._lock:
                 self.saved_id, self.saved_version, self.problem = snapshot.map_id, snapshot.version, ""
                 self._saved_learned = learned
+        self._tell(f"saved {store.path}: {len(snapshot.keyframe_ids)} keyframes, {len(snapshot.ids)} codes, "
+                   f"{size / BYTES_PER_MB:.1f} MB")
         return size
 
     def _is_own(self, store: MapStore) -> bool:

@@ -70,7 +70,6 @@ class VisionNodeConfig(NodeConfig):
     map_file: str = option("", "Map to load at the start; ~/save_map without a path writes it. Empty: start without "
                                "a map.")
     frames: FramesConfig = section(FramesConfig)
-    images: ImagesConfig = section(ImagesConfig)
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,7 @@ class RenderCheckNodeConfig(RenderCheckConfig):
 class LocalizerNodeConfig(VisionNodeConfig, LocalizerConfig):
     """All parameters of the node `localizer`."""
 
+    images: ImagesConfig = section(ImagesConfig)
     publish_tf: bool = option(True, "Publish map -> odom on tf from trusted poses; only one localizer of a robot may.",
                               live=True)
     transform_tolerance_s: float = option(0.1, "map -> odom is stamped this far in the future, so that it is valid "

@@ -52,7 +52,7 @@ class LocalizerNode(ManagedNode):
     def start(self) -> None:
         """Subscribe, and create services and timers."""
         self._diagnostics = NodeDiagnostics(self)
-        self._worker = Worker(self._diagnostics.measure_latency(self._localize), self.report, "localizer",
+        self._worker = Worker(self._diagnostics.watch(self._localize), self.report, "localizer",
                               begin=lambda: settle_worker(self), turn=self.turn)
         self.active.callback(self._worker.stop)
         self._tf.wait_while(self.active)
@@ -94,14 +94,14 @@ class LocalizerNode(ManagedNode):
             "state": self._tracking.state.name, "waiting": self._worker.waiting,
             "map": map_code.map_id if map_code else "",
             "map version": map_code.version if map_code else 0, "codes": len(map_code) if map_code else 0,
-            "map digest": self._digest.of(map_code)}, "processed")
+            "image delay [s]": self._images.delay_s, "map digest": self._digest.of(map_code)})
 
-    def _localize(self, bundle: ImageBundle) -> None:
-        """Worker: localize one image and publish the result."""
+    def _localize(self, bundle: ImageBundle) -> str:
+        """Worker: localize one image and publish the result; return why it was refused, empty if it was not."""
         refused = self._tracking.refusal(bundle.stamp_ns) or ("no map yet" if self._map.localizer is None else "")
         if refused:
             self._announce(Track(self._tracking.state, False, refused), bundle.stamp_ns)
-            return
+            return refused
         try:
             frame = bundle.frame()
             self._map.encode(frame)  # before the tf lookup, so that the odometry has time to arrive
@@ -113,6 +113,7 @@ class LocalizerNode(ManagedNode):
             raise
         track = self._tracking.track(found, mounting)
         self._outputs.publish(bundle, frame, found, track, self._map.localizer.map_code, self._counts(1))
+        return ""
 
     def _announce(self, track: Track, stamp_ns: int) -> None:
         self._outputs.announce(track, stamp_ns, self._counts(0))

@@ -22,6 +22,7 @@ from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.images.overlay import overlay
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.status_messages import Counts, localization_status, no_localization_status, place_match
+from cl_localization.ros.nodes.track_log import TrackLog
 from cl_localization.tracking.tracker import Track
 
 
@@ -30,7 +31,7 @@ class LocalizerOutputs:
 
     def __init__(self, node: ManagedNode) -> None:
         """Create the publishers on `node`."""
-        self._node = node
+        self._node, self._log = node, TrackLog(node.get_logger())
         self._status = node.publisher(LocalizationStatus, "~/status")
         self._pose = node.publisher(PoseWithCovarianceStamped, "~/pose")
         self._base_pose = node.publisher(PoseWithCovarianceStamped, "~/base_pose")
@@ -48,6 +49,7 @@ class LocalizerOutputs:
 
     def announce(self, track: Track, stamp_ns: int, counts: Counts) -> None:
         """Publish the status of an image that was not localized, or of a decision without an image."""
+        self._log.note(track)
         self._status.publish(no_localization_status(track, stamp_ns, self._config.frames.map, counts))
 
     def publish(self, bundle: ImageBundle, frame: Frame, found: Localization, track: Track, map_code: MapCode,
@@ -58,6 +60,7 @@ class LocalizerOutputs:
             self._publish_pose(header, found, track)
         latency_s = time.monotonic() - bundle.arrived_s
         self._status.publish(localization_status(found, track, map_code, header.frame_id, latency_s, counts))
+        self._log.note(track, found.world_T_cam)
         if found.place is not None:
             self._place.publish(place_match(found, track.trusted, header.frame_id))
         self._publish_path(header, found, track)

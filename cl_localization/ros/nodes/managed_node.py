@@ -93,7 +93,10 @@ class ManagedNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run `start`; release everything it created if it fails."""
-        return self._guarded(self.start, self.active)
+        done = self._guarded(self.start, self.active)
+        if done == SUCCESS:
+            self.get_logger().info("active")
+        return done
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop; models and map stay loaded."""

@@ -52,7 +52,7 @@ class MapperNode(ManagedNode):
         self._outputs = MapperOutputs(self)
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
                                lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
-                               self.config.autosave_period_s)
+                               self.config.autosave_period_s, self.get_logger().info)
         self.configured.callback(self._saver.close)
         self._nerf = make_nerf(self, self._tf.lookup)
         self._use(*self._saver.load(self._encoder.name, self.config.map_code) if self.config.resume else (None, ""))
@@ -60,7 +60,7 @@ class MapperNode(ManagedNode):
     def start(self) -> None:
         """Subscribe, and create services and timers."""
         config, self._diagnostics = self.config, MapperDiagnostics(self)
-        learn = self._diagnostics.measure_latency(in_spare_time(self, self._learn, self.config.niceness))
+        learn = self._diagnostics.watch(in_spare_time(self, self._learn, self.config.niceness))
         self._worker = Worker(learn, self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
         self._nerf.start(lambda: self._learning)

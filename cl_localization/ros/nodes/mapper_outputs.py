@@ -38,7 +38,7 @@ class MapperOutputs:
         self._codes = node.publisher(PointCloud2, "~/codes", LATCHED)
         self._keyframes = node.publisher(PoseArray, "~/keyframes", LATCHED)
         self._shown = ("", 0, False)
-        self._source = uuid.uuid4().hex
+        self._source, self._has_keyframe = uuid.uuid4().hex, False
 
     @property
     def _config(self) -> Any:
@@ -55,6 +55,9 @@ class MapperOutputs:
         """Publish the status after an image; `result` is None if the image was not mapped."""
         status = mapping_status(result, reason, learning, map_code, self._config.map_code.budget_mb * BYTES_PER_MB,
                                 counts)
+        if result is not None and result.is_keyframe and not self._has_keyframe:
+            self._has_keyframe = True
+            self._node.get_logger().info(f"first keyframe: {len(map_code)} codes")
         status.scene = self._config.scene
         status.saved_version, status.unsaved_keyframes = int(saver.saved_version), saver.unsaved_keyframes
         status.save_error = saver.problem

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
@@ -104,6 +106,30 @@ def test_which_camera_is_used_is_said_once_where_nothing_says_whether_images_are
     for stamp_ns in (SECOND, 2 * SECOND):
         stage.say("camera_info", stamp_ns, k=[30.0, 0.0, 16.0, 0.0, 30.0, 12.0, 0.0, 0.0, 1.0], d=[-0.28] * 5,
                   p=[25.0, 0.0, 16.0, 0.0, 0.0, 25.0, 12.0, 0.0, 0.0, 0.0, 1.0, 0.0])
-    assert len(stage.node.told) == 1 and stage.node.told[0].startswith(
+    assert len(stage.node.told) == 2 and stage.node.told[1].startswith(
         "camera_info on /robot/camera_info has a distorted lens (K: fx 30.0 px), which is used, and a rectified camera")
-    assert stage.node.told[0].endswith("if the images are rectified, say so with images.rectified:=always")
+    assert stage.node.told[1].endswith("if the images are rectified, say so with images.rectified:=always")
+
+
+def test_what_a_node_listens_to_is_said_at_the_start() -> None:
+    assert Stage("on").node.told == ["listens to /robot/image, /robot/camera_info, /robot/depth"]
+
+
+@pytest.mark.parametrize(("delay_s", "problem"), [
+    (0.2, ""), (3.0, "images arrive 3.0 s after their timestamps, and so do poses"),
+    (-3.0, "images have timestamps 3.0 s in the future"), (1e6, ""), (-1e6, "")])
+def test_images_that_are_late_by_their_timestamps_are_reported_but_not_those_of_a_bag(delay_s: float,
+                                                                                     problem: str) -> None:
+    stage = Stage()
+    stage.node.clock_ns = 2_000_000 * SECOND
+    for number in range(5):
+        stage.node.clock_ns += SECOND // 10
+        stage.show(stage.node.clock_ns - round(delay_s * SECOND) - (SECOND * 3600 if number == 2 else 0))
+    assert stage.source.delay_s == pytest.approx(delay_s, rel=1e-6)
+    assert stage.source.problem.startswith(problem) and bool(stage.source.problem) == bool(problem)
+
+
+def test_before_simulated_time_comes_no_delay_is_known() -> None:
+    stage = Stage()
+    stage.show(SECOND)
+    assert math.isnan(stage.source.delay_s) and stage.source.problem == ""
