@@ -9,6 +9,7 @@ import numpy as np
 from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
 from cl_localization.features.shared import SharedEncoder
+from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
 from cl_localization.mapper import Mapper, MappingResult
 from cl_localization.mapping.slam.closing import LoopClosing
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, look_at_frame
@@ -18,6 +19,8 @@ from cl_localization.mapping.slam.motion import MotionModel
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.mapping.slam.own_trajectory import OwnTrajectory, free_scene
 
+BEGINNING_VARIANCE = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class SlamResult:
@@ -25,6 +28,8 @@ class SlamResult:
 
     Attributes:
         world_T_cam: (4, 4) its pose in the map; None when none is trusted, and nothing was learned.
+        covariance: (6, 6) of position [m] and rotation [rad] in the map, in world axes; None without a pose. It is that
+            of the view alone: what poses drifted on the way here is not in it.
         status: "began" a map or a part of one, "tracking", "relocalized", "loop closed" or "joined" to another part of
             the map; "unconfirmed" or "lost" without a pose.
         scene: name of the part of the map that the camera is in; empty when lost.
@@ -32,6 +37,7 @@ class SlamResult:
     """
 
     world_T_cam: np.ndarray | None
+    covariance: np.ndarray | None
     status: str
     scene: str = ""
     mapping: MappingResult | None = None
@@ -43,12 +49,16 @@ class Slam:
     Attributes:
         mapper: what learns; its map is the one that grows.
         trajectory: the poses of all frames that were trusted.
+        begin_world_T_cam: (4, 4) pose to give the first frame of a map, or of a part of one.
         loops, joined: how often a loop was closed, and how many parts of the map became one with another.
     """
 
-    def __init__(self, mapper: Mapper, config: SlamConfig = SlamConfig(),
-                 localizer: LocalizerConfig | None = None) -> None:
+    def __init__(self, mapper: Mapper, config: SlamConfig = SlamConfig(), localizer: LocalizerConfig | None = None,
+                 trajectory_length: int | None = None) -> None:
         """Make a SLAM that begins the mapper's map, or goes on in it where it is recognised.
+
+        Args:
+            trajectory_length: so many of the newest poses are kept; all by default.
 
         Raises:
             EncoderError: weights that the options name cannot be read.
@@ -57,7 +67,8 @@ class Slam:
         if not isinstance(mapper.encoder, SharedEncoder):
             mapper.encoder = SharedEncoder(mapper.encoder)
         localizer = localizer or LocalizerConfig(encoder=mapper.config.encoder)
-        self.trajectory = OwnTrajectory(mapper.map_code)
+        self.trajectory = OwnTrajectory(mapper.map_code, trajectory_length)
+        self.begin_world_T_cam = np.eye(4)
         self.loops = self.joined = 0
         self._graph = KeyframeGraph(mapper.map_code)
         self._poser = FramePoser(mapper.map_code, config, localizer)
@@ -66,8 +77,11 @@ class Slam:
         self._scene = self._keyframe = -1
         self._lost_frames = 0
 
-    def add(self, frame: Frame) -> SlamResult:
+    def add(self, frame: Frame, learn: bool = True) -> SlamResult:
         """Find the pose of a frame, which should have depth, and learn from it if it can be trusted.
+
+        Args:
+            learn: False leaves the map as it is.
 
         Raises:
             EncoderError: its image cannot be encoded.
@@ -75,15 +89,17 @@ class Slam:
         look = look_at_frame(frame, self.mapper.encoder.encode(frame.image), self.mapper.config.depth.max_depth_m)
         found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame))
         if found is None:
-            return self._lost(frame, look)
+            return self._lost(frame, look) if learn else SlamResult(None, None, "lost")
         self._lost_frames = 0
         if not found.is_tracked:
             self._forget(found.scene)
         if found.is_sure:
             status = "tracking" if found.is_tracked else "relocalized"
-            return self._learned(frame, found.seen.world_T_cam, look, found.seen, status)
+            if learn:
+                return self._learned(frame, found.seen.world_T_cam, look, found.seen, status)
+            return self._seen(frame, found.seen, status)
         self._motion.trust(frame, found.seen.world_T_cam)
-        return SlamResult(None, "unconfirmed")
+        return SlamResult(None, None, "unconfirmed")
 
     def finish(self) -> None:
         """End a sequence: bend the map once more by all that is known. The next frame may be anywhere."""
@@ -103,15 +119,23 @@ class Slam:
         map_code = self.mapper.map_code
         self._lost_frames += int(np.count_nonzero(look.depths_m) >= self.config.min_features)
         if self._lost_frames < (self.config.begin_after_frames if len(map_code) else 1):
-            return SlamResult(None, "lost")
+            return SlamResult(None, None, "lost")
         self._lost_frames = 0
         self._forget(free_scene(map_code, self.mapper.config.scene))
-        return self._learned(frame, np.eye(4), look, None, "began")
+        return self._learned(frame, self.begin_world_T_cam, look, None, "began")
+
+    def _seen(self, frame: Frame, seen: SeenPose, status: str) -> SlamResult:
+        """Take note of a trusted pose without learning."""
+        self._graph.moved(self._motion.last_world_T_cam, seen.world_T_cam)
+        self._motion.trust(frame, seen.world_T_cam)
+        self._keyframe = self._seen_most(seen)
+        self.trajectory.add(frame.stamp_ns, seen.world_T_cam, self._keyframe)
+        return SlamResult(seen.world_T_cam, self._stated(seen), status, self._scene_name)
 
     def _learned(self, frame: Frame, world_T_cam: np.ndarray, look: Look, seen: SeenPose | None,
                  status: str) -> SlamResult:
         """Learn from a frame with a trusted pose (4, 4), and see whether it closes a loop."""
-        self.mapper.use_scene(self.mapper.map_code.scene_names[self._scene])
+        self.mapper.use_scene(self._scene_name)
         self._graph.moved(self._motion.last_world_T_cam, world_T_cam)
         self._motion.trust(frame, world_T_cam)
         mapping = self.mapper.add(replace(frame, world_T_cam=world_T_cam))
@@ -119,11 +143,26 @@ class Slam:
             self._graph.add(mapping.keyframe_id, seen, self._keyframe)
             self._keyframe = mapping.keyframe_id
         elif self._keyframe < 0 and seen is not None:
-            self._keyframe = int(np.bincount(self.mapper.map_code.codes["anchors"][seen.rows]).argmax())
+            self._keyframe = self._seen_most(seen)
         self.trajectory.add(frame.stamp_ns, world_T_cam, self._keyframe)
         closure = self._closing.close(look, self._keyframe, world_T_cam) if mapping.is_keyframe else None
         if closure is not None:
             self.loops, self.joined = self.loops + 1, self.joined + closure.joined
             self._motion.follow(closure.correction)
             self._scene, status = closure.scene, "joined" if closure.joined else "loop closed"
-        return SlamResult(self._motion.last_world_T_cam, status, self.mapper.map_code.scene_names[self._scene], mapping)
+        return SlamResult(self._motion.last_world_T_cam, self._stated(seen), status, self._scene_name, mapping)
+
+    @property
+    def _scene_name(self) -> str:
+        return self.mapper.map_code.scene_names[self._scene]
+
+    def _seen_most(self, seen: SeenPose) -> int:
+        """Return the keyframe of which most codes were seen."""
+        return int(np.bincount(self.mapper.map_code.codes["anchors"][seen.rows]).argmax())
+
+    def _stated(self, seen: SeenPose | None) -> np.ndarray:
+        """Return the covariance (6, 6) to state for a pose; that of a beginning, which is where it is by definition, is
+        small, but can be inverted."""
+        if seen is None:
+            return np.eye(6) * BEGINNING_VARIANCE
+        return calibrated(seen.covariance, variance_factor_of(self.mapper.map_code, self._scene))

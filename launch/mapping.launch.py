@@ -11,7 +11,7 @@ from launch import LaunchDescription
 ARGUMENTS = COMMON | COMPOSED | {
     "depth": topic("depth", "Topic of the depth images, registered to colour."),
     "use_depth": Argument("Use depth: on, off, or auto (while it is published).", parameter="depth_images"),
-    "pose_source": Argument("Source of the camera poses: tf, odometry or pose.", parameter="poses.source"),
+    "pose_source": Argument("Source of the camera poses: tf, odometry, pose or self.", parameter="poses.source"),
     "odom": topic("odom", "Topic of the odometry, for pose_source odometry."),
     "pose": topic("pose", "Topic of the poses, for pose_source pose."),
     "scene": Argument("Name of the scene that new codes belong to.", parameter="scene"),

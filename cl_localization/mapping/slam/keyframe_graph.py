@@ -55,6 +55,8 @@ class KeyframeGraph:
         Args:
             previous: -1 for none.
         """
+        if keyframe in self._way_at:  # the number of one that had to go for the budget
+            self._ties = [tie for tie in self._ties if keyframe not in (tie.first, tie.second)]
         self._way_at[keyframe] = int(self._map.keyframes["keyframe_stamps_ns"][keyframe]), self.way_m
         shares = {} if previous < 0 else {previous: 0.5}
         if seen is not None and len(seen.rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,10 @@ class _Posed:
 class OwnTrajectory:
     """Poses of the frames of a drive, in order of time."""
 
-    def __init__(self, map_code: MapCode) -> None:
+    def __init__(self, map_code: MapCode, length: int | None = None) -> None:
+        """Start empty; so many of the newest poses are kept, all by default."""
         self._map = map_code
-        self._frames: list[_Posed] = []
+        self._frames: deque[_Posed] = deque(maxlen=length)
 
     def __len__(self) -> int:
         return len(self._frames)

@@ -55,15 +55,16 @@ COLUMNS = {
     "removed_keyframe_ids": Column(np.uint32, "I", "removed_keyframe_ids"),
 }
 TEXTS = ("map_id", "encoder")
-SEALED = (*TEXTS, "source", "dim", "cell_size_m", "base_version", "version")
+SEALED = (*TEXTS, "source", "owns_tf", "dim", "cell_size_m", "base_version", "version")
 """Scalars in the checksum, besides the header, the scene names and all columns."""
 
 
-def map_message(delta: MapDelta, stamp_ns: int, source: str = "") -> MapCodeMessage:
-    """Return the message of a map delta made at `stamp_ns` by the mapper `source`."""
-    message = MapCodeMessage(map_id=delta.map_id, source=source, encoder=delta.encoder, dim=int(delta.dim),
-                             cell_size_m=float(delta.cell_size_m), base_version=int(delta.base_version),
-                             version=int(delta.version), scene_names=list(delta.scene_names))
+def map_message(delta: MapDelta, stamp_ns: int, source: str = "", owns_tf: bool = False) -> MapCodeMessage:
+    """Return the message of a map delta made at `stamp_ns` by the mapper `source`, which may publish map -> odom."""
+    message = MapCodeMessage(map_id=delta.map_id, source=source, owns_tf=owns_tf, encoder=delta.encoder,
+                             dim=int(delta.dim), cell_size_m=float(delta.cell_size_m),
+                             base_version=int(delta.base_version), version=int(delta.version),
+                             scene_names=list(delta.scene_names))
     message.header.frame_id = delta.frame_id
     message.header.stamp = time_message(stamp_ns)
     for name, column in COLUMNS.items():

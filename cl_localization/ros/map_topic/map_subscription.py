@@ -43,6 +43,7 @@ class MapSubscription:
         self._offered, self._offered_bytes = 0, 0  # written by the executor only
         self._taken, self._taken_bytes = 0, 0  # written by the worker only
         self._warned_source = ""
+        self._mapper_owns_tf = False
         self._first_wait_s = self._wait_s = config.resync_period_s
         self._wanted_since_s: float | None = None
         self._version_then = -1
@@ -50,6 +51,11 @@ class MapSubscription:
         # on a steady clock, which goes on while simulated time stands still
         self._timer = node.create_timer(config.resync_period_s, self._resync,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @property
+    def mapper_owns_tf(self) -> bool:
+        """Whether the mapper that is followed publishes map -> odom, and is there."""
+        return self._mapper_owns_tf and mappers_on_topic(self._node) > 0
 
     def close(self) -> None:
         """End the subscription."""
@@ -79,6 +85,8 @@ class MapSubscription:
         except Exception as error:  # nobody reads the worker's future
             self._node.report(error)
             return
+        if followed != Followed.IGNORED:
+            self._mapper_owns_tf = bool(message.owns_tf)
         if followed == Followed.REPLACED:
             self._replaced()
         if followed == Followed.IGNORED and message.source != self._warned_source:

@@ -13,6 +13,7 @@ from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_delta import MapDelta
 from cl_localization.map.map_store import MapStore
 from cl_localization.mapper import MappingResult
+from cl_localization.msg import MappingStatus
 from cl_localization.ros.mapping.save_schedule import SaveSchedule
 from cl_localization.ros.workers.worker import Worker
 from cl_localization.srv import SaveMap
@@ -62,6 +63,11 @@ class MapSaver:
     def unsaved_keyframes(self) -> int:
         """Number of keyframes since the last save to map_file, or since the start."""
         return self._learned - self._saved_learned
+
+    def fill_status(self, status: MappingStatus) -> None:
+        """Fill in what a status says of the file."""
+        status.saved_version, status.unsaved_keyframes = int(self.saved_version), self.unsaved_keyframes
+        status.save_error = self.problem
 
     def load(self, encoder: str, config: MapCodeConfig) -> tuple[MapCode | None, str]:
         """Return the map to resume, or None, and what is wrong with its file; see `MapStore.load`."""

@@ -16,6 +16,7 @@ from cl_localization.config import (
     section,
 )
 from cl_localization.data.message_camera import RECTIFIED
+from cl_localization.mapping.slam.options import SlamConfig
 
 TRANSPORTS = ("raw", "compressed")
 DEPTH_TRANSPORTS = (*TRANSPORTS, "compressedDepth")
@@ -73,6 +74,19 @@ class VisionNodeConfig(NodeConfig):
 
 
 @dataclass(frozen=True)
+class PublishedPoseConfig(Config):
+    """How a node that finds the robot's pose publishes it."""
+
+    publish_tf: bool = option(True, "Publish map -> odom on tf from trusted poses; only one node of a robot may. A "
+                                    "localizer leaves it to a mapper that finds its own poses.", live=True)
+    transform_tolerance_s: float = option(0.1, "map -> odom is stamped this far in the future, so that it is valid "
+                                               "until the next one [s].", 0, 10, live=True)
+    tf_period_s: float = option(0.05, "Period of map -> odom; each trusted pose also publishes one [s].", 0.005, 10)
+    path_length: int = option(2000, "Newest poses kept in ~/path.", 1, 1_000_000)
+    smoothing: SmoothingConfig = section(SmoothingConfig)
+
+
+@dataclass(frozen=True)
 class MapTopicConfig(Config):
     """Live map updates from the mapper."""
 
@@ -90,21 +104,14 @@ class RenderCheckNodeConfig(RenderCheckConfig):
 
 
 @dataclass(frozen=True)
-class LocalizerNodeConfig(VisionNodeConfig, LocalizerConfig):
+class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig):
     """All parameters of the node `localizer`."""
 
     images: ImagesConfig = section(ImagesConfig)
-    publish_tf: bool = option(True, "Publish map -> odom on tf from trusted poses; only one localizer of a robot may.",
-                              live=True)
-    transform_tolerance_s: float = option(0.1, "map -> odom is stamped this far in the future, so that it is valid "
-                                               "until the next one [s].", 0, 10, live=True)
-    tf_period_s: float = option(0.05, "Period of map -> odom; each trusted pose also publishes one [s].", 0.005, 10)
     two_d: bool = option(False, "The robot moves in the plane z = 0 of the map: z, roll and pitch of map -> base are "
                                 "set to 0.", live=True)
     publish_initial_pose: bool = option(False, "Publish the first trusted base pose once on /initialpose, for AMCL.")
-    path_length: int = option(2000, "Newest poses kept in ~/path.", 1, 1_000_000)
     tracker: TrackerConfig = section(TrackerConfig)
-    smoothing: SmoothingConfig = section(SmoothingConfig)
     map_topic: MapTopicConfig = section(MapTopicConfig)
     render_check: RenderCheckNodeConfig = section(RenderCheckNodeConfig)
 
@@ -114,7 +121,8 @@ class PoseSourceConfig(Config):
     """Source of the camera poses for mapping."""
 
     source: str = option("tf", "`tf`: map -> camera; `odometry`: the topic odom; `pose`: the topic pose, a "
-                               "PoseStamped.", choices=("tf", "odometry", "pose"))
+                               "PoseStamped; `self`: the map finds its own poses, which needs depth images, and "
+                               "publishes them.", choices=("tf", "odometry", "pose", "self"))
     pose_of: str = option("camera", "Frame whose poses the topics pose and corrected_path hold.",
                           choices=("camera", "base"))
 
@@ -130,7 +138,7 @@ class NerfNodeConfig(LiveNerfConfig):
 
 
 @dataclass(frozen=True)
-class MapperNodeConfig(VisionNodeConfig, MapperConfig):
+class MapperNodeConfig(VisionNodeConfig, PublishedPoseConfig, MapperConfig):
     """All parameters of the node `mapper`."""
 
     images: MapperImagesConfig = section(MapperImagesConfig)
@@ -147,6 +155,7 @@ class MapperNodeConfig(VisionNodeConfig, MapperConfig):
                                      1_000_000)
     map_code_period_s: float = option(0.2, "Shortest time between two messages on map_code [s].", 0, 60)
     poses: PoseSourceConfig = section(PoseSourceConfig)
+    slam: SlamConfig = section(SlamConfig)
     nerf: NerfNodeConfig = section(NerfNodeConfig)
 
 

@@ -61,8 +61,9 @@ class LocalizerNode(ManagedNode):
         self._images = ImageSource(self, self.config.images, "off", self._on_image)
         self.active.callback(self._images.close)
         if self.config.map_topic.follow:
-            self.active.callback(MapSubscription(self, self._map.follower, self.config.map_topic, self._worker,
-                                                 self._map.use).close)
+            maps = MapSubscription(self, self._map.follower, self.config.map_topic, self._worker, self._map.use)
+            self.active.callback(maps.close)
+            self._tracking.is_owned_elsewhere = lambda: maps.mapper_owns_tf
         self.service(Trigger, "~/relocalize", worker_service(self, self._worker, self._on_relocalize))
         self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
         self.every(self.config.diagnostics_period_s, self._on_diagnostics)

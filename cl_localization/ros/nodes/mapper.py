@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,9 +15,9 @@ from cl_localization.map.map_file import load_map
 from cl_localization.mapper import Mapper
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
 from cl_localization.ros.map_topic.map_stream import MapStream
+from cl_localization.ros.mapping.given_poses import GivenPoses
+from cl_localization.ros.mapping.learning import Learned, Learning
 from cl_localization.ros.mapping.map_saver import MapSaver
-from cl_localization.ros.mapping.pose_corrections import PoseCorrections
-from cl_localization.ros.mapping.pose_source import make_pose_source
 from cl_localization.ros.nerf.mapping import make_nerf
 from cl_localization.ros.nodes.config import MapperNodeConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
@@ -49,6 +48,7 @@ class MapperNode(ManagedNode):
         self._learning = self.config.learning
         self._tf = Tf(self, self.config.frames)
         self.configured.callback(self._tf.close)
+        self._poses = self._make_learning()
         self._outputs = MapperOutputs(self)
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
                                lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
@@ -65,12 +65,8 @@ class MapperNode(ManagedNode):
         self.active.callback(self._end)
         self._nerf.start(lambda: self._learning)
         self._tf.wait_while(self.active)
-        self._poses = make_pose_source(self, self._tf.lookup, config.frames, config.poses)
-        self.active.callback(self._poses.close)
-        self._corrections = PoseCorrections(self, self._worker.run, lambda *poses: self._mapper.correct(*poses),
-                                            self._tf.lookup.at)
-        self.active.callback(self._corrections.close)
-        self._images = ImageSource(self, config.images, config.depth_images, self._worker.offer)
+        self._poses.start(self._worker)
+        self._images = ImageSource(self, config.images, config.depth_images, self._on_image)
         self.active.callback(self._images.close)
         self.service(SaveMap, "~/save_map", answer_later(self, self._saver.serve))
         self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
@@ -79,10 +75,21 @@ class MapperNode(ManagedNode):
         self.every(max(config.map_code_period_s, 0.01),
                    lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
         self.every(DISPLAY_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
-        parts = self._worker, self._images, self._saver, self._outputs, self._corrections, self._nerf
+        parts = self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf
         self.every(config.diagnostics_period_s,
                    lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
+
+    def _make_learning(self) -> Learning:
+        """Return how the node learns: with poses that are given, or with own ones, which need gtsam."""
+        if self.config.poses.source != "self":
+            return GivenPoses(self, self._tf)
+        from cl_localization.ros.mapping.own_poses import OwnPoses
+        return OwnPoses(self, self._tf)
+
+    def _on_image(self, bundle: ImageBundle) -> None:
+        self._poses.observe_arrival(bundle)
+        self._worker.offer(bundle)
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
         self._use(load_map(request.path, self._encoder.name, self.config.map_code))
@@ -97,31 +104,24 @@ class MapperNode(ManagedNode):
 
     def _learn(self, bundle: ImageBundle) -> None:
         """Worker: map one image and publish the status."""
-        result, reason = None, "failed; see the log"
+        learned = Learned("failed; see the log")
         try:
-            self._mapper.use_scene(self.config.scene)
-            if self._learning:
-                frame = self._posed(bundle)
-                result = self._mapper.add(frame)
-                self._nerf.observe(bundle, frame, result, self._mapper.map_code)
-            reason = "learning is off" if result is None else result.reason
-            self._saver.observe(result, self._mapper.map_code)
+            learned = self._poses.learn(bundle, self._learning)
+            if learned.frame is not None and learned.result is not None:
+                self._nerf.observe(bundle, learned.frame, learned.result, self._mapper.map_code)
+            self._saver.observe(learned.result, self._mapper.map_code)
         except LocalizationError as error:
-            reason = str(error)
+            learned = Learned(str(error))
             raise
         finally:
-            counts, map_code = Counts(self._worker.processed + 1, self._worker.dropped), self._mapper.map_code
-            self._outputs.publish_status(bundle, result, reason, self._learning, map_code, counts, self._saver,
-                                         self._nerf)
-
-    def _posed(self, bundle: ImageBundle) -> Any:
-        frame, header = bundle.frame(), bundle.image.header
-        self._corrections.observe(bundle.camera_frame, header.stamp)
-        return replace(frame, world_T_cam=self._poses.map_T_cam(bundle.camera_frame, header.stamp))
+            counts = Counts(self._worker.processed + 1, self._worker.dropped)
+            self._outputs.publish_status(bundle, learned, self._learning, self._mapper.map_code, counts,
+                                         (self._saver, self._poses, self._nerf))
 
     def _use(self, map_code: MapCode | None, problem: str = "") -> None:
         """Worker or set-up: continue with a map, None for a new one, and publish a snapshot of it."""
         self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
+        self._poses.use(self._mapper)
         self._stream = MapStream(self._mapper.map_code)
         self._saver.use_map(self._mapper.map_code, problem)
         self._nerf.use_map(self._mapper.map_code)

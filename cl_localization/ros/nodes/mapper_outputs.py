@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
 
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapper import MappingResult
 from cl_localization.msg import MapCode as MapCodeMessage
 from cl_localization.msg import MappingStatus
 from cl_localization.ros import conversions
@@ -19,12 +19,19 @@ from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.map_topic.map_messages import BYTES_PER_MB, map_message
 from cl_localization.ros.map_topic.map_stream import MapStream
 from cl_localization.ros.map_topic.map_subscription import MAP_QOS, MAP_TOPIC, mappers_on_topic, several_mappers
-from cl_localization.ros.mapping.map_saver import MapSaver
-from cl_localization.ros.nerf.mapping import NerfMapping
+from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.status_messages import Counts, mapping_status
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Reporting(Protocol):
+    """A part of the node that adds to its status."""
+
+    def fill_status(self, status: MappingStatus) -> None:
+        """Fill in its fields."""
+        ...
 
 
 class MapperOutputs:
@@ -44,24 +51,27 @@ class MapperOutputs:
     def _config(self) -> Any:
         return self._node.config
 
+    @property
+    def _owns_tf(self) -> bool:
+        return bool(self._config.poses.source == "self" and self._config.publish_tf)
+
     def publish_changes(self, stream: MapStream) -> None:
         """Publish the changes of the map, with wall-clock timestamps, by which followers order snapshots."""
         for delta in stream.changes():
             delta.frame_id = self._config.frames.map
-            self._map_code.publish(map_message(delta, time.time_ns(), self._source))
+            self._map_code.publish(map_message(delta, time.time_ns(), self._source,
+                                               self._owns_tf))
 
-    def publish_status(self, bundle: ImageBundle, result: MappingResult | None, reason: str, learning: bool,
-                       map_code: MapCode, counts: Counts, saver: MapSaver, nerf: NerfMapping) -> None:
-        """Publish the status after an image; `result` is None if the image was not mapped."""
-        status = mapping_status(result, reason, learning, map_code, self._config.map_code.budget_mb * BYTES_PER_MB,
-                                counts)
-        if result is not None and result.is_keyframe and not self._has_keyframe:
+    def publish_status(self, bundle: ImageBundle, learned: Learned, learning: bool, map_code: MapCode, counts: Counts,
+                       parts: Iterable[Reporting]) -> None:
+        """Publish the status after an image, with what parts of the node add to it."""
+        status = mapping_status(learned.result, learned.reason, learning, map_code,
+                                self._config.map_code.budget_mb * BYTES_PER_MB, counts)
+        if learned.result is not None and learned.result.is_keyframe and not self._has_keyframe:
             self._has_keyframe = True
             self._node.get_logger().info(f"first keyframe: {len(map_code)} codes")
-        status.scene = self._config.scene
-        status.saved_version, status.unsaved_keyframes = int(saver.saved_version), saver.unsaved_keyframes
-        status.save_error = saver.problem
-        nerf.fill_status(status)
+        for part in parts:
+            part.fill_status(status)
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
         self._status.publish(status)
 

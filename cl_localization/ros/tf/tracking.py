@@ -20,7 +20,11 @@ from cl_localization.tracking.tracker import State, Track, Tracker
 
 
 class Tracking:
-    """A tracker with its tf output and its timeout for missing images."""
+    """A tracker with its tf output and its timeout for missing images.
+
+    Attributes:
+        is_owned_elsewhere: returns whether another node publishes map -> odom, so that this one does not.
+    """
 
     def __init__(self, node: ManagedNode, tf: Tf, announce: Callable[[Track, int], None]) -> None:
         """Start LOST.
@@ -35,6 +39,11 @@ class Tracking:
         self._clock = ImagesClock(node.get_clock())
         self._newest_ns = 0
         self._lock = threading.Lock()
+        self.is_owned_elsewhere: Callable[[], bool] = lambda: False
+
+    @property
+    def _publishes(self) -> bool:
+        return self._node.config.publish_tf and not self.is_owned_elsewhere()
 
     @property
     def state(self) -> State:
@@ -87,7 +96,7 @@ class Tracking:
             lost = self._tracker.elapse(now_ns) if silent else None
             if self._tracker.state == State.LOST:
                 self._map_tf.silence()
-            elif self._node.config.publish_tf:
+            elif self._publishes:
                 self._map_tf.repeat(now_ns)
         if lost is not None:
             self._announce(replace(lost, reason=f"no new images; {lost.reason}"), now_ns)
@@ -100,7 +109,7 @@ class Tracking:
     def _send(self, found: Localization, track: Track, mounting: Mounting) -> RobotPose | None:
         """Publish a trusted pose to tf, nothing when LOST; return the robot's pose if it is trusted."""
         config = self._node.config
-        if track.state == State.LOST or not config.publish_tf:
+        if track.state == State.LOST or not self._publishes:
             self._map_tf.silence()
         if not track.trusted:
             return None
@@ -111,6 +120,6 @@ class Tracking:
         if not known:
             self._node.report(RosError(f"tf frame {config.frames.base}", "must be connected to the camera for two_d",
                                        remedy="publish the mounting, or set frames.base"))
-        elif config.publish_tf:
+        elif self._publishes:
             self._map_tf.show(robot, mounting, track.at_once, found.stamp_ns, self._clock.now_ns())
         return robot

@@ -21,7 +21,7 @@ from ros_world import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILES = sorted((REPOSITORY / "launch").glob("*.launch.py"))
-NODE_OF = {"localization": "localizer", "mapping": "mapper"}
+NODE_OF = {"localization": "localizer", "mapping": "mapper", "slam": "mapper"}
 START_S = 40.0
 TOPIC = re.compile(r"^/(localizer|mapper)/((?:nerf/)?\w+)$")
 
@@ -33,8 +33,9 @@ def test_a_launch_file_says_what_it_does_and_makes_a_description(path: Path) -> 
     assert "generate_launch_description" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_the_three_launch_files_are_there() -> None:
-    assert [path.name for path in FILES] == ["demo.launch.py", "localization.launch.py", "mapping.launch.py"]
+def test_the_launch_files_are_there() -> None:
+    assert [path.name for path in FILES] == ["demo.launch.py", "localization.launch.py", "mapping.launch.py",
+                                               "slam.launch.py"]
 
 
 def parameters_set_by(path: Path) -> list[str]:
