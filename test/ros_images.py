@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from cl_localization.ros import conversions
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
-from cl_localization.ros.nodes.config import MapperImagesConfig
+from cl_localization.ros.nodes.config import FramesConfig, MapperImagesConfig
 
 SECOND = 10**9
 
@@ -21,7 +21,7 @@ class FakeNode:
     def __init__(self) -> None:
         self.callbacks: dict[str, Any] = {}
         self.publishers: dict[str, int] = {}
-        self.clock_ns = 0
+        self.clock_ns, self.config = 0, SimpleNamespace(frames=FramesConfig())
         self.reported: list[str] = []
         self.told: list[str] = []
         self.remappings: dict[str, str] = {}

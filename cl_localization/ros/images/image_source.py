@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
@@ -19,11 +20,15 @@ from cl_localization.data.message_camera import camera_of, doubt_about, is_recti
 from cl_localization.data.message_depth import MILLIMETRE_M, depth_of
 from cl_localization.data.message_images import rgb_of
 from cl_localization.errors import RosError
+from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
+from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
 from cl_localization.ros.images.pairing import Pairing
 from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
 from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.tf.frame_names import plain
+from cl_localization.ros.tf.lookup import TfLookup
 
 SILENT_S = 3.0
 """A topic without messages for this time is reported."""
@@ -44,6 +49,8 @@ class Reading:
         max_pixels: images with more are refused.
         rectified: whether P of camera_info is the camera.
         depth_unit_m: metres of a step of 16-bit depth.
+        camera_frame: the camera's tf frame; empty: frame_id of the images.
+        registrar: brings depth of another frame into the image.
     """
 
     image: str = "image"
@@ -52,6 +59,8 @@ class Reading:
     max_pixels: int = MAX_IMAGE_PIXELS
     rectified: bool = False
     depth_unit_m: float = MILLIMETRE_M
+    camera_frame: str = ""
+    registrar: DepthRegistrar | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +70,7 @@ class ImageBundle:
     Attributes:
         arrived_s: monotonic time of arrival.
         reading: how they are read.
+        depth_info: the depth camera's last calibration, for depth in a frame of its own.
     """
 
     image: Image | CompressedImage
@@ -68,6 +78,7 @@ class ImageBundle:
     depth: Image | CompressedImage | None
     arrived_s: float
     reading: Reading = Reading()
+    depth_info: CameraInfo | None = None
 
     @property
     def stamp_ns(self) -> int:
@@ -77,7 +88,7 @@ class ImageBundle:
     @property
     def camera_frame(self) -> str:
         """The tf frame of the camera."""
-        return self.image.header.frame_id
+        return self.reading.camera_frame or plain(self.image.header.frame_id)
 
     def frame(self) -> Frame:
         """Decode the messages.
@@ -86,10 +97,18 @@ class ImageBundle:
             GeometryError, DataError: an invalid message, or sizes that do not match each other.
         """
         how = self.reading
-        return Frame(stamp_ns=self.stamp_ns, image=rgb_of(self.image, how.image, how.max_pixels),
-                     camera=camera_of(self.info, how.info, how.rectified), name=self.camera_frame,
-                     depth_m=None if self.depth is None else
-                     depth_of(self.depth, how.depth, how.depth_unit_m, how.max_pixels))
+        camera = camera_of(self.info, how.info, how.rectified)
+        return Frame(stamp_ns=self.stamp_ns, image=rgb_of(self.image, how.image, how.max_pixels), camera=camera,
+                     name=self.camera_frame, depth_m=None if self.depth is None else self._depth_m(self.depth, camera))
+
+    def _depth_m(self, depth: Image | CompressedImage, camera: Camera) -> np.ndarray | None:
+        """Return depth as the image's camera sees it; None where it cannot be brought there, and need not."""
+        how, header = self.reading, depth.header
+        depth_m = depth_of(depth, how.depth, how.depth_unit_m, how.max_pixels)
+        depth_frame, image_frame = plain(header.frame_id), plain(self.image.header.frame_id)
+        if how.registrar is None or depth_frame in ("", image_frame):
+            return depth_m
+        return how.registrar.registered(Depth(depth_m, depth_frame, header.stamp, self.depth_info), camera, image_frame)
 
 
 class ImageSource:
@@ -101,20 +120,24 @@ class ImageSource:
     """
 
     def __init__(self, node: ManagedNode, config: ImagesConfig, depth: str, hand_over: Callable[[ImageBundle], None],
-                 now_s: Callable[[], float] = time.monotonic) -> None:
+                 now_s: Callable[[], float] = time.monotonic, lookup: TfLookup | None = None) -> None:
         """Subscribe.
 
         Args:
             depth: `off`; `on`: pair every image with depth; `auto`: the same while depth has a publisher.
             hand_over: called on the executor with each bundle.
             now_s: clock.
+            lookup: where the depth camera is, if it has a frame of its own.
         """
         self.images = self.lost = 0
         self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
         self._topics = [_with_transport("image", config.transport), "camera_info"]
         if isinstance(config, MapperImagesConfig) and depth != "off":
             self._topics.append(_with_transport("depth", config.depth_transport))
-        self._reading = self._made_reading(config)
+        self._registrar = None if lookup is None else DepthRegistrar(lookup, depth == "on")
+        self._depth_info: CameraInfo | None = None
+        self._reading = replace(self._made_reading(config), camera_frame=node.config.frames.camera,
+                                registrar=self._registrar)
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
         self._received_s = [-math.inf] * len(self._topics)
@@ -124,6 +147,9 @@ class ImageSource:
         if depth != "off":
             self._pairings.append(Pairing(3, slop_ns, config.queue_size, self._offer))
         self._subscriptions = [self._subscribed(number) for number in range(len(self._topics))]
+        if self._registrar is not None:
+            self._subscriptions.append(node.create_subscription(CameraInfo, "depth_camera_info", self._take_depth_info,
+                                                                qos_profile_sensor_data))
         node.get_logger().info(f"listens to {', '.join(self._name(number) for number in range(len(self._topics)))}")
 
     @property
@@ -141,7 +167,7 @@ class ImageSource:
             return f"images arrive, but no {needed} with their timestamps"
         if now_s - self._lost_s < SILENT_S:
             return f"{self.lost} images lost in transport; enlarge the DDS buffers (config/fastdds.xml)"
-        return self._lateness()
+        return self._lateness() or ("" if self._registrar is None else self._registrar.problem)
 
     @property
     def delay_s(self) -> float:
@@ -222,7 +248,10 @@ class ImageSource:
     def _offer(self, image: Image | CompressedImage, info: CameraInfo, depth: Image | None = None) -> None:
         now_s = self._now_s()
         self._paired_s = now_s
-        self._hand_over(ImageBundle(image, info, depth, now_s, self._reading))
+        self._hand_over(ImageBundle(image, info, depth, now_s, self._reading, self._depth_info))
+
+    def _take_depth_info(self, message: CameraInfo) -> None:
+        self._depth_info = message
 
     def _say_doubt(self, info: CameraInfo) -> None:
         """Log once which camera is used, if nothing says whether the images are rectified."""

@@ -25,7 +25,7 @@ class GivenPoses:
     @property
     def problem(self) -> str:
         """See `Learning`."""
-        return self._corrections.problem
+        return self._corrections.problem or self._poses.problem
 
     def start(self, worker: Worker[ImageBundle]) -> None:
         """See `Learning`."""

@@ -24,12 +24,18 @@ DEPTH_TRANSPORTS = (*TRANSPORTS, "compressedDepth")
 
 @dataclass(frozen=True)
 class FramesConfig(Config):
-    """Names of the tf frames; the camera frame is frame_id of the images."""
+    """Names of the tf frames; a leading slash is ignored."""
 
     map: str = option("map", "Frame of the map.")
     odom: str = option("odom", "Frame of the odometry; empty without odometry, tf then gets map -> base.")
     base: str = option("base_link", "Frame of the robot.")
+    camera: str = option("", "Optical frame of the camera (z ahead, y down); empty: frame_id of the images.")
     tf_wait_s: float = option(0.2, "Longest wait for the transform at an image's timestamp [s].", 0, 5)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("map", "odom", "base", "camera"):
+            object.__setattr__(self, name, getattr(self, name).lstrip("/"))
 
 
 @dataclass(frozen=True)
@@ -121,10 +127,14 @@ class PoseSourceConfig(Config):
     """Source of the camera poses for mapping."""
 
     source: str = option("tf", "`tf`: map -> camera; `odometry`: the topic odom; `pose`: the topic pose, a "
-                               "PoseStamped; `self`: the map finds its own poses, which needs depth images, and "
-                               "publishes them.", choices=("tf", "odometry", "pose", "self"))
-    pose_of: str = option("camera", "Frame whose poses the topics pose and corrected_path hold.",
+                               "PoseStamped, PoseWithCovarianceStamped, TransformStamped or Odometry; `self`: the map "
+                               "finds its own poses, which needs depth images, and publishes them.",
+                         choices=("tf", "odometry", "pose", "self"))
+    pose_of: str = option("camera", "Frame whose poses the topics pose and corrected_path hold, where the messages "
+                                    "do not name it.",
                           choices=("camera", "base"))
+    max_sigma_m: float = option(0.3, "Poses of a PoseWithCovarianceStamped with a larger standard deviation of the "
+                                     "position are not used [m].", 1e-6, 1e6)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ class LocalizerNode(ManagedNode):
 
     def _on_diagnostics(self) -> None:
         map_code = self._map.map_code
-        problem = "; ".join(filter(None, (self._images.problem, self._map.problem)))
+        parts = self._images, self._map, self._tracking, self._tf
+        problem = "; ".join(filter(None, (part.problem for part in parts)))
         self._diagnostics.publish(problem, {
             "images": self._images.images, "processed": self._worker.processed, "dropped": self._worker.dropped,
             "lost in transport": self._images.lost}, {

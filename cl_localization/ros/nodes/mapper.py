@@ -66,7 +66,7 @@ class MapperNode(ManagedNode):
         self._nerf.start(lambda: self._learning)
         self._tf.wait_while(self.active)
         self._poses.start(self._worker)
-        self._images = ImageSource(self, config.images, config.depth_images, self._on_image)
+        self._images = ImageSource(self, config.images, config.depth_images, self._on_image, lookup=self._tf.lookup)
         self.active.callback(self._images.close)
         self.service(SaveMap, "~/save_map", answer_later(self, self._saver.serve))
         self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
@@ -75,7 +75,7 @@ class MapperNode(ManagedNode):
         self.every(max(config.map_code_period_s, 0.01),
                    lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
         self.every(DISPLAY_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
-        parts = self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf
+        parts = self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf, self._tf
         self.every(config.diagnostics_period_s,
                    lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from geometry_msgs.msg import Transform, TransformStamped
 from rclpy.logging import get_logger
@@ -10,6 +11,7 @@ from tf2_ros import Buffer
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import NANOSECONDS, matrix_of, stamp_ns
+from cl_localization.ros.tf.frame_names import plain
 
 JUMP_NS = 10 * NANOSECONDS
 """Cache time of a tf buffer: it refuses older transforms, and a new one removes all that are older by this."""
@@ -23,6 +25,10 @@ class GuardedBuffer(Buffer):
     A transform whose timestamp differs by more than `JUMP_NS` from those before is ignored until a second one of that
     frame confirms the jump in time; a jump back (a bag or simulation that restarts) clears the buffer. In tf2 a single
     timestamp far in the future would remove all transforms and block new ones.
+
+    Attributes:
+        parents: the parent of each frame, names without leading slash.
+        watch: gets every transform of tf that is not static.
     """
 
     def __init__(self) -> None:
@@ -32,10 +38,13 @@ class GuardedBuffer(Buffer):
         self._newest_ns: dict[str, int] = {}
         self._unconfirmed_ns: dict[str, int] = {}
         self._frames: set[str] = set()
+        self.parents: dict[str, str] = {}
+        self.watch: Callable[[TransformStamped], None] = lambda transform: None
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """Add a transform if it and its timestamp are valid."""
-        stamp, child = stamp_ns(transform.header.stamp), transform.child_frame_id
+        stamp, child = stamp_ns(transform.header.stamp), plain(transform.child_frame_id)
+        self.watch(transform)
         with self._guard:
             if stamp >= 0 and self._acceptable(transform) and self._timely(child, stamp):
                 super().set_transform(transform, authority)
@@ -69,12 +78,14 @@ class GuardedBuffer(Buffer):
 
     def _acceptable(self, transform: TransformStamped) -> bool:
         """Whether a transform is valid; warnings are throttled, in tf2 they are not."""
-        names = {transform.header.frame_id, transform.child_frame_id}
+        parent, child = plain(transform.header.frame_id), plain(transform.child_frame_id)
+        names = {parent, child}
         problem = self._problem(names, transform.transform)
         if problem:
             get_logger("tf_buffer").warning(f"a transform is ignored: {problem}", throttle_duration_sec=5.0)
             return False
         self._frames |= names
+        self.parents[child] = parent
         return True
 
     def _problem(self, names: set[str], transform: Transform) -> str:

@@ -24,6 +24,7 @@ class Tracking:
 
     Attributes:
         is_owned_elsewhere: returns whether another node publishes map -> odom, so that this one does not.
+        problem: what is wrong with the frames of the last image; empty for no problem.
     """
 
     def __init__(self, node: ManagedNode, tf: Tf, announce: Callable[[Track, int], None]) -> None:
@@ -37,7 +38,7 @@ class Tracking:
         self._frames = RobotFrames(node.config.frames, tf.lookup)
         self._map_tf = MapTf(node.config, tf.send)
         self._clock = ImagesClock(node.get_clock())
-        self._newest_ns = 0
+        self._newest_ns, self.problem = 0, ""
         self._lock = threading.Lock()
         self.is_owned_elsewhere: Callable[[], bool] = lambda: False
 
@@ -67,6 +68,7 @@ class Tracking:
     def mounting(self, bundle: ImageBundle) -> Mounting:
         """Worker: the camera's poses on tf at an image's timestamp; waits for odometry later than its image."""
         mounting = self._frames.at(bundle.camera_frame, bundle.image.header.stamp)
+        self.problem = str(mounting.problem or "")
         if mounting.problem is not None:
             self._node.report(mounting.problem)
         return mounting

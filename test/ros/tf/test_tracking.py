@@ -247,14 +247,14 @@ def test_two_localizers_of_one_robot_share_tf_when_one_of_them_publishes_it(ros:
     robot.show_until(frames, lambda: silent._tracking._map_tf._sent_ns)
 
 
-def test_a_camera_without_a_robot_gets_map_to_camera(ros: RosWorld, room: Any, heard: Heard, frames: list,
-                                                        start) -> None:
+def test_a_camera_without_a_robot_gets_map_to_the_frame_above_it(ros: RosWorld, room: Any, heard: Heard, frames: list,
+                                                                 start) -> None:
     robot = Robot(ros, room, odometry=False, base_frame="cart")
     start(frames__odom="", two_d=False)
-    robot.show_until(frames, lambda: len(heard.corrections("camera_optical_frame")) >= 2)
-    for transform in heard.corrections("camera_optical_frame"):
+    robot.show_until(frames, lambda: len(heard.corrections("cart")) >= 2)
+    for transform in heard.corrections("cart"):
         truth = robot.shown[stamp_ns(transform.header.stamp)].world_T_cam
-        assert pose_error(matrix_of(transform.transform), truth)[0] < 0.1
+        assert pose_error(matrix_of(transform.transform) @ room.base_T_cam, truth)[0] < 0.1
     assert heard.base_poses == []
 
 
