@@ -24,6 +24,7 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
 from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
 from cl_localization.ros.images.pairing import Pairing
+from cl_localization.ros.images.stamp_guard import StampGuard
 from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
 from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
@@ -141,6 +142,7 @@ class ImageSource:
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
         self._received_s = [-math.inf] * len(self._topics)
+        self._guard = StampGuard()
         self._paired_s = self._lost_s = -math.inf
         slop_ns = int(config.slop_s * conversions.NANOSECONDS)
         self._pairings = [Pairing(2, slop_ns, config.queue_size, self._offer_without_depth)]
@@ -220,6 +222,11 @@ class ImageSource:
             self._say_doubt(message)
         if topic == IMAGE:
             self.images += 1
+            if jump_ns := self._guard.jump_ns(stamp_ns):
+                self._node.report(RosError(f"timestamp on {self._name(topic)}", "must not jump ahead of the last",
+                                           f"{jump_ns / conversions.NANOSECONDS:.1f} s",
+                                           "this image waits for a second one that agrees"))
+                return
             self._note_delay(stamp_ns)
         self._received_s[topic] = self._now_s()
         for pairing in self._pairings:

@@ -15,7 +15,6 @@ from cl_localization.ros.nodes.config import LocalizerNodeConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.lookup import Mounting, RobotFrames, Tf
 from cl_localization.ros.tf.map_tf import MapTf
-from cl_localization.tracking.gating import NANOSECONDS
 from cl_localization.tracking.tracker import State, Track, Tracker
 
 
@@ -94,7 +93,7 @@ class Tracking:
         """Executor, periodically: repeat map -> odom; become LOST when no more images arrive."""
         with self._lock:
             now_ns = self._clock.now_ns()
-            silent = self._clock.silent_ns() > self._tracker.config.lost_after_s * NANOSECONDS
+            silent = self._clock.silent_ns() > self._tracker.patience_ns
             lost = self._tracker.elapse(now_ns) if silent else None
             if self._tracker.state == State.LOST:
                 self._map_tf.silence()

@@ -266,3 +266,12 @@ def test_two_d_without_a_mounting_is_reported_and_nothing_is_sent(ros: RosWorld,
     robot.show_until(frames, lambda: len(heard.poses) >= 2)
     assert "tf frame base_link must be connected to the camera for two_d" in capfd.readouterr().err
     assert heard.corrections("camera_optical_frame") == []
+
+
+def test_images_that_come_three_seconds_late_still_give_a_transform_of_now(robot: Robot, heard: Heard, frames: list,
+                                                                           start) -> None:
+    start(smoothing__max_speed_m_s=10.0)
+    show, robot.shown = robot.outputs.publish, {}
+    robot.outputs.publish = lambda frame, stamp: show(frame, stamp - 3 * SECOND)
+    robot.show_until(frames, lambda: heard.states().count(TRACKING) >= 3)
+    wait_until(lambda: stamp_ns(heard.corrections()[-1].header.stamp) > time.time_ns() - SECOND // 2)
