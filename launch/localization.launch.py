@@ -13,7 +13,7 @@ ARGUMENTS = COMMON | {
     "transform_tolerance_s": Argument("map -> odom is stamped this far in the future [s].",
                                       parameter="transform_tolerance_s"),
     "lost_after_s": Argument("LOST after this time without a trusted pose [s].", parameter="tracker.lost_after_s"),
-    "publish_initial_pose": Argument("Publish the first trusted base pose on /initialpose, for AMCL.",
+    "publish_initial_pose": Argument("Publish the first trusted base pose on initialpose, for AMCL.",
                                      parameter="publish_initial_pose"),
     "min_inliers": Argument("A pose with fewer inliers is rejected.", parameter="pose.min_inliers"),
 }

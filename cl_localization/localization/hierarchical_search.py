@@ -12,7 +12,7 @@ in more of the image; its pose is taken if it is more certain, and not farther a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -58,16 +58,16 @@ class PoseSearch:
         if self._fallback is not None:
             self._fallback.use(pose)
 
-    def find(self, features: Features, camera: Camera, keyframes: np.ndarray) -> Localization:
+    def find(self, features: Features, camera: Camera, *around: np.ndarray) -> Localization:
         """Return the accepted pose with most support, the pose with most support where none is accepted.
 
         Its timings are those of all tries.
 
         Args:
-            keyframes: (K,) around which to search first.
+            around: (K,) keyframes around which to search first, group by group.
         """
         tries: list[Localization] = []
-        for estimator in self._estimators(keyframes):
+        for estimator in self._estimators(around):
             tries.append(estimator.estimate(features, camera))
             if tries[-1].accepted and tries[-1].support >= self._enough_support:
                 break
@@ -79,11 +79,12 @@ class PoseSearch:
         steps = dict.fromkeys(step for found in tries for step in found.timings_s)
         return replace(best, timings_s={step: sum(found.timings_s.get(step, 0.0) for found in tries) for step in steps})
 
-    def _estimators(self, keyframes: np.ndarray) -> Iterator[PoseEstimator]:
-        """Yield the search around keyframes where that is less than the whole map, then that of the whole map."""
-        near = self._covisible.around(keyframes) if self._covisible and len(keyframes) else None
-        if near is not None:
-            yield PoseEstimator(self._map, NearestRegressor(self._map, near), self._pose)
+    def _estimators(self, around: Sequence[np.ndarray]) -> Iterator[PoseEstimator]:
+        """Yield the searches around keyframes where that is less than the whole map, then that of the whole map."""
+        for keyframes in around:
+            near = self._covisible.around(keyframes) if self._covisible and len(keyframes) else None
+            if near is not None:
+                yield PoseEstimator(self._map, NearestRegressor(self._map, near), self._pose)
         yield self._whole_map
 
 

@@ -116,7 +116,8 @@ class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig
     images: ImagesConfig = section(ImagesConfig)
     two_d: bool = option(False, "The robot moves in the plane z = 0 of the map: z, roll and pitch of map -> base are "
                                 "set to 0.", live=True)
-    publish_initial_pose: bool = option(False, "Publish the first trusted base pose once on /initialpose, for AMCL.")
+    publish_initial_pose: bool = option(False, "Publish the first trusted base pose, and that after each loss, on "
+                                               "initialpose, for AMCL.")
     tracker: TrackerConfig = section(TrackerConfig)
     map_topic: MapTopicConfig = section(MapTopicConfig)
     render_check: RenderCheckNodeConfig = section(RenderCheckNodeConfig)

@@ -45,6 +45,7 @@ class LocalizerNode(ManagedNode):
         self._tracking = Tracking(self, self._tf, self._announce)
         self._map = MapInUse(self, shared_encoder(self.config.encoder),
                              lambda: self._tracking.forget("another map is used"))
+        self._map.guesses = self._outputs.initial
         self._digest = MapDigest()
         if self.config.map_file:
             self._map.load(self.config.map_file)
@@ -58,6 +59,7 @@ class LocalizerNode(ManagedNode):
         self._tf.wait_while(self.active)
         self._use_config()
         self._tracking.forget("the node starts")
+        self._outputs.initial.listen(self._tf.lookup)
         self._images = ImageSource(self, self.config.images, "off", self._on_image)
         self.active.callback(self._images.close)
         if self.config.map_topic.follow:

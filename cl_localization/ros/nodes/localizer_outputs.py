@@ -20,6 +20,7 @@ from cl_localization.msg import LocalizationStatus, PlaceMatch
 from cl_localization.ros import conversions
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.images.overlay import overlay
+from cl_localization.ros.nodes.initial_pose import InitialPose
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.status_messages import Counts, localization_status, no_localization_status, place_match
 from cl_localization.ros.nodes.track_log import TrackLog
@@ -27,7 +28,11 @@ from cl_localization.tracking.tracker import Track
 
 
 class LocalizerOutputs:
-    """The publishers of the localizer."""
+    """The publishers of the localizer.
+
+    Attributes:
+        initial: the topic initialpose, which is heard, too.
+    """
 
     def __init__(self, node: ManagedNode) -> None:
         """Create the publishers on `node`."""
@@ -39,8 +44,7 @@ class LocalizerOutputs:
         self._path = node.publisher(Path, "~/path", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
         self._inliers = node.publisher(PointCloud2, "~/inliers")
         self._overlay = node.publisher(Image, "~/overlay")
-        self._initial = node.publisher(PoseWithCovarianceStamped, "/initialpose")
-        self._initial_due = self._config.publish_initial_pose
+        self.initial = InitialPose(node)
         self._poses: deque[PoseStamped] = deque(maxlen=self._config.path_length)
 
     @property
@@ -82,9 +86,7 @@ class LocalizerOutputs:
         of_base = PoseWithCovarianceStamped(
             header=header, pose=conversions.pose_with_covariance(track.robot.map_T_base, track.robot.covariance))
         self._base_pose.publish(of_base)
-        if self._initial_due:
-            self._initial.publish(of_base)
-            self._initial_due = False
+        self.initial.publish(of_base, track)
 
     def _publish_path(self, header: Header, found: Localization, track: Track) -> None:
         if track.trusted:
