@@ -135,10 +135,9 @@ class MapperNode(ManagedNode):
 
     def _end(self) -> None:
         """Stop the worker and save the map."""
-        if not self._worker.stop():
-            self.get_logger().warning("mapping did not stop in time; unsaved keyframes are lost")
-        elif self.config.save_on_shutdown:
-            self._saver.save_last(self._mapper.map_code)
+        stopped = self._worker.stop()
+        if self.config.save_on_shutdown and not self._saver.save_last(self._mapper.map_code if stopped else None):
+            self.exit_code = 1
 
 
 def main(args: list[str] | None = None) -> int:
