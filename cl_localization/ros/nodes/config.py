@@ -184,6 +184,8 @@ class SequencePlayerConfig(NodeConfig):
     transport: str = option("raw", "Publish image or image/compressed.", choices=TRANSPORTS)
     depth: bool = option(True, "Publish depth if the sequence has it.")
     odometry: bool = option(True, "Publish odom and its tf if the sequence has odometry.")
+    map_tf: bool = option(False, "Publish the true map -> odom on tf, or map -> base without odometry, as a SLAM "
+                                 "would.")
     clock: bool = option(False, "Publish the timestamps on /clock, for nodes with use_sim_time.")
     stamps: str = option("now", "`now`: timestamps are the time of publishing; `original`: those of the sequence.",
                          choices=("now", "original"))

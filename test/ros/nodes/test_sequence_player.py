@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,27 @@ def test_the_mounting_of_the_camera_is_on_tf_static_and_odometry_on_tf(ros: RosW
     assert (transform.header.frame_id, transform.child_frame_id) == ("base_link", "camera_optical_frame")
     np.testing.assert_allclose(conversions.matrix_of(transform.transform), room.base_T_cam, atol=1e-9)
     wait_until(lambda: moving and moving[0].transforms[0].child_frame_id == "base_link")
+
+
+@pytest.mark.parametrize("odometry", [True, False])
+def test_the_true_pose_can_be_on_tf_as_of_a_slam(ros: RosWorld, room, odometry: bool) -> None:
+    moving, truths = ros.heard(TFMessage, "/tf", 100), ros.heard(PoseStamped, "ground_truth")
+    play(ros, wait_for_subscribers=0, loop=True, rate=1.0, map_tf=True, odometry=odometry)
+
+    def chained() -> list[bool]:
+        """Whether the transforms of each frame lead to its true pose."""
+        edges = {(conversions.stamp_ns(one.header.stamp), one.header.frame_id, one.child_frame_id):
+                 conversions.matrix_of(one.transform) for message in list(moving) for one in message.transforms}
+        found = []
+        for truth in list(truths):
+            stamp = conversions.stamp_ns(truth.header.stamp)
+            names = ["map", "odom", "base_link"] if odometry else ["map", "base_link"]
+            steps = [edges.get((stamp, *pair)) for pair in itertools.pairwise(names)]
+            if all(step is not None for step in steps):
+                map_T_cam = functools.reduce(np.matmul, [*steps, room.base_T_cam])
+                found.append(np.allclose(map_T_cam, conversions.matrix_of(truth.pose), atol=1e-6))
+        return found
+    assert all(wait_until(chained))
 
 
 def test_original_stamps_and_the_clock_are_those_of_the_sequence_and_loop_with_it(ros: RosWorld, room) -> None:
