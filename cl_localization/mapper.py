@@ -10,7 +10,8 @@ import numpy as np
 from cl_localization.config import MapperConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, MapError
-from cl_localization.features import Encoder, make_encoder
+from cl_localization.features import Encoder
+from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
@@ -57,7 +58,7 @@ class Mapper:
             MapError: `map_code` was made by another encoder.
         """
         self.config = config
-        self.encoder = encoder or make_encoder(config.encoder)
+        self.encoder = encoder or shared_encoder(config.encoder)
         self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
         if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,

@@ -8,7 +8,6 @@ import numpy as np
 
 from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
-from cl_localization.features.shared import SharedEncoder
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
 from cl_localization.mapper import Mapper, MappingResult
 from cl_localization.mapping.slam.closing import LoopClosing
@@ -64,8 +63,6 @@ class Slam:
             EncoderError: weights that the options name cannot be read.
         """
         self.mapper, self.config = mapper, config
-        if not isinstance(mapper.encoder, SharedEncoder):
-            mapper.encoder = SharedEncoder(mapper.encoder)
         localizer = localizer or LocalizerConfig(encoder=mapper.config.encoder)
         self.trajectory = OwnTrajectory(mapper.map_code, trajectory_length)
         self.begin_world_T_cam = np.eye(4)
@@ -87,7 +84,8 @@ class Slam:
             EncoderError: its image cannot be encoded.
         """
         look = look_at_frame(frame, self.mapper.encoder.encode(frame.image), self.mapper.config.depth.max_depth_m)
-        found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame))
+        found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame),
+                                 self._motion.last_look)
         if found is None:
             return self._lost(frame, look) if learn else SlamResult(None, None, "lost")
         self._lost_frames = 0
@@ -97,8 +95,8 @@ class Slam:
             status = "tracking" if found.is_tracked else "relocalized"
             if learn:
                 return self._learned(frame, found.seen.world_T_cam, look, found.seen, status)
-            return self._seen(frame, found.seen, status)
-        self._motion.trust(frame, found.seen.world_T_cam)
+            return self._seen(frame, look, found.seen, status)
+        self._motion.trust(frame, look, found.seen.world_T_cam)
         return SlamResult(None, None, "unconfirmed")
 
     def finish(self) -> None:
@@ -124,11 +122,11 @@ class Slam:
         self._forget(free_scene(map_code, self.mapper.config.scene))
         return self._learned(frame, self.begin_world_T_cam, look, None, "began")
 
-    def _seen(self, frame: Frame, seen: SeenPose, status: str) -> SlamResult:
+    def _seen(self, frame: Frame, look: Look, seen: SeenPose, status: str) -> SlamResult:
         """Take note of a trusted pose without learning."""
         self._graph.moved(self._motion.last_world_T_cam, seen.world_T_cam)
-        self._motion.trust(frame, seen.world_T_cam)
-        self._keyframe = self._seen_most(seen)
+        self._motion.trust(frame, look, seen.world_T_cam)
+        self._keyframe = self._seen_most(seen) if len(seen.rows) else self._keyframe
         self.trajectory.add(frame.stamp_ns, seen.world_T_cam, self._keyframe)
         return SlamResult(seen.world_T_cam, self._stated(seen), status, self._scene_name)
 
@@ -137,13 +135,14 @@ class Slam:
         """Learn from a frame with a trusted pose (4, 4), and see whether it closes a loop."""
         self.mapper.use_scene(self._scene_name)
         self._graph.moved(self._motion.last_world_T_cam, world_T_cam)
-        self._motion.trust(frame, world_T_cam)
+        step = self._poser.step(self._motion.last_look, look, world_T_cam)
+        self._motion.trust(frame, look, world_T_cam)
         mapping = self.mapper.add(replace(frame, world_T_cam=world_T_cam))
         if mapping.keyframe_id is not None:
-            self._graph.add(mapping.keyframe_id, seen, self._keyframe)
+            self._graph.add(mapping.keyframe_id, seen, self._keyframe, step)
             self._keyframe = mapping.keyframe_id
         elif self._keyframe < 0 and seen is not None:
-            self._keyframe = self._seen_most(seen)
+            self._keyframe = self._seen_most(seen) if len(seen.rows) else self._keyframe
         self.trajectory.add(frame.stamp_ns, world_T_cam, self._keyframe)
         closure = self._closing.close(look, self._keyframe, world_T_cam) if mapping.is_keyframe else None
         if closure is not None:

@@ -156,7 +156,7 @@ def test_an_image_without_features_is_no_problem():
 
 def test_the_encoder_of_the_options_is_made(monkeypatch, wall):
     asked = []
-    monkeypatch.setattr("cl_localization.mapper.make_encoder", lambda config: asked.append(config) or wall)
+    monkeypatch.setattr("cl_localization.mapper.shared_encoder", lambda config: asked.append(config) or wall)
     config = replace(CONFIG, encoder=EncoderConfig(max_keypoints=123))
     assert Mapper(config).encoder is wall
     assert asked == [config.encoder]

@@ -29,6 +29,7 @@ SERVICE_S = 30.0
 LAST_IMAGE_S = 1.5
 SILENT_S = 60.0
 MAX_SHOWINGS = 8
+NEVER_FRAMES = 100_000
 DOMAINS = range(1, 102)
 """Ids whose ports lie below the range that systems give to outgoing connections."""
 
@@ -77,9 +78,13 @@ class Demo:
 
     def _start_nodes(self) -> None:
         self._say("starting mapper, localizer and player", "")
-        self._nodes.start("mapper", "mapper", {"threads": 1, "poses.source": "pose", "resume": False,
-                                                    "map_file": str(self._map_path.resolve())},
-                          {"pose": "ground_truth"})
+        parameters = {"threads": 1, "resume": False, "map_file": str(self._map_path.resolve())}
+        if self._config.data:
+            self._nodes.start("mapper", "mapper", parameters | {"poses.source": "pose"}, {"pose": "ground_truth"})
+        else:  # nobody carries the camera while it maps: where images are dropped, it waits for a place that it knows
+            self._nodes.start("mapper", "mapper",
+                              parameters | {"poses.source": "self", "niceness": 0,
+                                            "slam.begin_after_frames": NEVER_FRAMES}, {})
         self._nodes.start("localizer", "localizer", {"threads": 2})
         self._start_player(self._segments[0])
 
@@ -87,7 +92,7 @@ class Demo:
         """Start a player that waits, inactive, for its turn: opening a sequence takes a while."""
         self._nodes.start("sequence_player", segment.name, {
             "sequence": segment.sequence, "rate": float(segment.rate), "autostart": False, "wait_for_subscribers": 2,
-            "wait_timeout_s": NODE_READY_S})
+            "wait_timeout_s": NODE_READY_S, "odometry": segment.kind != "mapping"})
         self._seen.watch_player(segment.name)
 
     def _play(self, segment: Segment) -> None:
@@ -143,7 +148,8 @@ class Demo:
 
     def _showing(self, segment: Segment) -> bool:
         mapping = self._seen.mapping
-        words = {"mapping": f"{mapping.keyframes} keyframes, {mapping.codes:,} codes, {mapping.map_bytes / 1e6:.1f} MB",
+        words = {"mapping": f"{mapping.keyframes} keyframes, {mapping.codes:,} codes, {mapping.map_bytes / 1e6:.1f} MB"
+                            + (f", {mapping.own_pose}, {mapping.loops} loops closed" if mapping.own_pose else ""),
                  "place": f"{sum(place.recovered for place in self._places)} of {len(self._places)} recovered",
                  "tracking": f"{len(self._seen.estimates(self._after_mapping_ns))} trusted poses"}
         self._say(segment.name.replace("_", " "), words[segment.kind])
@@ -158,14 +164,19 @@ class Demo:
             self._nodes.check()  # an image may be dropped, a node may not
 
     def _mapped(self, since_ns: int) -> None:
-        """End learning, and save the map with its last refinement: the localizer gets that too."""
-        self._mapping_path = self._seen.truths_since(since_ns)
+        """End learning, and save the map with its last refinement: the localizer gets that too. The true poses are
+        brought into the frame of a map with own poses."""
         self._seen.call(SetBool, "mapper/set_learning", SERVICE_S, self._nodes.check, data=False)
         saved = self._seen.call(SaveMap, "mapper/save_map", SERVICE_S, self._nodes.check)
         if not saved.success:
             raise RosError("map of the demo", f"must be saved: {saved.message}",
                            remedy="choose another folder with --out")
         self._map_bytes, self._after_mapping_ns = saved.bytes, time.time_ns()
+        self._loops = self._seen.mapping.loops if self._seen.mapping.own_pose else None
+        if self._loops is not None:
+            self._change("mapper", Transition.TRANSITION_DEACTIVATE)  # it would go on to find where the camera is
+            self._seen.align(load_map(self._map_path))
+        self._mapping_path = self._seen.truths_since(since_ns)
 
     def _recovered(self, since_ns: int) -> None:
         """Note whether, when and where the localizer recovered at a place."""
@@ -196,8 +207,8 @@ class Demo:
             tracking=seen.estimates(self._tracking_ns), estimates=seen.estimates(self._after_mapping_ns),
             images=len(latencies_ms), latencies_ms=latencies_ms, map_bytes=self._map_bytes,
             codes=len(map_code), keyframes=len(map_code.keyframes), map_points_m=map_code.positions_m,
-            map_path=self._map_path,
-            overlay=seen.overlay, duration_s=duration_s)
+            map_path=self._map_path, overlay=seen.overlay, duration_s=duration_s, loops=self._loops,
+            mapping_rmse_cm=seen.mapping_rmse_cm, parts=len(map_code.scenes_in_use))
 
 
 def run_demo(config: DemoConfig, progress: Callable[[DemoProgress], None] = lambda _: None) -> DemoResult:

@@ -23,6 +23,8 @@ from std_msgs.msg import Bool
 from cl_localization.data.message_images import rgb_of
 from cl_localization.demo.result import Estimate
 from cl_localization.errors import RosError
+from cl_localization.evaluation.trajectory_error import aligned_errors_m, alignment, rmse
+from cl_localization.map.map_code import MapCode
 from cl_localization.msg import LocalizationStatus, MappingStatus
 from cl_localization.ros.conversions import matrix_of, stamp_ns
 
@@ -33,7 +35,8 @@ class DemoObserver:
     """Collects truth, poses and statuses by the stamps of their images.
 
     Attributes:
-        truths: (4, 4) true camera pose by stamp in nanoseconds.
+        truths: (4, 4) true camera pose by stamp in nanoseconds; after `align` in the frame of the map.
+        mapping_rmse_cm: root mean square error of the keyframes' positions, from `align`.
         poses: by stamp, (wall time of arrival in seconds, trusted (4, 4) camera pose).
         latencies_ms: by stamp, of the localizer.
         mapped: stamps of the images that the mapper has worked on.
@@ -46,6 +49,8 @@ class DemoObserver:
     def __init__(self, domain: int) -> None:
         """Open a node in a ROS domain."""
         self.truths: dict[int, np.ndarray] = {}
+        self.mapping_rmse_cm: float | None = None
+        self._map_T_world = np.eye(4)
         self.poses: dict[int, tuple[float, np.ndarray]] = {}
         self.latencies_ms: dict[int, float] = {}
         self.mapped: set[int] = set()
@@ -130,8 +135,26 @@ class DemoObserver:
         """Return the true poses (N, 4, 4) of images taken since then, in order."""
         return np.array([pose for stamp, pose in sorted(self.truths.items()) if stamp >= since_ns]).reshape(-1, 4, 4)
 
+    def align(self, map_code: MapCode) -> None:
+        """Bring the true poses, now and later, into the frame of a map with own poses: by its keyframes, those in the
+        part of the map that came first. Nothing else tells where that frame is.
+
+        Raises:
+            DataError: fewer than three keyframes.
+        """
+        rows = map_code.keyframes.rows()
+        first = map_code.keyframes["keyframe_scenes"][rows] == map_code.scenes_in_use[0]
+        stamps_ns = map_code.keyframes["keyframe_stamps_ns"][rows]
+        pairs = [(pose[:3, 3], self.truths[int(stamp)][:3, 3])
+                 for pose, stamp in zip(map_code.keyframe_world_T_cam[first], stamps_ns[first])
+                 if int(stamp) in self.truths]
+        found_m, true_m = np.array(pairs).reshape(-1, 2, 3).transpose(1, 0, 2)
+        self._map_T_world = alignment(true_m, found_m)
+        self.mapping_rmse_cm = 100 * rmse(aligned_errors_m(true_m, found_m))
+        self.truths = {stamp: self._map_T_world @ pose for stamp, pose in self.truths.items()}
+
     def _on_truth(self, message: PoseStamped) -> None:
-        self.truths[stamp_ns(message.header.stamp)] = matrix_of(message.pose)
+        self.truths[stamp_ns(message.header.stamp)] = self._map_T_world @ matrix_of(message.pose)
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
         self.poses[stamp_ns(message.header.stamp)] = time.time(), matrix_of(message.pose.pose)

@@ -31,6 +31,7 @@ def result_rows(result: DemoResult) -> list[tuple[str, str, str, str]]:
     """Return the table: what, value, what it must be, whether it is."""
     places, (tracking_cm, tracking_deg) = len(result.places), tracking_medians(result)
     return [
+        *_own_poses(result),
         (
             "kidnappings recovered",
             f"{result.recovered} of {places}",
@@ -52,6 +53,15 @@ def result_rows(result: DemoResult) -> list[tuple[str, str, str, str]]:
         ("map", f"{result.map_bytes / 1e6:.2f} MB, {result.codes:,} codes, {result.keyframes} keyframes", "", ""),
         ("whole demo", f"{result.duration_s:.0f} s", "", ""),
     ]
+
+
+def _own_poses(result: DemoResult) -> list[tuple[str, str, str, str]]:
+    """Return the rows about mapping with own poses, if the demo did."""
+    if result.loops is None:
+        return []
+    return [("mapped from the camera alone, position RMSE", f"{result.mapping_rmse_cm:.1f} cm", "", ""),
+            ("loops closed while mapping", str(result.loops), ">= 1", _mark(result.loops > 0)),
+            ("parts of the map", str(result.parts), "1", _mark(result.parts == 1))]
 
 
 def _mark(good: bool) -> str:
@@ -89,6 +99,9 @@ def result_json(result: DemoResult) -> dict[str, Any]:
         "codes": result.codes,
         "keyframes": result.keyframes,
         "duration_s": result.duration_s,
+        "loops": result.loops,
+        "parts": result.parts,
+        "mapping_rmse_cm": result.mapping_rmse_cm,
     }
     places = [
         {

@@ -82,6 +82,9 @@ class DemoResult:
         map_path: where the map was saved.
         overlay: (H, W, 3) uint8 image with the inliers, the last of the tracking; or None.
         duration_s: of the whole demo.
+        loops, parts: loops that were closed while mapping with own poses, and parts of the map that never met; `loops`
+            is None where the poses were given.
+        mapping_rmse_cm: root mean square error of the keyframes' positions by own poses, after alignment.
     """
 
     mapping_path: np.ndarray
@@ -98,6 +101,14 @@ class DemoResult:
     map_path: Path
     overlay: np.ndarray | None = field(repr=False)
     duration_s: float
+    loops: int | None = None
+    parts: int = 1
+    mapping_rmse_cm: float | None = None
+
+    @property
+    def mapped(self) -> bool:
+        """Whether own poses made one map, and knew where they were when they came back."""
+        return self.loops is None or (self.loops > 0 and self.parts == 1)
 
     @property
     def recovered(self) -> int:
@@ -136,10 +147,10 @@ class DemoResult:
 
     @property
     def worked(self) -> bool:
-        """Every place recovered, live tracking right in the median, and no wrong pose trusted."""
+        """The map is one, every place recovered, live tracking right in the median, and no wrong pose trusted."""
         tracked = _median([estimate.error[0] for estimate in self.tracking]) <= RIGHT_M
-        return bool(self.places) and all(place.recovered
-                                         for place in self.places) and tracked and self.wrong_accepted == 0
+        return (self.mapped and bool(self.places) and all(place.recovered for place in self.places) and tracked
+                and self.wrong_accepted == 0)
 
 
 def _median(values: list[float]) -> float:

@@ -93,6 +93,11 @@ class MapCode:
             self._poses = (self.version, matrices(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
         return self._poses[1]
 
+    @property
+    def scenes_in_use(self) -> list[int]:
+        """Numbers of the scenes with keyframes, ascending."""
+        return [int(scene) for scene in np.unique(self.keyframes["keyframe_scenes"][self.keyframes.rows()])]
+
     def keyframe_poses_of(self, scene: int) -> np.ndarray:
         """Poses (K, 4, 4) of the live keyframes of one scene."""
         return self.keyframe_world_T_cam[self.keyframes["keyframe_scenes"][self.keyframes.rows()] == scene]

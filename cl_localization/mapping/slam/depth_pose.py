@@ -48,7 +48,8 @@ class SeenPose:
     Attributes:
         world_T_cam: (4, 4).
         covariance: (6, 6) of position [m] and rotation [rad] in world axes, if the errors of matches are independent.
-        features, rows: (I,) features and codes of the inliers.
+        features: (I,) of the inliers.
+        rows: (I,) codes of the inliers; none where the pose is not by codes.
         matches: how many were near the pose.
         error_px: median reprojection error of the inliers.
     """
@@ -63,7 +64,7 @@ class SeenPose:
     @property
     def inliers(self) -> int:
         """How many matches agree with the pose."""
-        return len(self.rows)
+        return len(self.features)
 
 
 def look_at_frame(frame: Frame, features: Features, max_depth_m: float) -> Look:
@@ -85,16 +86,29 @@ def pose_near(map_code: MapCode, look: Look, world_T_cam: np.ndarray, scene: int
                                config.min_similarity, scene)
         if len(found.rows) < MIN_MATCHES:
             return None
-        seen = solved(map_code, look, cam_T_world, found.features, found.rows, config)
+        seen = solved_by_codes(map_code, look, cam_T_world, found.features, found.rows, config)
         cam_T_world = se3.inverse(seen.world_T_cam)
     return seen
 
 
-def solved(map_code: MapCode, look: Look, cam_T_world: np.ndarray, features: np.ndarray, rows: np.ndarray,
-           config: PoseConfig) -> SeenPose:
+def solved_by_codes(map_code: MapCode, look: Look, cam_T_world: np.ndarray, features: np.ndarray, rows: np.ndarray,
+                    config: PoseConfig) -> SeenPose:
     """Return the pose of least error of matches (N,) between features and codes, from one (4, 4) nearby."""
-    matched_px, points_m = look.keypoints_px[features], map_code.codes["positions_m"][rows].astype(np.float64)
-    sigmas_m = map_code.codes["sigmas_m"][rows].astype(np.float64)
+    codes = map_code.codes
+    return solved(look, cam_T_world, features, codes["positions_m"][rows].astype(np.float64),
+                  codes["sigmas_m"][rows].astype(np.float64), config, rows=rows)
+
+
+def solved(look: Look, cam_T_world: np.ndarray, features: np.ndarray, points_m: np.ndarray, sigmas_m: np.ndarray,
+           config: PoseConfig, rows: np.ndarray | None = None, matches: int | None = None) -> SeenPose:
+    """Return the pose of least error of matches between features (N,) and points (N, 3), from one (4, 4) nearby.
+
+    Args:
+        sigmas_m: (N,) standard deviations of the points.
+        rows: (N,) the codes that the points are, if they are.
+        matches: how many there were before those that agree with no pose were left out.
+    """
+    matched_px = look.keypoints_px[features]
     pixels, distance_m = project(look.pinhole, cam_T_world, points_m)
     errors_px = np.linalg.norm(pixels - matched_px, axis=1)
     keypoint_px = max(pixels_in(look.pinhole, config.keypoint_sigma_px), ERROR_TO_SIGMA * float(np.median(errors_px)))
@@ -108,4 +122,6 @@ def solved(map_code: MapCode, look: Look, cam_T_world: np.ndarray, features: np.
     inliers = ((errors_px < pixels_in(look.pinhole, config.inlier_threshold_px)) & (distance_m > 0)
                & (off_m < DEPTH_SIGMAS * depth.sigmas_m + 0.01 * distance_m))
     error_px = float(np.median(errors_px[inliers])) if inliers.any() else float("inf")
-    return SeenPose(se3.inverse(cam_T_world), covariance, features[inliers], rows[inliers], len(rows), error_px)
+    return SeenPose(se3.inverse(cam_T_world), covariance, features[inliers],
+                    np.zeros(0, np.int64) if rows is None else rows[inliers],
+                    len(features) if matches is None else matches, error_px)

@@ -13,6 +13,7 @@ from cl_localization.localization.hierarchical_search import PoseSearch
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, pose_near
+from cl_localization.mapping.slam.last_frame import pose_from_last
 from cl_localization.mapping.slam.old_place import alike
 from cl_localization.mapping.slam.options import SlamConfig
 
@@ -33,6 +34,9 @@ LOOKS = 4
 GUIDED_M, GUIDED_DEG = 0.12, 3.0
 """Matches searched near a predicted pose speak for poses within this: farther away, patterns that repeat match by
 chance."""
+
+FEW_INLIERS = 15
+"""Matches with the last frame that speak for a predicted pose: it is not chance when so many agree on just that."""
 
 JUMP_AFTER_S = 1.0
 """A camera that was seen a shorter time ago has not been carried: a pose out of its reach is wrong."""
@@ -61,12 +65,14 @@ class FramePoser:
         self._map, self._config, self._localizer = map_code, config, localizer
         self._search = PoseSearch(map_code, localizer)
 
-    def find(self, look: Look, predicted: list[np.ndarray], scene: int, seconds: float) -> FoundPose | None:
+    def find(self, look: Look, predicted: list[np.ndarray], scene: int, seconds: float,
+             last: tuple[Look, np.ndarray] | None = None) -> FoundPose | None:
         """Return the pose of a frame; None where none can be trusted.
 
         Args:
             predicted: poses (4, 4) that it may have in a scene, the likeliest first; none where nothing is known.
             seconds: since the last trusted pose.
+            last: the last frame with one, and that (4, 4).
         """
         if len(self._map) == 0 or len(look.features) < self._config.min_inliers:
             return None
@@ -74,12 +80,21 @@ class FramePoser:
             seen = self._guided(look, start, scene)
             if seen is not None and self._is_within_reach(seen, predicted[0], seconds):
                 return FoundPose(seen, scene, True, True)
+        if last is not None and seconds < JUMP_AFTER_S:
+            seen = pose_from_last(*last, look, predicted[0], self._localizer.pose)
+            if seen is not None and self._is_bridge(seen, predicted[0], seconds):
+                return FoundPose(seen, scene, True, True)
         found = self._anywhere(look)
         if found is None or not predicted:
             return found
         if found.scene == scene and self._is_within_reach(found.seen, predicted[0], seconds):
             return FoundPose(found.seen, scene, True, True)
         return found if seconds > JUMP_AFTER_S else None
+
+    def step(self, last: tuple[Look, np.ndarray] | None, look: Look, world_T_cam: np.ndarray) -> SeenPose | None:
+        """Return a pose (4, 4) that is known as it is by the last frame alone; None where that says too little."""
+        seen = None if last is None else pose_from_last(*last, look, world_T_cam, self._localizer.pose)
+        return seen if seen is not None and self._is_trusted(seen) else None
 
     def _guided(self, look: Look, start: np.ndarray, scene: int) -> SeenPose | None:
         """Return the pose near one (4, 4), looked for once more from where the first look leads; None if uncertain."""
@@ -111,6 +126,13 @@ class FramePoser:
                 and seen.error_px < pixels_in(look.pinhole, CERTAIN_PX)
                 and seen.inliers >= CERTAIN_FEATURES * len(look.features)
                 and seen.inliers >= CERTAIN_SHARE * seen.matches)
+
+    def _is_bridge(self, seen: SeenPose, predicted: np.ndarray, seconds: float) -> bool:
+        """Return whether to trust a pose by the last frame alone: with many matches, or where it was predicted."""
+        apart_m, apart_deg = se3.pose_error(seen.world_T_cam, predicted)
+        if apart_m < GUIDED_M and apart_deg < GUIDED_DEG:
+            return seen.inliers >= FEW_INLIERS
+        return self._is_trusted(seen) and self._is_within_reach(seen, predicted, seconds)
 
     def _is_within_reach(self, seen: SeenPose, world_T_cam: np.ndarray, seconds: float) -> bool:
         apart_m, apart_deg = se3.pose_error(seen.world_T_cam, world_T_cam)

@@ -25,6 +25,9 @@ SIGMA_RAD, SIGMA_RAD_PER_M = 0.002, 0.002
 SCATTER_SIGMAS = 2.0
 """And for what the scatter of its matches says, so many times that: a view of little that is known is tied loosely."""
 
+STEP_SIGMA_M, STEP_SIGMA_RAD = 0.001, 0.0005
+"""What the way from the last frame is uncertain by besides that."""
+
 LOOP_SIGMA_M, LOOP_SIGMA_RAD = 0.003, 0.001
 """What a pose by the codes of an old place is uncertain by besides what the scatter of its matches says."""
 
@@ -49,16 +52,22 @@ class KeyframeGraph:
         moved_m, turned_deg = se3.pose_error(before_world_T_cam, world_T_cam)
         self.way_m += moved_m + TURN_M_PER_DEG * turned_deg
 
-    def add(self, keyframe: int, seen: SeenPose | None, previous: int) -> None:
+    def add(self, keyframe: int, seen: SeenPose | None, previous: int, step: SeenPose | None = None) -> None:
         """Take note of a new keyframe, localized by codes that were seen; tied to the previous one in any case.
 
         Args:
             previous: -1 for none.
+            step: the same pose by the last frame alone, if that saw enough.
         """
         if keyframe in self._way_at:  # the number of one that had to go for the budget
             self._ties = [tie for tie in self._ties if keyframe not in (tie.first, tie.second)]
         self._way_at[keyframe] = int(self._map.keyframes["keyframe_stamps_ns"][keyframe]), self.way_m
         shares = {} if previous < 0 else {previous: 0.5}
+        if step is not None and previous >= 0 and self._is_live(previous):
+            sigma_m, sigma_rad = _scatter(step)
+            self._ties.append(Tie(previous, keyframe, se3.inverse(self.pose(previous)) @ step.world_T_cam,
+                                  STEP_SIGMA_M + SCATTER_SIGMAS * sigma_m,
+                                  STEP_SIGMA_RAD + SCATTER_SIGMAS * sigma_rad))
         if seen is not None and len(seen.rows):
             anchors, counts = np.unique(self._map.codes["anchors"][seen.rows], return_counts=True)
             best = np.argsort(-counts, kind="stable")[:MOST_TIES]
@@ -70,11 +79,11 @@ class KeyframeGraph:
 
     def add_loop(self, keyframe: int, old: int, seen: SeenPose, world_T_cam: np.ndarray) -> None:
         """Take note that a keyframe at a pose (4, 4) was seen from the codes around an old one."""
-        sigma_m = se3.largest_sigma(seen.covariance[:3, :3]) + LOOP_SIGMA_M
-        sigma_rad = se3.largest_sigma(seen.covariance[3:, 3:]) + LOOP_SIGMA_RAD
+        sigma_m, sigma_rad = _scatter(seen)
         now = self.pose(keyframe)
         seen_keyframe = seen.world_T_cam @ se3.inverse(world_T_cam) @ now
-        self._ties.append(Tie(old, keyframe, se3.inverse(self.pose(old)) @ seen_keyframe, sigma_m, sigma_rad, True))
+        self._ties.append(Tie(old, keyframe, se3.inverse(self.pose(old)) @ seen_keyframe, sigma_m + LOOP_SIGMA_M,
+                              sigma_rad + LOOP_SIGMA_RAD, True))
 
     def way_since(self, keyframes: np.ndarray) -> np.ndarray:
         """Return the way (K,) since each of some keyframes; infinite for those that were there before."""
@@ -115,11 +124,15 @@ class KeyframeGraph:
     def _tie(self, first: int, second: int, share: float, seen: SeenPose | None) -> Tie:
         first_T_second = se3.inverse(self.pose(first)) @ self.pose(second)
         apart_m, less = float(np.linalg.norm(first_T_second[:3, 3])), 1 / np.sqrt(share)
-        sigma_m, sigma_rad = (0.0, 0.0) if seen is None else (se3.largest_sigma(seen.covariance[:3, :3]),
-                                                              se3.largest_sigma(seen.covariance[3:, 3:]))
+        sigma_m, sigma_rad = (0.0, 0.0) if seen is None else _scatter(seen)
         return Tie(first, second, first_T_second,
                    less * (SIGMA_M + SIGMA_M_PER_M * apart_m + SCATTER_SIGMAS * sigma_m),
                    less * (SIGMA_RAD + SIGMA_RAD_PER_M * apart_m + SCATTER_SIGMAS * sigma_rad))
 
     def _is_live(self, keyframe: int) -> bool:
         return bool(self._map.keyframes.live[keyframe])
+
+
+def _scatter(seen: SeenPose) -> tuple[float, float]:
+    """Return what the scatter of its matches says of a pose: its largest standard deviations [m] and [rad]."""
+    return se3.largest_sigma(seen.covariance[:3, :3]), se3.largest_sigma(seen.covariance[3:, 3:])

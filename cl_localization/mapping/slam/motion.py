@@ -9,6 +9,7 @@ import numpy as np
 from cl_localization.data.frame import Frame
 from cl_localization.geometry import se3
 from cl_localization.geometry.smoothing import between
+from cl_localization.mapping.slam.depth_pose import Look
 
 MAX_SPAN_S = 1.0
 """Motion seen longer ago than this says nothing of the motion now."""
@@ -18,11 +19,12 @@ UNKNOWN_S = 1e9
 
 
 class _Trusted(NamedTuple):
-    """A trusted pose (4, 4), and where the odometry was then (4, 4) or None."""
+    """A trusted pose (4, 4), where the odometry was then (4, 4) or None, and what was seen there."""
 
     stamp_ns: int
     world_T_cam: np.ndarray
     odom_T_cam: np.ndarray | None
+    look: Look
 
 
 class MotionModel:
@@ -37,13 +39,18 @@ class MotionModel:
         """The last trusted pose (4, 4), as the map has it now."""
         return None if self._last is None else self._last.world_T_cam
 
+    @property
+    def last_look(self) -> tuple[Look, np.ndarray] | None:
+        """What was seen at the last trusted pose, and that (4, 4)."""
+        return None if self._last is None else (self._last.look, self._last.world_T_cam)
+
     def forget(self) -> None:
         """Know nothing: the camera was carried, or its poses were not trusted for too long."""
         self._last = self._before = None
 
-    def trust(self, frame: Frame, world_T_cam: np.ndarray) -> None:
+    def trust(self, frame: Frame, look: Look, world_T_cam: np.ndarray) -> None:
         """Take note of a trusted pose (4, 4) of a frame."""
-        self._before, self._last = self._last, _Trusted(frame.stamp_ns, world_T_cam, frame.odom_T_cam)
+        self._before, self._last = self._last, _Trusted(frame.stamp_ns, world_T_cam, frame.odom_T_cam, look)
 
     def follow(self, correction: np.ndarray) -> None:
         """Follow a map that moved by a correction (4, 4) where the camera is."""

@@ -10,7 +10,7 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.slam.depth_pose import Look, SeenPose, solved
+from cl_localization.mapping.slam.depth_pose import Look, SeenPose, solved_by_codes
 
 PLACES = 3
 """Places that are compared, those that look most like the image."""
@@ -71,15 +71,22 @@ def pose_by(map_code: MapCode, look: Look, keyframes: np.ndarray, config: PoseCo
                         pixels_in(look.pinhole, config.inlier_threshold_px), config.max_iterations, config.seed)
     if first is None or first.inliers.sum() * first.inliers.mean() < min_inliers * MIN_SHARE:
         return None
-    seen = solved(map_code, look, first.cam_T_world, features[first.inliers], rows[first.inliers], config)
+    seen = solved_by_codes(map_code, look, first.cam_T_world, features[first.inliers], rows[first.inliers], config)
     return seen if seen.inliers >= min_inliers else None
 
 
-def mutual_matches(descriptors: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of the unit descriptors (N, D) and keys (M, D) are each other's most similar, (P,) and (P,)."""
+def mutual_matches(descriptors: np.ndarray, keys: np.ndarray,
+                   possible: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the unit descriptors (N, D) and keys (M, D) are each other's most similar, (P,) and (P,).
+
+    Args:
+        possible: (N, M) which of them can match; all by default.
+    """
     if len(descriptors) == 0 or len(keys) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     similarity = descriptors @ keys.T
+    if possible is not None:
+        similarity[~possible] = -1.0
     key, row = similarity.argmax(axis=1), np.arange(len(descriptors))
     good = (similarity.argmax(axis=0)[key] == row) & (similarity[row, key] > MIN_SIMILARITY)
     return row[good], key[good]
