@@ -97,7 +97,7 @@ def launched(domain: int) -> Iterator[Callable[..., subprocess.Popen]]:
         if process.poll() is not None:
             continue
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: launch leaves it to the terminal to tell its nodes
-        process.wait(15)
+        process.wait(START_S)  # a node that is just starting may miss SIGINT, and gets SIGTERM after 15 s
 
 
 @pytest.mark.parametrize("name", ["localization", "mapping", "slam", "bag", "demo"])
