@@ -30,9 +30,10 @@ from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
+from cl_localization.tracking.image_period import ImagePeriod
 
 SILENT_S = 3.0
-"""A topic without messages for this time is reported."""
+"""A topic without messages for this time is reported; for longer where images come seldom."""
 
 LATE_S, OTHER_CLOCK_S = 1.0, 60.0
 """Images whose timestamps are this far from the node's clock are reported; beyond the second they are of another clock,
@@ -142,7 +143,7 @@ class ImageSource:
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
         self._received_s = [-math.inf] * len(self._topics)
-        self._guard = StampGuard()
+        self._guard, self._period = StampGuard(), ImagePeriod()
         self._paired_s = self._lost_s = -math.inf
         slop_ns = int(config.slop_s * conversions.NANOSECONDS)
         self._pairings = [Pairing(2, slop_ns, config.queue_size, self._offer_without_depth)]
@@ -157,11 +158,11 @@ class ImageSource:
     @property
     def problem(self) -> str:
         """Why nothing is handed over, or that images were just lost; empty for no problem."""
-        now_s = self._now_s()
-        silent = [now_s - max(received_s, self._started_s) > SILENT_S for received_s in self._received_s]
+        now_s, patience_s = self._now_s(), self._period.widened(SILENT_S) / conversions.NANOSECONDS
+        silent = [now_s - max(received_s, self._started_s) > patience_s for received_s in self._received_s]
         if silent[IMAGE]:
             return f"no images on {self._name(IMAGE)}"
-        if now_s - max(self._paired_s, self._started_s) > SILENT_S:
+        if now_s - max(self._paired_s, self._started_s) > patience_s:
             missing = [self._name(number) for number in self._needed() if silent[number]]
             if missing:
                 return f"images arrive, but no {' and '.join(missing)}"
@@ -228,6 +229,7 @@ class ImageSource:
                                            "this image waits for a second one that agrees"))
                 return
             self._note_delay(stamp_ns)
+            self._period.observe(round(self._now_s() * conversions.NANOSECONDS))
         self._received_s[topic] = self._now_s()
         for pairing in self._pairings:
             if topic < pairing.topics:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 
 from geometry_msgs.msg import Transform, TransformStamped
@@ -18,6 +20,9 @@ JUMP_NS = 10 * NANOSECONDS
 
 MAX_FRAMES, MAX_NAME = 10_000, 256
 
+FORGOTTEN_S = 3.0
+"""A parent that was not heard of for this time is none: one wrong message must not block a frame for good."""
+
 
 class GuardedBuffer(Buffer):
     """A tf buffer that checks timestamps first.
@@ -27,18 +32,18 @@ class GuardedBuffer(Buffer):
     timestamp far in the future would remove all transforms and block new ones.
 
     Attributes:
-        parents: the parent of each frame, names without leading slash.
         watch: gets every transform of tf that is not static.
     """
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Start empty; `now_s` is the clock for `FORGOTTEN_S`."""
         super().__init__()
+        self._now_s = now_s
         self._guard = threading.RLock()
         self._newest_ns: dict[str, int] = {}
         self._unconfirmed_ns: dict[str, int] = {}
         self._frames: set[str] = set()
-        self.parents: dict[str, str] = {}
+        self._parents: dict[str, tuple[str, float]] = {}
         self.watch: Callable[[TransformStamped], None] = lambda transform: None
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
@@ -52,8 +57,15 @@ class GuardedBuffer(Buffer):
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
         """Add a static transform if it is valid."""
         with self._guard:
-            if self._acceptable(transform):
+            if self._acceptable(transform, static=True):
                 super().set_transform_static(transform, authority)
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """The parent of each frame, names without leading slash, as far as they were heard of lately or are static."""
+        since_s = self._now_s() - FORGOTTEN_S
+        with self._guard:
+            return {child: parent for child, (parent, heard_s) in self._parents.items() if heard_s >= since_s}
 
     def clear(self) -> None:
         """Remove all transforms that are not static."""
@@ -76,7 +88,7 @@ class GuardedBuffer(Buffer):
         self._newest_ns[child] = max(newest, stamp)
         return True
 
-    def _acceptable(self, transform: TransformStamped) -> bool:
+    def _acceptable(self, transform: TransformStamped, static: bool = False) -> bool:
         """Whether a transform is valid; warnings are throttled, in tf2 they are not."""
         parent, child = plain(transform.header.frame_id), plain(transform.child_frame_id)
         names = {parent, child}
@@ -85,7 +97,7 @@ class GuardedBuffer(Buffer):
             get_logger("tf_buffer").warning(f"a transform is ignored: {problem}", throttle_duration_sec=5.0)
             return False
         self._frames |= names
-        self.parents[child] = parent
+        self._parents[child] = parent, math.inf if static else self._now_s()
         return True
 
     def _problem(self, names: set[str], transform: Transform) -> str:

@@ -82,17 +82,17 @@ class TfLookup:
 
     def root_of(self, frame: str, top: str) -> str:
         """Return the frame without parent above a frame, or the one below `top`."""
-        for _ in range(len(self._buffer.parents)):
-            parent = self.parent_of(frame)
-            if parent in ("", top):
+        parents = self._buffer.parents
+        for _ in parents:
+            if parents.get(frame, "") in ("", top):
                 break
-            frame = parent
+            frame = parents[frame]
         return frame
 
     @property
     def frames(self) -> set[str]:
         """All frames of tf."""
-        parents = dict(self._buffer.parents)
+        parents = self._buffer.parents
         return {*parents, *parents.values()}
 
 

@@ -133,3 +133,13 @@ def test_before_simulated_time_comes_no_delay_is_known() -> None:
     stage = Stage()
     stage.show(SECOND)
     assert math.isnan(stage.source.delay_s) and stage.source.problem == ""
+
+
+def test_images_that_come_every_four_seconds_are_not_reported_as_missing_between_them() -> None:
+    stage = Stage()
+    for number in range(1, 4):
+        stage.show(number * 4 * SECOND)
+        stage.now_s += 4.0
+        assert number == 1 or stage.source.problem == ""
+    stage.now_s += 8.0
+    assert stage.source.problem == "no images on /robot/image"
