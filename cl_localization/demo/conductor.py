@@ -91,7 +91,8 @@ class Demo:
     def _start_player(self, segment: Segment) -> None:
         """Start a player that waits, inactive, for its turn: opening a sequence takes a while."""
         self._nodes.start("sequence_player", segment.name, {
-            "sequence": segment.sequence, "rate": float(segment.rate), "autostart": False, "wait_for_subscribers": 2,
+            "sequence": segment.sequence, "rate": float(segment.rate), "autostart": False,
+            "wait_for_subscribers": 2 if segment.kind == "mapping" or self._config.data else 1,
             "wait_timeout_s": NODE_READY_S, "odometry": segment.kind != "mapping"})
         self._seen.watch_player(segment.name)
 

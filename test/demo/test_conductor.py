@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,12 @@ RIGHT, WRONG, INEXACT = Estimate(1, at(0), at(0.02)), Estimate(2, at(0), at(0.6)
     ([FOUND], [INEXACT], False), ([FOUND], [], False), ([], [RIGHT], False)])
 def test_a_demo_worked_only_if_every_place_was_recovered_and_no_wrong_pose_trusted(places, estimates, worked) -> None:
     assert result(places, estimates).worked is worked
+
+
+@pytest.mark.parametrize("loops, parts, worked", [(None, 1, True), (2, 1, True), (0, 1, False), (2, 2, False)])
+def test_a_demo_with_own_poses_worked_only_if_a_loop_closed_and_the_map_is_one(loops: int | None, parts: int,
+                                                                               worked: bool) -> None:
+    assert replace(result([FOUND] * 5, [RIGHT]), loops=loops, parts=parts).worked is worked
 
 
 def test_the_figures_of_a_demo_are_medians_of_what_was_trusted() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cl_localization.mapper import Mapper
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.images.image_source import ImageBundle
-from cl_localization.ros.mapping.learning import Learned
+from cl_localization.ros.mapping.learning import Learned, Learning
 from cl_localization.ros.mapping.pose_corrections import PoseCorrections
 from cl_localization.ros.mapping.pose_source import make_pose_source
 from cl_localization.ros.nodes.managed_node import ManagedNode
@@ -53,6 +53,23 @@ class GivenPoses:
         result = self._mapper.add(posed)
         return Learned(result.reason, posed, result)
 
+    def finish(self) -> None:
+        """See `Learning`."""
+        self._mapper.finish()
+
     def fill_status(self, status: MappingStatus) -> None:
         """See `Learning`."""
         status.scene = self._node.config.scene
+
+
+def make_learning(node: ManagedNode, tf: Tf) -> Learning:
+    """Return how a node learns, by its parameter poses.source: with poses that are given, or with own ones.
+
+    Raises:
+        ConfigError: own poses are wanted, and gtsam is missing.
+    """
+    if node.config.poses.source != "self":
+        return GivenPoses(node, tf)
+    from cl_localization.ros.mapping.own_poses import OwnPoses
+
+    return OwnPoses(node, tf)

@@ -59,6 +59,10 @@ class Learning(Protocol):
         """
         ...
 
+    def finish(self) -> None:
+        """Worker: refine the map by all that is known."""
+        ...
+
     def fill_status(self, status: MappingStatus) -> None:
         """Fill in what a status says of own poses."""
         ...

@@ -93,6 +93,10 @@ class OwnPoses:
         posed = None if result.world_T_cam is None else replace(frame, world_T_cam=result.world_T_cam)
         return Learned(reason if learning else f"{reason}; learning is off", posed, result.mapping)
 
+    def finish(self) -> None:
+        """See `Learning`."""
+        self._slam.finish()
+
     def fill_status(self, status: MappingStatus) -> None:
         """See `Learning`."""
         status.loops, status.joined = self._slam.loops, self._slam.joined

@@ -15,8 +15,8 @@ from cl_localization.map.map_file import load_map
 from cl_localization.mapper import Mapper
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
 from cl_localization.ros.map_topic.map_stream import MapStream
-from cl_localization.ros.mapping.given_poses import GivenPoses
-from cl_localization.ros.mapping.learning import Learned, Learning
+from cl_localization.ros.mapping.given_poses import make_learning
+from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.nerf.mapping import make_nerf
 from cl_localization.ros.nodes.config import MapperNodeConfig
@@ -48,7 +48,7 @@ class MapperNode(ManagedNode):
         self._learning = self.config.learning
         self._tf = Tf(self, self.config.frames)
         self.configured.callback(self._tf.close)
-        self._poses = self._make_learning()
+        self._poses = make_learning(self, self._tf)
         self._outputs = MapperOutputs(self)
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
                                lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
@@ -60,6 +60,7 @@ class MapperNode(ManagedNode):
     def start(self) -> None:
         """Subscribe, and create services and timers."""
         config, self._diagnostics = self.config, MapperDiagnostics(self)
+        self._outputs.tell_owner_while(self.active, lambda: self._mapper.map_code)
         learn = self._diagnostics.watch(in_spare_time(self, self._learn, self.config.niceness))
         self._worker = Worker(learn, self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
@@ -79,13 +80,6 @@ class MapperNode(ManagedNode):
         self.every(config.diagnostics_period_s,
                    lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
-
-    def _make_learning(self) -> Learning:
-        """Return how the node learns: with poses that are given, or with own ones, which need gtsam."""
-        if self.config.poses.source != "self":
-            return GivenPoses(self, self._tf)
-        from cl_localization.ros.mapping.own_poses import OwnPoses
-        return OwnPoses(self, self._tf)
 
     def _on_image(self, bundle: ImageBundle) -> None:
         self._poses.observe_arrival(bundle)
@@ -129,7 +123,7 @@ class MapperNode(ManagedNode):
     def _copy(self, refine: bool) -> MapDelta:
         """Worker: return a snapshot of the map; `refine` refines it first, but only while learning is off."""
         if refine and not self._learning:
-            self._mapper.finish()
+            self._poses.finish()
         self._saver.note_copy()
         return self._mapper.map_code.delta_since(0)
 

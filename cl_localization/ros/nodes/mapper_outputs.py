@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseArray
@@ -12,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
 
 from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_delta import MapDelta
 from cl_localization.msg import MapCode as MapCodeMessage
 from cl_localization.msg import MappingStatus
 from cl_localization.ros import conversions
@@ -46,21 +48,30 @@ class MapperOutputs:
         self._keyframes = node.publisher(PoseArray, "~/keyframes", LATCHED)
         self._shown = ("", 0, False)
         self._source, self._has_keyframe = uuid.uuid4().hex, False
+        self._owns_tf = False
 
     @property
     def _config(self) -> Any:
         return self._node.config
 
-    @property
-    def _owns_tf(self) -> bool:
-        return bool(self._config.poses.source == "self" and self._config.publish_tf)
+    def tell_owner_while(self, active: ExitStack, map_code: Callable[[], MapCode]) -> None:
+        """Tell followers, by an empty delta, that this node publishes map -> odom if it does, until `active` closes."""
+        if self._config.poses.source == "self":
+            self._tell_owner(map_code(), bool(self._config.publish_tf))
+            active.callback(lambda: self._tell_owner(map_code(), False))
+
+    def _tell_owner(self, map_code: MapCode, owns_tf: bool) -> None:
+        self._owns_tf = owns_tf
+        self._publish(map_code.delta_since(map_code.version))
 
     def publish_changes(self, stream: MapStream) -> None:
         """Publish the changes of the map, with wall-clock timestamps, by which followers order snapshots."""
         for delta in stream.changes():
-            delta.frame_id = self._config.frames.map
-            self._map_code.publish(map_message(delta, time.time_ns(), self._source,
-                                               self._owns_tf))
+            self._publish(delta)
+
+    def _publish(self, delta: MapDelta) -> None:
+        delta.frame_id = self._config.frames.map
+        self._map_code.publish(map_message(delta, time.time_ns(), self._source, self._owns_tf))
 
     def publish_status(self, bundle: ImageBundle, learned: Learned, learning: bool, map_code: MapCode, counts: Counts,
                        parts: Iterable[Reporting]) -> None:
