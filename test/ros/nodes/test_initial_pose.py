@@ -66,6 +66,17 @@ class Stage:
         wait_until(lambda: self.publisher.publish(message) or self.initial._guess is not None or self.reported)
 
 
+def test_two_robots_in_namespaces_have_an_initialpose_each(ros: RosWorld) -> None:
+    names = []
+    for namespace in ("robot1", "robot2"):
+        node = ros.add(ManagedNode("localizer", NodeConfig(), context=ros.context, namespace=namespace))
+        initial = InitialPose(node)
+        initial.listen(TfLookup(GuardedBuffer(), 0.0))
+        names.append(initial._publisher.topic_name)
+        assert ros.node.count_subscribers(names[-1]) == 1
+    assert names == ["/robot1/initialpose", "/robot2/initialpose"]
+
+
 def test_it_waits_for_somebody_who_listens_and_is_sent_again_after_each_loss(ros: RosWorld) -> None:
     stage = Stage(ros, heard=False)
     stage.publish(1, State.RELOCALIZED)
@@ -99,7 +110,7 @@ def test_a_guess_in_another_frame_is_refused(ros: RosWorld) -> None:
     assert stage.guess_now() is None
 
 
-def test_the_pose_of_the_base_is_sent_under_a_name_in_the_node_s_namespace(
+def test_the_pose_of_the_base_is_sent_at_first_and_again_when_it_was_lost(
         ros: RosWorld, robot: Robot, room: Any, room_map: Path, frames: list[Any]) -> None:
     initial = ros.heard(PoseWithCovarianceStamped, "/initialpose")
     ros.start(LocalizerNode, map_file=str(room_map), publish_initial_pose=True, tracker__lost_after_s=10.0)
