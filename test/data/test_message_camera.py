@@ -68,8 +68,8 @@ def test_two_cameras_in_one_message_are_doubted():
     ({"width": 0}, "must have a positive size"),
     ({"k": np.array([1e-3, 0, 16, 0, 30, 12, 0, 0, 1])}, "must have focal lengths from 1.6 to 3200 px"),
     ({"k": np.array([30, 0, 16, 0, 1e10, 12, 0, 0, 1])}, "must have focal lengths"),
-    ({"k": np.array([30, 0, -1.0, 0, 30, 12, 0, 0, 1])}, "must have its principal point in the image"),
-    ({"k": np.array([30, 0, 16, 0, 30, 24.0, 0, 0, 1])}, "must have its principal point in the image")])
+    ({"k": np.array([30, 0, -1.0, 0, 30, 12, 0, 0, 1])}, "must have its principal point at 0.1 to 0.9 of the image"),
+    ({"k": np.array([30, 0, 16, 0, 30, 24.0, 0, 0, 1])}, "must have its principal point at 0.1 to 0.9 of the image")])
 def test_calibrations_that_make_no_sense_are_refused(changes, match):
     with pytest.raises(GeometryError, match=match):
         camera_of(camera_info(**changes), "info")

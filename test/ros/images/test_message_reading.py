@@ -182,11 +182,12 @@ CAMERAS = {
                                    camera=Camera(32, 24, 30, 31, 16, 12, "equidistant", (0.0,) * 4)),
     "the name fisheye": Case(info=camera_info(distortion_model="fisheye", d=np.array([0.1, 0.2, 0, 0.1])),
                              camera=Camera(32, 24, 30, 31, 16, 12, "equidistant", (0.1, 0.2, 0, 0.1))),
-    "a principal point near the border": Case(
-        info=camera_info(k=np.array([30, 0, 1.0, 0, 31, 11.5, 0, 0, 1])), camera=Camera(32, 24, 30, 31, 1.5, 12)),
+    "a principal point that was never set": Case(
+        info=camera_info(k=np.array([30, 0, 0.0, 0, 31, 11.5, 0, 0, 1])),
+        refused="must have its principal point at 0.1 to 0.9 of the image"),
     "no calibration": Case(info=camera_info(k=np.zeros(9)), refused="must hold a calibration, found K of zeros"),
     "a principal point outside": Case(info=camera_info(k=np.array([30, 0, 40.0, 0, 31, 11.5, 0, 0, 1])),
-                                      refused="must have its principal point in the image"),
+                                      refused="must have its principal point at 0.1 to 0.9 of the image"),
     "calibration of another size": Case(info=camera_info(Camera(64, 48, 60.0, 62.0, 32.0, 24.0)),
                                         refused="must have the camera's size 64x48"),
     "a region outside": Case(info=camera_info(roi=REGION(30, 4, 8, 10, False)), refused="must lie in the image"),
