@@ -53,12 +53,14 @@ class Arguments:
 
     slam: mapping with own poses, RedKitchen where it is and simulated houses: how far they are from the truth.
 
+    speed: images at their full rate: the accuracy of flow between full localizations, and poses on tf a second.
+
     Tables may be named first. Example: cl_localization bench sim --out out/bench
     """
 
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
-                          "continual", "regressors", "nerf", "pose_check", "slam"], ...] = argument(
+                          "continual", "regressors", "nerf", "pose_check", "slam", "speed"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -67,7 +69,7 @@ class Arguments:
     tries: int = argument("Number of images of other places.", 500)
     frames: int = argument("Mapped frames of the simulated house; there are a third as many queries.", 200)
     kidnappings: int = argument("Number of kidnappings.", 100)
-    seconds: float = argument("Duration of each run of the table load [s].", 20.0)
+    seconds: float = argument("Duration of each run of the tables load and speed [s].", 20.0)
     minutes: float = argument("Duration of the soak after the map is full [min].", 5.0)
     loss_seeds: int = argument("Trainings with each loss of place recognition; 0 omits the comparison.", 5)
     seed: int = argument("Seed of the simulated house.", 7)
@@ -148,6 +150,11 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames, arguments.regressors)
+    if "speed" in chosen:
+        from benchmarks.speed import speed_tables
+
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others += speed_tables(bench, arguments.tracker, kitchen, arguments.seed, arguments.seconds)
     if "slam" in chosen:
         from benchmarks.slam import slam_table
 

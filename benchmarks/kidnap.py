@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.kidnapping import IMAGES_HZ, KidnapSummary, carried, judged, look, stretches
+from benchmarks.kidnapping import IMAGES_HZ, KidnapSummary, carried, followed, judged, look, stretches
 from benchmarks.runs import Bench, Experiment
 from benchmarks.table import BenchTable
 from cl_localization.cli.progress import tracked
@@ -20,6 +20,9 @@ ROOMS = 6
 MAPPING_FRAMES_A_ROOM = 80
 STRETCH_FRAMES = 10
 """One second of images."""
+
+FLOW_HZ, LOOK_S = 30.0, 0.1
+"""With flow, images come at this rate, and a full localization takes this long."""
 
 HEADERS = ("house of six rooms", "kidnappings", "recovered within 1 s", "wrong poses trusted", "median [s]",
            "longest [s]", "images")
@@ -49,9 +52,11 @@ def run_kidnappings(bench: Bench, tracker: TrackerConfig, seed: int, count: int)
     bench.run(Experiment("house of six rooms", lambda: (
         open_sequence(f"sim:{seed}?rooms={ROOMS}&path=mapping&frames={MAPPING_FRAMES_A_ROOM * ROOMS}"), None)))
     seen = look(bench.localizer, shown(seed, count))
-    return [KidnapRun(f"{images}, {source}", judged(seen, tracker, every, odometry))
+    runs = [KidnapRun(f"{images}, {source}", judged(seen, tracker, every, odometry))
             for source, odometry in (("odometry", True), ("no odometry", False))
             for images, every in (("every image", 1), ("every third image", 3))]
+    by_flow = followed(bench.localizer, shown(seed, count, FLOW_HZ), tracker, LOOK_S)
+    return runs + [KidnapRun(f"30 Hz with flow, {source}", summary) for source, summary in by_flow.items()]
 
 
 def kidnap_table(bench: Bench, tracker: TrackerConfig, seed: int, count: int) -> BenchTable:
@@ -61,7 +66,7 @@ def kidnap_table(bench: Bench, tracker: TrackerConfig, seed: int, count: int) ->
                       results={"kidnappings": [one.to_json() for one in runs]})
 
 
-def shown(seed: int, count: int) -> Iterator[tuple[int, Frame]]:
+def shown(seed: int, count: int, hz: float = IMAGES_HZ) -> Iterator[tuple[int, Frame]]:
     """Yield the frames of all stretches with progress."""
-    frames = carried(stretches(seed, ROOMS, count, STRETCH_FRAMES), 1 / IMAGES_HZ)
-    yield from tracked(frames, count * STRETCH_FRAMES, "kidnappings")
+    frames = round(STRETCH_FRAMES * hz / IMAGES_HZ)
+    yield from tracked(carried(stretches(seed, ROOMS, count, frames, hz), 1 / hz), count * frames, "kidnappings")

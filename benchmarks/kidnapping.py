@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.following import TrackedImages
 from cl_localization.config import TrackerConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
@@ -25,7 +26,7 @@ NANOSECONDS = 1_000_000_000
 START_NS = 1000 * NANOSECONDS
 
 IMAGES_HZ = 10.0
-WAY_FRAMES_A_ROOM = 150
+WAY_S_A_ROOM = 15.0
 
 IN_TIME_S = 1.0
 """A kidnapping is recovered in time when a right pose is trusted for an image taken this soon after the first at the
@@ -71,14 +72,14 @@ class KidnapSummary:
         return dict(vars(self))
 
 
-def stretches(seed: int, rooms: int, count: int, frames: int) -> Iterator[Sequence]:
-    """Yield short stretches at random places of all rooms of a simulated house, 10 images a second.
+def stretches(seed: int, rooms: int, count: int, frames: int, hz: float = IMAGES_HZ) -> Iterator[Sequence]:
+    """Yield short stretches at random places of all rooms of a simulated house, `hz` images a second.
 
     Every other one is a slow motion about a place off the mapped path, those between are parts of a way driven at half
     a metre a second.
     """
-    house = f"sim:{seed}?rooms={rooms}&hz={IMAGES_HZ:g}"
-    way = open_sequence(f"{house}&path=tracking&frames={WAY_FRAMES_A_ROOM * rooms}")
+    house = f"sim:{seed}?rooms={rooms}&hz={hz:g}"
+    way = open_sequence(f"{house}&path=tracking&frames={round(WAY_S_A_ROOM * rooms * hz)}")
     random = np.random.default_rng([seed, count])
     for number in range(count):
         if number % 2:
@@ -118,18 +119,55 @@ def judged(seen: list[Seen], config: TrackerConfig, every: int = 1, odometry: bo
         every: only one image of so many is looked at, as on a slow machine.
         odometry: whether the tracker has it.
     """
-    tracker, looked_at, wrong = Tracker(config), seen[::every], 0
+    tracker, looked_at = Tracker(config), seen[::every]
+    trusted = [(image.place, image.found, image.world_T_cam) for image in looked_at
+               if tracker.update(image.found, image.odom_T_cam if odometry else None).trusted]
     began_ns: dict[int, int] = {}
     for image in seen:
         began_ns.setdefault(image.place, image.found.stamp_ns)
+    return summarized(trusted, began_ns, len(looked_at))
+
+
+def followed(localizer: Localizer, frames: Iterable[tuple[int, Frame]], config: TrackerConfig,
+             look_s: float) -> dict[str, KidnapSummary]:
+    """Track frames with flow between full localizations, which take `look_s` seconds; return what came of it with and
+    without odometry."""
+    found: dict[int, Localization] = {}
+    began_ns: dict[int, int] = {}
+    places: dict[int, int] = {}
+
+    def localize(frame: Frame) -> Localization:
+        if frame.stamp_ns not in found:
+            found[frame.stamp_ns] = localizer.localize(frame)
+        return found[frame.stamp_ns]
+
+    runs = {name: TrackedImages(localize, look_s, tracker=config) for name in ("odometry", "no odometry")}
+    for place, frame in frames:
+        places[frame.stamp_ns] = place
+        began_ns.setdefault(place, frame.stamp_ns)
+        runs["odometry"].show(frame)
+        runs["no odometry"].show(replace(frame, odom_T_cam=None))
+    return {name: summarized([(places[answer.found.stamp_ns], answer.found, answer.true_world_T_cam)
+                              for answer in run.finish() if answer.trusted], began_ns, len(places))
+            for name, run in runs.items()}
+
+
+def summarized(trusted: Iterable[tuple[int, Localization, np.ndarray]], began_ns: dict[int, int],
+               images: int) -> KidnapSummary:
+    """Return what came of kidnappings.
+
+    Args:
+        trusted: place, pose and true pose of each image whose pose was trusted, in order.
+        began_ns: timestamp of the first image by place.
+        images: that were looked at.
+    """
     recovered_s: dict[int, float] = {}
-    for image in looked_at:
-        if not tracker.update(image.found, image.odom_T_cam if odometry else None).trusted:
-            continue
-        if is_wrong(*pose_error(image.found.world_T_cam, image.world_T_cam)):
+    wrong = 0
+    for place, found, true_world_T_cam in trusted:
+        if is_wrong(*pose_error(found.world_T_cam, true_world_T_cam)):
             wrong += 1
         else:
-            recovered_s.setdefault(image.place, (image.found.stamp_ns - began_ns[image.place]) / NANOSECONDS)
+            recovered_s.setdefault(place, (found.stamp_ns - began_ns[place]) / NANOSECONDS)
     times_s = list(recovered_s.values())
-    return KidnapSummary(len(began_ns), len(looked_at), sum(time_s < IN_TIME_S for time_s in times_s), wrong,
+    return KidnapSummary(len(began_ns), images, sum(time_s < IN_TIME_S for time_s in times_s), wrong,
                          float(np.median(times_s)) if times_s else None, max(times_s, default=None))

@@ -89,17 +89,21 @@ class PlayedNodes:
         self.nodes.__exit__(kind, error, trace)
         self.seen.__exit__(kind, error, trace)
 
-    def start(self, mapper: str, learning: dict[str, Any]) -> None:
+    def start(self, mapper: str, learning: dict[str, Any], localizer: dict[str, Any] | None = None) -> None:
         """Start the nodes, `mapper` one of `MAPPERS` with parameters for learning, and wait for the first pose.
+
+        Args:
+            localizer: parameters of the localizer.
 
         Raises:
             RosError: a node that does not start or ends by itself.
         """
         common, remap = {"map_file": str(self._shown.map_path.resolve())}, {"pose": "ground_truth"}
+        localizing = common | (localizer or {})
         if mapper == "composed":
-            self.nodes.start("composed", "composed", common | learning, remap)
+            self.nodes.start("composed", "composed", localizing | learning, remap)
         else:
-            self.nodes.start("localizer", "localizer", common)
+            self.nodes.start("localizer", "localizer", localizing)
         if mapper == "process":
             self.nodes.start("mapper", "mapper", common | learning, remap)
         self.nodes.start("sequence_player", "player", {

@@ -38,20 +38,25 @@ NAMES = {"none": "alone", "process": "mapper in a process of its own", "composed
 
 
 @contextmanager
-def house(seed: int, hz: float, size: str = "640x480", mapped: int = MAPPED_FRAMES,
-          shown: int = SHOWN_FRAMES) -> Iterator[Shown]:
+def house(seed: int, hz: float, size: str = "640x480", mapped: int = MAPPED_FRAMES, shown: int = SHOWN_FRAMES,
+          recorded_hz: float = RECORDED_HZ, part: str = "") -> Iterator[Shown]:
     """Map a simulated house of two rooms, and record a way through it for the player to show: rendering is not what is
-    measured."""
+    measured.
+
+    Args:
+        hz, recorded_hz: images a second as they are played, and in the recording.
+        shown, part: images on the whole way, and which of them are recorded, e.g. [0:100].
+    """
     from benchmarks.load import Shown
     from cl_localization.data.bag_writer import write_bag
 
     with tempfile.TemporaryDirectory(prefix="cl_localization-bench-") as name:
-        folder, spec = Path(name), f"sim:{seed}?rooms=2&size={size}&hz={RECORDED_HZ:g}"
+        folder, spec = Path(name), f"sim:{seed}?rooms=2&size={size}&hz={recorded_hz:g}"
         mapper = Mapper()
         map_sequence(mapper, open_sequence(f"{spec}&path=mapping&frames={mapped}"), use_depth=True)
         save_map(mapper.map_code, folder / "house.safetensors")
-        write_bag(open_sequence(f"{spec}&path=tracking&frames={shown}"), folder / "bag")
-        yield Shown(str(folder / "bag"), RECORDED_HZ, hz, folder / "house.safetensors", folder)
+        write_bag(open_sequence(f"{spec}&path=tracking&frames={shown}{part}"), folder / "bag")
+        yield Shown(str(folder / "bag"), recorded_hz, hz, folder / "house.safetensors", folder)
 
 
 def load_table(seed: int, seconds: float) -> BenchTable:

@@ -342,8 +342,8 @@ class TrackerConfig(Config):
                                                 "pose.min_support.", 0, 100000, live=True)
     confirm_window_s: float = option(2.0, "Poses further apart in time do not confirm each other [s].", 0.01, 600,
                                      live=True)
-    lost_after_s: float = option(1.0, "LOST after this time without a trusted pose, or without images [s].", 0.01, 3600,
-                                 live=True)
+    lost_after_s: float = option(1.0, "LOST after this time without a trusted full localization, or without images "
+                                      "[s].", 0.01, 3600, live=True)
     gate_sigmas: float = option(4.0, "Width of the gate: standard deviations by which a pose may differ from the "
                                      "predicted one.", 0, 100, live=True)
     gate_floor_m: float = option(0.10, "Distance that always passes the gate [m].", 0, 100, live=True)
@@ -357,6 +357,16 @@ class TrackerConfig(Config):
                                    live=True)
     odometry_reject_frames: int = option(5, "Poses in a row that agree with each other but not with the odometry until "
                                             "the odometry monitor rejects it.", 2, 100, live=True)
+
+
+@dataclass(frozen=True)
+class FlowConfig(Config):
+    """Poses by optical flow between full localizations."""
+
+    enabled: bool = option(True, "Carry the pose of the last full localization to newer images by optical flow, so "
+                                 "that every image gets a pose; false: localize as many images fully as possible.")
+    period_s: float = option(0.3, "While flow carries the pose, an image is localized fully this often [s], or at once "
+                                   "when flow gets weak; 0: as often as possible.", 0, 10, live=True)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Localization:
         place: of the pose if it is accepted, else the one that the last images look most like; None for none.
         place_check: whether that place agrees with the accepted pose; empty when one of them is unsure.
         timings_s: seconds by step.
+        carried_ns: time from the image that was localized to this one, where flow carried the pose; 0 if it is this
+            image.
     """
 
     stamp_ns: int = 0
@@ -54,6 +56,12 @@ class Localization:
     place: Place | None = None
     place_check: str = ""
     timings_s: dict[str, float] = field(default_factory=dict)
+    carried_ns: int = 0
+
+    @property
+    def looked_ns(self) -> int:
+        """Timestamp of the image that was localized: this one, unless flow carried the pose."""
+        return self.stamp_ns - self.carried_ns
 
     @property
     def support(self) -> float:

@@ -40,12 +40,19 @@ class PoseMeasurement:
         map_T_cam: (4, 4) the camera in the map.
         covariance: (6, 6) of its position [m] and rotation [rad], in the map's axes.
         reading: the odometry at its image; None without odometry.
+        carried_ns: time since the image that was fully localized, if flow carried its pose to this one; else 0.
     """
 
     stamp_ns: int
     map_T_cam: np.ndarray
     covariance: np.ndarray
     reading: OdometryReading | None = None
+    carried_ns: int = 0
+
+    @property
+    def looked_ns(self) -> int:
+        """Timestamp of the image that was fully localized."""
+        return self.stamp_ns - self.carried_ns
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ The pose of one image can be wrong, e.g. with two similar rooms or a moved pictu
 motion between images: the odometry, or the camera's largest speed. After LOST a pose is trusted if several poses agree,
 or if its support is very large. While TRACKING a pose must pass a gate around its prediction from the last trusted
 pose; several poses outside the gate that agree with each other mean that the robot was moved elsewhere.
+
+A full localization is evidence once, also when flow has carried its pose to a newer image. Further poses that flow
+carries from it only continue the track: they confirm and refute nothing, and do not keep a track alive.
 """
 
 from __future__ import annotations
@@ -79,7 +82,7 @@ class Tracker:
     def __init__(self, config: TrackerConfig = TrackerConfig()) -> None:
         """Start LOST."""
         self.config, self.state = config, State.LOST
-        self._last_ns = 0
+        self._last_ns = self._judged_ns = 0
         self._period = ImagePeriod()
         self.reset()
 
@@ -88,6 +91,7 @@ class Tracker:
         self.state = State.LOST
         self._odometry_monitor = OdometryMonitor()
         self._trusted: PoseMeasurement | None = None
+        self._looked: PoseMeasurement | None = None
         self._candidates: deque[PoseMeasurement] = deque(maxlen=MAX_CANDIDATES)
 
     def refusal(self, stamp_ns: int) -> str:
@@ -112,6 +116,7 @@ class Tracker:
         restarted = self.restarts(found.stamp_ns)
         if restarted:
             self.reset()
+            self._judged_ns = 0
         self._last_ns = found.stamp_ns
         self._period.observe(found.stamp_ns)
         track = self._decide(found, self._odometry_monitor.read(odom_T_cam, found.stamp_ns, self.config))
@@ -124,21 +129,21 @@ class Tracker:
         return 0 < stamp_ns < self._last_ns - RESTART_NS
 
     def elapse(self, now_ns: int) -> Track | None:
-        """Become LOST if the last trusted pose is too old at `now_ns`, on the images' clock; return that decision or
-        None."""
+        """Become LOST if the last trusted full localization is too old at `now_ns`, on the images' clock; return that
+        decision or None."""
         if not self._overdue(now_ns):
             return None
-        seconds = (now_ns - self._trusted.stamp_ns) / NANOSECONDS
-        if self._trusted.reading is not None:  # without odometry, its gate would grow too wide
-            self._candidates.append(self._trusted)
-        self._trusted, self.state = None, State.LOST
+        seconds = (now_ns - self._looked.looked_ns) / NANOSECONDS
+        if self._looked.reading is not None:  # without odometry, its gate would grow too wide
+            self._candidates.append(self._looked)
+        self._trusted, self._looked, self.state = None, None, State.LOST
         return Track(State.LOST, False, f"no trusted pose for {seconds:.1f} s")
 
     @property
     def patience_ns(self) -> int:
-        """Time without a trusted pose after which the tracker is LOST: longer where images come seldom and odometry
-        tells what happens between them."""
-        return self._window_ns(self.config.lost_after_s, self._trusted)
+        """Time without a trusted full localization after which the tracker is LOST: longer where images come seldom and
+        odometry tells what happens between them."""
+        return self._window_ns(self.config.lost_after_s, self._looked)
 
     def _window_ns(self, seconds: float, pose: PoseMeasurement | None) -> int:
         """Return a window. It follows the images' period only with odometry: a gate by speed would become too wide."""
@@ -146,15 +151,18 @@ class Tracker:
         return self._period.widened(seconds) if by_odometry else round(seconds * NANOSECONDS)
 
     def _overdue(self, now_ns: int) -> bool:
-        return self._trusted is not None and now_ns - self._trusted.stamp_ns > self.patience_ns
+        return self._looked is not None and now_ns - self._looked.looked_ns > self.patience_ns
 
     def _decide(self, found: Localization, reading: OdometryReading | None) -> Track:
         if not found.accepted:
             return self._untrusted(found.stamp_ns, found.reason)
         if not (np.isfinite(found.world_T_cam).all() and np.isfinite(found.covariance).all()):
             return self._untrusted(found.stamp_ns, "the pose or its covariance is not finite")
-        measured = PoseMeasurement(found.stamp_ns, found.world_T_cam, found.covariance, reading)
+        measured = PoseMeasurement(found.stamp_ns, found.world_T_cam, found.covariance, reading, found.carried_ns)
         gap = None if self._trusted is None else self._innovation(self._trusted, measured)
+        if found.looked_ns <= self._judged_ns:
+            return self._continue(measured, gap)
+        self._judged_ns = found.looked_ns
         if gap is not None and gap.within_gate and (gap.by_odometry or not self._overdue(measured.stamp_ns)):
             reason = f"within the gate: {gap}"
             return self._trust(measured, State.TRACKING, reason, gap, at_once=not gap.by_odometry)
@@ -162,6 +170,16 @@ class Tracker:
         if self._trusted is None and found.support >= self.config.overwhelming_support:
             return self._trust(measured, State.RELOCALIZED, f"support {found.support:.0f} is overwhelming")
         return self._compare_with_recent(measured, gap)
+
+    def _continue(self, measured: PoseMeasurement, gap: Innovation | None) -> Track:
+        """Decide about a pose that rests on a full localization which was judged before."""
+        source = f"carried by flow for {measured.carried_ns / NANOSECONDS:.2f} s"
+        if gap is None or measured.looked_ns != self._looked.looked_ns:
+            return self._untrusted(measured.stamp_ns, f"{source} from a pose that is not trusted")
+        if not gap.within_gate or self._overdue(measured.stamp_ns):
+            return self._untrusted(measured.stamp_ns, f"{source}, outside the gate: {gap}", gap)
+        self._trusted = measured
+        return Track(State.TRACKING, True, f"within the gate: {gap}; {source}", 1, gap, not gap.by_odometry)
 
     def _compare_with_recent(self, measured: PoseMeasurement, gap: Innovation | None) -> Track:
         """Trust a pose without a track, or outside the gate, if recent poses agree with it."""
@@ -204,7 +222,7 @@ class Tracker:
 
     def _trust(self, measured: PoseMeasurement, state: State, reason: str, gap: Innovation | None = None,
                agreeing: int = 1, at_once: bool = False) -> Track:
-        self._trusted = measured
+        self._trusted = self._looked = measured
         self._candidates.clear()
         self._odometry_monitor.check(measured, self.config)
         return Track(state, True, reason, agreeing, gap, at_once or state == State.RELOCALIZED)

@@ -45,8 +45,11 @@ def test_bench_carries_a_robot_about_and_tells_how_soon_it_knew_where_it_was(qui
     assert len(mapping) == bench_kidnap.MAPPING_FRAMES_A_ROOM and queries is None
     rows = json.loads((tmp_path / "out" / "bench.json").read_text())["kidnappings"]
     assert [row["name"] for row in rows] == ["every image, odometry", "every third image, odometry",
-                                             "every image, no odometry", "every third image, no odometry"]
+                                             "every image, no odometry", "every third image, no odometry",
+                                             "30 Hz with flow, odometry", "30 Hz with flow, no odometry"]
     assert [(row["kidnappings"], row["in_time"], row["wrong"], row["images"])
-            for row in rows[::2]] == [(3, 3, 0, 12)] * 2
+            for row in rows[:4:2]] == [(3, 3, 0, 12)] * 2
+    assert [(row["kidnappings"], row["in_time"], row["wrong"], row["images"])
+            for row in rows[4:]] == [(3, 3, 0, 36)] * 2
     assert "| every image, odometry | 3 | 3 | 0 | 0.1 | 0.1 | 12 |" in (tmp_path / "out" / "bench.md").read_text()
     assert "kidnappings" in capsys.readouterr().out

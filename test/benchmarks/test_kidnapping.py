@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.kidnapping import KidnapSummary, Seen, carried, judged, look, stretches
+from benchmarks.kidnapping import IMAGES_HZ, KidnapSummary, Seen, carried, followed, judged, look, stretches
 from cl_localization.config import TrackerConfig
 from cl_localization.data import open_sequence
 from cl_localization.evaluation.run import map_frames
@@ -82,6 +82,14 @@ def test_a_robot_carried_about_in_a_room_knows_soon_where_it_is_and_never_believ
     for odometry in (True, False):
         summary = judged(seen, TrackerConfig(), odometry=odometry)
         assert (summary.kidnappings, summary.in_time, summary.wrong) == (6, 6, 0)
+
+
+def test_flow_between_full_localizations_carries_no_pose_along_when_the_robot_is_carried_away():
+    mapper, hz = Mapper(), 3 * IMAGES_HZ
+    map_frames(mapper, open_sequence("sim:7?rooms=1&path=mapping&frames=40"))
+    frames = carried(stretches(7, 1, 6, 12, hz), 1 / hz)
+    for summary in followed(Localizer(mapper.map_code), frames, TrackerConfig(), look_s=0.1).values():
+        assert (summary.kidnappings, summary.in_time, summary.wrong, summary.images) == (6, 6, 0, 72)
 
 
 @pytest.mark.long

@@ -57,7 +57,7 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
                                                        for array in arrays)
                                  if int(values.get("dropped", 0)) > 0])[-1]
     assert float(values["dropped [Hz]"]) > 0 and int(values["waiting"]) <= 1
-    assert node._worker.processed + node._worker.dropped >= len(stamps)
+    assert node._stream.answered + node._stream.dropped >= len(stamps)
 
 
 @pytest.fixture(scope="module")

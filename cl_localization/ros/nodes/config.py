@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cl_localization.config import (
     Config,
+    FlowConfig,
     LiveNerfConfig,
     LocalizerConfig,
     MapperConfig,
@@ -119,6 +120,7 @@ class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig
     publish_initial_pose: bool = option(False, "Publish the first trusted base pose, and that after each loss, on "
                                                "initialpose, for AMCL.")
     tracker: TrackerConfig = section(TrackerConfig)
+    flow: FlowConfig = section(FlowConfig)
     map_topic: MapTopicConfig = section(MapTopicConfig)
     render_check: RenderCheckNodeConfig = section(RenderCheckNodeConfig)
 

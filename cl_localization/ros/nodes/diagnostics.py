@@ -91,9 +91,8 @@ class NodeDiagnostics:
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         node.active.callback(self._close)
 
-    def watch(self, work: Callable[[Any], str | None]) -> Callable[[Any], None]:
-        """Return `work(item)` that also records the latency since `item.arrived_s`, and whether the item is refused:
-        it raises, or returns the reason."""
+    def watch(self, work: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Return `work(item)` that also records the latency since `item.arrived_s`, and whether the item is refused."""
         counted = self.refusals.watch(work)
 
         def watched(item: Any) -> None:

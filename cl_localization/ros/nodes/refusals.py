@@ -25,21 +25,23 @@ class Refusals:
         images = "image was" if self._in_a_row == 1 else f"{self._in_a_row} images were"
         return f"the last {images} refused: {self._reason}"
 
-    def watch(self, work: Callable[[Any], str | None]) -> Callable[[Any], None]:
-        """Return `work(item)` that also counts. The item is refused if it raises, or returns the reason."""
-        def watched(item: Any) -> None:
-            try:
-                reason = work(item)
-            except Exception as error:
-                self._refuse(str(error) or repr(error))
-                raise
-            if reason:
-                self._refuse(reason)
-            else:
-                self.succeeded += 1
-                self._in_a_row = 0
-        return watched
+    def succeed(self) -> None:
+        """Count an image that was taken."""
+        self.succeeded += 1
+        self._in_a_row = 0
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
+        """Count an image that was refused."""
         self.refused += 1
         self._in_a_row, self._reason = self._in_a_row + 1, reason
+
+    def watch(self, work: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Return `work(item)` that also counts: the item is refused if it raises."""
+        def watched(item: Any) -> None:
+            try:
+                work(item)
+            except Exception as error:
+                self.refuse(str(error) or repr(error))
+                raise
+            self.succeed()
+        return watched

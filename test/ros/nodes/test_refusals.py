@@ -8,11 +8,9 @@ from cl_localization.ros.nodes.refusals import Refusals
 
 
 def test_the_last_refusal_is_a_problem_until_an_image_succeeds() -> None:
-    refusals, outcomes = Refusals(), iter(["the image has no timestamp", "another reason", "", "again"])
-    work = refusals.watch(lambda item: next(outcomes))
-    problems = []
-    for _ in range(4):
-        work(None)
+    refusals, problems = Refusals(), []
+    for reason in ("the image has no timestamp", "another reason", "", "again"):
+        refusals.refuse(reason) if reason else refusals.succeed()
         problems.append(refusals.problem)
     assert problems == ["the last image was refused: the image has no timestamp",
                         "the last 2 images were refused: another reason", "", "the last image was refused: again"]

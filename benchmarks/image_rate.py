@@ -1,0 +1,66 @@
+"""How many poses reach tf, and how soon, in real node processes that get 30 images a second: with and without flow."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from tf2_msgs.msg import TFMessage
+
+from benchmarks.load import LEARNING, MS_PER_S, NANOSECONDS, PlayedNodes, Shown
+from cl_localization.ros.conversions import stamp_ns
+
+WITHOUT_ODOMETRY = {"frames.odom": ""}
+"""tf then gets one transform for each pose, with the stamp of its image."""
+
+
+@dataclass(frozen=True)
+class RateOutcome:
+    """What came out of a run.
+
+    Attributes:
+        mapper: one of `MAPPERS`.
+        flow: whether poses were carried by flow.
+        tf_hz, learned_hz: poses on tf, and images that the mapper learned from, a second.
+        latency_ms_p50, latency_ms_p95: from an image's stamp, which it gets when it is sent, to its pose on tf.
+    """
+
+    mapper: str
+    flow: bool
+    tf_hz: float
+    learned_hz: float
+    latency_ms_p50: float
+    latency_ms_p95: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the outcome as JSON values."""
+        return asdict(self)
+
+
+def run_image_rate(mapper: str, flow: bool, shown: Shown, warm_up_s: float, duration_s: float) -> RateOutcome:
+    """Run the nodes and return what came out after the warm-up.
+
+    Raises:
+        RosError: a node that does not start or ends by itself.
+    """
+    arrivals_s: dict[int, float] = {}
+
+    def hear(message: TFMessage) -> None:
+        for transform in message.transforms:
+            if transform.header.frame_id == "map":
+                arrivals_s.setdefault(stamp_ns(transform.header.stamp), time.time())
+
+    with PlayedNodes(shown) as played:
+        played.seen.hear(TFMessage, "/tf", hear)
+        played.start(mapper, LEARNING["new"], WITHOUT_ODOMETRY | {"flow.enabled": flow})
+        played.wait(warm_up_s)
+        since_ns, learned = time.time_ns(), played.seen.mapping.frames_processed
+        played.wait(duration_s)
+        until_ns, learned = time.time_ns(), played.seen.mapping.frames_processed - learned
+        passed_s = (until_ns - since_ns) / NANOSECONDS
+        latencies_ms = [(arrived_s - stamp / NANOSECONDS) * MS_PER_S for stamp, arrived_s in list(arrivals_s.items())
+                        if since_ns <= stamp < until_ns]
+        p50_ms, p95_ms = np.percentile(latencies_ms or [np.nan], [50, 95]).tolist()
+        return RateOutcome(mapper, flow, len(latencies_ms) / passed_s, learned / passed_s, p50_ms, p95_ms)
