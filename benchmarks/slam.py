@@ -28,6 +28,9 @@ HEADERS = ("own poses", "path [m]", "frames", "posed", "position RMSE [cm]", "of
            "loops", "joined", "codes", "rate [Hz]")
 HOUSE, SIX_ROOMS, DRIFTING = "sim:{seed}", "sim:{seed}?rooms=6&frames=480", "sim:{seed}?drift=4"
 BETWEEN_LAPS_NS = 10**9
+CARRIED, STRETCH, COVERED = 20, 40, 20
+PERIOD_NS = 10**9 // 15
+"""Frames between two carryings, and of a covered lens at each."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,11 @@ def _part(part: str, kitchen: str | None, seed: int, mapper: MapperConfig,
     if part == "laps":
         spec = DRIFTING.format(seed=seed)
         return [*two_laps(spec, mapper, localizer), odometry_alone(spec)]
+    if part == "carried":
+        spec = HOUSE.format(seed=seed)
+        return [own_poses(f"{spec}, carried {CARRIED} times", Carried(open_sequence(spec), seed), mapper, localizer)[0]]
     if part not in ("house", "six_rooms"):
-        raise ConfigError("option slam.parts", "must be of kitchen, house, six_rooms, laps", repr(part))
+        raise ConfigError("option slam.parts", "must be of kitchen, house, six_rooms, laps, carried", repr(part))
     spec = (HOUSE if part == "house" else SIX_ROOMS).format(seed=seed)
     return [own_poses(spec, open_sequence(spec), mapper, localizer)[0]]
 
@@ -116,6 +122,25 @@ def two_laps(spec: str, mapper: MapperConfig, localizer: LocalizerConfig) -> lis
     first, slam = own_poses(f"{spec}, odometry, lap 1", sequence, mapper, localizer, True)
     lap = SecondLap(sequence)
     return [first, own_poses(f"{spec}, odometry, lap 2", lap, mapper, localizer, True, slam)[0]]
+
+
+class Carried:
+    """A drive that is broken off `CARRIED` times: the lens is covered, and the camera goes on somewhere else."""
+
+    def __init__(self, sequence: Sequence, seed: int) -> None:
+        self._sequence = sequence
+        starts = np.random.default_rng(seed).integers(0, len(sequence) - STRETCH, CARRIED)
+        self._stretches = [range(STRETCH), *(range(start, start + STRETCH) for start in starts.tolist())]
+
+    def __len__(self) -> int:
+        return (CARRIED + 1) * (STRETCH + COVERED)
+
+    def __iter__(self) -> Iterator[Frame]:
+        indices = [(index, number >= STRETCH) for stretch in self._stretches
+                   for number, index in enumerate([*stretch, *[stretch[-1]] * COVERED])]
+        for number, (index, covered) in enumerate(indices):
+            frame = replace(self._sequence[index], stamp_ns=number * PERIOD_NS)
+            yield replace(frame, image=np.zeros_like(frame.image)) if covered else frame
 
 
 class SecondLap:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.slam import HEADERS, SecondLap, odometry_alone, own_poses
+from benchmarks.slam import COVERED, HEADERS, STRETCH, Carried, SecondLap, odometry_alone, own_poses
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 
@@ -29,3 +29,11 @@ def test_the_second_lap_follows_the_first_in_time_and_odometry() -> None:
     assert second[0].stamp_ns > first[-1].stamp_ns and len(second) == len(first)
     true = np.linalg.inv(first[-1].world_T_cam) @ second[0].world_T_cam
     assert np.allclose(np.linalg.inv(first[-1].odom_T_cam) @ second[0].odom_T_cam, true)
+
+
+def test_a_camera_that_is_carried_sees_nothing_on_the_way() -> None:
+    carried = Carried(open_sequence("sim:3?rooms=1&frames=50&size=64x48"), 0)
+    frames = list(carried)
+    assert len(frames) == len(carried) and all(np.diff([frame.stamp_ns for frame in frames]) > 0)
+    seen = [frame.image.any() for frame in frames[:STRETCH + COVERED + 1]]
+    assert seen == [*[True] * STRETCH, *[False] * COVERED, True]
