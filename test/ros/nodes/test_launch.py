@@ -165,9 +165,14 @@ def node_of(session: int, executable: str) -> int:
     return 0
 
 
+def endpoints(ros, topic: str) -> set[tuple[int, ...]]:
+    """What DDS calls the publishers of a topic; those of a process that was killed stay for some seconds."""
+    return {tuple(info.endpoint_gid) for info in ros.node.get_publishers_info_by_topic(topic)}
+
+
 def test_a_node_that_dies_is_started_again_where_that_is_asked_for_and_rviz_may_be_missing(launched, ros) -> None:
     process = launched("localization", "respawn:=true", "rviz:=true")
-    wait_until(lambda: ros.node.count_subscribers("/image") == 1, START_S)
-    first = node_of(process.pid, "cl_localization/localizer")
-    os.kill(first, signal.SIGKILL)
-    wait_until(lambda: node_of(process.pid, "cl_localization/localizer") not in (0, first), START_S)
+    wait_until(lambda: ros.node.count_subscribers("/image") == 1 and endpoints(ros, "/localizer/status"), START_S)
+    before = endpoints(ros, "/localizer/status")
+    os.kill(node_of(process.pid, "cl_localization/localizer"), signal.SIGKILL)
+    wait_until(lambda: endpoints(ros, "/localizer/status") - before, START_S)
