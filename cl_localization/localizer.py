@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
+
 from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
@@ -18,7 +20,7 @@ __all__ = ["Localization", "Localizer"]
 
 
 class Localizer:
-    """Finds the pose of images in a map without an initial guess.
+    """Finds the pose of images in a map; an initial guess is not needed.
 
     Each pose is estimated from its image alone. The images before it, as a sequence of places, only say where in the
     map to search first; `reset` forgets them.
@@ -58,8 +60,11 @@ class Localizer:
         self.config = config
         self._search.use(config.pose)
 
-    def localize(self, frame: Frame) -> Localization:
+    def localize(self, frame: Frame, guess_world_T_cam: np.ndarray | None = None) -> Localization:
         """Return the pose of a frame, and whether to trust it.
+
+        Args:
+            guess_world_T_cam: (4, 4) where to search first; believed no more than any other place.
 
         Raises:
             EncoderError: the image cannot be encoded.
@@ -71,7 +76,8 @@ class Localizer:
         encoded_s = time.perf_counter()
         recognition = self._places.recognize(features, frame.odom_T_cam)
         timings_s = {"encode": encoded_s - started_s, "place": time.perf_counter() - encoded_s}
-        found = self._search.find(features, frame.camera, recognition.keyframes)
+        guessed = [] if guess_world_T_cam is None else [self._places.near(guess_world_T_cam)]
+        found = self._search.find(features, frame.camera, *guessed, recognition.keyframes)
         found = replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
                         inlier_keypoints_px=features.keypoints_px[found.inlier_features])
         return self._with_place(found, recognition)

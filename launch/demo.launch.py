@@ -10,6 +10,7 @@ PLAYER = {
     "sequence": Argument("Folder, file, bag or sim:SEED.", "sim:7", "sequence"),
     "rate": Argument("Playback rate.", "0.7", "rate"),
     "loop": Argument("Start over at the end: true or false.", "false", "loop"),
+    "map_tf": Argument("Publish the true map -> odom on tf, as a SLAM would: true or false.", "false", "map_tf"),
     "clock": Argument("Publish /clock: true or false.", "false", "clock"),
 }
 BOTH = {

@@ -18,7 +18,7 @@ INTEGERS = {"int8": (-2**7, 2**7 - 1), "uint8": (0, 2**8 - 1), "byte": (0, 2**8 
             "int64": (-2**63, 2**63 - 1), "uint64": (0, 2**64 - 1)}
 FLOATS = {"float": 3.4e38, "double": 1.7e308}
 TEXTS = ("", "x" * 100_000, "/", "map", "../../etc", "%s%n\n", "\u65e5\u672c", "a b", "rgb8", "16UC1", "bayer_rggb8",
-         "plumb_bob")
+         "plumb_bob", "equidistant", "16UC1; compressedDepth rvl", "nv12", "/camera_optical_frame", "odom")
 PATHS = ("", ".", "/", "/nowhere/map", "/proc/self/mem", "/dev/zero", "/proc/1/root", "x" * 5000, "a\nb", "~", "%s%n",
          "\u65e5\u672c/x",
          "nul\0byte")

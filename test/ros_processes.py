@@ -70,6 +70,13 @@ class Processes:
             print(f"{process.args}: {_ended(process)}")
 
 
+def mapper_process(arguments: list[str]) -> None:
+    """Run a mapper as its program does, in a process that a fork server has made."""
+    from cl_localization.ros.nodes import mapper
+
+    os._exit(mapper.main(["--ros-args", *arguments]))
+
+
 def _ended(process: subprocess.Popen) -> str | None:
     """End a process that was told to, and return what it said; nothing where that was read before."""
     if process.stdout is not None and process.stdout.closed:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from cl_localization.data.bag_file import BagFile
-from cl_localization.data.bag_messages import camera_of, frame_id, pose_of, stamp_ns, transform_of
+from cl_localization.data.bag_messages import frame_id, pose_of, stamp_ns, transform_of
 from cl_localization.data.bag_tf import TfTree
-from cl_localization.data.bag_topics import POSE, TF, BagTopics, base_topic
+from cl_localization.data.bag_topics import POSE, TF, BagTopics
+from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
 from cl_localization.geometry.camera import Camera
 
 MAX_HOLD_NS = 20_000_000
@@ -24,19 +25,23 @@ class BagContents:
         images, depths: (log time, header stamp) of each message, in nanoseconds, in order of log time.
         cameras: (stamp_ns, camera) whenever it changed.
         tf: the tree of frames.
-        rectified: whether the image topic calls itself so.
+        notes: what was assumed.
         poses: (stamp_ns, pose (4, 4)) of each topic of poses that is read.
         frames: frame_id and child_frame_id of those topics; a PoseStamped has no child.
     """
 
-    def __init__(self, bag: BagFile, topics: BagTopics, max_gap_ns: int) -> None:
+    def __init__(self, bag: BagFile, topics: BagTopics, max_gap_ns: int, rectified: str) -> None:
         self.images: list[tuple[int, int]] = []
         self.depths: list[tuple[int, int]] = []
         self.cameras: list[tuple[int, Camera]] = []
         self.tf = TfTree(max_gap_ns, MAX_HOLD_NS)
         self.poses: dict[str, list[tuple[int, np.ndarray]]] = defaultdict(list)
         self.frames: dict[str, tuple[str, str]] = {}
-        self.rectified = "rect" in base_topic(topics.image).rsplit("/", 1)[-1]
+        self.notes: list[str] = []
+        self._rectified = is_rectified(topics.image, rectified)
+        if self._rectified:
+            self.notes.append(f"{topics.image} is rectified: P of {topics.camera_info} is its camera")
+        self._may_be_rectified = rectified == "auto" and not self._rectified
         tf_topics = {topic for topic, kind in bag.types.items() if kind in TF}
         wanted = {topics.image, topics.camera_info, topics.depth, topics.pose, topics.odometry} - {""} | tf_topics
         for topic, log_ns, data in bag.messages(wanted):
@@ -55,10 +60,16 @@ class BagContents:
             return
         stamp = stamp_ns(message.header) or log_ns
         if hasattr(message, "distortion_model"):
-            camera = camera_of(message, f"camera_info {topic}", self.rectified)
-            if not self.cameras or self.cameras[-1][1] != camera:
-                self.cameras.append((stamp, camera))
+            self._take_camera(message, topic, stamp)
         else:
             child = str(getattr(message, "child_frame_id", "")).lstrip("/")
             self.frames[topic] = (frame_id(message.header), child)
             self.poses[topic].append((stamp, pose_of(message.pose if kind == POSE else message.pose.pose)))
+
+    def _take_camera(self, message: Any, topic: str, stamp: int) -> None:
+        camera = camera_of(message, f"camera_info {topic}", self._rectified)
+        if self.cameras and self.cameras[-1][1] == camera:
+            return
+        if not self.cameras and self._may_be_rectified and (doubt := doubt_about(message, topic)):
+            self.notes.append(f"{doubt} with ?rectified=always")
+        self.cameras.append((stamp, camera))

@@ -9,10 +9,11 @@ import numpy as np
 
 from cl_localization.data.bag_contents import BagContents
 from cl_localization.data.bag_file import BagFile
-from cl_localization.data.bag_messages import frame_id, image_of
+from cl_localization.data.bag_messages import frame_id
 from cl_localization.data.bag_poses import CameraPoses, PoseLookup
 from cl_localization.data.bag_topics import BagTopics, choose_topics
 from cl_localization.data.camera_file import read_camera_file
+from cl_localization.data.message_images import rgb_of
 from cl_localization.data.trajectory import nearest_index
 from cl_localization.geometry.camera import Camera
 
@@ -32,6 +33,7 @@ class BagRequest:
     max_difference_ns: int
     max_gap_ns: int
     camera: str = ""
+    rectified: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,16 @@ def read_index(bag: BagFile, request: BagRequest) -> BagIndex:
     """Read a bag once; see `bag_reader.open_bag` for the errors."""
     topics = choose_topics(bag.types, bag.first, request.image, request.camera_info, request.depth, request.pose,
                            request.camera)
-    contents = BagContents(bag, topics, request.max_gap_ns)
+    contents = BagContents(bag, topics, request.max_gap_ns, request.rectified)
     if request.camera:
-        first = image_of(bag.first(topics.image), f"first image of {topics.image}")
+        first = rgb_of(bag.first(topics.image), f"first image of {topics.image}")
         contents.cameras = [(0, read_camera_file(Path(request.camera), (first.shape[1], first.shape[0])))]
-    elif contents.rectified:
-        topics.notes.append(f"{topics.image} calls itself rectified: P of {topics.camera_info} is its camera")
     cam_frame = frame_id(bag.first(topics.image).header)
     poses = CameraPoses(contents, topics, cam_frame, request.max_gap_ns)
     world_T_cam, note = poses.world(request.pose, request.pose_of, request.world_frame)
     entries, skipped = _entries(contents, request.max_difference_ns)
     base_T_cam = contents.tf.lookup(request.base_frame, cam_frame, entries[0].stamp_ns) if entries else None
-    return BagIndex(topics, entries, skipped, [*bag.notes, *topics.notes, note], world_T_cam,
+    return BagIndex(topics, entries, skipped, [*bag.notes, *topics.notes, *contents.notes, note], world_T_cam,
                     poses.odometry(request.odom_frame), base_T_cam)
 
 

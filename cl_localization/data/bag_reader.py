@@ -10,8 +10,9 @@ import numpy as np
 
 from cl_localization.data.bag_file import BagFile, storage_files
 from cl_localization.data.bag_index import BagIndex, BagRequest, read_index
-from cl_localization.data.bag_messages import depth_of, image_of
 from cl_localization.data.frame import Frame
+from cl_localization.data.message_depth import depth_of
+from cl_localization.data.message_images import rgb_of
 from cl_localization.data.reading import DEFAULT_DEPTH_UNIT_M, depth_unit
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.stamps import NS_PER_S, format_stamp_s
@@ -26,8 +27,8 @@ def is_bag(path: Path) -> bool:
 
 def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = "", depth: str = "", pose: str = "auto",
              pose_of: str = "", world_frame: str = "map", odom_frame: str = "odom", base_frame: str = "base_link",
-             camera: str = "", depth_unit_m: float = 0.0, max_difference_s: float = 0.02,
-             max_gap_s: float = 0.5) -> BagSequence:
+             camera: str = "", rectified: str = "auto", depth_unit_m: float = 0.0,
+             max_difference_s: float = 0.02, max_gap_s: float = 0.5) -> BagSequence:
     """Open a bag. All of it is read once, to find out what there is; images are decoded when they are asked for.
 
     MCAP files without chunks (rosbag2's preset `fastwrite`) have no index and are searched from their beginning for
@@ -42,6 +43,8 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
         image, camera_info, depth: topics; depth must be registered to the image, "none" or "false" leaves it
             out.
         camera: a calibration file, see `read_camera_file`, instead of camera_info.
+        rectified: whether the images are rectified, so that P of camera_info holds: "always", "never", or "auto" for
+            what the image topic calls itself.
         depth_unit_m: metres of a step of 16-bit depth; 0 for millimetres.
         pose: "auto", "tf", "none", or a PoseStamped, PoseWithCovarianceStamped or Odometry topic.
         pose_of: frame whose pose a PoseStamped topic gives; empty for the camera's optical frame.
@@ -56,7 +59,7 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
     """
     bag = BagFile(path)
     request = BagRequest(image, camera_info, depth, pose, pose_of, world_frame, odom_frame, base_frame,
-                         round(max_difference_s * NS_PER_S), round(max_gap_s * NS_PER_S), camera)
+                         round(max_difference_s * NS_PER_S), round(max_gap_s * NS_PER_S), camera, rectified)
     return BagSequence(name or str(path), bag, read_index(bag, request), camera, depth_unit(depth_unit_m))
 
 
@@ -88,7 +91,7 @@ class BagSequence(IndexedSequence):
     def _frame(self, index: int) -> Frame:
         entry = self._index.entries[index]
         topics = self._index.topics
-        image = image_of(self._message(topics.image, entry.image_key), f"image {self.names[index]} of {topics.image}")
+        image = rgb_of(self._message(topics.image, entry.image_key), f"image {self.names[index]} of {topics.image}")
         depth_m = None
         if entry.depth_key is not None:
             depth_m = depth_of(self._message(topics.depth, entry.depth_key),

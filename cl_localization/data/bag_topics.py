@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cl_localization.data.bag_messages import frame_id, is_depth
+from cl_localization.data.bag_messages import frame_id
+from cl_localization.data.message_depth import is_depth
 from cl_localization.errors import DataError
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")

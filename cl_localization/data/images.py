@@ -25,6 +25,9 @@ EXR_MAGIC = b"\x76\x2f\x31\x01"
 TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 TIFF_WIDTH, TIFF_HEIGHT, TIFF_SHORT, TIFF_LONG = 256, 257, 3, 4
 JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+JPEG_MISPLACED = frozenset({0x00, 0xD8, 0xD9, 0xDA})
+MAX_JPEG_SEGMENTS = 10_000
 UNKNOWN_DEPTH_16BIT = 65535
 SIXTEEN_TO_EIGHT_BIT = 257
 OPAQUE = 255
@@ -38,7 +41,7 @@ def read_rgb(path: Path) -> np.ndarray:
 def read_depth(path: Path, unit_m: float) -> np.ndarray:
     """Return a depth file as (H, W) float32 metres: an image, see `decode_depth`, or NumPy's `.npy`."""
     data, thing = read_bytes(path, MAX_IMAGE_BYTES), f"depth image {path}"
-    return _metres(_loaded(data, thing), unit_m, thing) if path.suffix.lower() == ".npy" \
+    return depth_in_metres(_loaded(data, thing), unit_m, thing) if path.suffix.lower() == ".npy" \
         else decode_depth(data, unit_m, thing)
 
 
@@ -52,10 +55,10 @@ def decode_rgb(data: bytes, thing: str) -> np.ndarray:
     Raises:
         DataError: unreadable, too large, or neither 8 nor 16 bits.
     """
-    return to_rgb(_decode(data, thing), thing)
+    return to_rgb(decode_image(data, thing), thing)
 
 
-def decode_depth(data: bytes, unit_m: float, thing: str) -> np.ndarray:
+def decode_depth(data: bytes, unit_m: float, thing: str, max_pixels: int = MAX_IMAGE_PIXELS) -> np.ndarray:
     """Return an encoded depth image as (H, W) float32 metres, 0 where unknown; 0 and 65535 are unknown.
 
     Args:
@@ -64,10 +67,15 @@ def decode_depth(data: bytes, unit_m: float, thing: str) -> np.ndarray:
     Raises:
         DataError: unreadable, too large, or not one channel of 16 bits or of floating point, which is metres.
     """
-    return _metres(_decode(data, thing), unit_m, thing)
+    return depth_in_metres(decode_image(data, thing, max_pixels), unit_m, thing)
 
 
-def _metres(raw: np.ndarray, unit_m: float, thing: str) -> np.ndarray:
+def depth_in_metres(raw: np.ndarray, unit_m: float, thing: str) -> np.ndarray:
+    """Return decoded depth (H, W), 16 bits in steps of `unit_m` or floating-point metres, as float32 metres.
+
+    Raises:
+        DataError: another type or several channels.
+    """
     if raw.ndim == 3 and raw.dtype.kind == "f":  # EXR comes with three equal channels
         raw = raw[..., 0]
     if raw.ndim == 2 and raw.dtype.kind == "f":
@@ -119,11 +127,16 @@ def _blend_on_white(rgba: np.ndarray) -> np.ndarray:
     return ((blended + OPAQUE // 2) // OPAQUE).astype(np.uint8)
 
 
-def _decode(data: bytes, thing: str) -> np.ndarray:
+def decode_image(data: bytes, thing: str, max_pixels: int = MAX_IMAGE_PIXELS) -> np.ndarray:
+    """Return the pixels of an encoded image as OpenCV decodes them, checked by its header first: a small file cannot
+    claim a huge image.
+
+    Raises:
+        DataError: unreadable or too large.
+    """
     width_px, height_px = header_size(data, thing)
-    if width_px * height_px > MAX_IMAGE_PIXELS:
-        raise DataError(thing, f"must not have more than {MAX_IMAGE_PIXELS} pixels", f"{width_px}x{height_px}",
-                        "scale it down")
+    if not 0 < width_px * height_px <= max_pixels:
+        raise DataError(thing, f"must have 1 to {max_pixels} pixels", f"{width_px}x{height_px}", "scale it down")
     if data[:4] == EXR_MAGIC:
         os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV reads it at its first EXR image
     try:
@@ -159,15 +172,25 @@ def header_size(data: bytes, thing: str) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Return the size in a JPEG's frame header. It accepts the same bytes between segments as the decoder does, which
+    could otherwise decode another size."""
     position = 2
-    while True:
-        while data[position] == 0xFF:
+    for _ in range(MAX_JPEG_SEGMENTS):
+        if data[position] != 0xFF or data[position + 1] in JPEG_MISPLACED:
+            break
+        marker = data[position + 1]
+        if marker == 0xFF:  # a fill byte
             position += 1
-        marker, length = data[position], struct.unpack(">H", data[position + 1:position + 3])[0]
-        if marker in JPEG_SIZE_MARKERS:
-            height_px, width_px = struct.unpack(">HH", data[position + 4:position + 8])
+        elif marker in JPEG_STANDALONE:
+            position += 2
+        elif marker in JPEG_SIZE_MARKERS:
+            height_px, width_px = struct.unpack(">HH", data[position + 5:position + 9])
             return width_px, height_px
-        position += 1 + max(length, 2)
+        elif (length := int(struct.unpack(">H", data[position + 2:position + 4])[0])) >= 2:
+            position += 2 + length
+        else:
+            break
+    raise ValueError("no frame header")
 
 
 def _netpbm_size(data: bytes) -> tuple[int, int]:

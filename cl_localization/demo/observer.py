@@ -20,12 +20,13 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
+from cl_localization.data.message_images import rgb_of
 from cl_localization.demo.result import Estimate
 from cl_localization.errors import RosError
 from cl_localization.evaluation.trajectory_error import aligned_errors_m, alignment, rmse
 from cl_localization.map.map_code import MapCode
 from cl_localization.msg import LocalizationStatus, MappingStatus
-from cl_localization.ros.conversions import matrix_of, rgb_image, stamp_ns
+from cl_localization.ros.conversions import matrix_of, stamp_ns
 
 POLL_S = 0.02
 
@@ -168,4 +169,4 @@ class DemoObserver:
         self.mapped.add(stamp_ns(message.header.stamp))
 
     def _on_overlay(self, message: Image) -> None:
-        self.overlay = rgb_image(message)
+        self.overlay = rgb_of(message, "overlay")

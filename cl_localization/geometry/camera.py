@@ -15,6 +15,7 @@ from cl_localization.errors import GeometryError
 from cl_localization.geometry.camera_models import (
     DISTORTION_COEFFICIENTS,
     FOCAL_LENGTHS,
+    PRINCIPAL_POINTS,
     check_matrix,
     understood_distortion,
 )
@@ -81,10 +82,10 @@ class Camera:
                    float(matrix[0, 2]) + PIXEL_CENTRE, float(matrix[1, 2]) + PIXEL_CENTRE, model, distortion)
 
     def checked(self) -> Camera:
-        """Return this camera of a file, if it can be one.
+        """Return this camera of a file or message, if it can be one.
 
         Raises:
-            GeometryError: a principal point outside the image, or a focal length that no lens has.
+            GeometryError: a principal point outside the image or at its border, or a focal length that no lens has.
         """
         size_px = max(self.width_px, self.height_px)
         low, high = (factor * size_px for factor in FOCAL_LENGTHS)
@@ -92,8 +93,10 @@ class Camera:
             raise GeometryError("camera matrix K", f"must have focal lengths from {low:g} to {high:g} px",
                                 f"fx={self.fx_px:g} fy={self.fy_px:g} for {self.width_px}x{self.height_px}",
                                 "give pixels, for this image size")
-        if not self.contains(np.array([[self.cx_px, self.cy_px]]))[0]:
-            raise GeometryError("camera matrix K", "must have its principal point in the image",
+        least, most = PRINCIPAL_POINTS
+        if not all(least <= share <= most for share in (self.cx_px / self.width_px, self.cy_px / self.height_px)):
+            raise GeometryError("camera matrix K",
+                                f"must have its principal point at {least:g} to {most:g} of the image",
                                 f"cx={self.cx_px:g} cy={self.cy_px:g} for {self.width_px}x{self.height_px}",
                                 "give the calibration of this image size")
         return self

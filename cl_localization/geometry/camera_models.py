@@ -25,6 +25,10 @@ NO_PINHOLE = frozenset({"fov", "atan", "omni", "mei", "omnidirectional", "unifie
 FOCAL_LENGTHS = (0.05, 100.0)
 """Least and largest focal length believed, in longer image sides: a fisheye has 0.2, a telescope 50."""
 
+PRINCIPAL_POINTS = (0.1, 0.9)
+"""Range of principal points that are believed, in widths and heights of the image. One that was never set, or that a
+driver has cut to another number, lies at its border, and poses computed with it are wrong by tens of degrees."""
+
 LAST_ROW_TOLERANCE = 1e-6
 SKEW_TOLERANCE_PX = 0.05
 """Largest shift by skew, at the upper and lower border of the image, that is ignored."""

@@ -12,7 +12,7 @@ in more of the image; its pose is taken if it is more certain, and not farther a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -60,16 +60,16 @@ class PoseSearch:
         if self._fallback is not None:
             self._fallback.use(pose)
 
-    def find(self, features: Features, camera: Camera, keyframes: np.ndarray) -> Localization:
+    def find(self, features: Features, camera: Camera, *around: np.ndarray) -> Localization:
         """Return the accepted pose with most support, the pose with most support where none is accepted.
 
         Its timings are those of all tries.
 
         Args:
-            keyframes: (K,) around which to search first.
+            around: (K,) keyframes around which to search first, group by group.
         """
         tries: list[Localization] = []
-        for estimator in self._estimators(camera, keyframes):
+        for estimator in self._estimators(camera, around):
             tries.append(estimator.estimate(features, camera))
             if tries[-1].accepted and tries[-1].support >= self._enough_support:
                 break
@@ -91,14 +91,15 @@ class PoseSearch:
                 wide = widened(wide, other.world_T_cam, 1.0)
         return best if wide is best else accept_or_reject(wide, self._pose)
 
-    def _estimators(self, camera: Camera, keyframes: np.ndarray) -> Iterator[PoseEstimator]:
-        """Yield the search of the codes that keyframes show, or of those around them where that is many and yet less
+    def _estimators(self, camera: Camera, around: Sequence[np.ndarray]) -> Iterator[PoseEstimator]:
+        """Yield the searches of the codes that keyframes show, or of those around them where that is many and yet less
         than the whole map, then that of the whole map."""
-        if self._covisible and len(keyframes):
-            shown = KeyframeRegressor.of_keyframes(self._map, keyframes, camera)
-            near = self._covisible.around(keyframes) if shown is None else None
-            if shown is not None or near is not None:
-                yield PoseEstimator(self._map, shown or NearestRegressor(self._map, near), self._pose)
+        for keyframes in around:
+            if self._covisible and len(keyframes):
+                shown = KeyframeRegressor.of_keyframes(self._map, keyframes, camera)
+                near = self._covisible.around(keyframes) if shown is None else None
+                if shown is not None or near is not None:
+                    yield PoseEstimator(self._map, shown or NearestRegressor(self._map, near), self._pose)
         yield self._whole_map
 
 

@@ -19,6 +19,9 @@ TURN_M_PER_DEG = 0.01
 OTHER_VIEW = 0.8
 """An image less similar to the last one than this is matched even if the odometry reports no motion (kidnapping)."""
 
+NEAR_KEYFRAMES = 3
+"""Keyframes around which a guessed pose is searched."""
+
 ELSEWHERE_CELLS = 250.0
 """A pose farther than this from a place contradicts it: 5 m with cells of 2 cm. In cells, as the scale of a map may be
 any."""
@@ -100,6 +103,13 @@ class MapPlaces:
         if self._newest is not None and self._held[nearest]:
             similarity = float(unit_place_descriptors(self._descriptors[nearest][None])[0] @ self._newest)
         return Place(scene, nearest, float(np.sqrt(max(2.0 - 2.0 * similarity, 0.0))))
+
+    def near(self, world_T_cam: np.ndarray) -> np.ndarray:
+        """Return the keyframes (K,) nearest to a pose (4, 4) in place and direction; at most `NEAR_KEYFRAMES`."""
+        poses = self._map.keyframe_world_T_cam
+        turns_deg = se3.rotation_angle_deg(np.swapaxes(poses[:, :3, :3], 1, 2) @ world_T_cam[:3, :3])
+        apart_m = np.linalg.norm(poses[:, :2, 3] - world_T_cam[:2, 3], axis=1) + TURN_M_PER_DEG * turns_deg
+        return self._map.keyframes.rows()[np.argsort(apart_m, kind="stable")[:NEAR_KEYFRAMES]]
 
     def _pose_of(self, place: Place) -> np.ndarray:
         rows = self._map.keyframes.rows()

@@ -29,6 +29,7 @@ from cl_localization.tracking.gating import (
     PoseMeasurement,
     innovation,
 )
+from cl_localization.tracking.image_period import ImagePeriod
 
 RESTART_NS = NANOSECONDS
 """An image older than the last one by more than this means a jump back in time: a looping bag, or a set clock."""
@@ -82,6 +83,7 @@ class Tracker:
         """Start LOST."""
         self.config, self.state = config, State.LOST
         self._last_ns = self._judged_ns = 0
+        self._period = ImagePeriod()
         self.reset()
 
     def reset(self) -> None:
@@ -116,6 +118,7 @@ class Tracker:
             self.reset()
             self._judged_ns = 0
         self._last_ns = found.stamp_ns
+        self._period.observe(found.stamp_ns)
         track = self._decide(found, self._odometry_monitor.read(odom_T_cam, found.stamp_ns, self.config))
         self.state = track.state
         reason = f"time jumped back: tracking restarts; {track.reason}" if restarted else track.reason
@@ -136,8 +139,19 @@ class Tracker:
         self._trusted, self._looked, self.state = None, None, State.LOST
         return Track(State.LOST, False, f"no trusted pose for {seconds:.1f} s")
 
+    @property
+    def patience_ns(self) -> int:
+        """Time without a trusted full localization after which the tracker is LOST: longer where images come seldom and
+        odometry tells what happens between them."""
+        return self._window_ns(self.config.lost_after_s, self._looked)
+
+    def _window_ns(self, seconds: float, pose: PoseMeasurement | None) -> int:
+        """Return a window. It follows the images' period only with odometry: a gate by speed would become too wide."""
+        by_odometry = pose is not None and pose.reading is not None and self._odometry_monitor.is_reliable
+        return self._period.widened(seconds) if by_odometry else round(seconds * NANOSECONDS)
+
     def _overdue(self, now_ns: int) -> bool:
-        return self._looked is not None and now_ns - self._looked.looked_ns > self.config.lost_after_s * NANOSECONDS
+        return self._looked is not None and now_ns - self._looked.looked_ns > self.patience_ns
 
     def _decide(self, found: Localization, reading: OdometryReading | None) -> Track:
         if not found.accepted:
@@ -179,7 +193,7 @@ class Tracker:
             reason = f"{count} poses in a row agree with each other but not with the odometry, which is rejected"
             return self._trust(measured, State.RELOCALIZED, reason, gap, count)
         self._candidates.append(measured)
-        reason = f"{agreeing} of {self.config.confirm_frames} poses needed agree{against}"
+        reason = f"{agreeing} of {self.config.confirm_frames} poses needed agree{against}{self._too_seldom(measured)}"
         return self._untrusted(measured.stamp_ns, reason, gap, agreeing)
 
     def _innovation(self, before: PoseMeasurement, now: PoseMeasurement) -> Innovation:
@@ -187,9 +201,16 @@ class Tracker:
 
     def _recent(self, measured: PoseMeasurement) -> list[PoseMeasurement]:
         """Return the candidates within the confirmation window, oldest first."""
-        window_ns = self.config.confirm_window_s * NANOSECONDS
+        window_ns = self._window_ns(self.config.confirm_window_s, measured)
         recent = [other for other in self._candidates if measured.stamp_ns - other.stamp_ns <= window_ns]
         return sorted(recent, key=lambda other: other.stamp_ns)
+
+    def _too_seldom(self, measured: PoseMeasurement) -> str:
+        """Return a note if poses cannot confirm each other, as images come too seldom."""
+        if self._period.seconds * NANOSECONDS <= self._window_ns(self.config.confirm_window_s, measured):
+            return ""
+        return (f"; images come every {self._period.seconds:.1f} s, too seldom for poses to confirm each other within "
+                f"confirm_window_s ({self.config.confirm_window_s:g} s) without odometry")
 
     def _contradicts_odometry(self, measured: PoseMeasurement) -> bool:
         """Return whether the last poses are consistent by the largest speed alone, without the odometry."""

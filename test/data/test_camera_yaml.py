@@ -12,7 +12,7 @@ from cl_localization.geometry.camera import Camera
 
 sizes_px = st.integers(100, 8000)
 lengths_px = st.floats(400, 5000)
-shares = st.floats(0.01, 0.99)
+shares = st.floats(0.11, 0.89)
 coefficients = st.floats(-0.5, 0.5).map(lambda value: value + 1.0)
 distortions = st.one_of(
     st.just(("none", ())),

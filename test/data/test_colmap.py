@@ -41,7 +41,7 @@ def test_camera_models_of_colmap_are_understood(tmp_path, frames, line, focal_px
 @pytest.mark.parametrize(("line", "message"), [
     ("1 FOV 144 100 90 91 72 50 0.9", "camera model of .*cameras.txt must be .* found FOV; undistort the images"),
     ("1 PINHOLE 144 100 90 91 72", "must have 4 parameters for PINHOLE, found 3"),
-    ("1 PINHOLE 144 100 90 91 720 50", "camera matrix K of .*cameras.txt must have its principal point in the image"),
+    ("1 PINHOLE 144 100 90 91 720 50", "camera matrix K of .*cameras.txt must have its principal point"),
     ("2 PINHOLE 144 100 90 91 72 50", "camera 1 of 000000.png must be in the model"),
     ("1 PINHOLE 144 200 90 91 72 50", "must be of images of 144x100, or their ratio"),
     ("1 PINHOLE wide 100 90 91 72 50", "must be a file of a COLMAP model")])

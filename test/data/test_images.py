@@ -65,7 +65,7 @@ def test_text_is_no_image(tmp_path):
 
 def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded():
     bomb = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (1_000_000).to_bytes(4, "big") * 2
-    with pytest.raises(DataError, match="must not have more than .* found 1000000x1000000"):
+    with pytest.raises(DataError, match="must have 1 to 100000000 pixels, found 1000000x1000000"):
         images.decode_rgb(bomb, "thing")
 
 

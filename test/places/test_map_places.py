@@ -11,7 +11,7 @@ from cl_localization.config import MapCodeConfig, PlaceConfig
 from cl_localization.features import Features
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.map.map_code import MapCode
-from cl_localization.places.map_places import MapPlaces
+from cl_localization.places.map_places import NEAR_KEYFRAMES, MapPlaces
 from core_makers import noisy, unit_vectors
 
 STEP_M = 0.5
@@ -122,3 +122,13 @@ def test_the_place_of_a_pose_is_the_nearest_keyframe_of_its_scene(map_code, scen
     found = places.place_at(scene, at(2.1))
     assert (found.scene, found.keyframe_id) == (scene, keyframe)
     assert (found.score > 0.9) == (scene == "ground floor")
+
+
+def test_keyframes_near_a_guessed_pose_are_those_that_look_its_way():
+    map_code = MapCode(MapCodeConfig(), "xfeat", 64)
+    keyframes = add_route(map_code, "hall", range(10))
+    places = MapPlaces(map_code, PlaceConfig())
+    assert places.near(at(3 * STEP_M)).tolist()[0] == keyframes[3] and len(places.near(at(0))) == NEAR_KEYFRAMES
+    backwards = at(3 * STEP_M)
+    backwards[:3, :3] = np.diag([-1.0, 1, -1])
+    assert set(places.near(backwards)) == set(places.near(at(3 * STEP_M)))

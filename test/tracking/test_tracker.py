@@ -232,3 +232,21 @@ def test_whatever_comes_only_accepted_poses_of_admitted_images_are_trusted_and_m
         assert not refused or track.state == before
         assert not (track.state == RELOCALIZED and not track.trusted and not refused)
         assert len(tracker._candidates) <= 32
+
+
+@pytest.mark.parametrize("period_s", [1.1, 1.9, 2.1, 3.0, 8.0])
+def test_images_that_come_seldom_are_tracked_where_there_is_odometry(period_s):
+    poses = [at(0.3 * number) for number in range(10)]
+    tracker = Tracker()
+    made = tracks(tracker, poses, odometry(poses), period_ns=round(period_s * SECOND))
+    assert states(made) == [LOST, RELOCALIZED] + [TRACKING] * 8
+    late_ns = stamps(10, round(period_s * SECOND))[-1] + round(1.5 * period_s * SECOND)
+    assert tracker.elapse(late_ns) is None and tracker.elapse(late_ns + round(1.1 * period_s * SECOND)) is not None
+
+
+def test_images_that_come_seldom_do_not_confirm_each_other_without_odometry_and_that_is_said():
+    made = tracks(Tracker(), [at(0)] * 5, period_ns=3 * SECOND)
+    assert set(states(made)) == {LOST}
+    assert made[-1].reason == ("1 of 2 poses needed agree; images come every 3.0 s, too seldom for poses to confirm "
+                               "each other within confirm_window_s (2 s) without odometry")
+    assert states(tracks(Tracker(), [at(0)] * 2, period_ns=3 * SECOND, support=OVERWHELMING)) == [RELOCALIZED] * 2

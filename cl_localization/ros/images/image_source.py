@@ -5,25 +5,64 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cl_localization.data.frame import Frame
+from cl_localization.data.limits import MAX_IMAGE_PIXELS
+from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
+from cl_localization.data.message_depth import MILLIMETRE_M, depth_of
+from cl_localization.data.message_images import rgb_of
 from cl_localization.errors import RosError
+from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
+from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
 from cl_localization.ros.images.pairing import Pairing
-from cl_localization.ros.nodes.config import ImagesConfig
+from cl_localization.ros.images.stamp_guard import StampGuard
+from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
+from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.tf.frame_names import plain
+from cl_localization.ros.tf.lookup import TfLookup
+from cl_localization.tracking.image_period import ImagePeriod
 
 SILENT_S = 3.0
-"""A topic without messages for this time is reported."""
+"""A topic without messages for this time is reported; for longer where images come seldom."""
+
+LATE_S, OTHER_CLOCK_S = 1.0, 60.0
+"""Images whose timestamps are this far from the node's clock are reported; beyond the second they are of another clock,
+as those of a bag."""
 
 IMAGE, CAMERA_INFO, DEPTH = range(3)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the messages of a node's topics are read.
+
+    Attributes:
+        image, info, depth: what errors call the messages.
+        max_pixels: images with more are refused.
+        rectified: whether P of camera_info is the camera.
+        depth_unit_m: metres of a step of 16-bit depth.
+        camera_frame: the camera's tf frame; empty: frame_id of the images.
+        registrar: brings depth of another frame into the image.
+    """
+
+    image: str = "image"
+    info: str = "camera_info"
+    depth: str = "depth"
+    max_pixels: int = MAX_IMAGE_PIXELS
+    rectified: bool = False
+    depth_unit_m: float = MILLIMETRE_M
+    camera_frame: str = ""
+    registrar: DepthRegistrar | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +71,16 @@ class ImageBundle:
 
     Attributes:
         arrived_s: monotonic time of arrival.
+        reading: how they are read.
+        depth_info: the depth camera's last calibration, for depth in a frame of its own.
     """
 
     image: Image | CompressedImage
     info: CameraInfo
-    depth: Image | None
+    depth: Image | CompressedImage | None
     arrived_s: float
+    reading: Reading = Reading()
+    depth_info: CameraInfo | None = None
 
     @property
     def stamp_ns(self) -> int:
@@ -47,17 +90,27 @@ class ImageBundle:
     @property
     def camera_frame(self) -> str:
         """The tf frame of the camera."""
-        return self.image.header.frame_id
+        return self.reading.camera_frame or plain(self.image.header.frame_id)
 
-    def frame(self, max_pixels: int) -> Frame:
+    def frame(self) -> Frame:
         """Decode the messages.
 
         Raises:
-            RosError, GeometryError, DataError: an invalid message, or sizes that do not match each other.
+            GeometryError, DataError: an invalid message, or sizes that do not match each other.
         """
-        return Frame(stamp_ns=self.stamp_ns, image=conversions.rgb_image(self.image, max_pixels),
-                     camera=conversions.camera(self.info), name=self.camera_frame,
-                     depth_m=None if self.depth is None else conversions.depth_image_m(self.depth, max_pixels))
+        how = self.reading
+        camera = camera_of(self.info, how.info, how.rectified)
+        return Frame(stamp_ns=self.stamp_ns, image=rgb_of(self.image, how.image, how.max_pixels), camera=camera,
+                     name=self.camera_frame, depth_m=None if self.depth is None else self._depth_m(self.depth, camera))
+
+    def _depth_m(self, depth: Image | CompressedImage, camera: Camera) -> np.ndarray | None:
+        """Return depth as the image's camera sees it; None where it cannot be brought there, and need not."""
+        how, header = self.reading, depth.header
+        depth_m = depth_of(depth, how.depth, how.depth_unit_m, how.max_pixels)
+        depth_frame, image_frame = plain(header.frame_id), plain(self.image.header.frame_id)
+        if how.registrar is None or depth_frame in ("", image_frame):
+            return depth_m
+        return how.registrar.registered(Depth(depth_m, depth_frame, header.stamp, self.depth_info), camera, image_frame)
 
 
 class ImageSource:
@@ -69,36 +122,47 @@ class ImageSource:
     """
 
     def __init__(self, node: ManagedNode, config: ImagesConfig, depth: str, hand_over: Callable[[ImageBundle], None],
-                 now_s: Callable[[], float] = time.monotonic) -> None:
+                 now_s: Callable[[], float] = time.monotonic, lookup: TfLookup | None = None) -> None:
         """Subscribe.
 
         Args:
             depth: `off`; `on`: pair every image with depth; `auto`: the same while depth has a publisher.
             hand_over: called on the executor with each bundle.
             now_s: clock.
+            lookup: where the depth camera is, if it has a frame of its own.
         """
         self.images = self.lost = 0
         self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
-        self._compressed = config.transport == "compressed"
-        self._topics = ["image/compressed" if self._compressed else "image", "camera_info",
-                        "depth"][:2 if depth == "off" else 3]
-        self._started_s = now_s()
+        self._topics = [_with_transport("image", config.transport), "camera_info"]
+        if isinstance(config, MapperImagesConfig) and depth != "off":
+            self._topics.append(_with_transport("depth", config.depth_transport))
+        self._registrar = None if lookup is None else DepthRegistrar(lookup, depth == "on")
+        self._depth_info: CameraInfo | None = None
+        self._reading = replace(self._made_reading(config), camera_frame=node.config.frames.camera,
+                                registrar=self._registrar)
+        self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
+        self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
         self._received_s = [-math.inf] * len(self._topics)
+        self._guard, self._period = StampGuard(), ImagePeriod()
         self._paired_s = self._lost_s = -math.inf
         slop_ns = int(config.slop_s * conversions.NANOSECONDS)
         self._pairings = [Pairing(2, slop_ns, config.queue_size, self._offer_without_depth)]
         if depth != "off":
             self._pairings.append(Pairing(3, slop_ns, config.queue_size, self._offer))
         self._subscriptions = [self._subscribed(number) for number in range(len(self._topics))]
+        if self._registrar is not None:
+            self._subscriptions.append(node.create_subscription(CameraInfo, "depth_camera_info", self._take_depth_info,
+                                                                qos_profile_sensor_data))
+        node.get_logger().info(f"listens to {', '.join(self._name(number) for number in range(len(self._topics)))}")
 
     @property
     def problem(self) -> str:
         """Why nothing is handed over, or that images were just lost; empty for no problem."""
-        now_s = self._now_s()
-        silent = [now_s - max(received_s, self._started_s) > SILENT_S for received_s in self._received_s]
+        now_s, patience_s = self._now_s(), self._period.widened(SILENT_S) / conversions.NANOSECONDS
+        silent = [now_s - max(received_s, self._started_s) > patience_s for received_s in self._received_s]
         if silent[IMAGE]:
             return f"no images on {self._name(IMAGE)}"
-        if now_s - max(self._paired_s, self._started_s) > SILENT_S:
+        if now_s - max(self._paired_s, self._started_s) > patience_s:
             missing = [self._name(number) for number in self._needed() if silent[number]]
             if missing:
                 return f"images arrive, but no {' and '.join(missing)}"
@@ -106,22 +170,35 @@ class ImageSource:
             return f"images arrive, but no {needed} with their timestamps"
         if now_s - self._lost_s < SILENT_S:
             return f"{self.lost} images lost in transport; enlarge the DDS buffers (config/fastdds.xml)"
-        return ""
+        return self._lateness() or ("" if self._registrar is None else self._registrar.problem)
+
+    @property
+    def delay_s(self) -> float:
+        """Median time from the timestamps of the last images to their arrival; NaN without images."""
+        return self._delays_s.percentile(50)
 
     def close(self) -> None:
         """End the subscriptions."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
+    def _made_reading(self, config: ImagesConfig) -> Reading:
+        """Return how this node reads its messages; whether they are rectified, their topic may say."""
+        image, info, *depth = (self._name(number) for number in range(len(self._topics)))
+        reading = Reading(f"image on {image}", f"camera_info on {info}", f"depth on {depth[0] if depth else 'depth'}",
+                          config.max_pixels, is_rectified(image, config.rectified))
+        return replace(reading, depth_unit_m=config.depth_unit_m) if isinstance(config, MapperImagesConfig) else reading
+
     def _subscribed(self, topic: int) -> Subscription:
-        message_type = [CompressedImage if self._compressed else Image, CameraInfo, Image][topic]
+        name, compressed = self._topics[topic], "/" in self._topics[topic]
+        message_type = CameraInfo if topic == CAMERA_INFO else CompressedImage if compressed else Image
         events = SubscriptionEventCallbacks(message_lost=self._count_lost) if topic == IMAGE else None
-        name = self._name(topic) if self._compressed and topic == IMAGE else self._topics[topic]
-        return self._node.create_subscription(message_type, name, lambda message: self._take(topic, message),
-                                              qos_profile_sensor_data, event_callbacks=events)
+        return self._node.create_subscription(message_type, self._name(topic) if compressed else name,
+                                              lambda message: self._take(topic, message), qos_profile_sensor_data,
+                                              event_callbacks=events)
 
     def _name(self, topic: int) -> str:
-        """Return a topic's resolved name; a remapping of `image` also applies to image/compressed."""
+        """Return a topic's resolved name; a remapping of `image` also applies to image/compressed, so of depth."""
         name, _, transport = self._topics[topic].partition("/")
         return self._node.resolve_topic_name(name) + (f"/{transport}" if transport else "")
 
@@ -142,11 +219,36 @@ class ImageSource:
             self._node.report(RosError(f"stamp on {self._name(topic)}", "must not be before 1970", f"{stamp_ns} ns",
                                        "fix the clock of the driver"))
             return
-        self.images += topic == IMAGE
+        if topic == CAMERA_INFO:
+            self._say_doubt(message)
+        if topic == IMAGE:
+            self.images += 1
+            if jump_ns := self._guard.jump_ns(stamp_ns):
+                self._node.report(RosError(f"timestamp on {self._name(topic)}", "must not jump ahead of the last",
+                                           f"{jump_ns / conversions.NANOSECONDS:.1f} s",
+                                           "this image waits for a second one that agrees"))
+                return
+            self._note_delay(stamp_ns)
+            self._period.observe(round(self._now_s() * conversions.NANOSECONDS))
         self._received_s[topic] = self._now_s()
         for pairing in self._pairings:
             if topic < pairing.topics:
                 pairing.add(topic, stamp_ns, message)
+
+    def _note_delay(self, stamp_ns: int) -> None:
+        now_ns = self._node.get_clock().now().nanoseconds
+        if now_ns:  # simulated time may not have come yet
+            self._delays_s.add((now_ns - stamp_ns) / conversions.NANOSECONDS)
+
+    def _lateness(self) -> str:
+        """Return a problem if timestamps are far from the clock, which tf and everybody who listens to it goes by."""
+        delay_s = self.delay_s
+        if LATE_S < delay_s < OTHER_CLOCK_S:
+            return (f"images arrive {delay_s:.1f} s after their timestamps, and so do poses; is the driver or the "
+                    "network slow, or does its clock differ?")
+        if -OTHER_CLOCK_S < delay_s < -LATE_S:
+            return f"images have timestamps {-delay_s:.1f} s in the future; synchronise the clocks"
+        return ""
 
     def _offer_without_depth(self, image: Image | CompressedImage, info: CameraInfo) -> None:
         if not self._waits_for_depth():
@@ -155,4 +257,17 @@ class ImageSource:
     def _offer(self, image: Image | CompressedImage, info: CameraInfo, depth: Image | None = None) -> None:
         now_s = self._now_s()
         self._paired_s = now_s
-        self._hand_over(ImageBundle(image, info, depth, now_s))
+        self._hand_over(ImageBundle(image, info, depth, now_s, self._reading, self._depth_info))
+
+    def _take_depth_info(self, message: CameraInfo) -> None:
+        self._depth_info = message
+
+    def _say_doubt(self, info: CameraInfo) -> None:
+        """Log once which camera is used, if nothing says whether the images are rectified."""
+        if self._is_doubtful and (doubt := doubt_about(info, self._reading.info)):
+            self._is_doubtful = False
+            self._node.get_logger().info(f"{doubt} with images.rectified:=always")
+
+
+def _with_transport(topic: str, transport: str) -> str:
+    return topic if transport == "raw" else f"{topic}/{transport}"

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-LONGEST_DELAY_NS = 2_000_000_000
-"""Images later than this are assumed to have timestamps of another clock than the node's."""
+LONGEST_DELAY_NS = 10_000_000_000
+"""Images later than this are assumed to have timestamps of another clock than the node's; tf remembers as long."""
 
 
 class ImagesClock:
     """Timestamp and delay of the last image plus the monotonic time since, which jumps of the system clock do not
-    affect. With simulated time, the simulated clock."""
+    affect. With simulated time, the simulated clock, once it has come."""
 
     def __init__(self, clock: Any, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
         """Start without an image, at the time of `clock`, the node's ROSClock."""
@@ -28,8 +28,8 @@ class ImagesClock:
 
     def now_ns(self) -> int:
         """Return the present time in nanoseconds."""
-        if self._clock.ros_time_is_active:
-            return self._clock.now().nanoseconds
+        if self._clock.ros_time_is_active and (simulated_ns := self._clock.now().nanoseconds):
+            return simulated_ns
         return self._monotonic_ns() + self._offset_ns
 
     def silent_ns(self) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
 
 from cl_localization.data.frame import Frame
 from cl_localization.features import Encoder
@@ -17,12 +20,25 @@ from cl_localization.ros.nerf.pose_check import PoseCheck, pose_check_beside
 from cl_localization.ros.nodes.managed_node import ManagedNode
 
 
+class Guesses(Protocol):
+    """Guesses of the camera's pose, and whether images agree with them."""
+
+    def guess_for(self, frame: Frame) -> np.ndarray | None:
+        """Return the camera's pose (4, 4), None without a guess."""
+        ...
+
+    def judge(self, found: Localization) -> None:
+        """Take what was found."""
+        ...
+
+
 class MapInUse:
     """Keeps a localizer for the current map; only the worker uses it, except for `follower`.
 
     Attributes:
         follower: applies the messages on map_code.
         localizer: None without a map.
+        guesses: where images are searched first, if somebody has a guess.
     """
 
     def __init__(self, node: ManagedNode, encoder: Encoder, on_other_map: Callable[[], None]) -> None:
@@ -30,6 +46,7 @@ class MapInUse:
         self._node, self._encoder, self._on_other_map = node, encoder, on_other_map
         self.follower = MapFollower(encoder.name, encoder.dim, lambda: mappers_on_topic(node))
         self.localizer: Localizer | None = None
+        self.guesses: Guesses | None = None
         self._check: PoseCheck | None = None
 
     @property
@@ -70,9 +87,12 @@ class MapInUse:
 
     def localize(self, frame: Frame) -> Localization:
         """Localize a frame, and check its pose if the pose check is enabled; see `Localizer.localize`."""
-        found = self.localizer.localize(frame)
+        found = self.localizer.localize(frame, None if self.guesses is None else self.guesses.guess_for(frame))
         checked = self._check is not None and self._check.map_id == self.map_code.map_id
-        return self._check.judge(frame, found, self._node.config) if checked else found
+        found = self._check.judge(frame, found, self._node.config) if checked else found
+        if self.guesses is not None:
+            self.guesses.judge(found)
+        return found
 
     def use_config(self) -> None:
         """Use the node's current parameters; the index and the place sequence are kept."""

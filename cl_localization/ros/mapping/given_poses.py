@@ -25,7 +25,7 @@ class GivenPoses:
     @property
     def problem(self) -> str:
         """See `Learning`."""
-        return self._corrections.problem
+        return self._corrections.problem or self._poses.problem
 
     def start(self, worker: Worker[ImageBundle]) -> None:
         """See `Learning`."""
@@ -46,7 +46,7 @@ class GivenPoses:
         """See `Learning`."""
         if not learning:
             return Learned("learning is off")
-        frame, stamp = bundle.frame(self._node.config.images.max_pixels), bundle.image.header.stamp
+        frame, stamp = bundle.frame(), bundle.image.header.stamp
         self._corrections.observe(bundle.camera_frame, stamp)
         posed = replace(frame, world_T_cam=self._poses.map_T_cam(bundle.camera_frame, stamp))
         self._mapper.use_scene(self._node.config.scene)

@@ -15,11 +15,13 @@ from cl_localization.map.map_store import MapStore
 from cl_localization.mapper import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.mapping.save_schedule import SaveSchedule
+from cl_localization.ros.mapping.unsaved_changes import UnsavedChanges
 from cl_localization.ros.workers.worker import Worker
 from cl_localization.srv import SaveMap
 
 END_S = 1.0
 LAST_SAVE_S = 10.0
+BYTES_PER_MB = 1_000_000
 
 
 class MapSaver:
@@ -34,7 +36,7 @@ class MapSaver:
 
     def __init__(self, map_file: str, every_keyframes: int, copy: Callable[[bool], Future],
                  report: Callable[[Exception], None], begin: Callable[[], None] = lambda: None,
-                 period_s: float = 0.0) -> None:
+                 period_s: float = 0.0, tell: Callable[[str], object] = lambda text: None) -> None:
         """Start the thread.
 
         Args:
@@ -44,13 +46,16 @@ class MapSaver:
             report: gets errors of automatic saves.
             begin: called once in the thread, before all work.
             period_s: longest mapping time that is lost if the process is killed; 0: no periodic saves.
+            tell: gets a line about each save.
         """
         self.schedule = SaveSchedule(period_s)
         self.problem, self.saved_version, self.saved_id = "", 0, ""
         self._store = MapStore(map_file) if map_file else None
-        self._every_keyframes, self._copy, self._report = every_keyframes, copy, report
+        self._every_keyframes, self._copy, self._report, self._tell = every_keyframes, copy, report, tell
         self._learned = self._learned_at_copy = self._saved_learned = self._tried_learned = 0
-        self._lock = threading.Lock()
+        self._lock, self._save_lock = threading.Lock(), threading.Lock()
+        self._unsaved = UnsavedChanges()
+        self._loaded: MapCode | None = None
         self._writer: Worker[None] = Worker(lambda _: self._write_own(), self._failed, "map saver", begin=begin)
 
     def close(self) -> bool:
@@ -69,18 +74,24 @@ class MapSaver:
 
     def load(self, encoder: str, config: MapCodeConfig) -> tuple[MapCode | None, str]:
         """Return the map to resume, or None, and what is wrong with its file; see `MapStore.load`."""
-        return self._store.load(encoder, config) if self._store else (None, "")
+        found, problem = self._store.load(encoder, config) if self._store else (None, "")
+        self._loaded = None if problem else found
+        return found, problem
 
     def use_map(self, map_code: MapCode, problem: str = "") -> None:
         """Worker: save this map from now on, once it has changed; `problem` is shown until then."""
         with self._lock:
             self.saved_id, self.saved_version, self.problem = map_code.map_id, map_code.version, problem
             self._saved_learned = self._tried_learned = self._learned
+        self._unsaved.begin(map_code.version if map_code is self._loaded else 0)
+        self._loaded = None
         if problem:
             self._report(MapError("map_file", "must be intact", problem))
 
     def observe(self, result: MappingResult | None, map_code: MapCode) -> None:
         """Worker: count keyframes, and save after `every_keyframes`."""
+        if self._store and result is not None and result.is_keyframe:
+            self._unsaved.note(map_code)
         self._learned += result is not None and result.is_keyframe
         if self._every_keyframes and self._learned - self._tried_learned >= self._every_keyframes:
             self.autosave(map_code)
@@ -119,16 +130,33 @@ class MapSaver:
         response.bytes = self._write(store, refine=True)
         response.path = str(store.path)
 
-    def save_last(self, map_code: MapCode) -> None:
-        """Save a changed map to map_file and wait for it; call after the worker has ended."""
-        if self._store is None or self._has(map_code):
-            return
+    def save_last(self, map_code: MapCode | None) -> bool:
+        """Save a changed map to map_file and wait for it; call after the worker has ended. Return whether all is saved.
+
+        Args:
+            map_code: the map; None if the worker hangs: then the map as of the last keyframe is saved.
+        """
+        if self._store is None or (map_code is not None and self._has(map_code)):
+            return True
         self.note_copy()
+        store = self._store
         try:
-            store = self._store
+            if map_code is None:
+                self._save_unfinished(store)
+                return False
             self._writer.run(lambda: self._saved(store, map_code.delta_since(0))).result(LAST_SAVE_S)
         except (LocalizationError, TimeoutError) as error:
             self._failed(error)
+            return False
+        return True
+
+    def _save_unfinished(self, store: MapStore) -> None:
+        """Save the map without the image in work. Not in the writer, which may wait for a copy from the worker."""
+        snapshot = self._unsaved.with_file(store.path)
+        if snapshot is not None:
+            self._saved(store, snapshot)
+        self._report(MapError("the image in work", "was not mapped in time and is lost",
+                              remedy=f"{store.path} has all keyframes before it"))
 
     def _write_own(self) -> None:
         """Writer: save to map_file a copy made now."""
@@ -145,7 +173,8 @@ class MapSaver:
     def _saved(self, store: MapStore, snapshot: MapDelta) -> int:
         learned = self._learned_at_copy
         try:
-            size = store.save(snapshot)
+            with self._save_lock:
+                size = store.save(snapshot)
         except MapError as error:
             if self._is_own(store):
                 self.problem = str(error)
@@ -154,6 +183,9 @@ class MapSaver:
             with self._lock:
                 self.saved_id, self.saved_version, self.problem = snapshot.map_id, snapshot.version, ""
                 self._saved_learned = learned
+            self._unsaved.saved(snapshot.version)
+        self._tell(f"saved {store.path}: {len(snapshot.keyframe_ids)} keyframes, {len(snapshot.ids)} codes, "
+                   f"{size / BYTES_PER_MB:.1f} MB")
         return size
 
     def _is_own(self, store: MapStore) -> bool:

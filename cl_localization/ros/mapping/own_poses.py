@@ -79,7 +79,7 @@ class OwnPoses:
 
     def learn(self, bundle: ImageBundle, learning: bool) -> Learned:
         """See `Learning`."""
-        frame = bundle.frame(self._node.config.images.max_pixels)
+        frame = bundle.frame()
         self._slam.mapper.encoder.encode(frame.image)  # before the look-up, so that the odometry has time to arrive
         mounting = self._robot_frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:

@@ -14,6 +14,7 @@ from cl_localization.errors import LocalizationError, RosError
 from cl_localization.map.map_code import matrices
 from cl_localization.mapping.given_pose import MAX_POSITION_M
 from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.tf.frame_names import plain
 
 MAX_PATH_BYTES = 8_000_000
 """Larger messages are not deserialized: about 100,000 poses, which take 100 MB as Python objects."""
@@ -97,7 +98,7 @@ def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
         path = deserialize_message(message, Path)
     except Exception as error:  # rclpy documents no exception types
         raise RosError("corrected_path", "must be a readable nav_msgs/Path", repr(error)[:200]) from error
-    frames = {path.header.frame_id, *(pose.header.frame_id for pose in path.poses)} - {""}
+    frames = {plain(header.frame_id) for header in (path.header, *(pose.header for pose in path.poses))} - {""}
     if frames - {map_frame}:
         raise RosError("corrected_path", f"must be given in the frame {map_frame}",
                        min(frames - {map_frame})[:80])

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseStamped, TransformStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import matrix_of, transform_message
+from cl_localization.ros.mapping.any_type import PERIOD_S, AnyTypeSubscription
 from cl_localization.ros.nodes.config import FramesConfig, PoseSourceConfig
+from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.buffer import GuardedBuffer
+from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
 
 POSED = "posed"
@@ -22,8 +24,24 @@ MAX_DISTANCE_M = 1e5
 """Positions are stored as float32: 100 km from the map's origin they are accurate to 8 mm."""
 
 
+ODOMETRY_TYPES = {"nav_msgs/msg/Odometry": Odometry}
+POSE_TYPES = {"geometry_msgs/msg/PoseStamped": PoseStamped,
+              "geometry_msgs/msg/PoseWithCovarianceStamped": PoseWithCovarianceStamped,
+              "geometry_msgs/msg/TransformStamped": TransformStamped} | ODOMETRY_TYPES
+"""Types that the topics may have."""
+
+
 class PoseSource(Protocol):
-    """Provides the camera's pose in the map at an image's timestamp."""
+    """Provides the camera's pose in the map at an image's timestamp.
+
+    Attributes:
+        problem: message for /diagnostics; empty for none.
+    """
+
+    @property
+    def problem(self) -> str:
+        """What is not as it should be."""
+        ...
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
         """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
@@ -37,6 +55,8 @@ class PoseSource(Protocol):
 class TfPoseSource:
     """The transform map -> camera on tf."""
 
+    problem = ""
+
     def __init__(self, lookup: TfLookup, frames: FramesConfig) -> None:
         """Use `lookup`."""
         self._lookup, self._map_frame = lookup, frames.map
@@ -49,43 +69,120 @@ class TfPoseSource:
         """Do nothing: the look-up belongs to the node's tf."""
 
 
-class TopicPoseSource:
-    """Poses from a topic, interpolated to the image's timestamp in a tf buffer of their own."""
+@dataclass(frozen=True, eq=False)
+class GivenPose:
+    """A pose of a message.
 
-    def __init__(self, node: Node, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> None:
-        """Subscribe to `odom` or `pose`; base_T_cam comes from `lookup`."""
-        self._node, self._tf, self._frames = node, lookup, frames
-        self._of_camera = config.source == "pose" and config.pose_of == "camera"
+    Attributes:
+        frame, child: names of the frames; empty where the message has none.
+        sigma_m: largest standard deviation of the position; 0 where it is not known.
+    """
+
+    stamp: Time
+    frame: str
+    child: str
+    frame_T_child: np.ndarray
+    sigma_m: float = 0.0
+
+
+class TopicPoseSource:
+    """Poses from a topic, interpolated to the image's timestamp in a tf buffer of their own.
+
+    A pose in another frame than the map, or of another frame than the camera or the base, is transformed by tf.
+
+    Attributes:
+        problem: why the last pose was not used; empty for no problem.
+    """
+
+    def __init__(self, node: ManagedNode, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> None:
+        """Subscribe to `odom` or `pose`."""
+        self._node, self._tf, self._frames, self._config = node, lookup, frames, config
         self._buffer = GuardedBuffer()
         self._poses = TfLookup(self._buffer, frames.tf_wait_s)
-        odometry = config.source == "odometry"
-        self._subscription = node.create_subscription(
-            Odometry if odometry else PoseStamped, "odom" if odometry else "pose",
-            self._take_odometry if odometry else self._take_pose, qos_profile_sensor_data)
+        self._newest: GivenPose | None = None
+        self._problem = ""
+        self._is_odometry = config.source == "odometry"
+        self._topic = "odom" if self._is_odometry else "pose"
+        kinds = ODOMETRY_TYPES if self._is_odometry else POSE_TYPES
+        self._subscription = AnyTypeSubscription(node, self._topic, kinds, self._take)
+        node.every(PERIOD_S, self._subscription.look)
+
+    @property
+    def problem(self) -> str:
+        """See the class."""
+        return self._subscription.problem or self._problem
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
         """See `PoseSource`."""
-        map_T_posed = self._poses.at(self._frames.map, POSED, stamp)
-        posed_T_cam = np.eye(4) if self._of_camera else self._tf.at(self._frames.base, camera_frame, stamp)
-        return within_reach(map_T_posed @ posed_T_cam)
+        if self._newest is None:
+            raise RosError(f"poses on {self._node.resolve_topic_name(self._topic)}", "must arrive before images",
+                           self.problem or "none")
+        frame, child = self._frame_of(self._newest), self._child_of(self._newest, camera_frame)
+        frame_T_child = self._poses.at(frame, POSED, stamp)
+        map_T_frame = np.eye(4) if self._is_map(frame) else self._between("frame_id", self._frames.map, frame, stamp)
+        child_T_cam = np.eye(4) if child == camera_frame else self._between("child", child, camera_frame, stamp)
+        return within_reach(map_T_frame @ frame_T_child @ child_T_cam)
 
     def close(self) -> None:
         """See `PoseSource`."""
         self._poses.stop()
-        self._node.destroy_subscription(self._subscription)
+        self._subscription.close()
 
-    def _take_odometry(self, message: Odometry) -> None:
-        self._take_pose(PoseStamped(header=message.header, pose=message.pose.pose))
+    def _is_map(self, frame: str) -> bool:
+        """Whether poses of a frame are poses in the map; with odometry as the source its frame is the map."""
+        return frame == self._frames.map or (self._is_odometry and frame == self._frames.odom)
 
-    def _take_pose(self, message: PoseStamped) -> None:
+    def _frame_of(self, pose: GivenPose) -> str:
+        return pose.frame or self._frames.map
+
+    def _child_of(self, pose: GivenPose, camera_frame: str) -> str:
+        if pose.child:
+            return pose.child
+        return camera_frame if self._config.pose_of == "camera" and not self._is_odometry else self._frames.base
+
+    def _between(self, what: str, target: str, source: str, stamp: Time) -> np.ndarray:
+        """Return the transform between the map or the camera and a frame that a message names."""
+        if not self._tf.connected(target, source):
+            named, other = (source, target) if what == "frame_id" else (target, source)
+            raise RosError(f"{what} of {self._node.resolve_topic_name(self._topic)}",
+                           f"must be {other}, or connected to it on tf", named, "see poses.source and frames")
+        return self._tf.at(target, source, stamp)
+
+    def _take(self, message: Any) -> None:
         """Add a pose to the buffer; an invalid one is logged and ignored."""
         try:
-            transform = TransformStamped(child_frame_id=POSED, transform=transform_message(matrix_of(message.pose)))
+            pose = self._checked(given_pose(message))
+            transform = TransformStamped(child_frame_id=POSED, transform=transform_message(pose.frame_T_child))
         except RosError as error:
-            self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
+            self._problem = str(error)
+            self._node.get_logger().error(self._problem, throttle_duration_sec=1.0)
             return
-        transform.header.stamp, transform.header.frame_id = message.header.stamp, self._frames.map
+        self._newest, self._problem = pose, ""
+        transform.header.stamp, transform.header.frame_id = pose.stamp, self._frame_of(pose)
         self._buffer.set_transform(transform, "pose topic")
+
+    def _checked(self, pose: GivenPose) -> GivenPose:
+        most_m = self._config.max_sigma_m
+        if not pose.sigma_m <= most_m:
+            raise RosError(f"pose on {self._node.resolve_topic_name(self._topic)}",
+                           f"must have a standard deviation of at most {most_m:g} m", f"{pose.sigma_m:.2f} m",
+                           "see poses.max_sigma_m")
+        return pose
+
+
+def given_pose(message: PoseStamped | PoseWithCovarianceStamped | TransformStamped | Odometry) -> GivenPose:
+    """Return the pose of a message of any of the types. Raises RosError if it is none."""
+    stamp, frame = message.header.stamp, plain(message.header.frame_id)
+    child = plain(getattr(message, "child_frame_id", ""))
+    if isinstance(message, TransformStamped):
+        return GivenPose(stamp, frame, child, matrix_of(message.transform))
+    if isinstance(message, PoseStamped):
+        return GivenPose(stamp, frame, child, matrix_of(message.pose))
+    sigma_m = 0.0
+    if isinstance(message, PoseWithCovarianceStamped):
+        variances = np.reshape(message.pose.covariance, (6, 6)).diagonal()[:3]
+        sigma_m = float(np.sqrt(variances.clip(0).max()))
+    return GivenPose(stamp, frame, child, matrix_of(message.pose.pose), sigma_m)
 
 
 def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
@@ -97,6 +194,6 @@ def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
     return map_T_cam
 
 
-def make_pose_source(node: Node, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> PoseSource:
+def make_pose_source(node: ManagedNode, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> PoseSource:
     """Return the pose source selected by the parameter poses.source."""
     return TfPoseSource(lookup, frames) if config.source == "tf" else TopicPoseSource(node, lookup, frames, config)

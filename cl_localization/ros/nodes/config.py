@@ -16,19 +16,27 @@ from cl_localization.config import (
     option,
     section,
 )
+from cl_localization.data.message_camera import RECTIFIED
 from cl_localization.mapping.slam.options import SlamConfig
 
 TRANSPORTS = ("raw", "compressed")
+DEPTH_TRANSPORTS = (*TRANSPORTS, "compressedDepth")
 
 
 @dataclass(frozen=True)
 class FramesConfig(Config):
-    """Names of the tf frames; the camera frame is frame_id of the images."""
+    """Names of the tf frames; a leading slash is ignored."""
 
     map: str = option("map", "Frame of the map.")
     odom: str = option("odom", "Frame of the odometry; empty without odometry, tf then gets map -> base.")
     base: str = option("base_link", "Frame of the robot.")
+    camera: str = option("", "Optical frame of the camera (z ahead, y down); empty: frame_id of the images.")
     tf_wait_s: float = option(0.2, "Longest wait for the transform at an image's timestamp [s].", 0, 5)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("map", "odom", "base", "camera"):
+            object.__setattr__(self, name, getattr(self, name).lstrip("/"))
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,18 @@ class ImagesConfig(Config):
     slop_s: float = option(0.02, "Largest time between image, camera_info and depth that are paired [s].", 1e-6, 1)
     queue_size: int = option(10, "Messages of each topic kept for pairing.", 1, 1000)
     max_pixels: int = option(40_000_000, "Images with more pixels are refused.", 1, 2**31 - 1)
+    rectified: str = option("auto", "Whether the images are rectified, so that P of camera_info holds, not K and D: "
+                                    "`always`, `never`, or `auto`: where the topic has the word rect or rectified in "
+                                    "its name.", choices=RECTIFIED)
+
+
+@dataclass(frozen=True)
+class MapperImagesConfig(ImagesConfig):
+    """Image and depth subscriptions."""
+
+    depth_transport: str = option("raw", "`compressedDepth` subscribes to depth/compressedDepth instead of depth, "
+                                         "`compressed` to depth/compressed.", choices=DEPTH_TRANSPORTS)
+    depth_unit_m: float = option(0.001, "Unit of 16-bit depth [m]; floating-point depth is in metres.", 1e-6, 1)
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,6 @@ class VisionNodeConfig(NodeConfig):
     map_file: str = option("", "Map to load at the start; ~/save_map without a path writes it. Empty: start without "
                                "a map.")
     frames: FramesConfig = section(FramesConfig)
-    images: ImagesConfig = section(ImagesConfig)
 
 
 @dataclass(frozen=True)
@@ -95,9 +114,11 @@ class RenderCheckNodeConfig(RenderCheckConfig):
 class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig):
     """All parameters of the node `localizer`."""
 
+    images: ImagesConfig = section(ImagesConfig)
     two_d: bool = option(False, "The robot moves in the plane z = 0 of the map: z, roll and pitch of map -> base are "
                                 "set to 0.", live=True)
-    publish_initial_pose: bool = option(False, "Publish the first trusted base pose once on /initialpose, for AMCL.")
+    publish_initial_pose: bool = option(False, "Publish the first trusted base pose, and that after each loss, on "
+                                               "initialpose, for AMCL.")
     tracker: TrackerConfig = section(TrackerConfig)
     flow: FlowConfig = section(FlowConfig)
     map_topic: MapTopicConfig = section(MapTopicConfig)
@@ -109,10 +130,14 @@ class PoseSourceConfig(Config):
     """Source of the camera poses for mapping."""
 
     source: str = option("tf", "`tf`: map -> camera; `odometry`: the topic odom; `pose`: the topic pose, a "
-                               "PoseStamped; `self`: the map finds its own poses, which needs depth images, and "
-                               "publishes them.", choices=("tf", "odometry", "pose", "self"))
-    pose_of: str = option("camera", "Frame whose poses the topics pose and corrected_path hold.",
+                               "PoseStamped, PoseWithCovarianceStamped, TransformStamped or Odometry; `self`: the map "
+                               "finds its own poses, which needs depth images, and publishes them.",
+                         choices=("tf", "odometry", "pose", "self"))
+    pose_of: str = option("camera", "Frame whose poses the topics pose and corrected_path hold, where the messages "
+                                    "do not name it.",
                           choices=("camera", "base"))
+    max_sigma_m: float = option(0.3, "Poses of a PoseWithCovarianceStamped with a larger standard deviation of the "
+                                     "position are not used [m].", 1e-6, 1e6)
 
 
 @dataclass(frozen=True)
@@ -129,6 +154,7 @@ class NerfNodeConfig(LiveNerfConfig):
 class MapperNodeConfig(VisionNodeConfig, PublishedPoseConfig, MapperConfig):
     """All parameters of the node `mapper`."""
 
+    images: MapperImagesConfig = section(MapperImagesConfig)
     learning: bool = option(True, "Update the map from the start; ~/set_learning switches it.")
     niceness: int = option(10, "Added to the niceness of the mapping thread, which above 0 also prefers idle CPU time, "
                                "so that localizing goes first. No effect in one process with the localizer.", 0, 19)
@@ -160,6 +186,8 @@ class SequencePlayerConfig(NodeConfig):
     transport: str = option("raw", "Publish image or image/compressed.", choices=TRANSPORTS)
     depth: bool = option(True, "Publish depth if the sequence has it.")
     odometry: bool = option(True, "Publish odom and its tf if the sequence has odometry.")
+    map_tf: bool = option(False, "Publish the true map -> odom on tf, or map -> base without odometry, as a SLAM "
+                                 "would.")
     clock: bool = option(False, "Publish the timestamps on /clock, for nodes with use_sim_time.")
     stamps: str = option("now", "`now`: timestamps are the time of publishing; `original`: those of the sequence.",
                          choices=("now", "original"))

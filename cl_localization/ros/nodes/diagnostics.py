@@ -4,7 +4,7 @@
 |---|---|
 | OK | images are processed |
 | WARN | images are processed, but there is a problem; the message names it |
-| ERROR | there is a problem, and no images are processed |
+| ERROR | there is a problem, and no images are processed, or all are refused |
 | STALE | the node is not active |
 """
 
@@ -23,7 +23,9 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from cl_localization.ros.conversions import time_message
+from cl_localization.ros.nodes.clock_watch import ClockWatch
 from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.nodes.refusals import Refusals
 
 WINDOW_S = 10.0
 MAX_SAMPLES = 10_000
@@ -79,38 +81,42 @@ class NodeDiagnostics:
 
     Attributes:
         latency_s: time from the arrival of each item to the end of its processing.
+        refusals: which items were refused.
     """
 
     def __init__(self, node: ManagedNode) -> None:
         """Publish for `node` while it is active, and STALE when it is deactivated."""
-        self.latency_s = Window()
-        self._node, self._rates = node, Rates()
+        self.latency_s, self.refusals = Window(), Refusals()
+        self._node, self._rates, self._clock = node, Rates(), ClockWatch(node.get_clock())
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         node.active.callback(self._close)
 
-    def measure_latency(self, work: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return `work(item)` that also records the latency since `item.arrived_s`."""
-        def measured(item: Any) -> None:
+    def watch(self, work: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Return `work(item)` that also records the latency since `item.arrived_s`, and whether the item is refused."""
+        counted = self.refusals.watch(work)
+
+        def watched(item: Any) -> None:
             try:
-                work(item)
+                counted(item)
             finally:
                 self.latency_s.add(time.monotonic() - item.arrived_s)
-        return measured
+        return watched
 
-    def publish(self, problem: str, counts: dict[str, int], values: dict[str, object], worked_on: str) -> None:
-        """Publish the status.
+    def publish(self, problem: str, counts: dict[str, int], values: dict[str, object]) -> None:
+        """Publish the status: a problem is an ERROR while no item succeeds.
 
         Args:
-            problem: the message; empty for none.
+            problem: what the node's parts have to say; empty for none.
             counts: counters, published with their rates.
             values: other values.
-            worked_on: the counter of processed items: a problem is an ERROR while it does not grow.
         """
+        counts = {**counts, "refused": self.refusals.refused}
         rates = {f"{name} [Hz]": self._rates.hz(name, count) for name, count in counts.items()}
-        works = rates[f"{worked_on} [Hz]"] != 0.0
-        level = DiagnosticStatus.OK if not problem else DiagnosticStatus.WARN if works else DiagnosticStatus.ERROR
+        fails = self._rates.hz("succeeded", self.refusals.succeeded) == 0.0 or self._clock.is_missing
+        message = "; ".join(filter(None, (self._clock.problem, problem, self.refusals.problem)))
+        level = DiagnosticStatus.OK if not message else DiagnosticStatus.ERROR if fails else DiagnosticStatus.WARN
         latency_ms = {f"latency p{percent} [ms]": self.latency_s.percentile(percent) * MS_PER_S for percent in (50, 95)}
-        self._publish(level, problem or "OK", {**counts, **rates, **latency_ms, **values, "memory [MB]": memory_mb()})
+        self._publish(level, message or "OK", {**counts, **rates, **latency_ms, **values, "memory [MB]": memory_mb()})
 
     def _close(self) -> None:
         if self._node.context.ok():

@@ -39,6 +39,7 @@ class LocalizerNode(ManagedNode):
         self._outputs = LocalizerOutputs(self)
         self._tracking = Tracking(self, self._tf, self._announce)
         self._map = MapInUse(self, shared_encoder(self.config.encoder), self._on_other_map)
+        self._map.guesses = self._outputs.initial
         self._digest = MapDigest()
         if self.config.map_file:
             self._map.load(self.config.map_file)
@@ -46,10 +47,11 @@ class LocalizerNode(ManagedNode):
     def start(self) -> None:
         """Subscribe, and create services and timers."""
         self._diagnostics = NodeDiagnostics(self)
-        self._stream = PoseStream(self, self._tracking, self._map, self._outputs, self._diagnostics.latency_s)
+        self._stream = PoseStream(self, self._tracking, self._map, self._outputs, self._diagnostics)
         self._tf.wait_while(self.active)
         self.reconfigure()
         self._tracking.forget("the node starts")
+        self._outputs.initial.listen(self._tf.lookup)
         self._images = ImageSource(self, self.config.images, "off", self._stream.offer)
         self.active.callback(self._images.close)
         worker = self._stream.map_worker
@@ -82,14 +84,15 @@ class LocalizerNode(ManagedNode):
 
     def _on_diagnostics(self) -> None:
         map_code, stream = self._map.map_code, self._stream
-        problem = "; ".join(filter(None, (self._images.problem, self._map.problem)))
+        parts = self._images, self._map, self._tracking, self._tf
+        problem = "; ".join(filter(None, (part.problem for part in parts)))
         self._diagnostics.publish(problem, {
             "images": self._images.images, "processed": stream.answered, "localized fully": stream.map_worker.processed,
             "carried by flow": stream.carried, "dropped": stream.dropped, "lost in transport": self._images.lost}, {
             "state": self._tracking.state.name, "waiting": stream.waiting,
             "map": map_code.map_id if map_code else "",
             "map version": map_code.version if map_code else 0, "codes": len(map_code) if map_code else 0,
-            "map digest": self._digest.of(map_code)}, "processed")
+            "image delay [s]": self._images.delay_s, "map digest": self._digest.of(map_code)})
 
     def _announce(self, track: Track, stamp_ns: int) -> None:
         self._stream.announce(track, stamp_ns)

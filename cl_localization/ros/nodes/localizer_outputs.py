@@ -20,17 +20,23 @@ from cl_localization.msg import LocalizationStatus, PlaceMatch
 from cl_localization.ros import conversions
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.images.overlay import overlay
+from cl_localization.ros.nodes.initial_pose import InitialPose
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.status_messages import Counts, localization_status, no_localization_status, place_match
+from cl_localization.ros.nodes.track_log import TrackLog
 from cl_localization.tracking.tracker import Track
 
 
 class LocalizerOutputs:
-    """The publishers of the localizer."""
+    """The publishers of the localizer.
+
+    Attributes:
+        initial: the topic initialpose, which is heard, too.
+    """
 
     def __init__(self, node: ManagedNode) -> None:
         """Create the publishers on `node`."""
-        self._node = node
+        self._node, self._log = node, TrackLog(node.get_logger())
         self._status = node.publisher(LocalizationStatus, "~/status")
         self._pose = node.publisher(PoseWithCovarianceStamped, "~/pose")
         self._base_pose = node.publisher(PoseWithCovarianceStamped, "~/base_pose")
@@ -38,8 +44,7 @@ class LocalizerOutputs:
         self._path = node.publisher(Path, "~/path", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
         self._inliers = node.publisher(PointCloud2, "~/inliers")
         self._overlay = node.publisher(Image, "~/overlay")
-        self._initial = node.publisher(PoseWithCovarianceStamped, "/initialpose")
-        self._initial_due = self._config.publish_initial_pose
+        self.initial = InitialPose(node)
         self._poses: deque[PoseStamped] = deque(maxlen=self._config.path_length)
 
     @property
@@ -48,6 +53,7 @@ class LocalizerOutputs:
 
     def announce(self, track: Track, stamp_ns: int, counts: Counts) -> None:
         """Publish the status of an image that was not localized, or of a decision without an image."""
+        self._log.note(track)
         self._status.publish(no_localization_status(track, stamp_ns, self._config.frames.map, counts))
 
     def publish(self, bundle: ImageBundle, frame: Frame, found: Localization, track: Track, map_code: MapCode,
@@ -58,6 +64,7 @@ class LocalizerOutputs:
             self._publish_pose(header, found, track)
         latency_s = time.monotonic() - bundle.arrived_s
         self._status.publish(localization_status(found, track, map_code, header.frame_id, latency_s, counts))
+        self._log.note(track, found.world_T_cam)
         if found.place is not None:
             self._place.publish(place_match(found, track.trusted, header.frame_id))
         self._publish_path(header, found, track)
@@ -79,9 +86,7 @@ class LocalizerOutputs:
         of_base = PoseWithCovarianceStamped(
             header=header, pose=conversions.pose_with_covariance(track.robot.map_T_base, track.robot.covariance))
         self._base_pose.publish(of_base)
-        if self._initial_due:
-            self._initial.publish(of_base)
-            self._initial_due = False
+        self.initial.publish(of_base, track)
 
     def _publish_path(self, header: Header, found: Localization, track: Track) -> None:
         if track.trusted:

@@ -30,6 +30,7 @@ class ManagedNode(LifecycleNode):
         shares_process: whether the process has other nodes.
         turn: context manager entered for the work on each item, so that nodes of one process take turns.
         end_process: call to end the process; set by `run_nodes`.
+        exit_code: that of the process, unless another node has a larger one; not 0 if something was lost.
     """
 
     def __init__(self, name: str, config: Config, beside: Sequence[Config] = (),
@@ -49,6 +50,7 @@ class ManagedNode(LifecycleNode):
         self._live = LiveConfig(self, declare(self, config, beside), self._apply)
         self.config: Any = self._live.config
         self.shares_process, self.turn = bool(beside), turn
+        self.exit_code = 0
         self.end_process: Callable[[], None] = lambda: None
 
     def set_up(self) -> None:
@@ -93,7 +95,10 @@ class ManagedNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run `start`; release everything it created if it fails."""
-        return self._guarded(self.start, self.active)
+        done = self._guarded(self.start, self.active)
+        if done == SUCCESS:
+            self.get_logger().info("active")
+        return done
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop; models and map stay loaded."""

@@ -53,7 +53,7 @@ class MapperNode(ManagedNode):
         self._outputs = MapperOutputs(self)
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
                                lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
-                               self.config.autosave_period_s)
+                               self.config.autosave_period_s, self.get_logger().info)
         self.configured.callback(self._saver.close)
         self._nerf = make_nerf(self, self._tf.lookup)
         self._health = HealthWatch()
@@ -63,13 +63,13 @@ class MapperNode(ManagedNode):
         """Subscribe, and create services and timers."""
         config, self._diagnostics = self.config, MapperDiagnostics(self)
         self._outputs.tell_owner_while(self.active, lambda: self._mapper.map_code)
-        learn = self._diagnostics.measure_latency(in_spare_time(self, self._learn, self.config.niceness))
+        learn = self._diagnostics.watch(in_spare_time(self, self._learn, self.config.niceness))
         self._worker = Worker(learn, self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
         self._nerf.start(lambda: self._learning)
         self._tf.wait_while(self.active)
         self._poses.start(self._worker)
-        self._images = ImageSource(self, config.images, config.depth_images, self._on_image)
+        self._images = ImageSource(self, config.images, config.depth_images, self._on_image, lookup=self._tf.lookup)
         self.active.callback(self._images.close)
         self.service(SaveMap, "~/save_map", answer_later(self, self._saver.serve))
         self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
@@ -78,7 +78,8 @@ class MapperNode(ManagedNode):
         self.every(max(config.map_code_period_s, 0.01),
                    lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
         self.every(DISPLAY_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
-        parts = self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf, self._health
+        parts = (self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf, self._health,
+                 self._tf)
         self.every(config.diagnostics_period_s,
                    lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
@@ -134,10 +135,9 @@ class MapperNode(ManagedNode):
 
     def _end(self) -> None:
         """Stop the worker and save the map."""
-        if not self._worker.stop():
-            self.get_logger().warning("mapping did not stop in time; unsaved keyframes are lost")
-        elif self.config.save_on_shutdown:
-            self._saver.save_last(self._mapper.map_code)
+        stopped = self._worker.stop()
+        if self.config.save_on_shutdown and not self._saver.save_last(self._mapper.map_code if stopped else None):
+            self.exit_code = 1
 
 
 def main(args: list[str] | None = None) -> int:

@@ -45,7 +45,7 @@ class MapperDiagnostics(NodeDiagnostics):
             "learning": learning, "waiting": worker.waiting, "map": map_code.map_id, "map version": map_code.version,
             "codes": len(map_code), "keyframes": len(map_code.keyframes), "map bytes": map_code.size_bytes,
             "saved version": saver.saved_version, "unsaved keyframes": saver.unsaved_keyframes,
-            "map digest": self._digest.of(map_code), **health_values(map_code)}, "processed")
+            "image delay [s]": images.delay_s, "map digest": self._digest.of(map_code), **health_values(map_code)})
 
 
 def health_values(map_code: MapCode) -> dict[str, object]:

@@ -47,7 +47,7 @@ class MapperOutputs:
         self._codes = node.publisher(PointCloud2, "~/codes", LATCHED)
         self._keyframes = node.publisher(PoseArray, "~/keyframes", LATCHED)
         self._shown = ("", 0, False)
-        self._source = uuid.uuid4().hex
+        self._source, self._has_keyframe = uuid.uuid4().hex, False
         self._owns_tf = False
 
     @property
@@ -78,6 +78,9 @@ class MapperOutputs:
         """Publish the status after an image, with what parts of the node add to it."""
         status = mapping_status(learned.result, learned.reason, learning, map_code,
                                 self._config.map_code.budget_mb * BYTES_PER_MB, counts)
+        if learned.result is not None and learned.result.is_keyframe and not self._has_keyframe:
+            self._has_keyframe = True
+            self._node.get_logger().info(f"first keyframe: {len(map_code)} codes")
         for part in parts:
             part.fill_status(status)
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map

@@ -13,7 +13,7 @@ from cl_localization.errors import LocalizationError
 from cl_localization.localization.result import Localization
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.map_topic.map_in_use import MapInUse
-from cl_localization.ros.nodes.diagnostics import Window
+from cl_localization.ros.nodes.diagnostics import NodeDiagnostics
 from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.status_messages import Counts
@@ -46,15 +46,16 @@ class PoseStream:
     """
 
     def __init__(self, node: ManagedNode, tracking: Tracking, map_in_use: MapInUse, outputs: LocalizerOutputs,
-                 latency_s: Window) -> None:
-        """Start the workers, which stop when the node is deactivated; `latency_s` gets the latency of each image."""
+                 diagnostics: NodeDiagnostics) -> None:
+        """Start the workers, which stop when the node is deactivated; `diagnostics` gets the latency of each image, and
+        whether it was refused."""
         self.answered = self.carried = 0
         self._node, self._tracking, self._map, self._outputs = node, tracking, map_in_use, outputs
-        self._latency_s = latency_s
+        self._latency_s, self._refusals = diagnostics.latency_s, diagnostics.refusals
         self._follower = Follower(node.config.flow, node.config.pose)
         self.light_worker: Worker[ImageBundle] = Worker(self._follow, node.report, "flow", begin=_use_one_thread)
         node.active.callback(self.light_worker.stop)
-        self.map_worker: Worker[DecodedImage] = Worker(self._look, node.report, "localizer",
+        self.map_worker: Worker[DecodedImage] = Worker(self._refusals.watch(self._look), node.report, "localizer",
                                                        begin=lambda: settle_worker(node), turn=node.turn)
         node.active.callback(self.map_worker.stop)
 
@@ -91,17 +92,19 @@ class PoseStream:
         """Light worker: give an image its pose by flow, and have it localized fully if that is due."""
         refused = self._tracking.refusal(bundle.stamp_ns) or ("no map yet" if self._map.localizer is None else "")
         if refused:
-            self._answer_without_pose(Track(self._tracking.state, False, refused), bundle)
+            self._answer_without_pose(Track(self._tracking.state, False, refused), bundle, refused)
             return
         try:
-            image = DecodedImage(bundle, bundle.frame(self._node.config.images.max_pixels))
+            image = DecodedImage(bundle, bundle.frame())
         except LocalizationError as error:
             found = Localization(bundle.stamp_ns, reason=str(error))
-            self._answer_without_pose(self._tracking.track(found, self._tracking.mounting(bundle)), bundle)
+            track = self._tracking.track(found, self._tracking.mounting(bundle))
+            self._answer_without_pose(track, bundle, found.reason)
             raise
         found = self._follower.follow(image.frame)
         if found is not None:
             self.carried += 1
+            self._refusals.succeed()
             self._judge(image, found, self._tracking.mounting(bundle))
         if self._follower.wants_look(bundle.stamp_ns, found):
             self.map_worker.offer(image)
@@ -133,7 +136,8 @@ class PoseStream:
         self._count(image.bundle)
         self._outputs.publish(image.bundle, image.frame, found, track, self._map.localizer.map_code, self._counts)
 
-    def _answer_without_pose(self, track: Track, bundle: ImageBundle) -> None:
+    def _answer_without_pose(self, track: Track, bundle: ImageBundle, refused: str) -> None:
+        self._refusals.refuse(refused)
         self._count(bundle)
         self.announce(track, bundle.stamp_ns)
 

@@ -77,7 +77,9 @@ class Ending:
 
 
 def run_nodes(makers: Sequence[Callable[[], ManagedNode]], args: list[str] | None = None) -> int:
-    """Run nodes in one process until its end is requested; return the exit code: 1 if a node could not start."""
+    """Run nodes in one process until its end is requested; return the exit code: 1 if a node could not start or has
+    lost something."""
+    nodes: list[ManagedNode] = []
     with ExitStack() as stack:
         ending = Ending()
         stack.callback(ending.close)
@@ -86,14 +88,14 @@ def run_nodes(makers: Sequence[Callable[[], ManagedNode]], args: list[str] | Non
             stack.callback(rclpy.try_shutdown)
             executor = SingleThreadedExecutor()
             ending.wake_with(lambda: executor.create_task(_nothing))
-            nodes = [_made(make, executor, ending, stack) for make in makers]
+            nodes += [_made(make, executor, ending, stack) for make in makers]
             started = all(bool(ending) or node.bring_up() for node in nodes)
             while started and not ending:
                 executor.spin_once()
         except LocalizationError as error:
             rclpy.logging.get_logger("cl_localization").fatal(str(error))
             return 1
-        return 0 if started else 1
+    return max(0 if started else 1, *(node.exit_code for node in nodes))
 
 
 def leave(exit_code: int) -> NoReturn:

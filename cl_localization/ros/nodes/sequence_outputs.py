@@ -46,6 +46,8 @@ class SequenceOutputs:
             self._publish_odometry(Header(stamp=stamp, frame_id=self._config.odom_frame),
                                    frame.odom_T_cam @ self._cam_T_base)
         if frame.world_T_cam is not None:
+            if self._config.map_tf:
+                self._publish_map_tf(frame, Header(stamp=stamp, frame_id=self._config.map_frame))
             self._ground_truth.publish(PoseStamped(header=Header(stamp=stamp, frame_id=self._config.map_frame),
                                                    pose=conversions.pose_message(frame.world_T_cam)))
         header = Header(stamp=stamp, frame_id=self._config.camera_frame)
@@ -67,6 +69,13 @@ class SequenceOutputs:
         odometry.pose.pose = conversions.pose_message(odom_T_base)
         self._odometry.publish(odometry)
         self._broadcaster.sendTransform(self._transform(header, self._config.base_frame, odom_T_base))
+
+    def _publish_map_tf(self, frame: Frame, header: Header) -> None:
+        if frame.odom_T_cam is not None and self._config.odometry:
+            child, map_T_child = self._config.odom_frame, frame.world_T_cam @ inverse(frame.odom_T_cam)
+        else:
+            child, map_T_child = self._config.base_frame, frame.world_T_cam @ self._cam_T_base
+        self._broadcaster.sendTransform(self._transform(header, child, map_T_child))
 
     @staticmethod
     def _transform(header: Header, child: str, parent_T_child: np.ndarray) -> TransformStamped:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from collections.abc import Callable
 
 from geometry_msgs.msg import Transform, TransformStamped
 from rclpy.logging import get_logger
@@ -10,11 +13,15 @@ from tf2_ros import Buffer
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import NANOSECONDS, matrix_of, stamp_ns
+from cl_localization.ros.tf.frame_names import plain
 
 JUMP_NS = 10 * NANOSECONDS
 """Cache time of a tf buffer: it refuses older transforms, and a new one removes all that are older by this."""
 
 MAX_FRAMES, MAX_NAME = 10_000, 256
+
+FORGOTTEN_S = 3.0
+"""A parent that was not heard of for this time is none: one wrong message must not block a frame for good."""
 
 
 class GuardedBuffer(Buffer):
@@ -23,19 +30,26 @@ class GuardedBuffer(Buffer):
     A transform whose timestamp differs by more than `JUMP_NS` from those before is ignored until a second one of that
     frame confirms the jump in time; a jump back (a bag or simulation that restarts) clears the buffer. In tf2 a single
     timestamp far in the future would remove all transforms and block new ones.
+
+    Attributes:
+        watch: gets every transform of tf that is not static.
     """
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Start empty; `now_s` is the clock for `FORGOTTEN_S`."""
         super().__init__()
+        self._now_s = now_s
         self._guard = threading.RLock()
         self._newest_ns: dict[str, int] = {}
         self._unconfirmed_ns: dict[str, int] = {}
         self._frames: set[str] = set()
+        self._parents: dict[str, tuple[str, float]] = {}
+        self.watch: Callable[[TransformStamped], None] = lambda transform: None
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """Add a transform if it and its timestamp are valid."""
-        stamp, child = stamp_ns(transform.header.stamp), transform.child_frame_id
+        stamp, child = stamp_ns(transform.header.stamp), plain(transform.child_frame_id)
+        self.watch(transform)
         with self._guard:
             if stamp >= 0 and self._acceptable(transform) and self._timely(child, stamp):
                 super().set_transform(transform, authority)
@@ -43,8 +57,15 @@ class GuardedBuffer(Buffer):
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
         """Add a static transform if it is valid."""
         with self._guard:
-            if self._acceptable(transform):
+            if self._acceptable(transform, static=True):
                 super().set_transform_static(transform, authority)
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """The parent of each frame, names without leading slash, as far as they were heard of lately or are static."""
+        since_s = self._now_s() - FORGOTTEN_S
+        with self._guard:
+            return {child: parent for child, (parent, heard_s) in self._parents.items() if heard_s >= since_s}
 
     def clear(self) -> None:
         """Remove all transforms that are not static."""
@@ -67,14 +88,16 @@ class GuardedBuffer(Buffer):
         self._newest_ns[child] = max(newest, stamp)
         return True
 
-    def _acceptable(self, transform: TransformStamped) -> bool:
+    def _acceptable(self, transform: TransformStamped, static: bool = False) -> bool:
         """Whether a transform is valid; warnings are throttled, in tf2 they are not."""
-        names = {transform.header.frame_id, transform.child_frame_id}
+        parent, child = plain(transform.header.frame_id), plain(transform.child_frame_id)
+        names = {parent, child}
         problem = self._problem(names, transform.transform)
         if problem:
             get_logger("tf_buffer").warning(f"a transform is ignored: {problem}", throttle_duration_sec=5.0)
             return False
         self._frames |= names
+        self._parents[child] = parent, math.inf if static else self._now_s()
         return True
 
     def _problem(self, names: set[str], transform: Transform) -> str:

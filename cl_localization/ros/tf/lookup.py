@@ -7,19 +7,21 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from builtin_interfaces.msg import Time as TimeMessage
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from rclpy.time import Time
-from tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
+from tf2_ros import TransformBroadcaster, TransformException, TransformListener
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import NANOSECONDS, matrix_of, stamp_ns
 from cl_localization.ros.nodes.config import FramesConfig
 from cl_localization.ros.tf.buffer import GuardedBuffer
+from cl_localization.ros.tf.frame_names import looks_up, near_names
+from cl_localization.ros.tf.ownership import TfOwnership
 
 POLL_S = 0.005
 ODOMETRY_GRACE_S = 1.0
@@ -27,12 +29,13 @@ ODOMETRY_GRACE_S = 1.0
 STOPPED_S = 1.0
 """Odometry that lags an image by more than this has stopped, and is not waited for."""
 MAX_DISTANCE_M = 1e6
+TF_TOPIC = "/tf"
 
 
 class TfLookup:
     """Look-up in a tf buffer for worker threads, which may wait while the executor fills the buffer."""
 
-    def __init__(self, buffer: Buffer, wait_s: float) -> None:
+    def __init__(self, buffer: GuardedBuffer, wait_s: float) -> None:
         """Look up in `buffer`, waiting at most `wait_s` seconds of wall time."""
         self._buffer, self._wait_s = buffer, wait_s
         self._stop = threading.Event()
@@ -73,30 +76,51 @@ class TfLookup:
         """Return whether tf connects the two frames, at any time."""
         return bool(target and source) and self._buffer.can_transform(target, source, Time())
 
+    def parent_of(self, frame: str) -> str:
+        """Return the parent of a frame; empty for none."""
+        return self._buffer.parents.get(frame, "")
+
+    def root_of(self, frame: str, top: str) -> str:
+        """Return the frame without parent above a frame, or the one below `top`."""
+        parents = self._buffer.parents
+        for _ in parents:
+            if parents.get(frame, "") in ("", top):
+                break
+            frame = parents[frame]
+        return frame
+
+    @property
+    def frames(self) -> set[str]:
+        """All frames of tf."""
+        parents = self._buffer.parents
+        return {*parents, *parents.values()}
+
 
 @dataclass(frozen=True, eq=False)
 class Mounting:
     """The camera's poses on tf at an image's timestamp.
 
     Attributes:
-        child_frame: child of the transform map -> ... to publish: odometry, base or camera frame; empty while waiting
-            for odometry after the start.
+        child_frame: child of the transform map -> ... to publish: odometry, base or the frame above the camera; empty
+            for none, as while waiting for odometry after the start.
         odom_T_cam, base_T_cam: (4, 4) the camera in the odometry frame and on the robot; None if not on tf.
-        problem: why the odometry is missing for this image, or the camera's frame is invalid; None for no problem.
+        problem: what is wrong with the frames, or why the odometry is missing for this image; None for no problem.
+        cam_T_child: (4, 4) `child_frame` on the camera, where tf does not connect that to the base.
     """
 
     child_frame: str
     odom_T_cam: np.ndarray | None = None
     base_T_cam: np.ndarray | None = None
     problem: RosError | None = None
+    cam_T_child: np.ndarray = field(default_factory=lambda: np.eye(4))
 
 
 class RobotFrames:
     """Looks up the camera's poses, and decides which transform to publish.
 
-    With odometry it is map -> odom, since odom -> base belongs to the odometry; else map -> base, or map -> camera if
-    the camera is not connected to the base. It stays map -> odom when odometry stops: a base with two parents would
-    jump between them.
+    With odometry it is map -> odom, since odom -> base belongs to the odometry; else map -> base, or, if the camera is
+    not connected to the base, map -> the frame above the camera, which its driver may have. It stays map -> odom when
+    odometry stops. A frame that has another parent gets no second one: it would jump between them for all listeners.
     """
 
     def __init__(self, frames: FramesConfig, lookup: TfLookup, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -119,7 +143,41 @@ class RobotFrames:
                                                              wait=is_running))
             except RosError as error:
                 problem = error
-        return Mounting(child_frame, odom_T_cam, self._base_T_cam(camera_frame, stamp), problem)
+        mounting = Mounting(child_frame, odom_T_cam, self._base_T_cam(camera_frame, stamp), problem)
+        mounting = replace(mounting, problem=self._doubt(camera_frame, mounting) or problem)
+        parent = self._lookup.parent_of(child_frame)
+        if parent not in ("", self._frames.map):
+            return replace(mounting, child_frame="", problem=self._second_parent(child_frame, parent))
+        if child_frame not in ("", self._frames.odom, self._frames.base, camera_frame):
+            return self._with_child(mounting, camera_frame, stamp)
+        return mounting
+
+    def _with_child(self, mounting: Mounting, camera_frame: str, stamp: TimeMessage) -> Mounting:
+        """Return a mounting with the pose of a frame above the camera that is not the robot's."""
+        try:
+            return replace(mounting, cam_T_child=self._lookup.at(camera_frame, mounting.child_frame, stamp, wait=False))
+        except RosError as error:
+            return replace(mounting, child_frame="", problem=error)
+
+    def _doubt(self, camera_frame: str, mounting: Mounting) -> RosError | None:
+        """Return what is suspicious about the camera's frame."""
+        frames, known = self._frames, self._lookup.frames
+        if mounting.base_T_cam is not None and looks_up(camera_frame, mounting.base_T_cam):
+            return RosError(f"frame {camera_frame} of the images", "must be the optical frame (z ahead, y down)",
+                            "one that looks straight up from the robot",
+                            "if that is the camera's body, name its optical frame with frames.camera")
+        is_apart = not self._has_odometry and not self._lookup.connected(frames.base, camera_frame)
+        if mounting.child_frame and is_apart and {frames.odom, frames.base} & known:
+            return RosError(f"frame {camera_frame} of the images", f"must be connected to {frames.base} on tf",
+                            remedy="publish the camera's mounting, or set frames.camera; "
+                                   f"{near_names(camera_frame, known - {camera_frame})}")
+        return None
+
+    def _second_parent(self, child_frame: str, parent: str) -> RosError:
+        root, frames = self._lookup.root_of(child_frame, self._frames.map), self._frames
+        return RosError(f"tf frame {child_frame}", f"must have no parent but {frames.map}", parent,
+                        f"set frames.odom to {root} if that is the frame of the odometry, or publish_tf to false if "
+                        f"another node owns {parent} -> {child_frame}")
 
     def _base_T_cam(self, camera_frame: str, stamp: TimeMessage) -> np.ndarray | None:
         if not self._lookup.connected(self._frames.base, camera_frame):
@@ -144,7 +202,9 @@ class RobotFrames:
             return frames.odom
         if frames.odom and self._now_s() - self._started_s < ODOMETRY_GRACE_S:
             return ""
-        return frames.base if self._lookup.connected(frames.base, camera_frame) else camera_frame
+        if self._lookup.connected(frames.base, camera_frame):
+            return frames.base
+        return self._lookup.root_of(camera_frame, frames.map)
 
 
 class Tf:
@@ -156,10 +216,24 @@ class Tf:
         self.lookup = TfLookup(self._buffer, frames.tf_wait_s)
         self._listener = TransformListener(self._buffer, node)
         self._broadcaster = TransformBroadcaster(node)
+        self._ownership = TfOwnership()
+        self._buffer.watch = self._ownership.note_heard
 
     def send(self, transforms: list[TransformStamped]) -> None:
         """Publish transforms in a single message."""
+        self._ownership.note_sent(transforms)
         self._broadcaster.sendTransform(transforms)
+
+    @property
+    def problem(self) -> str:
+        """That another node publishes a transform of this one, with the nodes that may be it; empty for no problem."""
+        if not self._ownership.other:
+            return ""
+        own = self._node.get_fully_qualified_name()
+        publishers = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(TF_TOPIC))
+        senders = {f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in publishers}
+        return (f"{self._ownership.other} comes from another node, too (one of {', '.join(sorted(senders - {own}))}), "
+                f"and the robot jumps between them: set publish_tf of {own} or of that node to false")
 
     def clear(self) -> None:
         """Remove all transforms that are not static, after a jump back in time."""

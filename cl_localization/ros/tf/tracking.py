@@ -15,7 +15,6 @@ from cl_localization.ros.nodes.config import LocalizerNodeConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.lookup import Mounting, RobotFrames, Tf
 from cl_localization.ros.tf.map_tf import MapTf
-from cl_localization.tracking.gating import NANOSECONDS
 from cl_localization.tracking.tracker import State, Track, Tracker
 
 
@@ -24,6 +23,7 @@ class Tracking:
 
     Attributes:
         is_owned_elsewhere: returns whether another node publishes map -> odom, so that this one does not.
+        problem: what is wrong with the frames of the last image; empty for no problem.
     """
 
     def __init__(self, node: ManagedNode, tf: Tf, announce: Callable[[Track, int], None]) -> None:
@@ -37,7 +37,7 @@ class Tracking:
         self._frames = RobotFrames(node.config.frames, tf.lookup)
         self._map_tf = MapTf(node.config, tf.send)
         self._clock = ImagesClock(node.get_clock())
-        self._newest_ns = 0
+        self._newest_ns, self.problem = 0, ""
         self._lock = threading.Lock()
         self.is_owned_elsewhere: Callable[[], bool] = lambda: False
 
@@ -67,6 +67,7 @@ class Tracking:
     def mounting(self, bundle: ImageBundle) -> Mounting:
         """Worker: the camera's poses on tf at an image's timestamp; waits for odometry later than its image."""
         mounting = self._frames.at(bundle.camera_frame, bundle.image.header.stamp)
+        self.problem = str(mounting.problem or "")
         if mounting.problem is not None:
             self._node.report(mounting.problem)
         return mounting
@@ -92,7 +93,7 @@ class Tracking:
         """Executor, periodically: repeat map -> odom; become LOST when no more images arrive."""
         with self._lock:
             now_ns = self._clock.now_ns()
-            silent = self._clock.silent_ns() > self._tracker.config.lost_after_s * NANOSECONDS
+            silent = self._clock.silent_ns() > self._tracker.patience_ns
             lost = self._tracker.elapse(now_ns) if silent else None
             if self._tracker.state == State.LOST:
                 self._map_tf.silence()

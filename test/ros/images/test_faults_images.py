@@ -79,8 +79,9 @@ def test_damaged_and_exploding_compressed_images_are_refused_with_the_reason_and
     bomb_jpeg[start + 5:start + 9] = (40000).to_bytes(2, "big") * 2
     bomb_png[16:24] = (40000).to_bytes(4, "big") * 2
     for data, reason in ((bomb_jpeg, "found 40000x40000"), (bomb_png, "found 40000x40000"),
-                         (png[:200], "compressed image must be"),
-                         (b"", "compressed image must be"), (bytes(1000), "compressed image must be")):
+                         (png[:200], "image on /image/compressed cannot be decoded"),
+                         (b"", "image on /image/compressed must be a PNG, JPEG"),
+                         (bytes(1000), "image on /image/compressed must be a PNG, JPEG")):
         message = CompressedImage(format="jpeg", data=conversions.bytes_field(np.frombuffer(bytes(data), np.uint8)))
 
         def show() -> None:

@@ -121,6 +121,12 @@ class Attack:
         """Where the robot is."""
         return self.stamped(PoseStamped(pose=conversions.pose_message(self.frame.world_T_cam)), "map")
 
+    def guess(self) -> PoseWithCovarianceStamped:
+        """Where somebody believes the robot to be."""
+        message = PoseWithCovarianceStamped()
+        message.pose.pose = conversions.pose_message(self.frame.world_T_cam)
+        return self.stamped(message, "map")
+
     def path(self) -> PathMessage:
         """Where it was, as a SLAM corrects it."""
         return self.stamped(PathMessage(poses=[self.pose() for _ in range(3)]), "map")
@@ -165,7 +171,7 @@ def localizer_survives(ros: RosWorld, processes: Processes, room: Any, frames: l
     process = processes.start("localizer", "-p", f"images.transport:={transport}", "-p", "encoder.max_keypoints:=500")
     wait_until(lambda: any(array.status[0].name == "/localizer" for array in arrays), START_S)
     robot.show_until(frames[:3], lambda: poses, START_S)
-    for topic, sample in (("camera_info", attack.info), ("tf", attack.transforms)):
+    for topic, sample in (("camera_info", attack.info), ("tf", attack.transforms), ("initialpose", attack.guess)):
         attack.on(topic, sample)
     attack.on("tf_static", attack.transforms, LATCHED)
     attack.on("image", attack.image) if transport == "raw" else attack.on("image/compressed", attack.compressed)
@@ -198,7 +204,7 @@ def mapper_survives(ros: RosWorld, processes: Processes, room: Any, frames: list
                               "-p", "map_code.budget_mb:=4.0")
     robot.show_until(frames[:3], lambda: any(status.codes for status in statuses), START_S)
     for topic, sample in (("image", attack.image), ("camera_info", attack.info), ("depth", attack.depth),
-                          ("ground_truth", attack.pose),
+                          ("depth_camera_info", attack.info), ("ground_truth", attack.pose),
                           ("odom", attack.odometry), ("tf", attack.transforms), ("corrected_path", attack.path)):
         attack.on(topic, sample)
     attack.on("tf_static", attack.transforms, LATCHED)

@@ -2,67 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
-
-from cl_localization.ros import conversions
-from cl_localization.ros.images.image_source import SILENT_S, ImageBundle, ImageSource
-from cl_localization.ros.nodes.config import ImagesConfig
-
-SECOND = 10**9
-
-
-class FakeNode:
-    """A node whose topics are fed by hand."""
-
-    def __init__(self) -> None:
-        self.callbacks: dict[str, Any] = {}
-        self.publishers: dict[str, int] = {}
-        self.reported: list[str] = []
-
-    def create_subscription(self, message_type: type, topic: str, callback: Any, qos: Any,
-                            event_callbacks: Any = None) -> str:
-        self.callbacks[topic] = callback
-        return topic
-
-    def destroy_subscription(self, topic: str) -> None:
-        del self.callbacks[topic]
-
-    def resolve_topic_name(self, name: str) -> str:
-        return f"/robot/{name}"
-
-    def count_publishers(self, topic: str) -> int:
-        return self.publishers.get(topic, 0)
-
-    def report(self, error: Exception) -> None:
-        self.reported.append(str(error))
-
-
-class Stage:
-    """An image source with a clock of its own."""
-
-    def __init__(self, depth: str = "off", **config: Any) -> None:
-        self.node, self.now_s, self.bundles = FakeNode(), 100.0, list[ImageBundle]()
-        self.source = ImageSource(self.node, ImagesConfig(**config), depth, self.bundles.append, lambda: self.now_s)
-
-    def say(self, topic: str, stamp_ns: int) -> None:
-        message = CameraInfo() if topic == "camera_info" else Image()
-        message.header = Header(stamp=conversions.time_message(stamp_ns))
-        self.node.callbacks[topic](message)
-
-    def show(self, *stamps_ns: int) -> None:
-        for stamp_ns in stamps_ns:
-            self.say("camera_info", stamp_ns)
-            self.say("image", stamp_ns)
-
-    def stamps(self) -> list[int]:
-        return [bundle.stamp_ns for bundle in self.bundles]
+from cl_localization.ros.images.image_source import SILENT_S
+from ros_images import SECOND, Stage
 
 
 def test_images_reach_the_worker_in_the_order_in_which_they_come_whatever_their_stamps() -> None:
@@ -147,3 +94,52 @@ def test_compressed_images_are_heard_where_the_remapped_image_is() -> None:
     assert set(stage.node.callbacks) == {"/robot/image/compressed", "camera_info"}
     stage.source.close()
     assert stage.node.callbacks == {}
+
+
+def test_compressed_depth_is_heard_beside_the_remapped_depth() -> None:
+    stage = Stage("on", depth_transport="compressedDepth")
+    assert set(stage.node.callbacks) == {"image", "camera_info", "/robot/depth/compressedDepth"}
+
+
+def test_which_camera_is_used_is_said_once_where_nothing_says_whether_images_are_rectified() -> None:
+    stage = Stage()
+    for stamp_ns in (SECOND, 2 * SECOND):
+        stage.say("camera_info", stamp_ns, k=[30.0, 0.0, 16.0, 0.0, 30.0, 12.0, 0.0, 0.0, 1.0], d=[-0.28] * 5,
+                  p=[25.0, 0.0, 16.0, 0.0, 0.0, 25.0, 12.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    assert len(stage.node.told) == 2 and stage.node.told[1].startswith(
+        "camera_info on /robot/camera_info has a distorted lens (K: fx 30.0 px), which is used, and a rectified camera")
+    assert stage.node.told[1].endswith("if the images are rectified, say so with images.rectified:=always")
+
+
+def test_what_a_node_listens_to_is_said_at_the_start() -> None:
+    assert Stage("on").node.told == ["listens to /robot/image, /robot/camera_info, /robot/depth"]
+
+
+@pytest.mark.parametrize(("delay_s", "problem"), [
+    (0.2, ""), (3.0, "images arrive 3.0 s after their timestamps, and so do poses"),
+    (-3.0, "images have timestamps 3.0 s in the future"), (1e6, ""), (-1e6, "")])
+def test_images_that_are_late_by_their_timestamps_are_reported_but_not_those_of_a_bag(delay_s: float,
+                                                                                     problem: str) -> None:
+    stage = Stage()
+    stage.node.clock_ns = 2_000_000 * SECOND
+    for number in range(5):
+        stage.node.clock_ns += SECOND // 10
+        stage.show(stage.node.clock_ns - round(delay_s * SECOND) - (SECOND * 3600 if number == 2 else 0))
+    assert stage.source.delay_s == pytest.approx(delay_s, rel=1e-6)
+    assert stage.source.problem.startswith(problem) and bool(stage.source.problem) == bool(problem)
+
+
+def test_before_simulated_time_comes_no_delay_is_known() -> None:
+    stage = Stage()
+    stage.show(SECOND)
+    assert math.isnan(stage.source.delay_s) and stage.source.problem == ""
+
+
+def test_images_that_come_every_four_seconds_are_not_reported_as_missing_between_them() -> None:
+    stage = Stage()
+    for number in range(1, 4):
+        stage.show(number * 4 * SECOND)
+        stage.now_s += 4.0
+        assert number == 1 or stage.source.problem == ""
+    stage.now_s += 8.0
+    assert stage.source.problem == "no images on /robot/image"

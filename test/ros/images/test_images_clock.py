@@ -65,3 +65,18 @@ def test_simulated_time_is_what_it_says_and_stands_while_that_stands() -> None:
     assert times.clock.now_ns() == 500 * SECOND and times.clock.silent_ns() == 0
     times.system.ns += 2 * SECOND
     assert times.clock.silent_ns() == 2 * SECOND
+
+
+def test_simulated_time_that_never_comes_does_not_stop_the_time() -> None:
+    times = Times(simulated=True)
+    times.system.ns = 0
+    times.clock.observe(400 * SECOND)
+    times.steady_ns += 5 * SECOND
+    assert times.clock.now_ns() == 405 * SECOND and times.clock.silent_ns() == 5 * SECOND
+
+
+def test_for_images_that_come_three_seconds_late_it_is_the_node_s_clock() -> None:
+    times = Times()
+    times.clock.observe(times.system.ns - 3 * SECOND)
+    times.go_on(0.1)
+    assert times.clock.now_ns() == times.system.ns

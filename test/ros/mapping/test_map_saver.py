@@ -23,7 +23,7 @@ from cl_localization.map.map_file import load_map
 from cl_localization.mapper import MappingResult
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.workers.worker import Worker
-from map_makers import empty_map, grow
+from map_makers import assert_same_map, empty_map, grow
 from ros_world import wait_until
 
 KEYFRAME = MappingResult(True, "new view", 5, 0, 0, 0, 1, 0.0)
@@ -233,3 +233,65 @@ def test_learning_goes_on_while_a_large_map_is_saved(tmp_path, size_mb, saves) -
           f"memory for it {peak_mb:.0f} MB")
     assert pauses_ms[True] and peak_mb < 1.3 * learner.map_code.size_bytes / 1e6 + 2
     assert len(load_map(tmp_path / "map.safetensors")) == len(learner.map_code)
+
+
+class Hanging:
+    """A learner whose worker hangs in an image from now on."""
+
+    def __init__(self, learner: Learner) -> None:
+        self._go_on, began = threading.Event(), threading.Event()
+        learner.worker.run(lambda: (began.set(), self._go_on.wait(20)))
+        assert began.wait(10)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._go_on.set()
+
+
+def test_while_the_worker_hangs_all_keyframes_before_it_are_saved_and_the_loss_is_said(learning, tmp_path) -> None:
+    learner, path = learning(), tmp_path / "map.safetensors"
+    learner.learn()
+    learner.learn()
+    with Hanging(learner):
+        assert not learner.saver.save_last(None)
+    assert load_map(path).version == learner.map_code.version and len(load_map(path)) == len(learner.map_code)
+    assert "the image in work was not mapped in time and is lost" in str(learner.errors[0])
+
+
+def test_what_the_file_lacks_is_added_to_it_while_the_worker_hangs(learning, tmp_path) -> None:
+    learner, path = learning(), tmp_path / "map.safetensors"
+    learner.learn()
+    learner.save()
+    learner.learn()
+    learner.saver.autosave(learner.map_code)
+    wait_until(lambda: learner.saver.unsaved_keyframes == 0)
+    learner.learn()
+    with Hanging(learner):
+        learner.saver.autosave(learner.map_code)  # it waits for a copy
+        assert not learner.saver.save_last(None)
+        assert_same_map(load_map(path), learner.map_code)
+
+
+def test_a_resumed_map_is_saved_with_its_new_keyframes_while_the_worker_hangs(learning, tmp_path) -> None:
+    path = tmp_path / "map.safetensors"
+    first = learning()
+    first.learn()
+    assert first.saver.save_last(first.map_code)
+    second = learning()
+    resumed, _ = second.saver.load("xfeat", MapCodeConfig())
+    second.map_code = resumed.fork()
+    second.saver.use_map(second.map_code)
+    second.learn()
+    with Hanging(second):
+        assert not second.saver.save_last(None)
+    assert_same_map(load_map(path), second.map_code)
+
+
+def test_nothing_is_lost_or_saved_where_no_keyframe_is_new(learning, tmp_path) -> None:
+    learner = learning()
+    assert learner.saver.save_last(learner.map_code)
+    with Hanging(learner):
+        assert not learner.saver.save_last(None)
+    assert not (tmp_path / "map.safetensors").exists()

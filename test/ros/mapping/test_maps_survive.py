@@ -19,6 +19,7 @@ from rclpy.parameter import Parameter
 
 from cl_localization.map.map_file import load_map
 from cl_localization.map.map_store import MapStore
+from cl_localization.mapper import Mapper
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_faults import fill, small_disk
 from ros_robot import Robot
@@ -126,3 +127,30 @@ def test_another_scene_begins_while_the_mapper_runs_and_a_scene_without_a_name_i
     kept = load_map(tmp_path / "map.safetensors")
     assert kept.scene_names == ["default", "cellar"] and all(len(kept.rows_of(scene)) for scene in (0, 1))
     assert np.array_equal(np.sort(kept.keyframes["keyframe_scenes"][kept.keyframes.rows()]), [0, 1])
+
+
+def test_ctrl_c_during_a_slow_keyframe_saves_all_keyframes_before_it_and_the_exit_code_tells(
+        ros, robot, statuses, frames, tmp_path, monkeypatch) -> None:
+    path, slow, go_on = tmp_path / "map.safetensors", threading.Event(), threading.Event()
+    node = start_mapper(ros, path)
+    robot.show_until(frames, lambda: statuses and statuses[-1].keyframes >= 3)
+    add = Mapper.add
+
+    def hang(mapper: Mapper, frame: Any) -> Any:
+        slow.set()
+        go_on.wait(20)
+        return add(mapper, frame)
+
+    monkeypatch.setattr(Mapper, "add", hang)
+    robot.show_until(frames, slow.is_set)
+    learned = node._mapper.map_code.version
+    ros.end(node)
+    assert node.exit_code == 1 and load_map(path).version == learned
+    go_on.set()
+
+
+def test_the_exit_code_is_0_when_nothing_is_lost(ros, robot, statuses, frames, tmp_path) -> None:
+    node = start_mapper(ros, tmp_path / "map.safetensors")
+    robot.show_until(frames, lambda: statuses and statuses[-1].keyframes >= 2)
+    ros.end(node)
+    assert node.exit_code == 0 and len(load_map(tmp_path / "map.safetensors").keyframes) >= 2

@@ -4,6 +4,8 @@ period."""
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +22,8 @@ from cl_localization.msg import MappingStatus
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.map.map_store import MapStore
-from cl_localization.ros.nodes import mapper as mapper_node
+from ros_faults import starved_cpu
+from ros_processes import mapper_process
 from ros_robot import SHOW_PERIOD_S, Robot
 from ros_world import RosWorld
 
@@ -77,6 +80,7 @@ class Mappers:
             many keyframes.
         caught_writing: kills while a file was being written.
         deaf: starts of a mapper that never heard the robot: kill -9 leaves locks of Fast DDS in shared memory.
+        ending: how mappers end, and the exit codes of those that were told to by Ctrl-C.
     """
 
     name: str
@@ -88,6 +92,8 @@ class Mappers:
     lost_keyframes: list[int] = field(default_factory=list)
     caught_writing: int = 0
     deaf: int = 0
+    ending: signal.Signals = signal.SIGKILL
+    exit_codes: list[int] = field(default_factory=list)
 
     @property
     def partial(self) -> Path:
@@ -142,10 +148,13 @@ class Mappers:
             killed_s = time.monotonic() + random.uniform(0, LIFE_S)
             while time.monotonic() < killed_s and not (number % 2 and self.partial.exists()):
                 pause.wait(0.0005 if number % 2 else 0.005)
-            process.kill()
+            os.kill(process.pid, self.ending)
             killed_s = self.clock.now_s
-            process.join(10)
+            process.join(60)
             self.inspect(killed_s)
+            if self.ending != signal.SIGKILL:
+                self.exit_codes.append(process.exitcode)
+                assert self.lost_keyframes[-1] <= 1 and process.exitcode >= self.lost_keyframes[-1]
 
 
 @pytest.fixture
@@ -167,11 +176,11 @@ def shown(ros: RosWorld, room: Any, frames: list[Any]) -> Iterator[None]:
     thread.join()
 
 
-def killed_mappers(ros: RosWorld, folder: Path, count: int, kills: int,
-                   start: Callable[[Mappers], Any]) -> list[Mappers]:
+def killed_mappers(ros: RosWorld, folder: Path, count: int, kills: int, start: Callable[[Mappers], Any],
+                   ending: signal.Signals = signal.SIGKILL) -> list[Mappers]:
     """Let several mappers live side by side, each killed so many times; return what became of their maps."""
     clock = RunningClock()
-    mappers = [Mappers(f"mapper_{number}", MapStore(folder / str(number) / "map.safetensors"), clock)
+    mappers = [Mappers(f"mapper_{number}", MapStore(folder / str(number) / "map.safetensors"), clock, ending=ending)
                for number in range(count)]
     failures: list[BaseException] = []
     for each in mappers:
@@ -210,16 +219,30 @@ def say(mappers: list[Mappers]) -> None:
           f"{mappers[0].clock.longest_hold_s:.1f} s")
 
 
-@pytest.mark.parametrize("side_by_side, kills", [(3, 2), pytest.param(4, 50, marks=pytest.mark.long)])
-def test_maps_survive_kills(ros, domain, shown, tmp_path, monkeypatch, side_by_side, kills) -> None:
+@pytest.fixture
+def start(domain: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mappers], Any]:
+    """Starts mappers by a server that has imported what takes long; each is a process of its own."""
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
-    # a server that has imported what takes long; each mapper is a process of its own
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["cl_localization.ros.nodes.mapper", "cl_localization.features.xfeat"])
 
     def start(mappers: Mappers) -> Any:
-        process = context.Process(target=mapper_node.main, args=(["--ros-args", *mappers.arguments()],))
+        process = context.Process(target=mapper_process, args=(mappers.arguments(),))
         process.start()
         return process
+    return start
 
+
+@pytest.mark.parametrize("side_by_side, kills", [(3, 2), pytest.param(4, 50, marks=pytest.mark.long)])
+def test_maps_survive_kills(ros, shown, tmp_path, start, side_by_side, kills) -> None:
     say(killed_mappers(ros, tmp_path, side_by_side, kills, start))
+
+
+@pytest.mark.long
+def test_ctrl_c_at_any_instant_loses_at_most_the_keyframe_in_work_and_the_exit_code_tells(ros, shown, tmp_path,
+                                                                                         start) -> None:
+    with starved_cpu():
+        ended = killed_mappers(ros, tmp_path, 1, 50, start, signal.SIGINT)
+    codes, lost = ended[0].exit_codes, ended[0].lost_keyframes
+    print(f"{len(codes)} times Ctrl-C: every map loads; {sum(lost)} keyframes lost, never more than {max(lost)}; exit "
+          f"code 0 {codes.count(0)} times, 1 {codes.count(1)} times")

@@ -20,6 +20,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
+from cl_localization.data.message_depth import depth_of
+from cl_localization.data.message_images import rgb_of
 from cl_localization.nerf.live_file import beside, load_live
 from cl_localization.nerf.live_views import reduced
 from cl_localization.nerf.quality import psnr_db
@@ -52,8 +54,8 @@ def small(frame: Frame) -> Frame:
 
 def is_like(frame: Frame, image: Image, depth: Image) -> bool:
     """Whether a render looks like a frame, and lies where it was measured."""
-    rendered = torch.from_numpy(conversions.rgb_image(image) / 255)
-    truth_m, depth_m = small(frame).depth_m, conversions.depth_image_m(depth)
+    rendered = torch.from_numpy(rgb_of(image, "image") / 255)
+    truth_m, depth_m = small(frame).depth_m, depth_of(depth, "depth")
     known = (truth_m > 0) & (depth_m > 0)
     return bool(psnr_db(rendered, torch.from_numpy(small(frame).image / 255)) > LEAST_PSNR_DB and known.mean() > 0.5
                 and np.median(np.abs(truth_m - depth_m)[known]) < LARGEST_ERROR_M)

@@ -21,6 +21,7 @@ from sensor_msgs.msg import Image
 
 from cl_localization.data import open_sequence
 from cl_localization.data.bag_writer import write_bag
+from cl_localization.data.message_images import rgb_of
 from cl_localization.nerf.quality import psnr_db
 from cl_localization.ros import conversions
 from ros_processes import Processes
@@ -30,8 +31,8 @@ DRIVE_S, SHOWN_S = 90.0, 15.0
 
 
 def likeness_db(shown: Image, seen: Image) -> float:
-    image = conversions.rgb_image(shown)
-    truth = cv2.resize(conversions.rgb_image(seen), image.shape[1::-1], interpolation=cv2.INTER_AREA)
+    image = rgb_of(shown, "image")
+    truth = cv2.resize(rgb_of(seen, "image"), image.shape[1::-1], interpolation=cv2.INTER_AREA)
     return psnr_db(torch.from_numpy(image / 255), torch.from_numpy(truth / 255))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +14,9 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.parameter import Parameter
 
+from cl_localization.errors import RosError
 from cl_localization.ros.nodes.config import NodeConfig
 from cl_localization.ros.nodes.diagnostics import MAX_SAMPLES, NodeDiagnostics, Rates, Window, memory_mb
 from cl_localization.ros.nodes.managed_node import ManagedNode
@@ -73,15 +77,25 @@ def test_a_counter_that_was_set_back_begins_anew() -> None:
     assert rates.hz("images", 5) == 5.0
 
 
-def diagnosed(ros: RosWorld, problem: str = "", processed: tuple[int, ...] = (0, 5)) -> list[DiagnosticStatus]:
-    """The statuses of a node that published once for each count of items, and was then deactivated."""
+def nothing(item: object) -> str:
+    """Work that succeeds."""
+    return ""
+
+
+def diagnosed(ros: RosWorld, problem: str = "", processed: tuple[int, ...] = (0, 5),
+              work: Callable[[object], str] = nothing) -> list[DiagnosticStatus]:
+    """The statuses of a node that published once after each count of items, and was then deactivated."""
     heard = ros.heard(DiagnosticArray, "/diagnostics")
     node = ros.add(ManagedNode("watched", NodeConfig(), context=ros.context))
     diagnostics = NodeDiagnostics(node)
     wait_until(lambda: diagnostics._publisher.get_subscription_count())
-    diagnostics.measure_latency(lambda item: None)(SimpleNamespace(arrived_s=0.0))
+    watched, done = diagnostics.watch(work), 0
     for count in processed:
-        diagnostics.publish(problem, {"processed": count}, {"state": "TRACKING"}, "processed")
+        for _ in range(done, count):
+            with suppress(RosError):
+                watched(SimpleNamespace(arrived_s=0.0))
+        done = count
+        diagnostics.publish(problem, {"processed": count}, {"state": "TRACKING"})
     node.active.close()
     wait_until(lambda: len(heard) > len(processed))
     return [array.status[0] for array in heard]
@@ -91,8 +105,8 @@ def test_a_status_has_name_hardware_and_all_values_with_units(ros: RosWorld) -> 
     status = diagnosed(ros)[1]
     values = {entry.key: entry.value for entry in status.values}
     assert (status.name, status.level, status.message) == ("/watched", DiagnosticStatus.OK, "OK") and status.hardware_id
-    assert list(values) == ["processed", "processed [Hz]", "latency p50 [ms]", "latency p95 [ms]", "state",
-                            "memory [MB]"]
+    assert list(values) == ["processed", "refused", "processed [Hz]", "refused [Hz]", "latency p50 [ms]",
+                            "latency p95 [ms]", "state", "memory [MB]"]
     assert (
         values["state"] == "TRACKING" and float(values["processed [Hz]"]) > 0 and float(values["latency p50 [ms]"]) > 0
     )
@@ -113,3 +127,32 @@ def test_a_node_that_is_not_active_says_stale_once(ros: RosWorld) -> None:
     statuses = diagnosed(ros)
     assert [status.level for status in statuses] == [DiagnosticStatus.OK, DiagnosticStatus.OK, DiagnosticStatus.STALE]
     assert statuses[-1].message == "not active"
+
+
+def test_a_node_that_refuses_every_image_warns_and_then_reports_an_error(ros: RosWorld) -> None:
+    def refuse(item: object) -> str:
+        raise RosError("camera_info", "must hold a calibration")
+    first, second, third, _ = diagnosed(ros, processed=(1, 20, 40), work=refuse)
+    assert (first.level, first.message) == (DiagnosticStatus.WARN,
+                                            "the last image was refused: camera_info must hold a calibration")
+    assert second.level == DiagnosticStatus.ERROR and second.message.startswith("the last 20 images were refused: ")
+    assert third.level == DiagnosticStatus.ERROR
+
+
+def test_a_clock_that_never_comes_is_an_error_though_images_are_processed(ros: RosWorld) -> None:
+    heard = ros.heard(DiagnosticArray, "/diagnostics")
+    node = ros.add(ManagedNode("watched", NodeConfig(), context=ros.context,
+                               parameter_overrides=[Parameter("use_sim_time", value=True)]))
+    diagnostics, count = NodeDiagnostics(node), 0
+    diagnostics._clock._moved_s -= 10.0
+
+    def publish() -> bool:
+        nonlocal count
+        count += 1
+        diagnostics.watch(nothing)(SimpleNamespace(arrived_s=0.0))
+        diagnostics.publish("", {"processed": count}, {})
+        return bool(heard)
+    wait_until(publish)
+    node.active.close()
+    assert heard[0].status[0].level == DiagnosticStatus.ERROR
+    assert heard[0].status[0].message.startswith("use_sim_time is set, but nothing publishes /clock")

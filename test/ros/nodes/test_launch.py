@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from ros_world import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILES = sorted((REPOSITORY / "launch").glob("*.launch.py"))
-NODE_OF = {"localization": "localizer", "mapping": "mapper", "slam": "mapper"}
+NODE_OF = {"localization": "localizer", "bag": "localizer", "mapping": "mapper", "slam": "mapper"}
 START_S = 40.0
 TOPIC = re.compile(r"^/(localizer|mapper)/((?:nerf/)?\w+)$")
 
@@ -34,8 +35,8 @@ def test_a_launch_file_says_what_it_does_and_makes_a_description(path: Path) -> 
 
 
 def test_the_launch_files_are_there() -> None:
-    assert [path.name for path in FILES] == ["demo.launch.py", "localization.launch.py", "mapping.launch.py",
-                                               "slam.launch.py"]
+    assert [path.name for path in FILES] == ["bag.launch.py", "demo.launch.py", "localization.launch.py",
+                                             "mapping.launch.py", "slam.launch.py"]
 
 
 def parameters_set_by(path: Path) -> list[str]:
@@ -86,17 +87,20 @@ def launched(domain: int) -> Iterator[Callable[..., subprocess.Popen]]:
 
     def start(name: str, *arguments: str) -> subprocess.Popen:
         path = REPOSITORY / "launch" / f"{name}.launch.py"
-        started.append(subprocess.Popen([sys.executable, "-c", LAUNCH, str(path), *arguments],
-                                        env={**os.environ, "ROS_DOMAIN_ID": str(domain)}, start_new_session=True))
+        started.append(subprocess.Popen([sys.executable, "-c", LAUNCH, str(path), *arguments], text=True,
+                                        env={**os.environ, "ROS_DOMAIN_ID": str(domain)}, start_new_session=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
         return started[-1]
 
     yield start
     for process in started:
+        if process.poll() is not None:
+            continue
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: launch leaves it to the terminal to tell its nodes
-        process.wait(15)
+        process.wait(START_S)  # a node that is just starting may miss SIGINT, and gets SIGTERM after 15 s
 
 
-@pytest.mark.parametrize("name", ["localization", "mapping", "demo"])
+@pytest.mark.parametrize("name", ["localization", "mapping", "slam", "bag", "demo"])
 def test_every_launch_argument_is_documented(name: str) -> None:
     pytest.importorskip("launch_ros.actions", reason="launch and launch_ros are not importable here")
     spec = importlib.util.spec_from_file_location(name, REPOSITORY / "launch" / f"{name}.launch.py")
@@ -130,3 +134,45 @@ def test_the_demo_plays_a_sequence_to_mapper_and_localizer(launched, ros) -> Non
     statuses = ros.heard(LocalizationStatus, "/localizer/status")
     launched("demo", "sequence:=sim:3?rooms=1&frames=40")
     wait_until(lambda: any(status.reason == "ok" for status in statuses), START_S)
+
+
+@pytest.mark.parametrize(("argument", "message"), [
+    ("params_file:=/nowhere/robot.yaml", "launch argument params_file must be a file, found /nowhere/robot.yaml"),
+    ("transform_tolerance_s:=abc", "launch argument transform_tolerance_s must be a float, found 'abc'"),
+    ("two_d:=maybe", "launch argument two_d must be true or false, found 'maybe'"),
+    ("respawn:=often", "launch argument respawn must be true or false, found 'often'")])
+def test_an_argument_that_makes_no_sense_is_named(launched, argument: str, message: str) -> None:
+    process = launched("localization", argument)
+    output, _ = process.communicate(timeout=START_S)
+    assert process.returncode != 0 and message in output, output
+
+
+def test_robots_in_namespaces_have_tf_and_initialpose_of_their_own(launched, ros) -> None:
+    launched("localization", "namespace:=robot1", "private_tf:=true", "frame_prefix:=robot1/", "autostart:=false")
+    launched("localization", "namespace:=robot2", "private_tf:=true")
+    wait_until(lambda: ros.node.count_subscribers("/robot2/tf") and ros.node.count_subscribers("/robot2/initialpose"),
+               START_S)
+    assert ros.node.count_subscribers("/tf") == 0 and ros.node.count_subscribers("/initialpose") == 0
+    assert ros.node.count_subscribers("/robot1/image") == 0  # it waits for a lifecycle manager
+
+
+def node_of(session: int, executable: str) -> int:
+    """The id of a process of a session that runs an executable; 0 for none."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getsid(int(folder.name)) == session and executable in (folder / "cmdline").read_text():
+                return int(folder.name)
+    return 0
+
+
+def endpoints(ros, topic: str) -> set[tuple[int, ...]]:
+    """What DDS calls the publishers of a topic; those of a process that was killed stay for some seconds."""
+    return {tuple(info.endpoint_gid) for info in ros.node.get_publishers_info_by_topic(topic)}
+
+
+def test_a_node_that_dies_is_started_again_where_that_is_asked_for_and_rviz_may_be_missing(launched, ros) -> None:
+    process = launched("localization", "respawn:=true", "rviz:=true")
+    wait_until(lambda: ros.node.count_subscribers("/image") == 1 and endpoints(ros, "/localizer/status"), START_S)
+    before = endpoints(ros, "/localizer/status")
+    os.kill(node_of(process.pid, "cl_localization/localizer"), signal.SIGKILL)
+    wait_until(lambda: endpoints(ros, "/localizer/status") - before, START_S)

@@ -176,18 +176,6 @@ def test_compressed_images_are_localized_too(ros, room, room_map, frames) -> Non
     robot.show_until(frames, lambda: poses)
 
 
-def test_the_initial_pose_is_sent_once_and_is_the_base(ros, robot, room, room_map, frames) -> None:
-    ros.start(LocalizerNode, map_file=str(room_map), publish_initial_pose=True)
-    initial, poses = (
-        ros.heard(PoseWithCovarianceStamped, "/initialpose"),
-        ros.heard(PoseWithCovarianceStamped, "/localizer/pose"),
-    )
-    robot.show_until(frames, lambda: len(poses) >= 4 and initial)
-    assert len(initial) == 1
-    truth = robot.shown[conversions.stamp_ns(initial[0].header.stamp)].world_T_cam @ np.linalg.inv(room.base_T_cam)
-    assert pose_error(conversions.matrix_of(initial[0].pose.pose), truth)[0] < 0.15
-
-
 def test_it_can_be_stopped_and_started_through_its_lifecycle(ros, robot, localizer, frames) -> None:
     def change(transition: int) -> bool:
         request = ChangeState.Request()

@@ -17,6 +17,9 @@ from std_msgs.msg import Bool
 
 from cl_localization.map.map_file import load_map, save_map
 from cl_localization.ros.map_topic.map_stream import HISTORY
+from cl_localization.ros.nodes.config import NodeConfig
+from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.nodes.process import run_nodes
 from map_makers import empty_map, grow
 from ros_processes import remove_dead_segments
 from ros_world import RosWorld, wait_until
@@ -72,7 +75,7 @@ def test_a_node_that_is_told_to_end_while_it_starts_ends_cleanly(processes, dela
     threading.Event().wait(delay_s)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=END_S)
-    assert process.returncode == 0 and output == ""
+    assert process.returncode == 0 and not output.rstrip().partition(": active")[2]
 
 
 @pytest.mark.parametrize("node, arguments, match", [
@@ -135,3 +138,17 @@ def test_shared_memory_of_the_dead_is_removed_and_that_of_the_living_stays(tmp_p
         assert remove_dead_segments(tmp_path) == 1
     assert {path.name for path in tmp_path.iterdir()} == {f"fastdds_{name}"
                                                           for name in ("alive", "alive_el", "port9", "port9_el")}
+
+
+def test_the_exit_code_tells_that_a_node_has_lost_something(domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+
+    def made(exit_code: int) -> ManagedNode:
+        node = ManagedNode(f"node{exit_code}", NodeConfig())
+        node.start = lambda: node.end_process()
+        node.active.callback(lambda: None)
+        node.configured.callback(setattr, node, "exit_code", exit_code)
+        return node
+
+    assert run_nodes([lambda: made(0)], []) == 0
+    assert run_nodes([lambda: made(0), lambda: made(1)], []) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ from std_msgs.msg import Bool
 from tf2_msgs.msg import TFMessage
 
 from cl_localization.data.frame import Frame
+from cl_localization.data.message_camera import camera_of
+from cl_localization.data.message_depth import depth_of
+from cl_localization.data.message_images import rgb_of
 from cl_localization.errors import DataError
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.playback import Playback
@@ -50,9 +55,9 @@ def test_all_of_a_frame_is_published_with_one_stamp(ros: RosWorld, room) -> None
     image, info, depth, truth, moved = wait_until(of_one_stamp)
     index = next(i for i in range(5) if np.allclose(room.pose(i), conversions.matrix_of(truth.pose)))
     frame = room[index]
-    np.testing.assert_array_equal(conversions.rgb_image(image), frame.image)
-    np.testing.assert_allclose(conversions.depth_image_m(depth), frame.depth_m)
-    assert conversions.camera(info) == frame.camera
+    np.testing.assert_array_equal(rgb_of(image, "image"), frame.image)
+    np.testing.assert_allclose(depth_of(depth, "depth"), frame.depth_m)
+    assert camera_of(info, "camera_info") == frame.camera
     np.testing.assert_allclose(conversions.matrix_of(moved.pose.pose) @ room.base_T_cam, frame.odom_T_cam, atol=1e-9)
     assert (moved.header.frame_id, moved.child_frame_id) == ("odom", "base_link")
 
@@ -72,6 +77,27 @@ def test_the_mounting_of_the_camera_is_on_tf_static_and_odometry_on_tf(ros: RosW
     assert (transform.header.frame_id, transform.child_frame_id) == ("base_link", "camera_optical_frame")
     np.testing.assert_allclose(conversions.matrix_of(transform.transform), room.base_T_cam, atol=1e-9)
     wait_until(lambda: moving and moving[0].transforms[0].child_frame_id == "base_link")
+
+
+@pytest.mark.parametrize("odometry", [True, False])
+def test_the_true_pose_can_be_on_tf_as_of_a_slam(ros: RosWorld, room, odometry: bool) -> None:
+    moving, truths = ros.heard(TFMessage, "/tf", 100), ros.heard(PoseStamped, "ground_truth")
+    play(ros, wait_for_subscribers=0, loop=True, rate=1.0, map_tf=True, odometry=odometry)
+
+    def chained() -> list[bool]:
+        """Whether the transforms of each frame lead to its true pose."""
+        edges = {(conversions.stamp_ns(one.header.stamp), one.header.frame_id, one.child_frame_id):
+                 conversions.matrix_of(one.transform) for message in list(moving) for one in message.transforms}
+        found = []
+        for truth in list(truths):
+            stamp = conversions.stamp_ns(truth.header.stamp)
+            names = ["map", "odom", "base_link"] if odometry else ["map", "base_link"]
+            steps = [edges.get((stamp, *pair)) for pair in itertools.pairwise(names)]
+            if all(step is not None for step in steps):
+                map_T_cam = functools.reduce(np.matmul, [*steps, room.base_T_cam])
+                found.append(np.allclose(map_T_cam, conversions.matrix_of(truth.pose), atol=1e-6))
+        return found
+    assert all(wait_until(chained))
 
 
 def test_original_stamps_and_the_clock_are_those_of_the_sequence_and_loop_with_it(ros: RosWorld, room) -> None:

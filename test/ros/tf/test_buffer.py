@@ -12,7 +12,7 @@ from builtin_interfaces.msg import Time as TimeMessage
 from geometry_msgs.msg import TransformStamped
 from rclpy.time import Time
 
-from cl_localization.ros.tf.buffer import MAX_FRAMES, GuardedBuffer
+from cl_localization.ros.tf.buffer import FORGOTTEN_S, MAX_FRAMES, GuardedBuffer
 
 
 def put(buffer: GuardedBuffer, second: int, x_m: float = 0.0, child: str = "base", static: bool = False) -> None:
@@ -80,3 +80,13 @@ def test_more_frames_than_any_robot_has_are_ignored_and_known_ones_go_on(monkeyp
         put(buffer, 1, child=f"fixed{number}", static=True)
     put(buffer, 2, 2.0)
     assert x_at(buffer, 2) == 2.0 and x_at(buffer, 1, "frame99") is None and len(buffer._frames) == 20 < MAX_FRAMES
+
+
+def test_a_parent_that_is_heard_of_no_more_is_none_unless_it_is_static() -> None:
+    now_s = [100.0]
+    buffer = GuardedBuffer(lambda: now_s[0])
+    put(buffer, 1)
+    put(buffer, 1, child="mounted", static=True)
+    assert buffer.parents == {"base": "odom", "mounted": "odom"}
+    now_s[0] += FORGOTTEN_S + 1
+    assert buffer.parents == {"mounted": "odom"}

@@ -13,11 +13,11 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
-from tf2_ros import Buffer
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import transform_message
 from cl_localization.ros.nodes.config import FramesConfig
+from cl_localization.ros.tf.buffer import GuardedBuffer
 from cl_localization.ros.tf.lookup import ODOMETRY_GRACE_S, RobotFrames, Tf, TfLookup
 from cl_localization.ros.workers.worker import Worker
 from ros_world import RosWorld
@@ -32,7 +32,7 @@ def moved(x_m: float) -> np.ndarray:
     return matrix
 
 
-def put(buffer: Buffer, parent: str, child: str, matrix: np.ndarray, sec: int | None = None) -> None:
+def put(buffer: GuardedBuffer, parent: str, child: str, matrix: np.ndarray, sec: int | None = None) -> None:
     transform = TransformStamped(child_frame_id=child, transform=transform_message(matrix))
     transform.header.frame_id = parent
     if sec is None:
@@ -42,8 +42,8 @@ def put(buffer: Buffer, parent: str, child: str, matrix: np.ndarray, sec: int | 
         buffer.set_transform(transform, "test")
 
 
-def robot(odometry: bool = True) -> Buffer:
-    buffer = Buffer()
+def robot(odometry: bool = True) -> GuardedBuffer:
+    buffer = GuardedBuffer()
     put(buffer, "base_link", "camera", BASE_T_CAM)
     if odometry:
         put(buffer, "odom", "base_link", moved(1.0), 100)
@@ -114,7 +114,7 @@ def test_a_robot_without_odometry_frame_gets_map_to_base_at_once() -> None:
 
 
 def test_a_camera_alone_gets_map_to_camera() -> None:
-    mounting = RobotFrames(FramesConfig(odom=""), TfLookup(Buffer(), 0)).at("camera", STAMP)
+    mounting = RobotFrames(FramesConfig(odom=""), TfLookup(GuardedBuffer(), 0)).at("camera", STAMP)
     assert (mounting.child_frame, mounting.base_T_cam) == ("camera", None)
 
 
@@ -163,6 +163,52 @@ def test_odometry_off_the_earth_is_refused() -> None:
 
 
 def test_a_mounting_that_is_late_leaves_out_the_base_of_that_image() -> None:
-    buffer = Buffer()
+    buffer = GuardedBuffer()
     put(buffer, "base_link", "camera", BASE_T_CAM, 100)
     assert RobotFrames(FramesConfig(odom=""), TfLookup(buffer, 0)).at("camera", STAMP).base_T_cam is None
+
+
+def test_the_leading_slash_of_old_tf_is_ignored() -> None:
+    buffer = GuardedBuffer()
+    put(buffer, "/base_link", "/camera", BASE_T_CAM)
+    frames = RobotFrames(FramesConfig(odom="", base="/base_link", map="/map"), TfLookup(buffer, 0))
+    mounting = frames.at("camera", STAMP)
+    assert (mounting.child_frame, mounting.problem) == ("base_link", None)
+
+
+def test_a_frame_that_has_a_parent_gets_no_second_one() -> None:
+    buffer = robot(odometry=False)
+    put(buffer, "wheel_odom", "base_link", moved(1.0), 100)
+    mounting = RobotFrames(FramesConfig(odom=""), TfLookup(buffer, 0)).at("camera", STAMP)
+    assert mounting.child_frame == ""
+    assert str(mounting.problem).startswith("tf frame base_link must have no parent but map, found wheel_odom; set "
+                                            "frames.odom to wheel_odom if that is the frame of the odometry")
+
+
+def test_a_camera_with_a_body_of_its_own_gets_map_to_the_body() -> None:
+    buffer = GuardedBuffer()
+    put(buffer, "camera_link", "camera", BASE_T_CAM)
+    mounting = RobotFrames(FramesConfig(odom=""), TfLookup(buffer, 0)).at("camera", STAMP)
+    assert (mounting.child_frame, mounting.base_T_cam, mounting.problem) == ("camera_link", None, None)
+    np.testing.assert_allclose(mounting.cam_T_child @ BASE_T_CAM, np.eye(4), atol=1e-9)
+
+
+def test_a_camera_apart_from_the_robot_is_named_with_frames_like_it() -> None:
+    now_s = [0.0]
+    frames = RobotFrames(FramesConfig(), TfLookup(robot(), 0), lambda: now_s[0])
+    now_s[0] = ODOMETRY_GRACE_S + 0.1
+    mounting = frames.at("camera_rgb", STAMP)
+    assert mounting.child_frame == "camera_rgb"
+    assert str(mounting.problem).startswith(
+        "frame camera_rgb of the images must be connected to base_link on tf; publish the camera's mounting, or set "
+        "frames.camera; similar frames on tf: camera, ")
+
+
+def test_a_camera_s_body_in_place_of_its_optical_frame_is_suspected() -> None:
+    buffer = robot()
+    put(buffer, "base_link", "body", moved(0.2))
+    mounting = RobotFrames(FramesConfig(), TfLookup(buffer, 0)).at("body", STAMP)
+    assert mounting.child_frame == "odom" and "frame body of the images must be the optical frame" in str(
+        mounting.problem)
+    put(buffer, "base_link", "ceiling_optical", moved(0.2))
+    assert RobotFrames(FramesConfig(), TfLookup(buffer, 0)).at("ceiling_optical", STAMP).problem is None

@@ -247,14 +247,14 @@ def test_two_localizers_of_one_robot_share_tf_when_one_of_them_publishes_it(ros:
     robot.show_until(frames, lambda: silent._tracking._map_tf._sent_ns)
 
 
-def test_a_camera_without_a_robot_gets_map_to_camera(ros: RosWorld, room: Any, heard: Heard, frames: list,
-                                                        start) -> None:
+def test_a_camera_without_a_robot_gets_map_to_the_frame_above_it(ros: RosWorld, room: Any, heard: Heard, frames: list,
+                                                                 start) -> None:
     robot = Robot(ros, room, odometry=False, base_frame="cart")
     start(frames__odom="", two_d=False)
-    robot.show_until(frames, lambda: len(heard.corrections("camera_optical_frame")) >= 2)
-    for transform in heard.corrections("camera_optical_frame"):
+    robot.show_until(frames, lambda: len(heard.corrections("cart")) >= 2)
+    for transform in heard.corrections("cart"):
         truth = robot.shown[stamp_ns(transform.header.stamp)].world_T_cam
-        assert pose_error(matrix_of(transform.transform), truth)[0] < 0.1
+        assert pose_error(matrix_of(transform.transform) @ room.base_T_cam, truth)[0] < 0.1
     assert heard.base_poses == []
 
 
@@ -266,3 +266,12 @@ def test_two_d_without_a_mounting_is_reported_and_nothing_is_sent(ros: RosWorld,
     robot.show_until(frames, lambda: len(heard.poses) >= 2)
     assert "tf frame base_link must be connected to the camera for two_d" in capfd.readouterr().err
     assert heard.corrections("camera_optical_frame") == []
+
+
+def test_images_that_come_three_seconds_late_still_give_a_transform_of_now(robot: Robot, heard: Heard, frames: list,
+                                                                           start) -> None:
+    start(smoothing__max_speed_m_s=10.0)
+    show, robot.shown = robot.outputs.publish, {}
+    robot.outputs.publish = lambda frame, stamp: show(frame, stamp - 3 * SECOND)
+    robot.show_until(frames, lambda: heard.states().count(TRACKING) >= 3)
+    wait_until(lambda: stamp_ns(heard.corrections()[-1].header.stamp) > time.time_ns() - SECOND // 2)

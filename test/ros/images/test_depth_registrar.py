@@ -1,0 +1,70 @@
+"""Depth of a camera beside the colour camera."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import TransformStamped
+from std_msgs.msg import Header
+
+from cl_localization.errors import LocalizationError
+from cl_localization.geometry.camera import Camera
+from cl_localization.ros import conversions
+from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
+from cl_localization.ros.images.image_source import ImageBundle, Reading
+from cl_localization.ros.tf.buffer import GuardedBuffer
+from cl_localization.ros.tf.lookup import TfLookup
+
+COLOUR, DEPTH = Camera(64, 48, 60, 60, 32, 24), Camera(64, 48, 50, 50, 32, 24)
+BESIDE_M = 0.05
+
+
+def lookup(connected: bool = True) -> TfLookup:
+    """A robot whose depth camera is 5 cm left of the colour camera."""
+    buffer = GuardedBuffer()
+    if connected:
+        transform = TransformStamped(header=Header(frame_id="colour"), child_frame_id="depth")
+        transform.transform.translation.x, transform.transform.rotation.w = -BESIDE_M, 1.0
+        buffer.set_transform_static(transform, "test")
+    return TfLookup(buffer, 0.0)
+
+
+def wall(frame: str, distance_m: float = 1.0, info: bool = True) -> Depth:
+    """A wall with an edge in the middle of the depth image: nothing to the left of it."""
+    depth_m = np.full((48, 64), distance_m, np.float32)
+    depth_m[:, :32] = 0
+    return Depth(depth_m, frame, Time(sec=5), conversions.camera_info_message(DEPTH) if info else None)
+
+
+def test_depth_of_another_camera_is_brought_into_the_image() -> None:
+    registered = DepthRegistrar(lookup(), is_needed=False).registered(wall("depth"), COLOUR, "colour")
+    edge_px = 32 - 60 * BESIDE_M
+    first = [np.flatnonzero(row)[0] for row in registered[10:38]]
+    assert np.abs(np.array(first) - edge_px).max() <= 1 and registered[20, 40] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("depth", "connected"), [(wall("depth", info=False), True), (wall("depth"), False)])
+def test_depth_of_a_frame_without_tf_or_calibration_is_left_out_or_refused(depth: Depth, connected: bool) -> None:
+    registrar = DepthRegistrar(lookup(connected), is_needed=False)
+    assert registrar.registered(depth, COLOUR, "colour") is None
+    assert registrar.problem.startswith("mapping without depth: depth must be in the frame of the image, colour, found "
+                                        "depth; let the driver align depth to colour")
+    with pytest.raises(LocalizationError, match="depth must be in the frame of the image"):
+        DepthRegistrar(lookup(connected), is_needed=True).registered(depth, COLOUR, "colour")
+
+
+def test_a_bundle_registers_depth_of_another_frame_and_takes_that_of_its_own() -> None:
+    image, depth = conversions.image_message(np.zeros((48, 64, 3), np.uint8)), conversions.depth_message(
+        wall("depth").depth_m)
+    image.header.frame_id, depth.header.frame_id = "/colour", "/depth"
+    reading = Reading(registrar=DepthRegistrar(lookup(), is_needed=False))
+    infos = conversions.camera_info_message(COLOUR), conversions.camera_info_message(DEPTH)
+    frame = ImageBundle(image, infos[0], depth, 0.0, reading, infos[1]).frame()
+    assert np.flatnonzero(frame.depth_m[20])[0] <= 30
+    depth.header.frame_id = "colour"
+    frame = ImageBundle(image, infos[0], depth, 0.0, reading, infos[1]).frame()
+    np.testing.assert_array_equal(frame.depth_m, wall("depth").depth_m)
