@@ -5,19 +5,13 @@ The mapper finds its own poses and publishes map -> odom, or map -> base_link wi
 needed beside it. `--show-args` lists all arguments.
 """
 
-from cl_localization.ros.nodes.launching import COMMON, Argument, description, topic
+from cl_localization.ros.nodes.launching import COMMON, DEPTH, MAPPING, Argument, description
 from launch import LaunchDescription
 
-ARGUMENTS = COMMON | {
-    "depth": topic("depth", "Topic of the depth images, registered to colour."),
+ARGUMENTS = COMMON | DEPTH | MAPPING | {
     "pose_source": Argument("Source of the camera poses: self, or as in mapping.launch.py.", "self",
                             parameter="poses.source"),
     "publish_tf": Argument("Publish map -> odom on tf: true or false.", parameter="publish_tf"),
-    "scene": Argument("Name of the scene that new codes belong to.", parameter="scene"),
-    "budget_mb": Argument("Memory bound of the map [MB].", parameter="map_code.budget_mb"),
-    "nerf": Argument("Train a radiance field beside the map: true or false.", parameter="nerf.enabled"),
-    "save_on_shutdown": Argument("Save the map to map_file on shutdown: true or false.",
-                                 parameter="save_on_shutdown"),
 }
 
 

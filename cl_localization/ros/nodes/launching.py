@@ -70,6 +70,24 @@ COMMON = {
     "camera_info": topic("camera_info", "Topic of the camera calibration."),
     "map_code": topic("map_code", "Topic of the map, from the mapper to localizers."),
 }
+DEPTH = {
+    "depth": topic("depth", "Topic of the depth images, registered to colour."),
+    "depth_transport": Argument("raw, compressed or compressedDepth depth images.",
+                                parameter="images.depth_transport"),
+    "depth_unit_m": Argument("Unit of 16-bit depth [m].", parameter="images.depth_unit_m"),
+    "depth_camera_info": topic("depth_camera_info", "Topic of the depth camera's calibration, for depth in a frame of "
+                                                    "its own."),
+}
+MAPPING = {
+    "scene": Argument("Name of the scene that new codes belong to.", parameter="scene"),
+    "budget_mb": Argument("Memory bound of the map [MB].", parameter="map_code.budget_mb"),
+    "nerf": Argument("Train a radiance field beside the map: true or false.", parameter="nerf.enabled"),
+    "learning": Argument("Update the map from the start: true or false.", parameter="learning"),
+    "resume": Argument("Extend the map in map_file if there is one: true or false.", parameter="resume"),
+    "autosave_period_s": Argument("Period of saving a changed map; 0: off [s].", parameter="autosave_period_s"),
+    "save_on_shutdown": Argument("Save the map to map_file on shutdown: true or false.",
+                                 parameter="save_on_shutdown"),
+}
 COMPOSED = {"composed": Argument("true: mapper and localizer in one process, which encodes each image once.", "false")}
 RVIZ = {"rviz": Argument("Start RViz with the package's view.", "false")}
 PREFIXED = ("frames.odom", "frames.base")

@@ -45,22 +45,30 @@ def parameters_set_by(path: Path) -> list[str]:
             for keyword in node.keywords if keyword.arg == "parameter"]
 
 
+def parameters_of(node: str) -> set[str]:
+    """Names of the parameters of a node."""
+    return {option for option, _, _ in flatten(NODE_CONFIGS[node])} | {"use_sim_time"}
+
+
 @pytest.mark.parametrize("name", NODE_OF)
 def test_every_argument_sets_a_parameter_that_exists(name: str) -> None:
-    known = {option for option, _, _ in flatten(NODE_CONFIGS[NODE_OF[name]])} | {"use_sim_time"}
-    shared = REPOSITORY / "cl_localization" / "ros" / "nodes" / "launching.py"
-    found = parameters_set_by(REPOSITORY / "launch" / f"{name}.launch.py") + parameters_set_by(shared)
-    assert found and set(found) <= known
+    found = parameters_set_by(REPOSITORY / "launch" / f"{name}.launch.py")
+    assert set(found) <= parameters_of(NODE_OF[name])
+
+
+def test_every_argument_that_launch_files_share_sets_a_parameter_that_exists() -> None:
+    found = parameters_set_by(REPOSITORY / "cl_localization" / "ros" / "nodes" / "launching.py")
+    assert found and set(found) <= parameters_of("localizer") | parameters_of("mapper")
 
 
 def test_rviz_shows_topics_that_the_nodes_publish() -> None:
     view = yaml.safe_load((REPOSITORY / "rviz" / "cl_localization.rviz").read_text())
     topics = [display["Topic"]["Value"] for display in view["Visualization Manager"]["Displays"] if "Topic" in display]
     parts = {"localizer": ("nodes/localizer_outputs", "nodes/localizer"),
-             "mapper": ("nodes/mapper_outputs", "nodes/mapper", "nerf/outputs")}
+             "mapper": ("nodes/mapper_outputs", "nodes/mapper", "nerf/outputs", "mapping/own_poses")}
     sources = {node: "".join((REPOSITORY / "cl_localization" / "ros" / f"{file}.py").read_text() for file in files)
                for node, files in parts.items()}
-    assert len(topics) == 7
+    assert len(topics) == 8
     for topic in topics:
         node, name = TOPIC.match(topic).groups()
         assert f'"~/{name}"' in sources[node], topic
