@@ -103,6 +103,7 @@ class Mapper:
         self._audit.add(view, self._depths_m(frame, features))
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
+        self._audit.forget_removed(self.map_code.keyframes.live)
         return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
@@ -131,7 +132,7 @@ class Mapper:
         """Return whether what was given with the images can be true, as far as they tell; the map takes note of it."""
         keyframes = self.map_code.keyframes.rows()
         given = self._without_depth.given_poses(keyframes)
-        pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)], keyframes)
+        pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)])
         health = map_health(self.map_code, pairs, self._without_depth.moved(), self._without_depth.codes(),
                             self._earlier_warnings)
         self.map_code.health = health.to_json()

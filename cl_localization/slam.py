@@ -138,13 +138,16 @@ class Slam:
         step = self._poser.step(self._motion.last_look, look, world_T_cam)
         self._motion.trust(frame, look, world_T_cam)
         mapping = self.mapper.add(replace(frame, world_T_cam=world_T_cam))
-        if mapping.keyframe_id is not None:
+        if not self._is_live(self._keyframe):  # it had to go for the budget
+            self._keyframe = -1
+        is_kept = mapping.keyframe_id is not None and self._is_live(mapping.keyframe_id)
+        if mapping.keyframe_id is not None and is_kept:
             self._graph.add(mapping.keyframe_id, seen, self._keyframe, step)
             self._keyframe = mapping.keyframe_id
         elif self._keyframe < 0 and seen is not None:
-            self._keyframe = self._seen_most(seen) if len(seen.rows) else self._keyframe
+            self._keyframe = self._seen_most(seen)
         self.trajectory.add(frame.stamp_ns, world_T_cam, self._keyframe)
-        closure = self._closing.close(look, self._keyframe, world_T_cam) if mapping.is_keyframe else None
+        closure = self._closing.close(look, self._keyframe, world_T_cam) if is_kept else None
         if closure is not None:
             self.loops, self.joined = self.loops + 1, self.joined + closure.joined
             self._motion.follow(closure.correction)
@@ -155,9 +158,14 @@ class Slam:
     def _scene_name(self) -> str:
         return self.mapper.map_code.scene_names[self._scene]
 
+    def _is_live(self, keyframe: int) -> bool:
+        return keyframe >= 0 and bool(self.mapper.map_code.keyframes.live[keyframe])
+
     def _seen_most(self, seen: SeenPose) -> int:
-        """Return the keyframe of which most codes were seen."""
-        return int(np.bincount(self.mapper.map_code.codes["anchors"][seen.rows]).argmax())
+        """Return the keyframe of which most codes that are still there were seen; -1 where there is none."""
+        codes = self.mapper.map_code.codes
+        rows = seen.rows[codes.live[seen.rows]]
+        return int(np.bincount(codes["anchors"][rows]).argmax()) if len(rows) else -1
 
     def _stated(self, seen: SeenPose | None) -> np.ndarray:
         """Return the covariance (6, 6) to state for a pose; that of a beginning, which is where it is by definition, is

@@ -3,10 +3,12 @@ one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from cl_localization.config import LocalizerConfig
+from cl_localization.config import LocalizerConfig, MapCodeConfig
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.slam import Slam
@@ -90,3 +92,15 @@ def test_a_jump_within_a_moment_is_not_believed() -> None:
     drive.go(turning(30, turn_deg=240.0))
     assert drive.go(turning(1, 20.0, 0.0)) == ["lost"]
     assert drive.go(turning(3, 240.0, 10.0))[-1] == "tracking"
+
+
+def test_a_map_at_its_budget_goes_on_without_the_keyframes_that_had_to_go() -> None:
+    config = replace(CONFIG, map_code=MapCodeConfig(budget_mb=0.1))
+    encoder = RoomEncoder(ROOM)
+    slam = Slam(Mapper(config, encoder), SlamConfig(min_features=40), LocalizerConfig(regressor="nearest"))
+    drive = Drive(ROOM, slam)
+    drive.encoder = encoder
+    statuses = [status for _ in range(2) for status in drive.go(turning(40))]
+    live = len(drive.slam.mapper.map_code.keyframes)
+    assert drive.slam.mapper.map_code.size_bytes <= 100_000 and 0 < live
+    assert statuses.count("lost") < 20 and drive.errors_m().max() < 0.3

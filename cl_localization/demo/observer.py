@@ -22,7 +22,7 @@ from std_msgs.msg import Bool
 
 from cl_localization.data.message_images import rgb_of
 from cl_localization.demo.result import Estimate
-from cl_localization.errors import RosError
+from cl_localization.errors import DataError, RosError
 from cl_localization.evaluation.trajectory_error import aligned_errors_m, alignment, rmse
 from cl_localization.map.map_code import MapCode
 from cl_localization.msg import LocalizationStatus, MappingStatus
@@ -142,6 +142,8 @@ class DemoObserver:
         Raises:
             DataError: fewer than three keyframes.
         """
+        if not map_code.scenes_in_use:
+            raise DataError("map of the demo", "must have keyframes", "none", "see the log of the mapper")
         rows = map_code.keyframes.rows()
         first = map_code.keyframes["keyframe_scenes"][rows] == map_code.scenes_in_use[0]
         stamps_ns = map_code.keyframes["keyframe_stamps_ns"][rows]

@@ -77,12 +77,13 @@ class TriangulatingMapper:
         return inserted, seen_again
 
     def keyframe_policy(self) -> KeyframePolicy:
-        """Return which frames are worth keeping, by the distance of what the map shows; while it shows little, each
-        that is farther off than the views kept are from each other."""
+        """Return which frames are worth keeping, by the distance of what the map shows; while it shows little, by the
+        extent of the views kept: their distances grow with it, and the neighbours of a view span most of it."""
         rows = self._map.codes.rows()
         if len(rows) < ENOUGH_CODES:
             positions_m = np.array([view.world_T_cam[:3, 3] for view in self._store.views]).reshape(-1, 3)
-            share_m = float(np.linalg.norm(np.ptp(positions_m, axis=0))) if len(positions_m) else 0.0
+            extent_m = float(np.linalg.norm(np.ptp(positions_m, axis=0))) if len(positions_m) else 0.0
+            share_m = extent_m / self._config.neighbours
         else:
             seen_from_m = self._map.keyframes["keyframe_poses"][self._map.codes["anchors"][rows], :3]
             distance_m = np.linalg.norm(self._map.codes["positions_m"][rows] - seen_from_m, axis=1)

@@ -17,7 +17,8 @@ CHECK = RenderCheckConfig(reject_below=0.3, accept_above=0.4, least_support=10.0
 
 def look(support: float, correlation: float, error: tuple[float, float], inliers: int = 100) -> Look:
     """Return a query with its evidence."""
-    found = Localization(1, False, "", np.eye(4), 1e-4 * np.eye(6), 500, 400, inliers, math.sqrt(support / 400))
+    found = Localization(1, False, "", np.eye(4), 1e-4 * np.eye(6), 500, 400, inliers, math.sqrt(support / 400),
+                         inlier_points_m=np.full((inliers, 3), 2.0))
     return Look(found, RenderEvidence(correlation, 40), error)
 
 

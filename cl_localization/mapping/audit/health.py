@@ -204,8 +204,9 @@ def return_warnings(pairs: PairFigures) -> list[str]:
         return []
     if pairs.returns_agree >= MIN_RETURNS_AGREE * pairs.agree:
         return []
-    causes = ("the poses drift, or several recordings lie in different frames; correct them by a SLAM (map --poses "
-              "self)")
+    causes = ("the poses drift, or several recordings lie in different frames; poses from elsewhere are corrected by a "
+              "SLAM (map --poses self), own ones (--poses self, poses.source self) by showing those places again from "
+              "where they were seen first")
     said = (f"where places were seen again, only {100 * pairs.returns_agree:.0f} % of what the images have in common "
             f"fits the given poses, of neighbours {100 * pairs.agree:.0f} %")
     return [f"{said}: {causes}"]

@@ -74,14 +74,21 @@ class PoseAudit:
         self._older += self._waiting
         self._waiting.clear()
 
-    def figures(self, given_poses: PosesOf, live: np.ndarray) -> PairFigures:
+    def forget_removed(self, live: np.ndarray) -> None:
+        """Forget keyframes that the map gave up, given which numbers (M,) are live: they will be used again."""
+        self._recent = deque((view for view in self._recent if live[view.keyframe]), RECENT)
+        self._waiting = deque(view for view in self._waiting if live[view.keyframe])
+        self._older = [view for view in self._older if live[view.keyframe]]
+        self._returns = deque((pair for pair in self._returns
+                               if live[pair.first.keyframe] and live[pair.second.keyframe]), RETURNS)
+
+    def figures(self, given_poses: PosesOf) -> PairFigures:
         """Return what the pairs say so far.
 
         Args:
             given_poses: returns the poses (K, 4, 4) that keyframes (K,) were given, as they were corrected since.
-            live: (K,) the keyframes that the map still has.
         """
-        again = self._agreement_of_returns(given_poses, live)
+        again = self._agreement_of_returns(given_poses)
         if not self._evidence:
             return PairFigures(returns=len(again), returns_agree=_median(again))
         agreement = np.median([one.agreement for one in self._evidence], axis=0)
@@ -96,11 +103,10 @@ class PoseAudit:
             depth_pairs=int(np.isfinite(ratios).sum()), depth_ratio=_median(ratios[np.isfinite(ratios)]),
             returns=len(again), returns_agree=_median(again))
 
-    def _agreement_of_returns(self, given_poses: PosesOf, live: np.ndarray) -> np.ndarray:
-        kept = [pair for pair in self._returns if np.isin([pair.first.keyframe, pair.second.keyframe], live).all()]
-        keyframes = np.array([(pair.first.keyframe, pair.second.keyframe) for pair in kept], np.int64).reshape(-1)
-        poses = given_poses(keyframes).reshape(-1, 2, 4, 4)
-        return np.array([agreement_with(pair, *both) for pair, both in zip(kept, poses)])
+    def _agreement_of_returns(self, given_poses: PosesOf) -> np.ndarray:
+        numbers = [(pair.first.keyframe, pair.second.keyframe) for pair in self._returns]
+        poses = given_poses(np.array(numbers, np.int64).reshape(-1)).reshape(-1, 2, 4, 4)
+        return np.array([agreement_with(pair, *both) for pair, both in zip(self._returns, poses)])
 
     def _look_for_return(self, look: AuditedView) -> None:
         """Match a look with the most similar one of its scene that is long ago."""

@@ -87,9 +87,10 @@ class FramePoser:
         found = self._anywhere(look)
         if found is None or not predicted:
             return found
-        if found.scene == scene and self._is_within_reach(found.seen, predicted[0], seconds):
-            return FoundPose(found.seen, scene, True, True)
-        return found if seconds > JUMP_AFTER_S else None
+        if seconds > JUMP_AFTER_S:
+            return found
+        is_near = found.scene == scene and self._is_within_reach(found.seen, predicted[0], seconds)
+        return FoundPose(found.seen, scene, True, True) if is_near else None
 
     def step(self, last: tuple[Look, np.ndarray] | None, look: Look, world_T_cam: np.ndarray) -> SeenPose | None:
         """Return a pose (4, 4) that is known as it is by the last frame alone; None where that says too little."""

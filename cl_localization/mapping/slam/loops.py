@@ -82,7 +82,9 @@ class LoopFinder:
         loop = self._loop_within(look, keyframe, world_T_cam, scene) or self._joint(look, keyframe, world_T_cam, scene)
         if loop is None:
             return []
-        self._seen = [one for one in self._seen if loop.way_m - one.way_m < self._config.loop_after_m]
+        live = self._map.keyframes.live
+        self._seen = [one for one in self._seen if loop.way_m - one.way_m < self._config.loop_after_m
+                      and live[one.keyframe] and live[one.old]]
         agreeing = [one for one in self._seen if loop.agrees(one) and self._same_scene(one, loop)]
         self._seen.append(loop)
         return [*agreeing, loop] if len(agreeing) + 1 >= self._config.loop_views else []

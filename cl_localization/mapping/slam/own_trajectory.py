@@ -35,7 +35,9 @@ class OwnTrajectory:
         return len(self._frames)
 
     def add(self, stamp_ns: int, world_T_cam: np.ndarray, keyframe: int) -> None:
-        """Take note of a frame at a pose (4, 4) that follows a live keyframe."""
+        """Take note of a frame at a pose (4, 4) that follows a live keyframe; a frame without one (-1) is left out."""
+        if keyframe < 0:
+            return
         row = int(np.searchsorted(self._map.keyframes.rows(), keyframe))
         keyframe_T_cam = se3.inverse(self._map.keyframe_world_T_cam[row]) @ world_T_cam
         self._frames.append(_Posed(stamp_ns, keyframe, int(self._map.keyframes["keyframe_stamps_ns"][keyframe]),

@@ -39,7 +39,8 @@ class DepthRegistrar:
     """Registers depth images to colour images; the mapping from one to the other is made once.
 
     Attributes:
-        problem: why the last depth image was left out; empty for no problem.
+        problem: why the last depth image was left out; empty for no problem. Callers clear it for an image that needs
+            no registration.
     """
 
     def __init__(self, lookup: TfLookup, is_needed: bool) -> None:

@@ -101,16 +101,22 @@ class ImageBundle:
         how = self.reading
         camera = camera_of(self.info, how.info, how.rectified)
         return Frame(stamp_ns=self.stamp_ns, image=rgb_of(self.image, how.image, how.max_pixels), camera=camera,
-                     name=self.camera_frame, depth_m=None if self.depth is None else self._depth_m(self.depth, camera))
+                     name=self.camera_frame, depth_m=self._depth_m(camera))
 
-    def _depth_m(self, depth: Image | CompressedImage, camera: Camera) -> np.ndarray | None:
-        """Return depth as the image's camera sees it; None where it cannot be brought there, and need not."""
-        how, header = self.reading, depth.header
-        depth_m = depth_of(depth, how.depth, how.depth_unit_m, how.max_pixels)
-        depth_frame, image_frame = plain(header.frame_id), plain(self.image.header.frame_id)
-        if how.registrar is None or depth_frame in ("", image_frame):
-            return depth_m
-        return how.registrar.registered(Depth(depth_m, depth_frame, header.stamp, self.depth_info), camera, image_frame)
+    def _depth_m(self, camera: Camera) -> np.ndarray | None:
+        """Return depth as the image's camera sees it; None without depth, or where it cannot be brought there, and need
+        not."""
+        how, depth_m = self.reading, None
+        if self.depth is not None:
+            header, depth_frame = self.depth.header, plain(self.depth.header.frame_id)
+            depth_m = depth_of(self.depth, how.depth, how.depth_unit_m, how.max_pixels)
+            is_aligned = depth_frame in ("", plain(self.image.header.frame_id), self.camera_frame)
+            if how.registrar is not None and not is_aligned:
+                depth = Depth(depth_m, depth_frame, header.stamp, self.depth_info)
+                return how.registrar.registered(depth, camera, self.camera_frame)
+        if how.registrar is not None:
+            how.registrar.problem = ""
+        return depth_m
 
 
 class ImageSource:

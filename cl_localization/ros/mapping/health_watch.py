@@ -31,7 +31,11 @@ class HealthWatch:
         """Examine the map when enough keyframes are new."""
         self._keyframes += result is not None and result.is_keyframe
         if self._keyframes >= PERIOD_KEYFRAMES:
-            self.health, self._keyframes = mapper.examine(), 0
+            self.examine(mapper)
+
+    def examine(self, mapper: Mapper) -> None:
+        """Examine the map now, as before a save: status and file then say the same."""
+        self.health, self._keyframes = mapper.examine(), 0
 
     @property
     def problem(self) -> str:

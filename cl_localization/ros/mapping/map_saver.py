@@ -25,12 +25,15 @@ BYTES_PER_MB = 1_000_000
 
 
 class MapSaver:
-    """Saves a mapper's map on request and periodically, with at most one copy of the map in memory.
+    """Saves a mapper's map on request and periodically.
+
+    Memory holds at most two copies: one that is being saved, of the whole map, and one of what map_file lacks, which is
+    the whole map until a save succeeds.
 
     Attributes:
         problem: why the last save to map_file failed; empty if it succeeded.
-        saved_version: version of the map in map_file.
-        saved_id: map_id of that map.
+        saved_id: map_id of the map in work.
+        saved_version: version of it that map_file has, or with which it began.
         schedule: when to call `autosave`.
     """
 
@@ -83,7 +86,7 @@ class MapSaver:
         with self._lock:
             self.saved_id, self.saved_version, self.problem = map_code.map_id, map_code.version, problem
             self._saved_learned = self._tried_learned = self._learned
-        self._unsaved.begin(map_code.version if map_code is self._loaded else 0)
+        self._unsaved.begin(map_code.map_id, map_code.version if map_code is self._loaded else 0)
         self._loaded = None
         if problem:
             self._report(MapError("map_file", "must be intact", problem))
@@ -155,8 +158,10 @@ class MapSaver:
         snapshot = self._unsaved.with_file(store.path)
         if snapshot is not None:
             self._saved(store, snapshot)
+        lost = self._unsaved.uncopied_keyframes
         self._report(MapError("the image in work", "was not mapped in time and is lost",
-                              remedy=f"{store.path} has all keyframes before it"))
+                              remedy=f"{store.path} has all keyframes before it" + (f" but the last {lost}" if lost
+                                                                                    else "")))
 
     def _write_own(self) -> None:
         """Writer: save to map_file a copy made now."""
@@ -180,13 +185,18 @@ class MapSaver:
                 self.problem = str(error)
             raise
         if self._is_own(store):
-            with self._lock:
-                self.saved_id, self.saved_version, self.problem = snapshot.map_id, snapshot.version, ""
-                self._saved_learned = learned
-            self._unsaved.saved(snapshot.version)
+            self._note_saved(snapshot, learned)
         self._tell(f"saved {store.path}: {len(snapshot.keyframe_ids)} keyframes, {len(snapshot.ids)} codes, "
                    f"{size / BYTES_PER_MB:.1f} MB")
         return size
+
+    def _note_saved(self, snapshot: MapDelta, learned: int) -> None:
+        """Note what map_file has now; the save of a map that was replaced meanwhile says nothing of the one in work."""
+        with self._lock:
+            self.problem = ""
+            if snapshot.map_id == self.saved_id:
+                self.saved_version, self._saved_learned = snapshot.version, learned
+        self._unsaved.saved(snapshot.map_id, snapshot.version)
 
     def _is_own(self, store: MapStore) -> bool:
         return self._store is not None and store.path == self._store.path

@@ -25,11 +25,12 @@ from cl_localization.ros.tf.lookup import Mounting, RobotFrames, Tf
 from cl_localization.ros.tf.map_tf import MapTf
 from cl_localization.ros.workers.worker import Worker
 from cl_localization.slam import Slam, SlamResult
+from cl_localization.tracking.image_period import ImagePeriod
 
 PATH_PERIOD_S = 1.0
 
 LOST_AFTER_S = TrackerConfig().lost_after_s
-"""map -> odom is not repeated longer than this after the last pose, or image; as in the localizer."""
+"""map -> odom is not repeated longer than this after the last pose, or image; longer where images come seldom."""
 
 
 class OwnPoses:
@@ -44,11 +45,12 @@ class OwnPoses:
         self._node = node
         self._robot_frames = RobotFrames(node.config.frames, tf.lookup)
         self._map_tf = MapTf(node.config, tf.send)
-        self._clock = ImagesClock(node.get_clock())
+        self._clock, self._period = ImagesClock(node.get_clock()), ImagePeriod()
         self._lock = threading.Lock()
         self._pose = node.publisher(PoseWithCovarianceStamped, "~/pose")
         self._path = node.publisher(Path, "~/path", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
         self._newest_ns = self._posed_ns = 0
+        self._has_depth = self._is_fresh = False
 
     @property
     def problem(self) -> str:
@@ -56,8 +58,12 @@ class OwnPoses:
         result = self._result
         if result is None or self._is_at_home():
             return ""
-        return f"own poses: {result.status}" + (f" in {result.scene}, a part not joined to {self._home}"
-                                                if result.scene else "")
+        if result.scene:
+            return f"own poses: {result.status} in {result.scene}, a part not joined to {self._home}"
+        if self._has_depth:
+            return f"own poses: {result.status}"
+        return (f"own poses: {result.status}; they need depth, which images come without: publish depth images, or "
+                "remap the topic depth, and leave depth_images at auto or on")
 
     def start(self, worker: Worker[ImageBundle]) -> None:
         """See `Learning`."""
@@ -71,15 +77,19 @@ class OwnPoses:
         self._home = ""
         with self._lock:
             self._map_tf.silence()
+        self._path.publish(Path(header=Header(frame_id=self._node.config.frames.map)))  # not that of another map
 
     def observe_arrival(self, bundle: ImageBundle) -> None:
         """See `Learning`."""
         with self._lock:
             self._clock.observe(bundle.stamp_ns)
+            self._period.observe(bundle.stamp_ns)
 
     def learn(self, bundle: ImageBundle, learning: bool) -> Learned:
         """See `Learning`."""
+        self._is_fresh = False
         frame = bundle.frame()
+        self._has_depth = frame.depth_m is not None
         self._slam.mapper.encoder.encode(frame.image)  # before the look-up, so that the odometry has time to arrive
         mounting = self._robot_frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:
@@ -100,13 +110,13 @@ class OwnPoses:
     def fill_status(self, status: MappingStatus) -> None:
         """See `Learning`."""
         status.loops, status.joined = self._slam.loops, self._slam.joined
-        if self._result is not None:
+        if self._result is not None and self._is_fresh:  # not of the image before one that failed
             status.own_pose, status.scene = self._result.status, self._result.scene
             status.is_posed = self._is_at_home()
 
     def _note(self, result: SlamResult) -> None:
         """Worker: keep a result, and say what a user waits for."""
-        before, self._result = self._result, result
+        before, self._result, self._is_fresh = self._result, result, True
         if result.scene and (not self._home or not self._has_keyframes(self._home)):
             self._home = result.scene
         if before is None or result.status != before.status:
@@ -132,7 +142,7 @@ class OwnPoses:
                 self._posed_ns = 0
             self._newest_ns = bundle.stamp_ns
             if not self._is_at_home() or result.world_T_cam is None or result.covariance is None:
-                if bundle.stamp_ns - self._posed_ns > LOST_AFTER_S * NANOSECONDS:
+                if bundle.stamp_ns - self._posed_ns > self._period.widened(LOST_AFTER_S):
                     self._map_tf.silence()
                 return
             self._posed_ns = bundle.stamp_ns
@@ -143,6 +153,8 @@ class OwnPoses:
                 self._map_tf.config = config
                 at_once = result.status != "tracking"
                 self._map_tf.show(robot, mounting, at_once, bundle.stamp_ns, self._clock.now_ns())
+            else:
+                self._map_tf.silence()
         header = Header(stamp=bundle.image.header.stamp, frame_id=config.frames.map)
         self._pose.publish(PoseWithCovarianceStamped(
             header=header, pose=pose_with_covariance(result.world_T_cam, result.covariance)))
@@ -150,7 +162,7 @@ class OwnPoses:
     def _tick(self) -> None:
         """Executor, periodically: repeat map -> odom, but not long after the last image."""
         with self._lock:
-            if self._clock.silent_ns() > LOST_AFTER_S * NANOSECONDS:
+            if self._clock.silent_ns() > self._period.widened(LOST_AFTER_S):
                 self._map_tf.silence()
             elif self._node.config.publish_tf:
                 self._map_tf.repeat(self._clock.now_ns())

@@ -84,9 +84,10 @@ class LocalizerNode(ManagedNode):
 
     def _on_diagnostics(self) -> None:
         map_code, stream = self._map.map_code, self._stream
-        parts = self._images, self._map, self._tracking, self._tf
-        problem = "; ".join(filter(None, (part.problem for part in parts)))
-        self._diagnostics.publish(problem, {
+        problems = [self._images.problem, self._map.problem, self._tracking.problem]
+        if not self._tracking.is_owned_elsewhere():  # a mapper that took over still seems to compete for some seconds
+            problems.append(self._tf.problem)
+        self._diagnostics.publish("; ".join(filter(None, problems)), {
             "images": self._images.images, "processed": stream.answered, "localized fully": stream.map_worker.processed,
             "carried by flow": stream.carried, "dropped": stream.dropped, "lost in transport": self._images.lost}, {
             "state": self._tracking.state.name, "waiting": stream.waiting,

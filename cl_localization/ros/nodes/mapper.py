@@ -129,7 +129,7 @@ class MapperNode(ManagedNode):
         """Worker: return a snapshot of the map; `refine` refines it first, but only while learning is off."""
         if refine and not self._learning:
             self._poses.finish()
-        self._mapper.examine()
+        self._health.examine(self._mapper)
         self._saver.note_copy()
         return self._mapper.map_code.delta_since(0)
 

@@ -57,12 +57,15 @@ class MapperOutputs:
     def tell_owner_while(self, active: ExitStack, map_code: Callable[[], MapCode]) -> None:
         """Tell followers, by an empty delta, that this node publishes map -> odom if it does, until `active` closes."""
         if self._config.poses.source == "self":
-            self._tell_owner(map_code(), bool(self._config.publish_tf))
-            active.callback(lambda: self._tell_owner(map_code(), False))
+            self.tell_owner(map_code(), bool(self._config.publish_tf))
+            active.callback(lambda: self.tell_owner(map_code(), False))
 
-    def _tell_owner(self, map_code: MapCode, owns_tf: bool) -> None:
-        self._owns_tf = owns_tf
-        self._publish(map_code.delta_since(map_code.version))
+    def tell_owner(self, map_code: MapCode, publishes: bool) -> None:
+        """Tell followers, by an empty delta, whether this node publishes map -> odom; only if that is new."""
+        owns_tf = publishes and self._config.poses.source == "self"
+        if owns_tf != self._owns_tf:
+            self._owns_tf = owns_tf
+            self._publish(map_code.delta_since(map_code.version))
 
     def publish_changes(self, stream: MapStream) -> None:
         """Publish the changes of the map, with wall-clock timestamps, by which followers order snapshots."""
@@ -83,6 +86,7 @@ class MapperOutputs:
             self._node.get_logger().info(f"first keyframe: {len(map_code)} codes")
         for part in parts:
             part.fill_status(status)
+        self.tell_owner(map_code, bool(self._config.publish_tf))
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
         self._status.publish(status)
 

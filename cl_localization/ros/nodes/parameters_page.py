@@ -32,13 +32,15 @@ ADVICE = (
     Advice("map_file", BOTH, "Give it always: the mapper saves its map here and goes on with it at the next start, "
                              "the localizer loads it."),
     Advice("poses.source", "mapper", "Change it when no other node sends `map` to the camera on tf: `odometry` takes "
-                                     "the topic odom, `pose` a PoseStamped."),
+                                     "the topic odom, `pose` the topic pose, of four message types; with `self` the "
+                                     "mapper finds the poses, by a depth camera."),
     Advice("frames.odom", "localizer", "Empty it on a robot without odometry; `map` to the base is then published."),
     Advice("frames.base", BOTH, "Change it when your robot's frame has another name, often `base_footprint`."),
     Advice("images.transport", BOTH, "Take `compressed` when images come over a wireless network."),
     Advice("two_d", "localizer", "Switch it on for a robot that drives on one flat floor."),
-    Advice("publish_tf", "localizer", "Switch it off in all localizers of a robot but one, and when another node "
-                                      "(AMCL, an EKF) owns `map` to `odom`."),
+    Advice("publish_tf", BOTH, "Switch it off in all localizers of a robot but one, and when another node (AMCL, an "
+                               "EKF) owns `map` to `odom`. A mapper publishes it with `poses.source: self` only, and "
+                               "localizers that follow its map leave it to that."),
     Advice("map_code.budget_mb", "mapper", "Raise it for large places when memory allows: at the bound, the least "
                                            "useful codes are forgotten."),
     Advice("map_code.cell_size_m", "mapper", "Raise it (0.05) for halls and outdoors, where points are far away: fewer "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -97,9 +98,7 @@ class PoseStream:
         try:
             image = DecodedImage(bundle, bundle.frame())
         except LocalizationError as error:
-            found = Localization(bundle.stamp_ns, reason=str(error))
-            track = self._tracking.track(found, self._tracking.mounting(bundle))
-            self._answer_without_pose(track, bundle, found.reason)
+            self._answer_without_pose(self._tracking.without_pose(bundle.stamp_ns, str(error)), bundle, str(error))
             raise
         found = self._follower.follow(image.frame)
         if found is not None:
@@ -122,12 +121,22 @@ class PoseStream:
             found = Localization(stamp_ns, reason=str(error))
             raise
         finally:
-            self.light_worker.run(partial(self._finish, image, found, mounting, look))
+            answer = self.light_worker.run(partial(self._finish, image, found, mounting, look))
+            answer.add_done_callback(partial(self._end_refused_look, stamp_ns))
 
     def _finish(self, image: DecodedImage, found: Localization, mounting: Mounting, look: Look | None) -> None:
         """Light worker: judge a full localization, unless flow must carry it to the next image first."""
-        if self._follower.finish(look, found.stamp_ns):
-            self._judge(image, found, mounting)
+        try:
+            if self._follower.finish(look, found.stamp_ns):
+                self._judge(image, found, mounting)
+        except Exception as error:  # nobody waits for this task, so that nobody else would report it
+            self._node.report(error)
+            self._refusals.refuse(str(error) or repr(error))
+
+    def _end_refused_look(self, stamp_ns: int, answer: Future) -> None:
+        """Map worker: end a look whose answer the light worker refused to take, so that the next one is wanted."""
+        if answer.exception() is not None:
+            self._follower.finish(None, stamp_ns)
 
     def _judge(self, image: DecodedImage, found: Localization, mounting: Mounting) -> None:
         """Light worker: let the tracker decide about a pose, and publish it."""

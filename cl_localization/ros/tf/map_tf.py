@@ -43,6 +43,7 @@ class MapTf:
             stamp_ns, now_ns: the image's timestamp, and the present time on the same clock.
         """
         if mounting.child_frame != self.config.frames.odom:
+            self.silence()  # odometry that got another parent must not be sent the last correction on
             self._publish(mounting.child_frame, robot.map_T_base @ mounting.cam_T_child, stamp_ns)
         elif mounting.odom_T_cam is not None:
             odom_T_base = mounting.odom_T_cam

@@ -81,6 +81,16 @@ class Tracking:
             robot = self._send(found, track, mounting)
         return replace(track, robot=None if mounting.base_T_cam is None else robot)
 
+    def without_pose(self, stamp_ns: int, reason: str) -> Track:
+        """Worker: decide about an image that cannot be read. The tracker takes nothing from it but the time, as an
+        older image may still be in work, which it would refuse after this one."""
+        with self._lock:
+            lost = self._tracker.elapse(stamp_ns)
+            if lost is None:
+                return Track(self._tracker.state, False, reason)
+            self._map_tf.silence()
+        return replace(lost, reason=f"{lost.reason}; {reason}")
+
     def forget(self, reason: str) -> None:
         """Worker: reset to LOST, on request or after a change of the map."""
         with self._lock:

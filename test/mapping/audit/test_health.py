@@ -43,6 +43,11 @@ def test_a_warning_names_the_likely_cause(change: dict[str, object], told: str) 
     assert pair_warnings(replace(RIGHT, **change, pairs=7, depth_pairs=7, returns=7)) == []
 
 
+def test_a_warning_of_drift_says_what_to_do_about_poses_from_elsewhere_and_own_ones() -> None:
+    told, = pair_warnings(replace(RIGHT, returns_agree=0.4))
+    assert "poses from elsewhere are corrected by a SLAM" in told and "own ones" in told
+
+
 def test_the_map_itself_warns_where_pairs_cannot() -> None:
     assert "one keyframe only" in map_warnings(97.0, None, None, 3)[0]
     assert map_warnings(97.0, None, None, 50) == []

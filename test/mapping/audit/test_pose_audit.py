@@ -28,17 +28,16 @@ def audited(count: int, scenes: int = 1, given=pose) -> PoseAudit:
     return audit
 
 
-def figures(audit: PoseAudit, count: int, given=pose) -> PairFigures:
-    return audit.figures(lambda which: np.array([given(number) for number in which]).reshape(-1, 4, 4),
-                         np.arange(count))
+def figures(audit: PoseAudit, given=pose) -> PairFigures:
+    return audit.figures(lambda which: np.array([given(number) for number in which]).reshape(-1, 4, 4))
 
 
 def test_without_keyframes_nothing_is_said() -> None:
-    assert figures(PoseAudit(), 0) == PairFigures()
+    assert figures(PoseAudit()) == PairFigures()
 
 
 def test_neighbours_are_pairs_and_places_are_seen_again_later() -> None:
-    found = figures(audited(40), 40)
+    found = figures(audited(40))
     assert found.pairs >= 35 and found.agree > 0.9 and found.best_reading == "given" and found.focal_factor == 1.0
     assert 10 <= found.returns <= 40 - APART and found.returns_agree > 0.9
     assert (found.depth_pairs, found.depth_ratio) == (0, None)
@@ -49,26 +48,36 @@ def test_places_seen_again_are_judged_by_the_poses_as_corrected_since() -> None:
         return TURNED @ pose(number) if number >= 20 else pose(number)
 
     audit = audited(40, given=drifting)
-    assert figures(audit, 40, drifting).returns_agree < 0.5
-    assert figures(audit, 40).returns_agree > 0.9
+    assert figures(audit, drifting).returns_agree < 0.5
+    assert figures(audit).returns_agree > 0.9
 
 
-def test_keyframes_that_the_map_gave_up_have_no_say() -> None:
-    assert figures(audited(40), 0).returns == 0
+def test_keyframes_that_the_map_gave_up_have_no_say_and_are_no_neighbours_or_places_later() -> None:
+    audit, live = audited(40), np.arange(60) % 2 == 1
+    audit.forget_removed(live)
+    kept = [*audit._recent, *audit._waiting, *audit._older,
+            *(view for pair in audit._returns for view in (pair.first, pair.second))]
+    assert kept and all(live[view.keyframe] for view in kept)
+    audit.forget_removed(np.zeros(60, bool))
+    before = figures(audit)
+    assert before.returns == 0
+    features = SCENE.features(pose(40), noise_px=0.3, similarity=0.95)
+    audit.add(View.of(0, pose(40), CAMERA, features), np.zeros(len(features)))
+    assert (figures(audit).pairs, figures(audit).returns) == (before.pairs, 0)
 
 
 def test_scenes_are_not_compared_with_each_other() -> None:
-    found = figures(audited(30, scenes=2), 30)
+    found = figures(audited(30, scenes=2))
     assert found.pairs == 0
 
 
 def test_the_end_of_a_sequence_parts_neighbours() -> None:
     audit = audited(3)
-    before = figures(audit, 3).pairs
+    before = figures(audit).pairs
     audit.end_sequence()
     features = SCENE.features(pose(3), noise_px=0.3, similarity=0.95)
     audit.add(View.of(3, pose(3), CAMERA, features), np.zeros(len(features)))
-    assert figures(audit, 4).pairs == before
+    assert figures(audit).pairs == before
 
 
 def test_memory_is_bounded(monkeypatch) -> None:

@@ -68,3 +68,29 @@ def test_a_bundle_registers_depth_of_another_frame_and_takes_that_of_its_own() -
     depth.header.frame_id = "colour"
     frame = ImageBundle(image, infos[0], depth, 0.0, reading, infos[1]).frame()
     np.testing.assert_array_equal(frame.depth_m, wall("depth").depth_m)
+
+
+def bundle(reading: Reading, depth_frame: str | None, info: bool = True) -> ImageBundle:
+    """An image in the frame `camera_link`, with depth unless its frame is None."""
+    image, depth = conversions.image_message(np.zeros((48, 64, 3), np.uint8)), None
+    image.header.frame_id = "camera_link"
+    if depth_frame is not None:
+        depth = conversions.depth_message(wall("depth").depth_m)
+        depth.header.frame_id = depth_frame
+    return ImageBundle(image, conversions.camera_info_message(COLOUR), depth, 0.0, reading,
+                       conversions.camera_info_message(DEPTH) if info else None)
+
+
+def test_depth_is_registered_into_the_frame_that_the_camera_is_given_instead_of_that_of_the_images() -> None:
+    reading = Reading(camera_frame="colour", registrar=DepthRegistrar(lookup(), is_needed=True))
+    for aligned in ("camera_link", "colour", "/colour", ""):
+        np.testing.assert_array_equal(bundle(reading, aligned, info=False).frame().depth_m, wall("depth").depth_m)
+    assert np.flatnonzero(bundle(reading, "depth").frame().depth_m[20])[0] <= 30
+
+
+@pytest.mark.parametrize("later", [None, "camera_link"])
+def test_depth_that_was_left_out_is_no_problem_once_it_stops_or_is_aligned(later: str | None) -> None:
+    registrar = DepthRegistrar(lookup(), is_needed=False)
+    reading = Reading(registrar=registrar)
+    assert bundle(reading, "depth").frame().depth_m is None and registrar.problem
+    assert (bundle(reading, later).frame().depth_m is None) == (later is None) and registrar.problem == ""

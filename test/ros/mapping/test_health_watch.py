@@ -39,6 +39,16 @@ def test_a_map_is_examined_after_some_keyframes_and_not_for_other_images() -> No
     assert (mapper.asked, watch.problem) == (1, "axes; drift")
 
 
+def test_a_map_can_be_examined_at_once_and_is_then_not_soon_again() -> None:
+    watch, mapper = HealthWatch(), Examined()
+    for _ in range(PERIOD_KEYFRAMES - 1):
+        watch.observe(mapper, KEYFRAME)
+    watch.examine(mapper)
+    assert (mapper.asked, watch.health) == (1, WRONG)
+    watch.observe(mapper, KEYFRAME)
+    assert mapper.asked == 1
+
+
 def test_another_map_has_its_own_health() -> None:
     watch, mapper = HealthWatch(), Examined()
     for _ in range(PERIOD_KEYFRAMES):

@@ -20,7 +20,9 @@ from cl_localization.config import MapCodeConfig
 from cl_localization.errors import MapError
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_file import load_map
+from cl_localization.map.map_store import MapStore
 from cl_localization.mapper import MappingResult
+from cl_localization.ros.mapping import unsaved_changes
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.workers.worker import Worker
 from map_makers import assert_same_map, empty_map, grow
@@ -295,3 +297,34 @@ def test_nothing_is_lost_or_saved_where_no_keyframe_is_new(learning, tmp_path) -
     with Hanging(learner):
         assert not learner.saver.save_last(None)
     assert not (tmp_path / "map.safetensors").exists()
+
+
+def test_keyframes_that_were_not_copied_are_told_while_the_worker_hangs(learning, tmp_path, monkeypatch) -> None:
+    learner, path = learning(), tmp_path / "map.safetensors"
+    monkeypatch.setattr(unsaved_changes, "QUICK_S", -1.0)
+    monkeypatch.setattr(unsaved_changes, "PAUSE_FACTOR", 1e9)
+    for _ in range(3):
+        learner.learn()
+    with Hanging(learner):
+        assert not learner.saver.save_last(None)
+    assert "has all keyframes before it but the last 2" in str(learner.errors[0])
+    assert len(load_map(path).keyframes) == 1
+
+
+def test_a_save_that_ends_after_a_reset_says_nothing_of_the_new_map(learning, tmp_path, monkeypatch) -> None:
+    learner, go_on, path = learning(), threading.Event(), tmp_path / "map.safetensors"
+    save, begun = MapStore.save, threading.Event()
+    monkeypatch.setattr(MapStore, "save", lambda *arguments: (begun.set(), go_on.wait(10), save(*arguments))[-1])
+    learner.learn()
+    saving = learner.saver.serve(SaveMap.Request(), SaveMap.Response())
+    assert begun.wait(10)
+    new = learner.map_code = empty_map()
+    learner.worker.run(lambda: learner.saver.use_map(new)).result(10)
+    go_on.set()
+    saving.result(10)
+    assert learner.saver.save_last(new) and load_map(path).map_id != new.map_id  # nothing is in it yet
+    learner.learn()
+    assert learner.saver.unsaved_keyframes == 1
+    with Hanging(learner):
+        assert not learner.saver.save_last(None)
+    assert_same_map(load_map(path), new)

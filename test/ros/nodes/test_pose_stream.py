@@ -15,6 +15,7 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from cl_localization.msg import LocalizationStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from cl_localization.data.frame import Frame
@@ -23,6 +24,7 @@ from cl_localization.localization.result import Localization
 from cl_localization.ros import conversions
 from cl_localization.ros.map_topic.map_in_use import MapInUse
 from cl_localization.ros.nodes.localizer import LocalizerNode
+from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
 from ros_robot import Robot
 from ros_world import RosWorld, wait_until
 
@@ -65,6 +67,17 @@ class SteadyRobot(Robot):
         self.shown[stamp_ns] = frame
         self.outputs.publish(frame, stamp_ns)
         return stamp_ns
+
+    def damage_images(self) -> None:
+        """Publish images that cannot be read from now on."""
+        convert = self.outputs._convert
+
+        def damaged(image: np.ndarray) -> Image:
+            message = convert(image)
+            message.encoding = "nv24"
+            return message
+
+        self.outputs._convert = damaged
 
 
 @pytest.fixture
@@ -145,6 +158,46 @@ def test_without_flow_every_pose_is_a_full_localization(ros, robot, room_map, sl
     statuses = start_tracking(ros, robot, room_map, slow_frames, flow__enabled=False)
     robot.show_until(slow_frames, lambda: sum(status.trusted for status in statuses) >= 5)
     assert carried(statuses) == []
+
+
+def test_a_damaged_image_does_not_spoil_the_older_one_that_is_being_localized(ros, robot, room_map, slow_frames,
+                                                                              gate) -> None:
+    statuses = ros.heard(LocalizationStatus, "/localizer/status", 100)
+    ros.start(LocalizerNode, map_file=str(room_map), **PATIENT)
+    gate.open.clear()
+    robot.show_until(slow_frames, lambda: gate.begun)
+    robot.damage_images()
+    robot.show_until(slow_frames, lambda: any("encoding of image" in status.decision for status in statuses))
+    gate.open.set()
+    wait_until(lambda: any(status.trusted for status in statuses))
+
+
+def test_damaged_images_do_not_keep_a_track_alive(ros, robot, room_map, slow_frames) -> None:
+    statuses = start_tracking(ros, robot, room_map, slow_frames, tracker__lost_after_s=1.0)
+    robot.damage_images()
+    robot.show_until(slow_frames, lambda: statuses[-1].state == LOST)
+    lost = next(status for status in statuses if "no trusted pose for" in status.decision)
+    assert lost.state == LOST and "; encoding of image" in lost.decision
+
+
+def test_an_error_after_a_full_localization_is_reported_and_counted(ros, robot, room_map, slow_frames, monkeypatch,
+                                                                    capfd) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no publisher")
+
+    monkeypatch.setattr(LocalizerOutputs, "publish", fail)
+    node = ros.start(LocalizerNode, map_file=str(room_map), flow__enabled=False)
+    robot.show_until(slow_frames, lambda: node._diagnostics.refusals.refused)
+    assert "no publisher" in capfd.readouterr().err
+
+
+def test_a_full_localization_whose_result_nobody_takes_is_followed_by_another(ros, robot, room_map, slow_frames,
+                                                                              gate) -> None:
+    statuses = ros.heard(LocalizationStatus, "/localizer/status", 100)
+    node = ros.start(LocalizerNode, map_file=str(room_map), **PATIENT)
+    robot.show_until(slow_frames, lambda: carried(statuses))
+    node._stream.light_worker._max_tasks, begun = 0, gate.begun
+    robot.show_until(slow_frames, lambda: gate.begun >= begun + 3)
 
 
 def test_diagnostics_count_what_was_localized_and_what_was_carried(ros, robot, room_map, slow_frames) -> None:

@@ -157,6 +157,13 @@ def test_an_image_without_odometry_keeps_the_correction_but_a_jump_silences_it(s
     assert len(sent.transforms) == 3
 
 
+def test_odometry_that_gets_another_parent_is_not_sent_the_last_correction_on(sent: Sent) -> None:
+    sent.show(at(3), at(1), at_once=True)
+    sent.show(at(3), at(1), child_frame="")
+    sent.map_tf.repeat(NOW_NS + TICK_NS)
+    assert len(sent.transforms) == 2
+
+
 def test_live_values_hold_at_once(sent: Sent) -> None:
     sent.map_tf.config = replace(sent.map_tf.config, transform_tolerance_s=0.5)
     sent.show(at(3), at(1), at_once=True)
