@@ -68,9 +68,10 @@ def test_tf_carries_odom_so_that_the_chain_to_the_camera_gives_the_pose(ros, rob
 def test_status_place_and_path_tell_the_same_story(ros, robot, localizer, frames) -> None:
     statuses, places = ros.heard(LocalizationStatus, "/localizer/status"), ros.heard(PlaceMatch, "/localizer/place")
     paths = ros.heard(PathMessage, "/localizer/path")
-    robot.show_until(frames, lambda: sum(place.accepted for place in places) >= 2 and len(paths) >= 2)
+    robot.show_until(frames, lambda: (sum(place.accepted for place in places) >= 2 and len(paths) >= 2
+                                      and any(status.state == TRACKING for status in statuses)))
     accepted = [status for status in statuses if status.reason == "ok"]
-    assert [status.state for status in accepted[:2]] == [RELOCALIZED, TRACKING]
+    assert accepted[0].state == RELOCALIZED  # and until another full localization confirms it
     status = accepted[0]
     assert min(status.inliers, status.matches) >= 30 and status.codes > 1000
     assert status.keypoints >= max(status.inliers, status.matches)
