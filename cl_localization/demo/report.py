@@ -59,7 +59,7 @@ def _own_poses(result: DemoResult) -> list[tuple[str, str, str, str]]:
     """Return the rows about mapping with own poses, if the demo did."""
     if result.loops is None:
         return []
-    return [("mapped from the camera alone, position RMSE", f"{result.mapping_rmse_cm:.1f} cm", "", ""),
+    return [("mapping by the camera alone, RMSE", f"{result.mapping_rmse_cm:.1f} cm", "", ""),
             ("loops closed while mapping", str(result.loops), ">= 1", _mark(result.loops > 0)),
             ("parts of the map", str(result.parts), "1", _mark(result.parts == 1))]
 
