@@ -9,6 +9,7 @@ import numpy as np
 
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.features.encoder import Encoder
+from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
@@ -69,11 +70,7 @@ class PlainRecipe:
 
 def _mutual(a: View, b: View) -> tuple[np.ndarray, np.ndarray]:
     """Return features of a and b (M,) that are each other's nearest."""
-    similarity = a.features.descriptors @ b.features.descriptors.T
-    best_b, best_a = similarity.argmax(axis=1), similarity.argmax(axis=0)
-    rows = np.arange(len(best_b))
-    good = (best_a[best_b] == rows) & (similarity[rows, best_b] > MIN_SIMILARITY)
-    return rows[good], best_b[good]
+    return mutual_matches(a.features.descriptors, b.features.descriptors, MIN_SIMILARITY)[:2]
 
 
 def _all_matches(store: ViewStore) -> list[list[_Matched]]:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cl_localization.features.encoder import Features
+from cl_localization.features.mutual_matching import firsts
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import project
@@ -85,10 +86,3 @@ def guided_matches(map_code: MapCode, features: Features, keypoints_px: np.ndarr
     code, feature, similarity = code[order], feature[order], similarity[order]
     mutual = firsts(code) & firsts(feature)
     return GuidedMatches(feature[mutual], rows[code[mutual]], similarity[mutual])
-
-
-def firsts(labels: np.ndarray) -> np.ndarray:
-    """Return which entries (N,) are the first of their label."""
-    first = np.zeros(len(labels), bool)
-    first[np.unique(labels, return_index=True)[1]] = True
-    return first

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.features.encoder import Features
+from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.localization.guided_matching import visible_codes
@@ -32,17 +33,19 @@ class KeyframeRegressor:
         """Return the regressor of the codes that a camera at live keyframes (K,) should see; None for too many."""
         poses = dict(zip(map_code.keyframes.rows().tolist(), map_code.keyframe_world_T_cam))
         scenes = map_code.keyframes["keyframe_scenes"]
-        shown = [visible_codes(map_code, camera.pinhole(), se3.inverse(poses[keyframe]), 0.0, int(scenes[keyframe]))[0]
-                 for keyframe in keyframes.tolist() if keyframe in poses]
-        rows = np.unique(np.concatenate(shown)) if shown else np.zeros(0, np.int64)
-        return cls(map_code, rows) if 0 < len(rows) <= MAX_CODES else None
+        rows = np.zeros(0, np.int64)
+        for keyframe in keyframes.tolist():
+            if keyframe in poses:
+                cam_T_world = se3.inverse(poses[keyframe])
+                shown, _ = visible_codes(map_code, camera.pinhole(), cam_T_world, 0.0, int(scenes[keyframe]))
+                rows = np.union1d(rows, shown)
+            if len(rows) > MAX_CODES:
+                return None
+        return cls(map_code, rows) if len(rows) else None
 
     def regress(self, features: Features) -> SceneCoordinates:
         """Return the positions of codes that are a feature's nearest and it theirs."""
-        similarity = features.descriptors @ self._keys.T
-        code, feature = similarity.argmax(axis=1), similarity.argmax(axis=0)
-        found = np.arange(len(features))
-        found = found[(feature[code] == found) & (similarity[found, code] > MIN_SIMILARITY)]
-        rows = self._rows[code[found]]
+        found, code, _ = mutual_matches(features.descriptors, self._keys, MIN_SIMILARITY)
+        rows = self._rows[code]
         return SceneCoordinates(found, self._map.codes["positions_m"][rows], self._map.codes["sigmas_m"][rows],
                                 np.zeros(len(found), np.float32), rows)

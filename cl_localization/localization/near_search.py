@@ -14,10 +14,11 @@ from scipy.spatial import cKDTree
 
 from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import Features
+from cl_localization.features.mutual_matching import firsts
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import project, reprojection_errors_px, robust_pose
-from cl_localization.localization.guided_matching import firsts, visible_codes
+from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.refinement import pixels_in, refined_in_map
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode

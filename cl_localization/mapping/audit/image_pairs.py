@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import poselib
 
+from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
 from cl_localization.geometry.triangulation import ray_midpoints
 from cl_localization.localization.refinement import pixels_in
@@ -109,11 +110,7 @@ def matched_pair(first: AuditedView, second: AuditedView) -> ImagePair | None:
     """Return the matches of two views that fit one epipolar geometry; None where the images do not show the same."""
     if min(len(first.rays), len(second.rays)) < MIN_MATCHES:
         return None
-    similarity = first.descriptors @ second.descriptors.T
-    best_second, best_first = similarity.argmax(axis=1), similarity.argmax(axis=0)
-    row = np.arange(len(first.rays))
-    of_first = np.flatnonzero((best_first[best_second] == row) & (similarity[row, best_second] > MIN_SIMILARITY))
-    of_second = best_second[of_first]
+    of_first, of_second, _ = mutual_matches(first.descriptors, second.descriptors, MIN_SIMILARITY)
     if len(of_first) < MIN_MATCHES:
         return None
     good = _of_one_geometry(first.rays[of_first], second.rays[of_second], max(first.max_error, second.max_error))

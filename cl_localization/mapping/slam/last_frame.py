@@ -7,12 +7,13 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from cl_localization.config import PoseConfig
+from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project, robust_pose
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.mapping.depth_points import depth_sigmas
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, solved
-from cl_localization.mapping.slam.old_place import mutual_matches
+from cl_localization.mapping.slam.old_place import MIN_SIMILARITY
 
 NEAR_PX = 80.0
 """A point of the last frame appears this near to where a predicted pose has it [px of a 640 px wide image]."""
@@ -33,7 +34,7 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     points_m = se3.transform(world_T_last, rays * depths_m[:, None])
     pixels, ahead_m = project(look.pinhole, se3.inverse(predicted), points_m)
     near = (cdist(look.keypoints_px, pixels) < pixels_in(look.pinhole, NEAR_PX)) & (ahead_m > 0)
-    features, row = mutual_matches(look.features.descriptors, last.features.descriptors[known], near)
+    features, row, _ = mutual_matches(look.features.descriptors, last.features.descriptors[known], MIN_SIMILARITY, near)
     if len(features) < config.min_inliers:
         return None
     points_m, depths_m = points_m[row], depths_m[row]

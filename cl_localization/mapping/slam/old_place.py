@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.config import PoseConfig
+from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
@@ -63,7 +64,8 @@ def pose_by(map_code: MapCode, look: Look, keyframes: np.ndarray, config: PoseCo
     rows = np.flatnonzero(codes.live & np.isin(codes["anchors"], keyframes))
     if len(rows) > MAX_CODES:  # those seen most often are found again most often
         rows = np.sort(rows[np.argsort(-codes["seen"][rows].astype(np.int64), kind="stable")[:MAX_CODES]])
-    features, found = mutual_matches(look.features.descriptors[:FEATURES], map_code.descriptors(rows))
+    features, found, _ = mutual_matches(look.features.descriptors[:FEATURES], map_code.descriptors(rows),
+                                        MIN_SIMILARITY)
     if len(features) < min_inliers:
         return None
     rows = rows[found]
@@ -73,20 +75,3 @@ def pose_by(map_code: MapCode, look: Look, keyframes: np.ndarray, config: PoseCo
         return None
     seen = solved_by_codes(map_code, look, first.cam_T_world, features[first.inliers], rows[first.inliers], config)
     return seen if seen.inliers >= min_inliers else None
-
-
-def mutual_matches(descriptors: np.ndarray, keys: np.ndarray,
-                   possible: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of the unit descriptors (N, D) and keys (M, D) are each other's most similar, (P,) and (P,).
-
-    Args:
-        possible: (N, M) which of them can match; all by default.
-    """
-    if len(descriptors) == 0 or len(keys) == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    similarity = descriptors @ keys.T
-    if possible is not None:
-        similarity[~possible] = -1.0
-    key, row = similarity.argmax(axis=1), np.arange(len(descriptors))
-    good = (similarity.argmax(axis=0)[key] == row) & (similarity[row, key] > MIN_SIMILARITY)
-    return row[good], key[good]
