@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.images.images_clock import ImagesClock
 from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.lookup import Mounting, RobotFrames, Tf
+from cl_localization.ros.tf.lookup import ODOMETRY_GRACE_S, Mounting, RobotFrames, Tf
 from cl_localization.ros.tf.map_tf import MapTf
 from cl_localization.ros.workers.worker import Worker
 from cl_localization.slam import Slam, SlamResult
@@ -50,6 +51,7 @@ class OwnPoses:
         self._pose = node.publisher(PoseWithCovarianceStamped, "~/pose")
         self._path = node.publisher(Path, "~/path", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
         self._newest_ns = self._posed_ns = 0
+        self._first_image_s: float | None = None
         self._has_depth = self._is_fresh = False
 
     @property
@@ -94,6 +96,8 @@ class OwnPoses:
         mounting = self._robot_frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:
             self._node.report(mounting.problem)
+        if not self._home and mounting.base_T_cam is None and self._may_hear_of_mounting():
+            return Learned("waiting for tf to say how the camera is mounted: the map begins at the robot's base")
         # the map's z points up: where tf does not say how the camera is mounted, it looks ahead
         self._slam.begin_world_T_cam = FORWARD_BASE_T_CAM if mounting.base_T_cam is None else mounting.base_T_cam
         result = self._slam.add(replace(frame, odom_T_cam=mounting.odom_T_cam), learning)
@@ -102,6 +106,12 @@ class OwnPoses:
         reason = result.status if result.mapping is None else f"{result.status}; {result.mapping.reason}"
         posed = None if result.world_T_cam is None else replace(frame, world_T_cam=result.world_T_cam)
         return Learned(reason if learning else f"{reason}; learning is off", posed, result.mapping)
+
+    def _may_hear_of_mounting(self) -> bool:
+        """Return whether tf that comes with the first image may still be on its way."""
+        now_s = time.monotonic()
+        self._first_image_s = now_s if self._first_image_s is None else self._first_image_s
+        return now_s - self._first_image_s < ODOMETRY_GRACE_S
 
     def finish(self) -> None:
         """See `Learning`."""
