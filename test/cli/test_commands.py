@@ -348,8 +348,9 @@ def test_an_evaluation_is_written_as_one_page_that_needs_nothing_else(
         small_map: Path, small_sequence: Path, tmp_path: Path) -> None:
     assert run("evaluate", small_map, small_sequence, "--html", tmp_path / "report.html") == 0
     text = (tmp_path / "report.html").read_text()
-    for heading in ("Summary", "From above", "Errors", "Worst images", "Map", "Made with"):
+    for heading in ("Summary", "From above", "Errors", "Worst images", "Map", "Health of the map", "Made with"):
         assert f"<h2>{heading}</h2>" in text
+    assert "codes seen once" in text and "<li>the axes look wrong</li>" in text
     assert text.count("data:image/png;base64,") == 2 and text.count("data:image/jpeg;base64,") == 7
     assert re.findall(r"(?:src|href)=.(?!data:)", text) == [] and "http" not in text
     assert "refused (too few inliers)" in text and "frame-000009" in text
