@@ -27,7 +27,8 @@ class BagContents:
         tf: the tree of frames.
         notes: what was assumed.
         poses: (stamp_ns, pose (4, 4)) of each topic of poses that is read.
-        frames: frame_id and child_frame_id of those topics; a PoseStamped has no child.
+        frames: frame_id and child_frame_id of those topics; a PoseStamped has no child, and a topic none of whose
+            messages could be read has neither.
     """
 
     def __init__(self, bag: BagFile, topics: BagTopics, max_gap_ns: int, rectified: str) -> None:
@@ -36,7 +37,7 @@ class BagContents:
         self.cameras: list[tuple[int, Camera]] = []
         self.tf = TfTree(max_gap_ns, MAX_HOLD_NS)
         self.poses: dict[str, list[tuple[int, np.ndarray]]] = defaultdict(list)
-        self.frames: dict[str, tuple[str, str]] = {}
+        self.frames: dict[str, tuple[str, str]] = defaultdict(lambda: ("", ""))
         self.notes: list[str] = []
         self._rectified = is_rectified(topics.image, rectified)
         if self._rectified:

@@ -79,8 +79,11 @@ class BagFile:
         return header_stamp_ns(data, ros1=not self._reader().is2)
 
     def first(self, topic: str) -> Any:
-        """Return the first message of a topic."""
-        return self.deserialize(topic, next(self.messages({topic}))[2])
+        """Return the first message of a topic. Raises DataError where its index promised one and there is none."""
+        first = next(self.messages({topic}), None)
+        if first is None:
+            raise DataError(f"bag {self.path}", f"must have messages of {topic}", "none", _remedy(self._paths))
+        return self.deserialize(topic, first[2])
 
     def read(self, topic: str, key: tuple[int, int]) -> Any | None:
         """Return the message of a topic with (log time, header stamp) in nanoseconds; None if there is none."""
