@@ -259,37 +259,9 @@ def test_view_needs_viser_and_says_how_to_get_it(small_map: Path, monkeypatch, c
     assert "view needs the package viser" in (text := capsys.readouterr().err) and "; pip install viser" in text
 
 
-def test_view_serves_the_map_until_interrupted(small_map: Path, monkeypatch, capsys) -> None:
-    from cl_localization.cli import view
-
-    events: list[object] = []
-
-    class Server:
-        """Stands for viser's server."""
-
-        def __init__(self, host: str, port: int) -> None:
-            events.append((host, port))
-            self.scene = SimpleNamespace(
-                set_up_direction=events.append,
-                add_point_cloud=lambda name, **_: events.append(name),
-                add_camera_frustum=lambda name, **_: None,
-            )
-
-        def stop(self) -> None:
-            events.append("stopped")
-
-    class Interrupted:
-        """An event that is interrupted while it is waited for."""
-
-        def wait(self) -> None:
-            raise KeyboardInterrupt
-
-    module = ModuleType("viser")
-    module.ViserServer = Server
-    monkeypatch.setitem(sys.modules, "viser", module)
-    monkeypatch.setattr(view.threading, "Event", Interrupted)
+def test_view_serves_the_map_until_interrupted(small_map: Path, fake_viser: list) -> None:
     assert run("view", small_map, "--port", "9000") == 0
-    assert events == [("127.0.0.1", 9000), "-y", "/codes", "stopped"]
+    assert fake_viser == [("127.0.0.1", 9000), "-y", "/codes", "stopped"]
 
 
 def test_bench_makes_its_tables_from_a_photo_set(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> None:
