@@ -47,6 +47,11 @@ def without_symmetry(sequence: Iterable[Frame]) -> list[Frame]:
     return frames
 
 
+def position_and_quaternion(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return position and quaternion x y z w of a pose; NaN where one of its numbers is."""
+    return to_quaternion(pose) if np.isfinite(pose).all() else (np.full(3, np.nan), np.full(4, np.nan))
+
+
 def half_depth(frame: Frame) -> np.ndarray:
     """Return depth of half the size, in whole millimetres: the mean of four pixels that all see something."""
     height, width = frame.depth_m.shape
@@ -76,7 +81,7 @@ def colmap_text(place: Path, frames: list[Frame]) -> Path:
         f"{camera.cy_px}\n")
     lines = ["# images"]
     for number, frame in reversed(list(enumerate(frames, start=1))):
-        position, (x, y, z, w) = to_quaternion(inverse(frame.world_T_cam))
+        position, (x, y, z, w) = position_and_quaternion(inverse(frame.world_T_cam))
         numbers = " ".join(repr(float(value)) for value in (w, x, y, z, *position))
         lines += [f"{number} {numbers} 1 {frame.name}.png", "1.5 2.5 -1" if number == 1 else ""]
     (place / "sparse" / "0" / "images.txt").write_text("\n".join(lines) + "\n")
@@ -93,7 +98,7 @@ def colmap_binary(place: Path, frames: list[Frame]) -> Path:
                     camera.cy_px))
     data = struct.pack("<Q", len(frames))
     for number, frame in enumerate(frames, start=1):
-        position, (x, y, z, w) = to_quaternion(inverse(frame.world_T_cam))
+        position, (x, y, z, w) = position_and_quaternion(inverse(frame.world_T_cam))
         data += struct.pack("<i7di", number, w, x, y, z, *position, 7) + f"{frame.name}.png".encode() + b"\0"
         data += struct.pack("<Q", 2) + struct.pack("<ddqddq", 1, 2, -1, 3, 4, 5)
     (model / "images.bin").write_bytes(data)
@@ -108,7 +113,7 @@ def euroc(place: Path, frames: list[Frame]) -> Path:
         stamp = 1403636579763555584 + frame.stamp_ns
         write_image(folder / "data" / f"{stamp}.png", frame.image)
         lines.append(f"{stamp},{stamp}.png")
-        position, (x, y, z, w) = to_quaternion(frame.world_T_cam @ inverse(BODY_T_CAM))
+        position, (x, y, z, w) = position_and_quaternion(frame.world_T_cam @ inverse(BODY_T_CAM))
         truth.append(",".join(map(repr, map(float, (*position, w, x, y, z, 0, 0, 0, 0, 0, 0, 0, 0, 0)))))
         truth[-1] = f"{stamp}," + truth[-1]
     (folder / "data.csv").write_text("\n".join(lines) + "\n")
@@ -159,7 +164,7 @@ def record3d(place: Path, frames: list[Frame]) -> Path:
     poses = []
     for index, frame in enumerate(frames):
         cv2.imwrite(str(place / "depth" / f"{index}.tiff"), half_depth(frame))
-        position, quat_xyzw = to_quaternion(frame.world_T_cam @ OPENGL)
+        position, quat_xyzw = position_and_quaternion(frame.world_T_cam @ OPENGL)
         poses.append([*quat_xyzw, *position])
     camera = frames[0].camera
     (place / "metadata.json").write_text(json.dumps(

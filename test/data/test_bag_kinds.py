@@ -155,3 +155,17 @@ def test_poses_in_another_frame_are_hinted_at(tmp_path):
     assert "topics of poses not used: /pose" in notes
     assert "does not lead from map to camera; its frames are camera, world: name one with ?world_frame=FRAME" in notes
     assert open_sequence(f"{bag}?world_frame=world").pose(0) == pytest.approx(make_pose(1), abs=1e-9)
+
+
+def test_one_message_without_a_pose_costs_one_frame_its_pose_and_is_told(tmp_path):
+    wrong = pose_stamped(make_pose(1), STAMPS_NS[1])
+    wrong.pose.position.x = float("nan")
+    turned = transforms(("base", "camera", STAMPS_NS[0], np.eye(4)))
+    turned.transforms[0].transform.rotation.w = 0.0
+    sequence = open_sequence(write_messages(tmp_path / "bag", [
+        *messages("/tf"), ("/ground_truth", STAMPS_NS[0], pose_stamped(make_pose(0), STAMPS_NS[0])),
+        ("/ground_truth", STAMPS_NS[1], wrong), ("/tf_static", 1, turned)]))
+    assert [sequence.pose(index) is None for index in range(2)] == [False, True]
+    notes = " ".join(sequence.notes)
+    assert "1 poses of /ground_truth are none and left out: pose must be finite" in notes
+    assert "1 poses of /tf_static are none and left out: quaternion must not be zero" in notes
