@@ -78,4 +78,4 @@ def draw_errors(axes: list[Axes], series: list[ErrorSeries]) -> None:
         draw_errors_over_time(axes[2], one.times_s, one.translation_errors_cm, one.accepted, "cm")
         draw_errors_over_time(axes[3], one.times_s, one.rotation_errors_deg, one.accepted, "deg")
     for one_axes in axes:
-        one_axes.legend(loc="lower right", fontsize=8)
+        one_axes.legend(loc="best", fontsize=8)

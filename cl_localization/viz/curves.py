@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from cl_localization.viz.style import ESTIMATE, FAINT, INK, PATH, quiet
 
-SMALLEST_SHOWN = {"cm": 0.1, "deg": 0.01}
+SMALLEST_SHOWN, LEAST_SCALE = {"cm": 0.01, "deg": 0.001}, 10.0
 ERROR_LABELS = {"cm": "translation error [cm]", "deg": "rotation error [deg]"}
 
 
@@ -43,6 +43,7 @@ def draw_errors_over_time(axes: Axes, times_s: np.ndarray, errors: np.ndarray, a
     quiet(axes).plot(times_s[accepted], shown[accepted], ".", color=PATH, markersize=4, label="accepted")
     axes.plot(rejected_s, np.full(len(rejected_s), SMALLEST_SHOWN[unit]), "|", color=ESTIMATE, label="rejected")
     axes.set_yscale("log")
+    axes.set_ylim(0.8 * SMALLEST_SHOWN[unit], 1.5 * max(np.nanmax(shown, initial=0.0), LEAST_SCALE))
     axes.set_xlabel("time [s]")
     axes.set_ylabel(ERROR_LABELS[unit])
 
