@@ -135,14 +135,14 @@ class Slam:
         """Learn from a frame with a trusted pose (4, 4), and see whether it closes a loop."""
         self.mapper.use_scene(self._scene_name)
         self._graph.moved(self._motion.last_world_T_cam, world_T_cam)
-        step = self._poser.step(self._motion.last_look, look, world_T_cam)
+        last = self._motion.last_look
         self._motion.trust(frame, look, world_T_cam)
         mapping = self.mapper.add(replace(frame, world_T_cam=world_T_cam))
         if not self._is_live(self._keyframe):  # it had to go for the budget
             self._keyframe = -1
         is_kept = mapping.keyframe_id is not None and self._is_live(mapping.keyframe_id)
         if mapping.keyframe_id is not None and is_kept:
-            self._graph.add(mapping.keyframe_id, seen, self._keyframe, step)
+            self._graph.add(mapping.keyframe_id, seen, self._keyframe, self._poser.step(last, look, world_T_cam))
             self._keyframe = mapping.keyframe_id
         elif self._keyframe < 0 and seen is not None:
             self._keyframe = self._seen_most(seen)
