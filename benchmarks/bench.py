@@ -164,7 +164,8 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         from benchmarks.slam import slam_table
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others.append(slam_table(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer))
+        others.append(slam_table(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer,
+                                 arguments.out / "slam.png"))
     if "outdoors" in chosen:
         from benchmarks.outdoors import outdoors_table
 

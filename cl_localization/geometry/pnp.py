@@ -117,7 +117,7 @@ def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.
     jacobian = np.zeros((6, *residuals.shape))
     jacobian[[0, 2, 3, 4, 5], 0] = by_x, -by_x * u, -by_x * u * y, by_x * (z + u * x), -by_x * y
     jacobian[[1, 2, 3, 4, 5], 1] = by_y, -by_y * v, -by_y * (z + v * y), by_y * v * x, by_y * x
-    known = 2
+    known = np.full(len(points_m), 2)
     if depth is not None:
         certainty = (depth.depths_m > 0) / depth.sigmas_m
         residuals[2] = (z - depth.depths_m) * certainty
