@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.options import SlamBenchConfig
+from benchmarks.slam_afterwards import afterwards_table
 from benchmarks.slam_figure import draw_trajectories
 from benchmarks.slam_peers import peer_runs
-from benchmarks.slam_run import HEADERS, SlamRun, scored
+from benchmarks.slam_run import HEADERS, SlamRun, all_of, scored
 from benchmarks.table import BenchTable
 from cl_localization.cli.progress import tracked
 from cl_localization.config import LocalizerConfig, MapperConfig
@@ -28,27 +29,35 @@ if TYPE_CHECKING:
     from cl_localization.data.frame import Frame, Sequence
 
 HOUSE, SIX_ROOMS, DRIFTING = "sim:{seed}", "sim:{seed}?rooms=6&frames=480", "sim:{seed}?drift=4"
+AFTERWARDS = "afterwards"
+TWINS = "sim:{seed}?rooms=3&twins=1&frames=240"
 BETWEEN_LAPS_NS = 10**9
 CARRIED, STRETCH, COVERED = 20, 40, 20
 PERIOD_NS = 10**9 // 15
 """Frames between two carryings, and of a covered lens at each."""
 
 
-def slam_table(kitchen: str | None, seed: int, config: SlamBenchConfig, mapper: MapperConfig,
-               localizer: LocalizerConfig, figure: Path) -> BenchTable:
-    """Return the table of own poses: RedKitchen where its folder is given, simulated houses, and drifting odometry; on
+def slam_tables(kitchen: str | None, seed: int, config: SlamBenchConfig, mapper: MapperConfig,
+               localizer: LocalizerConfig, figure: Path) -> list[BenchTable]:
+    """Return the tables of own poses: RedKitchen where its folder is given, simulated houses, and drifting odometry; on
     the same frames other programs, as far as they are installed. The trajectories are drawn to a file.
 
     Raises:
         ConfigError: a part that there is not.
     """
-    runs = [run for part in config.parts.split(",") for run in _part(part, kitchen, seed, mapper, localizer)]
-    draw_trajectories(runs, figure)
-    return BenchTable("mapping with own poses", HEADERS, [run.row() for run in runs],
-                      results={"slam": [run.to_json() for run in runs]})
+    parts, tables = config.parts.split(","), []
+    runs = [run for part in parts if part != AFTERWARDS
+            for run in _part(part, kitchen, seed, config.twins, mapper, localizer)]
+    if runs:
+        draw_trajectories(runs, figure)
+        tables.append(BenchTable("mapping with own poses", HEADERS, [run.row() for run in runs],
+                                 results={"slam": [run.to_json() for run in runs]}))
+    if AFTERWARDS in parts and kitchen is not None:
+        tables.append(afterwards_table(kitchen, mapper, localizer))
+    return tables
 
 
-def _part(part: str, kitchen: str | None, seed: int, mapper: MapperConfig,
+def _part(part: str, kitchen: str | None, seed: int, twins: int, mapper: MapperConfig,
           localizer: LocalizerConfig) -> list[SlamRun]:
     if part == "kitchen":
         return [] if kitchen is None else _with_peers("RedKitchen", kitchen, mapper, localizer)
@@ -58,8 +67,13 @@ def _part(part: str, kitchen: str | None, seed: int, mapper: MapperConfig,
     if part == "carried":
         spec = HOUSE.format(seed=seed)
         return [own_poses(f"{spec}, carried {CARRIED} times", Carried(open_sequence(spec), seed), mapper, localizer)[0]]
+    if part == "twins":
+        return [all_of(f"rooms that look the same, {twins} houses",
+                       [own_poses(spec, open_sequence(spec), mapper, localizer)[0]
+                        for spec in (TWINS.format(seed=seed + number) for number in range(twins))])]
     if part not in ("house", "six_rooms"):
-        raise ConfigError("option slam.parts", "must be of kitchen, house, six_rooms, laps, carried", repr(part))
+        raise ConfigError("option slam.parts",
+                          "must be of kitchen, house, six_rooms, laps, carried, twins, afterwards", repr(part))
     spec = (HOUSE if part == "house" else SIX_ROOMS).format(seed=seed)
     return _with_peers(spec, spec, mapper, localizer)
 

@@ -67,3 +67,14 @@ def scored(name: str, true: dict[int, np.ndarray], posed: list[tuple[int, np.nda
                    None if errors_m is None else 100 * rmse(errors_m),
                    None if errors_m is None else 100 * float(errors_m.max()), loops, joined, codes, rate_hz,
                    true_m.reshape(-1, 3), laid_m)
+
+
+def all_of(name: str, runs: list[SlamRun]) -> SlamRun:
+    """Return one row of several: sums, and the error over all posed frames, each laid over the truth by its own run."""
+    errors_m = np.concatenate([np.linalg.norm(run.found_m - run.true_m, axis=1) for run in runs])
+    rates = [run.rate_hz for run in runs if run.rate_hz is not None]
+    return SlamRun(name, sum(run.path_m for run in runs), sum(run.frames for run in runs),
+                   sum(run.posed for run in runs), 100 * rmse(errors_m) if len(errors_m) else None,
+                   100 * float(errors_m.max()) if len(errors_m) else None, sum(run.loops for run in runs),
+                   sum(run.joined for run in runs), sum(run.codes for run in runs),
+                   float(np.median(rates)) if rates else None)

@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.orb_slam3 import BRANCHES, LEVELS, vocabulary_text
 from benchmarks.slam import COVERED, STRETCH, Carried, SecondLap, odometry_alone, own_poses
+from benchmarks.slam_afterwards import mean_motion
 from benchmarks.slam_figure import draw_trajectories
-from benchmarks.slam_run import HEADERS, scored
+from benchmarks.slam_run import HEADERS, all_of, scored
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 
@@ -53,6 +54,27 @@ def test_a_way_that_is_only_turned_and_moved_has_no_error_and_is_drawn_where_the
     draw_trajectories([run, scored("ring: another program", true, []), scored("lost", true, turned[:2])],
                       tmp_path / "slam.png")
     assert (tmp_path / "slam.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_row_of_several_has_the_errors_of_all_their_frames() -> None:
+    true = {number: np.array([number, 0.0, 0.0]) for number in range(4)}
+    right = scored("right", true, list(true.items()), loops=1, codes=5)
+    off = scored("off", true, [(number, np.array([2.0 * number, 0, 0])) for number in true], loops=2, codes=7)
+    both = all_of("both", [right, off])
+    assert (both.frames, both.posed, both.loops, both.codes) == (8, 8, 3, 12)
+    assert both.rmse_cm == pytest.approx(off.rmse_cm / np.sqrt(2)) and both.largest_cm == pytest.approx(off.largest_cm)
+
+
+def test_the_mean_of_motions_lies_between_them() -> None:
+    half = mean_motion(np.array([np.eye(4), turned_by(0.2)]))
+    assert np.allclose(half[:3, :3], turned_by(0.1)[:3, :3]) and np.allclose(half[:3, 3], [0.5, 0, 0])
+
+
+def turned_by(angle_rad: float) -> np.ndarray:
+    motion = np.eye(4)
+    motion[:2, :2] = [[np.cos(angle_rad), -np.sin(angle_rad)], [np.sin(angle_rad), np.cos(angle_rad)]]
+    motion[0, 3] = 5 * angle_rad
+    return motion
 
 
 def test_a_vocabulary_is_a_tree_whose_words_weigh_more_the_fewer_images_have_them() -> None:
