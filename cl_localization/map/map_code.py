@@ -79,6 +79,11 @@ class MapCode:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def __repr__(self) -> str:
+        scenes = ", ".join(self.scene_names) or "no scene"
+        return (f"<MapCode {self.map_id[:8]} version {self.version}: {len(self):,} codes of {len(self.keyframes):,} "
+                f"keyframes in {scenes}, {self.size_bytes:,} bytes, {self.encoder}>")
+
     @property
     def size_bytes(self) -> int:
         """Size of codes and keyframes, in memory and in the file."""
