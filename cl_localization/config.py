@@ -129,6 +129,15 @@ class EncoderConfig(Config):
 
 
 @dataclass(frozen=True)
+class MaskConfig(Config):
+    """Parts of the image that are fixed to the camera, such as the robot's body: they neither map nor vote."""
+
+    file: str = option("", "Image that is dark where the camera sees its own robot; of any size, in the shape of the "
+                           "camera's images. Empty: none.")
+    detect: bool = option(True, "Find what stays in place in the image while the camera turns, and leave it out.")
+
+
+@dataclass(frozen=True)
 class KeyframeConfig(Config):
     """Distance-based keyframes: which frames the mapper learns from."""
 
@@ -236,6 +245,7 @@ class MapperConfig(Config):
 
     scene: str = option("default", "Name of the scene that new codes belong to, 1 to 1000 characters.", live=True)
     encoder: EncoderConfig = section(EncoderConfig)
+    mask: MaskConfig = section(MaskConfig)
     keyframes: KeyframeConfig = section(KeyframeConfig)
     map_code: MapCodeConfig = section(MapCodeConfig)
     depth: DepthConfig = section(DepthConfig)
@@ -336,6 +346,7 @@ class LocalizerConfig(Config):
                                         "only.")
     attention_fallback: AttentionFallbackConfig = section(AttentionFallbackConfig)
     encoder: EncoderConfig = section(EncoderConfig)
+    mask: MaskConfig = section(MaskConfig)
     pose: PoseConfig = section(PoseConfig)
     place: PlaceConfig = section(PlaceConfig)
 

@@ -83,7 +83,7 @@ class Slam:
         Raises:
             EncoderError: its image cannot be encoded.
         """
-        look = look_at_frame(frame, self.mapper.encoder.encode(frame.image), self.mapper.config.depth.max_depth_m)
+        look = look_at_frame(frame, self.mapper.frames.encode(frame), self.mapper.config.depth.max_depth_m)
         found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame),
                                  self._motion.last_look)
         if found is None:
