@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cl_localization.config import MapperConfig
+from cl_localization.config import MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, Features
@@ -23,6 +23,7 @@ from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
+from cl_localization.mapping.slam.window_mapper import WindowMapper
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 
@@ -49,7 +50,12 @@ class MappingResult:
 
 
 class Mapper:
-    """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation."""
+    """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation.
+
+    Attributes:
+        map_code: the map.
+        without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
+    """
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
                  map_code: MapCode | None = None) -> None:
@@ -66,8 +72,10 @@ class Mapper:
                            "map again")
         self.use_scene(config.scene)
         self._with_depth = DepthMapper(self.map_code, config.depth)
-        self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
-        self._selector = KeyframeSelector(self.map_code, config, self.encoder, self._without_depth.keyframe_policy)
+        self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
+        self._selector = KeyframeSelector(self.map_code, config, self.encoder,
+                                          lambda: self._without_depth.keyframe_policy())
+        self.without_scale: set[str] = set()
         self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
 
     def use_scene(self, name: str) -> None:
@@ -77,6 +85,11 @@ class Mapper:
             MapError: see `MapCode.scene_number`.
         """
         self._scene = self.map_code.scene_number(name)
+
+    def find_own_poses(self, config: TriangulationConfig) -> None:
+        """From now on poses that come without depth are those that the map gave to the images: they are adjusted
+        freely, a window of keyframes at a time, and learned from with other options."""
+        self._without_depth = WindowMapper(self.map_code, config)
 
     def add(self, frame: Frame) -> MappingResult:
         """Learn from a frame if it shows something new.
@@ -99,6 +112,7 @@ class Mapper:
         if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, decision.changed)
         else:
+            view.odom_T_cam = frame.odom_T_cam
             inserted, merged = self._without_depth.add(view)
         self._audit.add(view, self._depths_m(frame, features))
         evicted = self.map_code.evict_to_budget()
