@@ -17,7 +17,7 @@ from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
-from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health
+from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health, scale_warnings
 from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
@@ -75,8 +75,10 @@ class Mapper:
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.encoder,
                                           lambda: self._without_depth.keyframe_policy())
-        self.without_scale: set[str] = set()
-        self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
+        noted, self._audit = noted_health(self.map_code), PoseAudit()
+        self.without_scale = set(noted.scenes_without_scale)
+        self._earlier_warnings = tuple(one for one in noted.warnings
+                                       if one not in scale_warnings(noted.scenes_without_scale))
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -148,7 +150,7 @@ class Mapper:
         given = self._without_depth.given_poses(keyframes)
         pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)])
         health = map_health(self.map_code, pairs, self._without_depth.moved(), self._without_depth.codes(),
-                            self._earlier_warnings)
+                            self._earlier_warnings, self.without_scale)
         self.map_code.health = health.to_json()
         return health
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
+from cl_localization.geometry.smoothing import between as between_poses
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
 from cl_localization.mapper import Mapper, MappingResult
 from cl_localization.mapping.slam.closing import LoopClosing
@@ -89,13 +90,13 @@ class Slam:
         Raises:
             EncoderError: its image cannot be encoded.
         """
-        if self._scene >= 0 and self._scene_name in self.mapper.without_scale:
-            frame = replace(frame, depth_m=None, odom_T_cam=None)
-        look = look_at_frame(frame, self.mapper.encoder.encode(frame.image), self.mapper.config.depth.max_depth_m)
+        given, seen = frame, look_at_frame(frame, self.mapper.encoder.encode(frame.image),
+                                           self.mapper.config.depth.max_depth_m)
+        frame, look = self._as_taken(given, seen)
         found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame),
                                  self._motion.last_look)
         if found is None:
-            return self._lost(frame, look) if learn else SlamResult(None, None, "lost")
+            return self._lost(given, seen) if learn else SlamResult(None, None, "lost")
         self._lost_frames = 0
         self._start.forget()
         if not found.is_tracked:
@@ -107,6 +108,13 @@ class Slam:
             return self._seen(frame, look, found.seen, status)
         self._motion.trust(frame, look, found.seen.world_T_cam)
         return SlamResult(None, None, "unconfirmed")
+
+    def _as_taken(self, frame: Frame, look: Look) -> tuple[Frame, Look]:
+        """Return a frame and the look at it without what is metric, if the scene has no scale."""
+        if self._scene < 0 or self._scene_name not in self.mapper.without_scale:
+            return frame, look
+        return (replace(frame, depth_m=None, odom_T_cam=None),
+                replace(look, depths_m=np.zeros_like(look.depths_m)))
 
     def finish(self) -> None:
         """End a sequence: bend the map once more by all that is known. The next frame may be anywhere."""
@@ -149,9 +157,10 @@ class Slam:
         (first, first_look), *between, (second, second_look) = start.frames
         self._learned(first, self.begin_world_T_cam, first_look, None, "began")
         result = self._learned(second, self.begin_world_T_cam @ start.first_T_second, second_look, None, "began")
-        around = [posed for _, posed in self.trajectory.poses(self._scene)]
-        posed = [(frame, self._poser.find(look, around, self._scene, 0.0)) for frame, look in between]
-        for frame, found in posed:
+        (_, world_T_first), (_, world_T_second) = self.trajectory.poses(self._scene)
+        for number, (frame, look) in enumerate(between, 1):
+            predicted = between_poses(world_T_first, world_T_second, number / (len(between) + 1))
+            found = self._poser.find(look, [predicted, world_T_first, world_T_second], self._scene, 0.0)
             if found is not None and found.is_tracked:
                 self.trajectory.add(frame.stamp_ns, found.seen.world_T_cam, self._keyframe)
         return replace(result, posed_before=len(self.trajectory.poses(self._scene)) - 1)

@@ -64,15 +64,16 @@ class TwoViewStart:
     def add(self, frame: Frame, look: Look) -> Start | None:
         """Return a start that ends with this frame; None as long as there is none."""
         self._frames.append((frame, look))
+        if len(self._frames) > MAX_FRAMES:
+            del self._frames[1]
         first_frame, first = self._frames[0]
         row, other, _ = mutual_matches(first.features.descriptors, look.features.descriptors, MIN_SIMILARITY)
         if len(row) < self._config.start_min_points:  # the first view is out of sight
             self._frames = [(frame, look)]
             return None
-        if len(self._frames) > MAX_FRAMES:
-            del self._frames[1]
-        views = two_view_geometry(look.pinhole, first.keypoints_px[row], look.keypoints_px[other],
-                                  pixels_in(look.pinhole, THRESHOLD_PX), MAX_ITERATIONS, SEED)
+        first_px, second_px = first.keypoints_px[row], look.keypoints_px[other]
+        views = two_view_geometry(look.pinhole, first_px, second_px, pixels_in(look.pinhole, THRESHOLD_PX),
+                                  MAX_ITERATIONS, SEED)
         if views is None:
             return None
         near = views.parallax_deg > self._config.start_min_parallax_deg
