@@ -182,8 +182,9 @@ def scale_warnings(scenes: tuple[str, ...]) -> tuple[str, ...]:
     """Return that lengths in some scenes are in no known unit."""
     if not scenes:
         return ()
-    return (f"the scale of {', '.join(scenes)} is unknown, lengths there are not in metres: it was mapped by a camera "
-            "alone; give odometry or depth from the start",)
+    said = (f"the scale of {', '.join(scenes)} is unknown, lengths there are not in metres: it was mapped by a camera "
+            "alone; give odometry or depth from the start")
+    return (said,)
 
 
 def pair_warnings(pairs: PairFigures) -> list[str]:
