@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cl_localization.config import MapperConfig
+from cl_localization.config import MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, Features
@@ -19,13 +19,14 @@ from cl_localization.localization.covariance_calibration import APART_DEG, varia
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
-from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health
+from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health, scale_warnings
 from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
 from cl_localization.mapping.fixed_codes import codes_fixed_to_camera
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
+from cl_localization.mapping.slam.window_mapper import WindowMapper
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 
@@ -58,6 +59,7 @@ class Mapper:
         encoder: of the images.
         frames: encodes frames by it, without what is fixed to the camera.
         map_code: the map.
+        without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
     """
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
@@ -78,9 +80,13 @@ class Mapper:
         self.use_scene(config.scene)
         self._of_sequence: list[int] = []
         self._with_depth = DepthMapper(self.map_code, config.depth)
-        self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
-        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode, self._without_depth.keyframe_policy)
-        self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
+        self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
+        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
+                                          lambda: self._without_depth.keyframe_policy())
+        noted, self._audit = noted_health(self.map_code), PoseAudit()
+        self.without_scale = set(noted.scenes_without_scale)
+        self._earlier_warnings = tuple(one for one in noted.warnings
+                                       if one not in scale_warnings(noted.scenes_without_scale))
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -89,6 +95,11 @@ class Mapper:
             MapError: see `MapCode.scene_number`.
         """
         self._scene = self.map_code.scene_number(name)
+
+    def find_own_poses(self, config: TriangulationConfig) -> None:
+        """From now on poses that come without depth are those that the map gave to the images: they are adjusted
+        freely, a window of keyframes at a time, and learned from with other options."""
+        self._without_depth = WindowMapper(self.map_code, config)
 
     def add(self, frame: Frame) -> MappingResult:
         """Learn from a frame if it shows something new.
@@ -111,6 +122,7 @@ class Mapper:
         if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, decision.changed)
         else:
+            view.odom_T_cam = frame.odom_T_cam
             inserted, merged = self._without_depth.add(view)
         self._audit.add(view, self._depths_m(frame, features))
         self._learn_what_is_fixed(frame, view)
@@ -148,7 +160,7 @@ class Mapper:
         given = self._without_depth.given_poses(keyframes)
         pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)])
         health = map_health(self.map_code, pairs, self._without_depth.moved(), self._without_depth.codes(),
-                            self._earlier_warnings)
+                            self._earlier_warnings, self.without_scale)
         self.map_code.health = health.to_json()
         return health
 

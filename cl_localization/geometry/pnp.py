@@ -4,6 +4,7 @@ covariance."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import poselib
@@ -35,19 +36,23 @@ def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, 
     """
     if len(keypoints_px) < 4:
         return None
-    model = {"model": "PINHOLE", "width": camera.width_px, "height": camera.height_px,
-             "params": [camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px]}
     ransac = {"max_reproj_error": threshold_px, "max_iterations": max_iterations,
               "min_iterations": min(100, max_iterations),
               "seed": seed}
-    pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64), model,
-                                                ransac, {})
+    pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64),
+                                                poselib_camera(camera), ransac, {})
     inliers = np.asarray(info["inliers"], bool)
     if inliers.sum() < 4:
         return None
     cam_T_world = np.eye(4)
     cam_T_world[:3, :3], cam_T_world[:3, 3] = pose.R, pose.t
     return PnPResult(cam_T_world, inliers)
+
+
+def poselib_camera(camera: Camera) -> dict[str, Any]:
+    """Return a pinhole camera as PoseLib has it."""
+    return {"model": "PINHOLE", "width": camera.width_px, "height": camera.height_px,
+            "params": [camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px]}
 
 
 def project(camera: Camera, cam_T_world: np.ndarray, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
