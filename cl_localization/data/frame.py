@@ -25,6 +25,7 @@ class Frame:
         world_T_cam: (4, 4) float64 pose of the camera (ground truth, SLAM, ...); or None.
         odom_T_cam: (4, 4) float64 pose of the camera in the drifting odometry frame; or None.
         name: what the source calls it, for messages and result files.
+        upright_turns: quarter turns clockwise after which the image is upright; all else is of the image as it is.
     """
 
     stamp_ns: int
@@ -34,6 +35,7 @@ class Frame:
     world_T_cam: np.ndarray | None = None
     odom_T_cam: np.ndarray | None = None
     name: str = ""
+    upright_turns: int = 0
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -178,14 +178,20 @@ class MapCode:
         self.keyframes.put(np.array([keyframe]), self.version,
                            keyframe_poses=np.concatenate(se3.to_quaternion(world_T_cam)))
 
-    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray) -> None:
+    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray,
+                       scales: np.ndarray | None = None) -> None:
         """Set the poses (K, 4, 4) of distinct live keyframes (K,), and move the codes anchored to them, as one version.
+
+        Args:
+            scales: (K,) by which the distances of these codes from their keyframe grow; none by default.
 
         A cell that then has more codes than allowed keeps them, as the next correction may separate them again.
         """
         if len(keyframes) == 0:
             return
-        correction = world_T_cam @ se3.inverse(matrices(self.keyframes["keyframe_poses"][keyframes]))
+        growth = np.ones(len(keyframes)) if scales is None else scales
+        before = matrices(self.keyframes["keyframe_poses"][keyframes])
+        correction = se3.similarity(world_T_cam, growth) @ se3.inverse(before)
         self.version += 1
         place = np.full(len(self.keyframes.live), -1, np.int64)
         place[keyframes] = np.arange(len(keyframes))
@@ -193,7 +199,8 @@ class MapCode:
         moving = place[self.codes["anchors"][rows]]
         rows, moving = rows[moving >= 0], moving[moving >= 0]
         turned = np.einsum("nij,nj->ni", correction[moving, :3, :3], self.codes["positions_m"][rows].astype(np.float64))
-        self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3])
+        self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3],
+                       sigmas_m=self.codes["sigmas_m"][rows] * growth[moving])
         self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
 
     def join_scene(self, scene: int, into: int) -> None:
