@@ -73,7 +73,7 @@ def test_a_package_that_is_missing_is_named_with_how_to_get_it(monkeypatch, caps
     error = ModuleNotFoundError("No module named 'torch'", name="torch.nn")
     monkeypatch.setattr(config_command, "run", raising(error))
     assert main(["config", "mapper"]) == 1
-    assert "error: the Python package torch is missing; run scripts/setup and start this with" in capsys.readouterr().err
+    assert "error: the Python package torch is missing; run scripts/setup and start" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("program", ["localizer", "mapper", "composed", "sequence_player"])
