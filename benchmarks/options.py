@@ -79,6 +79,6 @@ class SlamBenchConfig(Config):
     """Mapping with own poses."""
 
     parts: str = option("kitchen,house,six_rooms,laps,carried,without_depth",
-                        "Which rows, separated by commas: RedKitchen where it is, a house of two rooms, one of six, two "
-                        "laps with drifting odometry, a camera that is carried away again and again, and without depth "
-                        "RedKitchen, the house, and the house with drifting odometry.")
+                        "Which rows, separated by commas: RedKitchen where it is, a house of two rooms, one of six, "
+                        "two laps with drifting odometry, a camera that is carried away again and again, and without "
+                        "depth RedKitchen, the house, and the house with drifting odometry.")
