@@ -121,8 +121,20 @@ class EncoderConfig(Config):
     weights: str = option("", "Weights file (safetensors); empty: those that come with the encoder.")
     dinov2_size: str = option("small", "Size of the dinov2 network.", choices=("small", "base", "large"))
     device: str = option("auto", "Device that runs the network.", choices=("auto", "cpu", "cuda"))
+    engine: str = option("auto", "Library that runs the network of xfeat on the CPU; auto: the fastest that is "
+                                 "installed and works. openvino calculates in bfloat16 where the processor can.",
+                         choices=("auto", "openvino", "onnx", "torch"))
     max_keypoints: int = option(2000, "Keypoints kept in an image, the strongest first.", 50, 20000)
     max_image_side_px: int = option(1280, "Larger images are scaled down to this before encoding [px].", 64, 8192)
+
+
+@dataclass(frozen=True)
+class MaskConfig(Config):
+    """Parts of the image that are fixed to the camera, such as the robot's body: they neither map nor vote."""
+
+    file: str = option("", "Image that is dark where the camera sees its own robot; of any size, in the shape of the "
+                           "camera's images. Empty: none.")
+    detect: bool = option(True, "Find what stays in place in the image while the camera turns, and leave it out.")
 
 
 @dataclass(frozen=True)
@@ -233,6 +245,7 @@ class MapperConfig(Config):
 
     scene: str = option("default", "Name of the scene that new codes belong to, 1 to 1000 characters.", live=True)
     encoder: EncoderConfig = section(EncoderConfig)
+    mask: MaskConfig = section(MaskConfig)
     keyframes: KeyframeConfig = section(KeyframeConfig)
     map_code: MapCodeConfig = section(MapCodeConfig)
     depth: DepthConfig = section(DepthConfig)
@@ -333,6 +346,7 @@ class LocalizerConfig(Config):
                                         "only.")
     attention_fallback: AttentionFallbackConfig = section(AttentionFallbackConfig)
     encoder: EncoderConfig = section(EncoderConfig)
+    mask: MaskConfig = section(MaskConfig)
     pose: PoseConfig = section(PoseConfig)
     place: PlaceConfig = section(PlaceConfig)
 

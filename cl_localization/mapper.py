@@ -11,16 +11,19 @@ from cl_localization.config import MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, Features
+from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
+from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health, scale_warnings
 from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
+from cl_localization.mapping.fixed_codes import codes_fixed_to_camera
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.slam.window_mapper import WindowMapper
@@ -53,6 +56,8 @@ class Mapper:
     """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation.
 
     Attributes:
+        encoder: of the images.
+        frames: encodes frames by it, without what is fixed to the camera.
         map_code: the map.
         without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
     """
@@ -63,6 +68,7 @@ class Mapper:
 
         Raises:
             MapError: `map_code` was made by another encoder.
+            DataError: the mask cannot be read.
         """
         self.config = config
         self.encoder = encoder or shared_encoder(config.encoder)
@@ -70,10 +76,12 @@ class Mapper:
         if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
                            "map again")
+        self.frames = FrameEncoder(self.encoder, config.mask)
         self.use_scene(config.scene)
+        self._of_sequence: list[int] = []
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
-        self._selector = KeyframeSelector(self.map_code, config, self.encoder,
+        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
                                           lambda: self._without_depth.keyframe_policy())
         noted, self._audit = noted_health(self.map_code), PoseAudit()
         self.without_scale = set(noted.scenes_without_scale)
@@ -117,6 +125,7 @@ class Mapper:
             view.odom_T_cam = frame.odom_T_cam
             inserted, merged = self._without_depth.add(view)
         self._audit.add(view, self._depths_m(frame, features))
+        self._learn_what_is_fixed(frame, view)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         self._audit.forget_removed(self.map_code.keyframes.live)
@@ -140,6 +149,7 @@ class Mapper:
 
     def finish(self) -> None:
         """End a sequence: refine what was triangulated over all views at once."""
+        self._of_sequence = []
         self._without_depth.finish()
         self._with_depth.finish()
         self._audit.end_sequence()
@@ -153,6 +163,13 @@ class Mapper:
                             self._earlier_warnings, self.without_scale)
         self.map_code.health = health.to_json()
         return health
+
+    def _learn_what_is_fixed(self, frame: Frame, view: View) -> None:
+        """Compare a keyframe with one before, and remove the codes of what turns out to be fixed to the camera."""
+        self._of_sequence.append(view.keyframe)
+        if self.frames.observe(frame, view.given_world_T_cam, "map", frame.depth_m):
+            self.map_code.remove(codes_fixed_to_camera(self.map_code, np.array(self._of_sequence), self.frames.regions,
+                                                       frame.camera))
 
     def _depths_m(self, frame: Frame, features: Features) -> np.ndarray:
         """Return the measured depth (N,) of a frame's features, 0 where unknown."""

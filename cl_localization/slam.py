@@ -90,7 +90,7 @@ class Slam:
         Raises:
             EncoderError: its image cannot be encoded.
         """
-        given, seen = frame, look_at_frame(frame, self.mapper.encoder.encode(frame.image),
+        given, seen = frame, look_at_frame(frame, self.mapper.frames.encode(frame),
                                            self.mapper.config.depth.max_depth_m)
         frame, look = self._as_taken(given, seen)
         found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame),
@@ -178,12 +178,12 @@ class Slam:
         """Learn from a frame with a trusted pose (4, 4), and see whether it closes a loop."""
         self.mapper.use_scene(self._scene_name)
         self._graph.moved(self._motion.last_world_T_cam, world_T_cam)
-        step = self._poser.step(self._motion.last_look, look, world_T_cam)
         mapping = self.mapper.add(replace(frame, world_T_cam=world_T_cam))
         if not self._is_live(self._keyframe):  # it had to go for the budget
             self._keyframe = -1
         is_kept = mapping.keyframe_id is not None and self._is_live(mapping.keyframe_id)
         if mapping.keyframe_id is not None and is_kept:
+            step = self._poser.step(self._motion.last_look, look, world_T_cam)
             world_T_cam = self._graph.pose(mapping.keyframe_id)  # without depth, it was adjusted
             self._graph.add(mapping.keyframe_id, seen, self._keyframe, step, is_adjusted=not look.has_depth)
             self._keyframe = mapping.keyframe_id

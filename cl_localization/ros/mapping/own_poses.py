@@ -91,7 +91,7 @@ class OwnPoses:
         """See `Learning`."""
         self._is_fresh = False
         frame = bundle.frame()
-        self._slam.mapper.encoder.encode(frame.image)  # before the look-up, so that the odometry has time to arrive
+        self._slam.mapper.frames.encode(frame)  # before the look-up, so that the odometry has time to arrive
         mounting = self._robot_frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:
             self._node.report(mounting.problem)
