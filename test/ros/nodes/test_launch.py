@@ -155,9 +155,10 @@ exec {python} -m cl_localization.ros.nodes.sequence_player --ros-args -p sequenc
 
 def test_a_bag_is_played_to_a_localizer_in_the_bags_time_and_the_launch_ends_with_it(launched, ros, frames, room_map,
                                                                                     tmp_path, monkeypatch) -> None:
+    from cl_localization.msg import LocalizationStatus
+
     from cl_localization.data import open_sequence
     from cl_localization.data.bag_writer import write_bag
-    from cl_localization.msg import LocalizationStatus
 
     write_bag(open_sequence(f"{SPEC}[0:20]"), tmp_path / "drive")
     (tmp_path / "ros2").write_text(PLAYER.format(python=sys.executable))

@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+from cl_localization.msg import LocalizationStatus, MapCode
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from tf2_msgs.msg import TFMessage
 
-from cl_localization.msg import LocalizationStatus, MapCode
 from cl_localization.ros import conversions
 from ros_processes import Processes
 from ros_world import RosWorld, wait_until
@@ -48,8 +48,7 @@ def start_robot(processes: Processes, name: str, tf: tuple[str, ...], prefix: st
     own = ("-r", f"__ns:=/{name}", *tf)
     frames = {"odom_frame": f"{prefix}odom", "base_frame": f"{prefix}base_link"}
     processes.start("composed", *own, "-r", "pose:=ground_truth", "-p", "poses.source:=pose",
-                    *(word for key, value in (("frames.odom", frames["odom_frame"]), ("frames.base", frames["base_frame"]))
-                      for word in ("-p", f"{key}:={value}")))
+                    "-p", f"frames.odom:={frames['odom_frame']}", "-p", f"frames.base:={frames['base_frame']}")
     processes.start("sequence_player", *own, "-p", f"sequence:={HOUSES[name]}", "-p", "loop:=true", "-p", "rate:=0.3",
                     "-p", f"camera_frame:={prefix}camera_optical_frame",
                     *(word for key, value in frames.items() for word in ("-p", f"{key}:={value}")))
