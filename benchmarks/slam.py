@@ -20,6 +20,7 @@ from cl_localization.cli.progress import tracked
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.errors import ConfigError
+from cl_localization.evaluation.trajectory_error import path_m, rmse
 from cl_localization.geometry import se3
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.slam.options import SlamConfig
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 HOUSE, SIX_ROOMS, DRIFTING = "sim:{seed}", "sim:{seed}?rooms=6&frames=480", "sim:{seed}?drift=4"
 AFTERWARDS = "afterwards"
 TWINS = "sim:{seed}?rooms=3&twins=1&frames=240"
+DRIFTING_LITTLE = "sim:{seed}?drift=1.5"
 BETWEEN_LAPS_NS = 10**9
 CARRIED, STRETCH, COVERED = 20, 40, 20
 PERIOD_NS = 10**9 // 15
@@ -67,13 +69,16 @@ def _part(part: str, kitchen: str | None, seed: int, twins: int, mapper: MapperC
     if part == "carried":
         spec = HOUSE.format(seed=seed)
         return [own_poses(f"{spec}, carried {CARRIED} times", Carried(open_sequence(spec), seed), mapper, localizer)[0]]
+    if part == "without_depth":
+        return without_depth(kitchen, seed, mapper, localizer)
     if part == "twins":
         return [all_of(f"rooms that look the same, {twins} houses",
                        [own_poses(spec, open_sequence(spec), mapper, localizer)[0]
                         for spec in (TWINS.format(seed=seed + number) for number in range(twins))])]
     if part not in ("house", "six_rooms"):
         raise ConfigError("option slam.parts",
-                          "must be of kitchen, house, six_rooms, laps, carried, twins, afterwards", repr(part))
+                          "must be of kitchen, house, six_rooms, laps, carried, without_depth, twins, afterwards",
+                          repr(part))
     spec = (HOUSE if part == "house" else SIX_ROOMS).format(seed=seed)
     return _with_peers(spec, spec, mapper, localizer)
 
@@ -83,17 +88,42 @@ def _with_peers(name: str, spec: str, mapper: MapperConfig, localizer: Localizer
 
 
 def own_poses(name: str, sequence: Sequence, mapper: MapperConfig, localizer: LocalizerConfig,
-              with_odometry: bool = False, slam: Slam | None = None) -> tuple[SlamRun, Slam]:
+              with_odometry: bool = False, slam: Slam | None = None, with_depth: bool = True) -> tuple[SlamRun, Slam]:
     """Return what came of mapping a sequence with own poses, and the SLAM, which may have mapped before."""
     slam = slam or Slam(Mapper(mapper), SlamConfig(), localizer)
     true, start = {}, time.perf_counter()
     for frame in tracked(sequence, len(sequence), f"mapping {name}"):
         true[frame.stamp_ns] = frame.world_T_cam[:3, 3]
-        slam.add(replace(frame, world_T_cam=None, odom_T_cam=frame.odom_T_cam if with_odometry else None))
+        slam.add(replace(frame, world_T_cam=None, odom_T_cam=frame.odom_T_cam if with_odometry else None,
+                         depth_m=frame.depth_m if with_depth else None))
     slam.finish()
     seconds = time.perf_counter() - start
     posed = [(stamp_ns, pose[:3, 3]) for stamp_ns, pose in slam.trajectory.poses_of_first_part() if stamp_ns in true]
-    return scored(name, true, posed, slam.loops, slam.joined, len(slam.mapper.map_code), len(true) / seconds), slam
+    return scored(name, true, posed, slam.loops, slam.joined, len(slam.mapper.map_code), len(true) / seconds,
+                  with_scale=not (with_depth or with_odometry)), slam
+
+
+def without_depth(kitchen: str | None, seed: int, mapper: MapperConfig, localizer: LocalizerConfig) -> list[SlamRun]:
+    """Return rows of a camera alone, aligned with scale, and of one with odometry, each with what is known otherwise:
+    that it is somewhere, or the odometry alone."""
+    drifting = DRIFTING_LITTLE.format(seed=seed)
+    rows = []
+    for name, spec in (("RedKitchen", kitchen), (HOUSE.format(seed=seed),) * 2):
+        if spec is not None:
+            sequence = open_sequence(spec)
+            rows += [own_poses(f"{name}, camera alone", sequence, mapper, localizer, with_depth=False)[0],
+                     standing_still(f"{name}, standing still", sequence)]
+    with_odometry = own_poses(f"{drifting}, no depth, odometry", open_sequence(drifting), mapper, localizer, True,
+                              with_depth=False)[0]
+    return [*rows, with_odometry, odometry_alone(drifting)]
+
+
+def standing_still(name: str, sequence: Sequence) -> SlamRun:
+    """Return the row of a camera that is taken to be in the middle of its way all the time."""
+    true_m = np.array([sequence.pose(index)[:3, 3] for index in range(len(sequence))])
+    errors_m = np.linalg.norm(true_m - true_m.mean(axis=0), axis=1)
+    return SlamRun(name, path_m(true_m), len(true_m), len(true_m), 100 * rmse(errors_m), 100 * float(errors_m.max()), 0,
+                   0, 0, None)
 
 
 def two_laps(spec: str, mapper: MapperConfig, localizer: LocalizerConfig) -> list[SlamRun]:

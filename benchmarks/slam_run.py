@@ -21,7 +21,8 @@ class SlamRun:
         name: what was mapped from what.
         path_m: true length of the way.
         frames, posed: given, and of those posed in the part of the map that the first of them is in.
-        rmse_cm, largest_cm: of their positions after rigid alignment; None where fewer than three were posed.
+        rmse_cm, largest_cm: of their positions after rigid alignment, of a camera alone with scale; None where fewer
+            than three were posed.
         loops, joined: closed, and parts of the map that became one with another.
         codes: in the map in the end.
         rate_hz: frames a second, decoding or rendering included.
@@ -55,12 +56,13 @@ class SlamRun:
 
 
 def scored(name: str, true: dict[int, np.ndarray], posed: list[tuple[int, np.ndarray]], loops: int = 0,
-           joined: int = 0, codes: int = 0, rate_hz: float | None = None) -> SlamRun:
-    """Return a row from the true positions (3,) of all frames by their stamps, and the found ones of those posed."""
+           joined: int = 0, codes: int = 0, rate_hz: float | None = None, with_scale: bool = False) -> SlamRun:
+    """Return a row from the true positions (3,) of all frames by their stamps, and the found ones of those posed, which
+    are laid over each other rigidly or with scale."""
     true_m, found_m = np.array([true[stamp_ns] for stamp_ns, _ in posed]), np.array([found for _, found in posed])
     errors_m, laid_m = None, np.zeros((0, 3))
     if len(posed) >= 3:
-        true_T_found = alignment(found_m, true_m)
+        true_T_found = alignment(found_m, true_m, with_scale)
         laid_m = found_m @ true_T_found[:3, :3].T + true_T_found[:3, 3]
         errors_m = np.linalg.norm(laid_m - true_m, axis=1)
     return SlamRun(name, path_m(np.array(list(true.values()))), len(true), len(posed),

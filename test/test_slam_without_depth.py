@@ -55,6 +55,14 @@ def test_odometry_tells_the_scale() -> None:
     assert not drive.slam.mapper.without_scale and not drive.slam.mapper.examine().scenes_without_scale
 
 
+def test_odometry_that_comes_a_little_later_still_tells_the_scale() -> None:
+    drive = Drive(ROOM, has_depth=False)
+    drive.go(sideways(3, ahead_m=(1.0, 0.0, 1.0)))
+    drive.has_odometry = True
+    assert "began" in drive.go(sideways(20, ahead_m=(1.0, 0.0, 1.0))[3:])
+    assert not drive.slam.mapper.without_scale
+
+
 @pytest.mark.parametrize("has_odometry", [False, True])
 def test_before_a_wall_only_odometry_tells_how_to_begin(has_odometry: bool) -> None:
     drive = Drive(ROOM, has_depth=False, has_odometry=has_odometry)

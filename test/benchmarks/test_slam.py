@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.orb_slam3 import BRANCHES, LEVELS, vocabulary_text
-from benchmarks.slam import COVERED, STRETCH, Carried, SecondLap, odometry_alone, own_poses
+from benchmarks.slam import COVERED, STRETCH, Carried, SecondLap, odometry_alone, own_poses, standing_still
 from benchmarks.slam_afterwards import mean_motion
 from benchmarks.slam_figure import draw_trajectories
 from benchmarks.slam_run import HEADERS, all_of, scored
@@ -16,12 +16,21 @@ from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 
 PART = "sim:3?rooms=1&frames=120&size=200x150&drift={}[:16]"
+SLOWLY = "sim:3?rooms=1&frames=480&size=200x150[:24]"
 
 
 def test_own_poses_of_a_short_way_are_near_the_truth() -> None:
     run, slam = own_poses("part", open_sequence(PART.format(0)), MapperConfig(), LocalizerConfig(regressor="nearest"))
     assert (run.frames, run.posed, len(run.row())) == (16, 16, len(HEADERS))
     assert run.rmse_cm < 3 and run.path_m > 0.3 and run.codes == len(slam.mapper.map_code) > 1000
+
+
+def test_without_depth_the_errors_of_a_camera_alone_are_those_up_to_scale() -> None:
+    sequence = open_sequence(SLOWLY)
+    run, slam = own_poses("part", sequence, MapperConfig(), LocalizerConfig(regressor="nearest"), with_depth=False)
+    assert slam.mapper.without_scale == {"default"} and run.posed == 24
+    still = standing_still("part", sequence)
+    assert run.rmse_cm < 0.3 * still.rmse_cm and still.frames == 24
 
 
 def test_odometry_that_does_not_drift_has_no_error_and_more_drift_has_more() -> None:

@@ -63,6 +63,8 @@ class TwoViewStart:
 
     def add(self, frame: Frame, look: Look) -> Start | None:
         """Return a start that ends with this frame; None as long as there is none."""
+        if self._frames and self._frames[0][0].odom_T_cam is None and frame.odom_T_cam is not None:
+            self._frames = []  # now that there is odometry, both views are to have it
         self._frames.append((frame, look))
         if len(self._frames) > MAX_FRAMES:
             del self._frames[1]
