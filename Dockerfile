@@ -3,7 +3,7 @@
 ARG DISTRIBUTION=jazzy
 FROM ros:${DISTRIBUTION}
 
-RUN apt-get update && apt-get install --yes --no-install-recommends g++ make python3-pip python3-venv
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ make python3-dev python3-pip python3-venv
 WORKDIR /cl_localization
 COPY . .
 RUN rosdep update && rosdep install --from-paths . --ignore-src --default-yes --skip-keys rviz2 \
