@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import steps
-from benchmarks.steps import HEADERS, HEADERS_LARGE, engine_table, large_table, note
+from benchmarks.steps import HEADERS, HEADERS_LARGE, engine_table, large_table, note, quickest
 from cl_localization.config import EncoderConfig
 from flow_makers import localized, pose, wall_frame
 from map_makers import empty_map, grow
@@ -49,3 +49,8 @@ def test_what_was_timed_is_noted() -> None:
     times: dict[str, list[float]] = {}
     assert [note(times, "work", abs, -7) for _ in range(2)] == [7, 7]
     assert len(times["work"]) == 2 and np.min(times["work"]) >= 0
+
+
+def test_the_quickest_of_all_tries_counts() -> None:
+    assert quickest([3.0, 1.0, 2.0, 2.0], 2).tolist() == [2.0, 1.0]
+    assert quickest([3.0, 1.0, 2.0], 2).tolist() == [3.0, 1.0, 2.0]
