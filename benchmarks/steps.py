@@ -1,4 +1,8 @@
-"""The tables of `bench speed` that say where the time of a full localization goes, and what large maps cost."""
+"""The tables of `bench speed` that say where the time of a full localization goes, and what large maps cost.
+
+In processor time, which other programs hardly change; threads that wait in a loop count too, so the network's share is
+right with one thread only (OMP_NUM_THREADS=1).
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ def engine_table(localizer: Localizer, frames: list[Frame]) -> BenchTable:
     """Return the time of each step, and of the network by each engine that is installed, over that of PyTorch's, E.
 
     All are measured one right after the other for every image, several times, of which the quickest counts: other
-    programs make things slower only.
+    programs make things slower only. A step has its share of the elapsed time.
     """
     times: Times = {}
     engines = {name: make_engine(replace(localizer.config.encoder, device="cpu", engine=name))
@@ -55,8 +59,9 @@ def engine_table(localizer: Localizer, frames: list[Frame]) -> BenchTable:
         for name, engine in engines.items():
             note(times, name, engine.run, grey)
         found = note(times, "all", localizer.localize, frame)
+        spent = times["all"][-1] / sum(found.timings_s.values())
         for step, seconds in found.timings_s.items():
-            times.setdefault(step, []).append(seconds)
+            times.setdefault(step, []).append(spent * seconds)
     named = {"torch": f"E: the network alone, {engines['torch'].name}",
              **{name: f"the network alone, {engine.name}" for name, engine in engines.items() if name != "torch"},
              **STEPS, "all": "full localization"}
@@ -104,8 +109,8 @@ def quickest(seconds: list[float], images: int) -> np.ndarray:
 
 
 def note(times: Times, name: str, work: Callable[[Given], Done], given: Given) -> Done:
-    """Do some work, note how long it took, and return what it gave."""
-    started_s = time.perf_counter()
+    """Do some work, note the processor time that it took, of all threads, and return what it gave."""
+    started_s = time.process_time()
     done = work(given)
-    times.setdefault(name, []).append(time.perf_counter() - started_s)
+    times.setdefault(name, []).append(time.process_time() - started_s)
     return done

@@ -34,7 +34,9 @@ def test_every_engine_and_step_has_a_row_with_its_share_of_the_network() -> None
     assert all(len(row) == len(HEADERS) for row in table.rows)
     assert titles[0] == "E: the network alone, torch on cpu" and titles[-1] == "full localization"
     assert steps.STEPS["encode"] in titles and steps.STEPS["solve"] in titles and steps.STEPS["refine"] not in titles
-    assert float(table.rows[0][2]) == 1.0 and table.results["steps_s"]["encode"] == 0.01
+    assert float(table.rows[0][2]) == 1.0
+    medians = table.results["steps_s"]
+    assert medians["encode"] == pytest.approx(5 * medians["solve"], rel=0.5)
 
 
 def test_room_and_building_have_a_row_each(monkeypatch: pytest.MonkeyPatch) -> None:

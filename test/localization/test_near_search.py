@@ -48,4 +48,4 @@ def test_where_a_pose_may_be_anywhere_evenly_spread_codes_stand_for_all(monkeypa
         monkeypatch.setattr(near_search, "MOST_PAIRS", most)
         near_search._matches(map_code, features, features.keypoints_px.astype(float), CAMERA, cam_T_world, 1.0,
                              PoseConfig(), 0)
-    assert 0 < asked[1] < 0.5 * asked[0]
+    assert 0 < asked[1] < 0.6 * asked[0]
