@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig
 from cl_localization.errors import MapError
@@ -105,7 +104,7 @@ class MapCode:
     def keyframe_world_T_cam(self) -> np.ndarray:
         """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`; read-only."""
         if self._poses[0] != self.version:
-            self._poses = (self.version, matrices(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
+            self._poses = (self.version, se3.from_quaternions(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
         return self._poses[1]
 
     @property
@@ -205,7 +204,7 @@ class MapCode:
         if len(keyframes) == 0:
             return
         growth = np.ones(len(keyframes)) if scales is None else scales
-        before = matrices(self.keyframes["keyframe_poses"][keyframes])
+        before = se3.from_quaternions(self.keyframes["keyframe_poses"][keyframes])
         correction = se3.similarity(world_T_cam, growth) @ se3.inverse(before)
         self.version += 1
         place = np.full(len(self.keyframes.live), -1, np.int64)
@@ -216,7 +215,7 @@ class MapCode:
         turned = np.einsum("nij,nj->ni", correction[moving, :3, :3], self.codes["positions_m"][rows].astype(np.float64))
         self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3],
                        sigmas_m=self.codes["sigmas_m"][rows] * growth[moving])
-        self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
+        self.keyframes.put(keyframes, self.version, keyframe_poses=se3.to_quaternions(world_T_cam))
 
     def join_scene(self, scene: int, into: int) -> None:
         """Have the keyframes and codes of one scene belong to another; its name stays, with nothing in it."""
@@ -397,19 +396,3 @@ def cell_labels(positions_m: np.ndarray, cell_size_m: float, scenes: np.ndarray 
     cells = np.floor(positions_m.astype(np.float64) / cell_size_m).astype(np.int64) & 0x1FFFFF
     labels = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
     return labels ^ (np.atleast_1d(np.asarray(scenes, np.uint64)) * SCENE_MIX).astype(np.int64)
-
-
-def matrices(poses: np.ndarray) -> np.ndarray:
-    """Return the matrices (K, 4, 4) of valid poses (K, 7), x y z qx qy qz qw."""
-    world_T_cam = np.tile(np.eye(4), (len(poses), 1, 1))
-    if len(poses):
-        world_T_cam[:, :3, :3] = Rotation.from_quat(poses[:, 3:]).as_matrix()
-        world_T_cam[:, :3, 3] = poses[:, :3]
-    return world_T_cam
-
-
-def quaternion_poses(world_T_cam: np.ndarray) -> np.ndarray:
-    """Return poses (K, 7), x y z qx qy qz qw with qw >= 0, of K > 0 matrices (K, 4, 4)."""
-    return np.column_stack(
-        [world_T_cam[:, :3, 3], Rotation.from_matrix(world_T_cam[:, :3, :3]).as_quat(canonical=True)]
-    )
