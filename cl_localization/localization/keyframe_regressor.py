@@ -15,6 +15,7 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.regressor import SceneCoordinates
 from cl_localization.map.map_code import MapCode, matrices
+from cl_localization.map.table import union
 
 MIN_SIMILARITY = 0.8
 MAX_CODES = 8000
@@ -36,7 +37,7 @@ class KeyframeRegressor:
         for scene, world_T_cam in zip(table["keyframe_scenes"][keyframes].tolist(),
                                       matrices(table["keyframe_poses"][keyframes])):
             shown, _ = visible_codes(map_code, camera.pinhole(), se3.inverse(world_T_cam), 0.0, scene)
-            rows = np.union1d(rows, shown)
+            rows = union(rows, shown)
             if len(rows) > MAX_CODES:
                 return None
         return cls(map_code, rows) if len(rows) else None

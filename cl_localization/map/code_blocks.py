@@ -6,7 +6,7 @@ import numpy as np
 
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
-from cl_localization.map.table import Table
+from cl_localization.map.table import Table, union
 
 BLOCK_CELLS = 50.0
 """Edge of a block: 1 m with cells of 2 cm."""
@@ -59,22 +59,24 @@ class CodeBlocks:
     def _follow(self, version: int) -> None:
         """Update the blocks to the map's version."""
         changed, removed = self._codes.changed_since(self._version)
-        changed = np.union1d(changed, self._anchored_to_moved())
+        has_changed = self._anchored_to_moved()
+        has_changed[changed] = True
+        changed = np.flatnonzero(has_changed)
         grown = np.full(len(self._codes.live), -1, np.int64)
         grown[:len(self._block_of)] = self._block_of
-        left = np.unique(grown[np.concatenate([changed, removed])])
+        left = np.flatnonzero(np.bincount(1 + grown[np.concatenate([changed, removed])])[1:])
         self._block_of, self._version = grown, version
         self._block_of[removed] = -1
         entered = self._enter(changed) if len(changed) else np.zeros(0, np.int64)
-        for block in np.setdiff1d(left[left >= 0], entered).tolist():
+        for block in np.setdiff1d(left, entered).tolist():
             self._keep(block, self._members[block])
 
     def _anchored_to_moved(self) -> np.ndarray:
-        """Return the codes (N,) whose keyframe has changed, and with it from where they were first seen."""
+        """Return the mask of codes whose keyframe has changed, and with it from where they were first seen."""
         frames, _ = self._keyframes.changed_since(self._version)
         has_moved = np.zeros(len(self._keyframes.live), bool)
         has_moved[frames] = True
-        return np.flatnonzero(self._codes.live & has_moved[self._codes["anchors"]])
+        return self._codes.live & has_moved[self._codes["anchors"]]
 
     def _enter(self, rows: np.ndarray) -> np.ndarray:
         """Put codes (N,), ascending, into their blocks; return the numbers of those."""
@@ -83,10 +85,10 @@ class CodeBlocks:
                                       axis=1)
         labels = self._labels(positions_m, self._codes["scenes"][rows])
         order = np.argsort(labels, kind="stable")
-        known, starts = np.unique(labels[order], return_index=True)
-        blocks = np.array([self._number(label) for label in known.tolist()])
+        rows, positions_m, labels = rows[order], positions_m[order], labels[order]
+        starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1]))
+        blocks = np.array([self._number(label) for label in labels[starts].tolist()])
         ends = np.append(starts[1:], len(rows))
-        rows, positions_m = rows[order], positions_m[order]
         self._block_of[rows] = np.repeat(blocks, ends - starts)
         self._low_m[blocks] = np.minimum(self._low_m[blocks], np.minimum.reduceat(positions_m, starts))
         self._high_m[blocks] = np.maximum(self._high_m[blocks], np.maximum.reduceat(positions_m, starts))
@@ -94,7 +96,7 @@ class CodeBlocks:
                                                 np.maximum.reduceat(first_seen_m[order], starts))
         self._scenes[blocks] = self._codes["scenes"][rows[starts]]
         for block, start, end in zip(blocks.tolist(), starts.tolist(), ends.tolist()):
-            self._keep(block, np.union1d(self._members[block], rows[start:end]))
+            self._keep(block, union(self._members[block], rows[start:end]))
         return blocks
 
     def _keep(self, block: int, rows: np.ndarray) -> None:
