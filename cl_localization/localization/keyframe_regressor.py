@@ -14,7 +14,8 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.regressor import SceneCoordinates
-from cl_localization.map.map_code import MapCode, matrices
+from cl_localization.map.keyframe_poses import matrices
+from cl_localization.map.map_code import MapCode
 from cl_localization.map.table import union
 
 MIN_SIMILARITY = 0.8

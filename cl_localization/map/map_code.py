@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig
 from cl_localization.errors import MapError
@@ -20,6 +19,7 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.map.clusters import unit_descriptors
 from cl_localization.map.code_blocks import CodeBlocks
 from cl_localization.map.coverage import least_covering
+from cl_localization.map.keyframe_poses import matrices, quaternion_poses
 from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
 from cl_localization.map.table import Table
 
@@ -397,19 +397,3 @@ def cell_labels(positions_m: np.ndarray, cell_size_m: float, scenes: np.ndarray 
     cells = np.floor(positions_m.astype(np.float64) / cell_size_m).astype(np.int64) & 0x1FFFFF
     labels = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
     return labels ^ (np.atleast_1d(np.asarray(scenes, np.uint64)) * SCENE_MIX).astype(np.int64)
-
-
-def matrices(poses: np.ndarray) -> np.ndarray:
-    """Return the matrices (K, 4, 4) of valid poses (K, 7), x y z qx qy qz qw."""
-    world_T_cam = np.tile(np.eye(4), (len(poses), 1, 1))
-    if len(poses):
-        world_T_cam[:, :3, :3] = Rotation.from_quat(poses[:, 3:]).as_matrix()
-        world_T_cam[:, :3, 3] = poses[:, :3]
-    return world_T_cam
-
-
-def quaternion_poses(world_T_cam: np.ndarray) -> np.ndarray:
-    """Return poses (K, 7), x y z qx qy qz qw with qw >= 0, of K > 0 matrices (K, 4, 4)."""
-    return np.column_stack(
-        [world_T_cam[:, :3, 3], Rotation.from_matrix(world_T_cam[:, :3, :3]).as_quat(canonical=True)]
-    )

@@ -11,7 +11,7 @@ from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message
 
 from cl_localization.errors import LocalizationError, RosError
-from cl_localization.map.map_code import matrices
+from cl_localization.map.keyframe_poses import matrices
 from cl_localization.mapping.given_pose import MAX_POSITION_M
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.frame_names import plain
