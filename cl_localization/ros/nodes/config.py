@@ -131,7 +131,7 @@ class PoseSourceConfig(Config):
 
     source: str = option("tf", "`tf`: map -> camera; `odometry`: the topic odom; `pose`: the topic pose, a "
                                "PoseStamped, PoseWithCovarianceStamped, TransformStamped or Odometry; `self`: the map "
-                               "finds its own poses, which needs depth images, and publishes them.",
+                               "finds its own poses and publishes them.",
                          choices=("tf", "odometry", "pose", "self"))
     pose_of: str = option("camera", "Frame whose poses the topics pose and corrected_path hold, where the messages "
                                     "do not name it.",
