@@ -36,6 +36,10 @@ class Arguments:
     kitchen: RedKitchen of 7-Scenes: near and far queries, with and without depth, and with all frames mapped.
     wrong: images of other places in the map of all frames; every accepted pose is wrong.
     sim: the simulated house. photos: a sequence of your own.
+    body: the robot's own body in the lower part of every image, mapped with it, then parked in other buildings.
+
+    furniture: rooms are mapped, then all of their furniture is moved.
+
     kidnap: a kidnapped robot in a simulated house of six rooms must be relocalized within a second.
     scenes: RedKitchen (if available) and eight simulated rooms in one map: is the right room found, and at what cost?
     covariance: share of errors inside the 95 % ellipsoids, on RedKitchen (if available) and in simulated houses.
@@ -65,7 +69,7 @@ class Arguments:
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
                           "continual", "regressors", "nerf", "pose_check", "slam", "outdoors",
-                          "speed", "faults"], ...] = argument(
+                          "speed", "faults", "body", "furniture"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -74,6 +78,7 @@ class Arguments:
     tries: int = argument("Number of images of other places.", 500)
     frames: int = argument("Mapped frames of the simulated house; there are a third as many queries.", 200)
     kidnappings: int = argument("Number of kidnappings.", 100)
+    parked: int = argument("Places in other buildings where the robot of the table body is parked.", 200)
     seconds: float = argument("Duration of each run of the tables load and speed [s].", 20.0)
     minutes: float = argument("Duration of the soak after the map is full [min].", 5.0)
     loss_seeds: int = argument("Trainings with each loss of place recognition; 0 omits the comparison.", 5)
@@ -175,6 +180,15 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         known = has_data(arguments)
         others.append(fault_table(data_root(arguments) if known else None,
                                   str(kitchen_folder(arguments)) if known else None, arguments.seed, arguments.mapper))
+    if "body" in chosen:
+        from benchmarks.robot_body import body_table
+
+        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
+        others.append(body_table(kitchen, arguments.seed, arguments.parked, arguments.mapper, arguments.localizer))
+    if "furniture" in chosen:
+        from benchmarks.moved_furniture import furniture_table
+
+        others.append(furniture_table(arguments.seed, arguments.mapper, arguments.localizer))
     return [experiments_table(bench.outcomes, tried), *others]
 
 
