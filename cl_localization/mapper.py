@@ -79,7 +79,8 @@ class Mapper:
         self._of_sequence: list[int] = []
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
-        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode, self._without_depth.keyframe_policy)
+        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
+                                          self._without_depth.keyframe_policy)
         self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
 
     def use_scene(self, name: str) -> None:
