@@ -100,7 +100,8 @@ class PoseEstimator:
             found = searched_near(self._map, features, keypoints_px, pinhole, found, factor, self.config, scene)
         covariance = None if found.covariance is None else calibrated(found.covariance, factor)
         name = self._map.scene_names[scene] if found.inliers else ""
-        found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name)
+        found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name,
+                        unguided_world_T_cam=inverse(start.cam_T_world))
         if config is self.config:
             return found
         return widened(found, inverse(start.cam_T_world), found.inliers / max(int(start.inliers.sum()), 1))

@@ -23,6 +23,7 @@ class Localization:
         stamp_ns: of the image.
         accepted: whether the pose may be used; `reason` is "ok" or says why not.
         world_T_cam: (4, 4) the estimate, also when it was not accepted; None when there is none.
+        unguided_world_T_cam: (4, 4) the estimate before guided matching and refinement.
         covariance: (6, 6) of x y z [m] and rotation about x y z [rad], in world axes; None without a pose.
         keypoints, matches, inliers: how many features were found, matched to the map without guidance, and agree with
             the pose, guided matches included.
@@ -44,6 +45,7 @@ class Localization:
     accepted: bool = False
     reason: str = "the map is empty"
     world_T_cam: np.ndarray | None = None
+    unguided_world_T_cam: np.ndarray | None = None
     covariance: np.ndarray | None = None
     keypoints: int = 0
     matches: int = 0
