@@ -13,8 +13,8 @@ from benchmarks.outdoors import (
     Scene,
     TimedEncoder,
     UnguidedErrors,
-    result_of,
     outdoors_table,
+    result_of,
 )
 from benchmarks.plain_recipe import PlainRecipe
 from cl_localization.config import LocalizerConfig, MapperConfig
