@@ -29,15 +29,19 @@ class Localizer:
     """
 
     def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(),
-                 encoder: Encoder | None = None) -> None:
+                 encoder: Encoder | None = None, in_background: bool = False) -> None:
         """Make a localizer for a map.
+
+        Args:
+            in_background: whether the index of a large map is made in a thread while recognised places are searched;
+                else the first image that needs it waits for it.
 
         Raises:
             MapError: the map was made by another encoder.
             EncoderError: weights that the options name cannot be read.
             DataError: the mask cannot be read.
         """
-        self.config = config
+        self.config, self._in_background = config, in_background
         self.encoder = encoder or make_encoder(config.encoder)
         self._frames = FrameEncoder(self.encoder, config.mask)
         self._doubtful = DoubtfulPoses()
@@ -53,7 +57,7 @@ class Localizer:
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder,
                            "map again")
         self.map_code = map_code
-        self._search = PoseSearch(map_code, self.config)
+        self._search = PoseSearch(map_code, self.config, self._in_background)
         self.reset()
 
     def reset(self) -> None:

@@ -47,7 +47,7 @@ class Arguments:
     )
     out: Path = argument("Map file to write; an existing one is replaced atomically.", metavar="MAP")
     update: Path | None = argument("Map file to extend; it is only read.", None, metavar="MAP")
-    poses: Poses = argument("Source of the poses: given (by the sequence), self (found by the map; needs depth), "
+    poses: Poses = argument("Source of the poses: given (by the sequence), self (found by the map), "
                             "odometry (used as it is), or auto: given, or self if the sequence has none.", "auto")
     trajectory: Path | None = argument("File to write the final poses of the frames to (TUM format). The origin is "
                                        "that of the extended map, or else the first frame.", None, metavar="POSES")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cl_localization.data.stamps import format_stamp_s
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
@@ -48,6 +49,11 @@ class Frame:
             raise DataError(f"depth of {self.name}", f"must have the image's size {size[1]}x{size[0]}",
                             f"{self.depth_m.shape[1]}x{self.depth_m.shape[0]}", "register depth to colour")
 
+    def __repr__(self) -> str:
+        where = "no pose" if self.world_T_cam is None else f"at {np.round(self.world_T_cam[:3, 3], 3).tolist()}"
+        return (f"Frame({self.name!r}, {format_stamp_s(self.stamp_ns)} s, {self.camera.width_px}x"
+                f"{self.camera.height_px}, {'no depth' if self.depth_m is None else 'depth'}, {where})")
+
 
 class Sequence(Protocol):
     """Frames in order of time, read lazily: `sequence[i]` decodes frame i.
@@ -62,7 +68,9 @@ class Sequence(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Frame: ...
+    def __getitem__(self, index: int) -> Frame:
+        """Return a frame; readers also take a slice and return the sequence of its frames, not yet decoded."""
+        ...
 
     def __iter__(self) -> Iterator[Frame]: ...
 

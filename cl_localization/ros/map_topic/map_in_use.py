@@ -99,4 +99,4 @@ class MapInUse:
         """Use the follower's map, with the node's current parameters."""
         if self.localizer is not None and self.localizer.map_code.map_id != self.map_code.map_id:
             self._on_other_map()
-        self.localizer = Localizer(self.map_code, self._node.config, self._encoder)
+        self.localizer = Localizer(self.map_code, self._node.config, self._encoder, in_background=True)
