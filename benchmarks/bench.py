@@ -175,22 +175,30 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         from benchmarks.outdoors import outdoors_table
 
         others.append(outdoors_table(data_root(arguments), arguments.mapper, arguments.localizer))
+    others += tables_of_trust(arguments, chosen)
+    return [experiments_table(bench.outcomes, tried), *others]
+
+
+def tables_of_trust(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the chosen tables of what must not be believed: faulty maps, the robot's own body, moved furniture."""
+    tables: list[BenchTable] = []
+    if not {"faults", "body", "furniture"} & set(chosen):
+        return tables
+    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
     if "faults" in chosen:
         from benchmarks.faults import fault_table
 
-        known = has_data(arguments)
-        others.append(fault_table(data_root(arguments) if known else None,
-                                  str(kitchen_folder(arguments)) if known else None, arguments.seed, arguments.mapper))
+        data = data_root(arguments) if has_data(arguments) else None
+        tables.append(fault_table(data, kitchen, arguments.seed, arguments.mapper))
     if "body" in chosen:
         from benchmarks.robot_body import body_table
 
-        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others.append(body_table(kitchen, arguments.seed, arguments.parked, arguments.mapper, arguments.localizer))
+        tables.append(body_table(kitchen, arguments.seed, arguments.parked, arguments.mapper, arguments.localizer))
     if "furniture" in chosen:
         from benchmarks.moved_furniture import furniture_table
 
-        others.append(furniture_table(arguments.seed, arguments.mapper, arguments.localizer))
-    return [experiments_table(bench.outcomes, tried), *others]
+        tables.append(furniture_table(arguments.seed, arguments.mapper, arguments.localizer))
+    return tables
 
 
 def experiments_table(outcomes: list[Outcome], tried: tuple[int, int] | None) -> BenchTable:

@@ -23,7 +23,6 @@ class Localization:
         stamp_ns: of the image.
         accepted: whether the pose may be used; `reason` is "ok" or says why not.
         world_T_cam: (4, 4) the estimate, also when it was not accepted; None when there is none.
-        unguided_world_T_cam: (4, 4) the estimate before guided matching and refinement.
         covariance: (6, 6) of x y z [m] and rotation about x y z [rad], in world axes; None without a pose.
         keypoints, matches, inliers: how many features were found, matched to the map without guidance, and agree with
             the pose, guided matches included.
@@ -37,6 +36,7 @@ class Localization:
         place: of the pose if it is accepted, else the one that the last images look most like; None for none.
         place_check: whether that place agrees with the accepted pose; empty when one of them is unsure.
         timings_s: seconds by step.
+        unguided_world_T_cam: (4, 4) the estimate before guided matching and refinement; None without a pose.
         carried_ns: time from the image that was localized to this one, where flow carried the pose; 0 if it is this
             image.
     """
@@ -45,7 +45,6 @@ class Localization:
     accepted: bool = False
     reason: str = "the map is empty"
     world_T_cam: np.ndarray | None = None
-    unguided_world_T_cam: np.ndarray | None = None
     covariance: np.ndarray | None = None
     keypoints: int = 0
     matches: int = 0
@@ -62,6 +61,7 @@ class Localization:
     place: Place | None = None
     place_check: str = ""
     timings_s: dict[str, float] = field(default_factory=dict)
+    unguided_world_T_cam: np.ndarray | None = None
     carried_ns: int = 0
 
     @property
