@@ -15,18 +15,19 @@ from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
-from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.examination import Examination
 from cl_localization.mapping.audit.health import MapHealth
 from cl_localization.mapping.depth_mapper import DepthMapper
-from cl_localization.mapping.fixed_codes import codes_fixed_to_camera
+from cl_localization.mapping.fixed_codes import FixedCodes
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.mapping.slam.window_mapper import WindowMapper
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
+
+__all__ = ["Mapper", "MappingResult"]
 
 
 class Mapper:
@@ -55,7 +56,7 @@ class Mapper:
                            "map again")
         self.frames = FrameEncoder(self.encoder, config.mask)
         self.use_scene(config.scene)
-        self._of_sequence: list[int] = []
+        self._fixed = FixedCodes(self.map_code, self.frames)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
@@ -100,7 +101,7 @@ class Mapper:
             view.odom_T_cam = frame.odom_T_cam
             inserted, merged = self._without_depth.add(view)
         self._examination.add(view, frame, features.keypoints_px)
-        self._learn_what_is_fixed(frame, view)
+        self._fixed.add(frame, view)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         self._examination.forget_removed()
@@ -124,7 +125,7 @@ class Mapper:
 
     def finish(self) -> None:
         """End a sequence: refine what was triangulated over all views at once."""
-        self._of_sequence = []
+        self._fixed.end_sequence()
         self._without_depth.finish()
         self._with_depth.finish()
         self._examination.end_sequence()
@@ -132,13 +133,6 @@ class Mapper:
     def examine(self) -> MapHealth:
         """Return whether what was given with the images can be true, as far as they tell; the map takes note of it."""
         return self._examination.health(self._without_depth)
-
-    def _learn_what_is_fixed(self, frame: Frame, view: View) -> None:
-        """Compare a keyframe with one before, and remove the codes of what turns out to be fixed to the camera."""
-        self._of_sequence.append(view.keyframe)
-        if self.frames.observe(frame, view.given_world_T_cam, "map", frame.depth_m):
-            self.map_code.remove(codes_fixed_to_camera(self.map_code, np.array(self._of_sequence), self.frames.regions,
-                                                       frame.camera))
 
     def _result(self, reason: str, started_s: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
                 keyframe: int | None = None) -> MappingResult:
