@@ -23,6 +23,7 @@ from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
+from cl_localization.mapping.learned.learner import CodeLearner
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 
@@ -69,6 +70,12 @@ class Mapper:
         self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.encoder, self._without_depth.keyframe_policy)
         self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
+        self._learner = CodeLearner(self.map_code, config.learned) if config.codes == "learned" else None
+
+    @property
+    def made(self) -> MapCode:
+        """The map for localizers: `map_code`, or the map of codes that are learned from it."""
+        return self.map_code if self._learner is None else self._learner.map_code
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -100,10 +107,13 @@ class Mapper:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, decision.changed)
         else:
             inserted, merged = self._without_depth.add(view)
-        self._audit.add(view, self._depths_m(frame, features))
+        depths_m = self._depths_m(frame, features)
+        self._audit.add(view, depths_m)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         self._audit.forget_removed(self.map_code.keyframes.live)
+        if self._learner is not None:
+            self._learner.observe(view, depths_m)
         return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
@@ -126,6 +136,8 @@ class Mapper:
         """End a sequence: refine what was triangulated over all views at once."""
         self._without_depth.finish()
         self._with_depth.finish()
+        if self._learner is not None:
+            self._learner.finish()
         self._audit.end_sequence()
 
     def examine(self) -> MapHealth:

@@ -1,0 +1,78 @@
+"""The learner's memory: features of past keyframes with their places, in a replay buffer bounded in bytes.
+
+Places are kept as the keyframe's camera saw them, so that they move with its pose when that is corrected.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from cl_localization.config import LearnedCodesConfig
+from cl_localization.continual.admission import AdmissionPolicy, ClassBalanced, CoverageScore, Reservoir
+from cl_localization.continual.replay_buffer import ReplayBuffer
+from cl_localization.geometry import se3
+from cl_localization.map.map_code import COVERAGE_REGION_CELLS, MapCode, cell_labels, quantized
+from cl_localization.mapping.learned.optimizer import Samples
+
+POLICIES: dict[str, AdmissionPolicy] = {
+    "Random": Reservoir(), "Imgbal": ClassBalanced(), "CoverageS": CoverageScore(evict_redundant=False),
+    "Redundant": CoverageScore(),
+}
+
+FEATURES = 512
+"""Features kept of a keyframe, drawn at random."""
+
+BYTES_PER_MB = 1_000_000
+
+
+class FeatureReplay:
+    """Features of keyframes of a map, as many keyframes as fit."""
+
+    def __init__(self, grown: MapCode, config: LearnedCodesConfig) -> None:
+        """Begin with nothing; raises DataError if not one keyframe fits."""
+        self._grown = grown
+        self._rng = np.random.default_rng(config.seed)
+        self._buffer = ReplayBuffer(POLICIES[config.replay_policy],
+                                    capacity_bytes=int(config.replay_mb * BYTES_PER_MB), seed=config.seed)
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of what is kept."""
+        return self._buffer.size_bytes
+
+    def offer(self, keyframe: int, descriptors: np.ndarray, points_cam_m: np.ndarray) -> None:
+        """Offer N > 0 features of a keyframe, with points (N, 3) in its camera's axes."""
+        rows = self._rng.choice(len(points_cam_m), FEATURES, replace=len(points_cam_m) < FEATURES)
+        frames = self._grown.keyframes
+        pose = self._grown.keyframe_world_T_cam[np.searchsorted(frames.rows(), keyframe)]
+        regions = np.unique(cell_labels(se3.transform(pose, points_cam_m),
+                                        COVERAGE_REGION_CELLS * self._grown.cell_size_m))
+        item = {"descriptors": quantized(descriptors[rows])[None],
+                "points_cam_m": points_cam_m[rows].astype(np.float32)[None], "keyframes": np.array([keyframe]),
+                "stamps_ns": frames["keyframe_stamps_ns"][[keyframe]]}
+        self._buffer.offer(item, int(frames["keyframe_scenes"][keyframe]), regions=[regions])
+
+    def samples(self, origin_m: np.ndarray) -> Samples:
+        """Return all features of keyframes that the map still has, around an origin (3,)."""
+        kept, frames, rows = self._buffer.columns.rows(slice(None)), self._grown.keyframes, self._grown.keyframes.rows()
+        same = frames.live[kept["keyframes"]] & (frames["keyframe_stamps_ns"][kept["keyframes"]] == kept["stamps_ns"])
+        keyframes, points_cam_m = kept["keyframes"][same], kept["points_cam_m"][same]
+        poses = self._grown.keyframe_world_T_cam[np.searchsorted(rows, keyframes)]
+        points_m = np.einsum("kij,kfj->kfi", poses[:, :3, :3], points_cam_m) + poses[:, None, :3, 3] - origin_m
+        scenes = np.repeat(frames["keyframe_scenes"][keyframes].astype(np.int64), FEATURES)
+        return samples_from(kept["descriptors"][same].reshape(-1, self._grown.dim), points_m.reshape(-1, 3),
+                            points_cam_m.reshape(-1, 3), scenes)
+
+
+def samples_from(descriptors: np.ndarray, points_m: np.ndarray, points_cam_m: np.ndarray,
+                 scenes: np.ndarray) -> Samples:
+    """Return samples of descriptors (N, D), of any length, at points (N, 3) that were seen from the origin of others
+    (N, 3)."""
+    tensors = (torch.from_numpy(np.asarray(values, np.float32)) for values in (descriptors, points_m, points_cam_m))
+    directions, points, seen = tensors
+    return Samples(torch.nn.functional.normalize(directions, dim=1), points, seen.norm(dim=1).clamp_(min=1e-6),
+                   torch.from_numpy(scenes))
