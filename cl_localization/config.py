@@ -186,9 +186,7 @@ class LearnedCodesConfig(Config):
 
     size_kb: float = option(100.0, "Size of the map of learned codes [kB].", 3, 1e6)
     replay_mb: float = option(4.0, "Memory bound of the features that are replayed [MB].", 0.03, 100000)
-    replay_policy: str = option("Random", "Which keyframes' features are kept: Random (a reservoir), Imgbal (scenes "
-                                          "share the memory evenly), CoverageS (as Imgbal, and what shows new regions "
-                                          "is always kept), Redundant (as CoverageS, and the most redundant go first).",
+    replay_policy: str = option("Random", "Which keyframes are kept for replay; see docs/continual.md.",
                                 choices=("Random", "Imgbal", "CoverageS", "Redundant"))
     steps_per_keyframe: int = option(20, "Gradient steps after each keyframe.", 0, 100000)
     final_steps: int = option(4000, "Gradient steps at the end of a sequence, at a falling rate.", 1, 10**7)
@@ -253,9 +251,8 @@ class MapperConfig(Config):
     depth: DepthConfig = section(DepthConfig)
     triangulation: TriangulationConfig = section(TriangulationConfig)
     change_detection: ChangeDetectionConfig = section(ChangeDetectionConfig)
-    codes: str = option("grown", "Codes of the map that is made. grown: as many as the place has things to see; learned: "
-                                 "few, learned by gradient from what is grown, for a map of learned.size_kb.",
-                        choices=("grown", "learned"))
+    codes: str = option("grown", "Codes of the map that is made: grown, as many as there is to see, or learned from "
+                                 "these by gradient, few.", choices=("grown", "learned"))
     learned: LearnedCodesConfig = section(LearnedCodesConfig)
 
     def __post_init__(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
+from cl_localization.map.learned_codes import require_grown
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health
@@ -24,29 +24,10 @@ from cl_localization.mapping.depth_points import keypoint_depths
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.learned.learner import CodeLearner
+from cl_localization.mapping.result import MappingResult
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
-
-@dataclass(frozen=True)
-class MappingResult:
-    """What the mapper did with a frame.
-
-    Attributes:
-        is_keyframe: whether it was learned; `reason` says why or why not.
-        inserted, merged, evicted: codes that are new, were seen again, and had to go for the budget.
-        keyframe_id: its number in the map, or None.
-        version: of the map now.
-        duration_s: what it took.
-    """
-
-    is_keyframe: bool
-    reason: str
-    inserted: int
-    merged: int
-    evicted: int
-    keyframe_id: int | None
-    version: int
-    duration_s: float
+__all__ = ["Mapper", "MappingResult"]
 
 
 class Mapper:
@@ -57,11 +38,12 @@ class Mapper:
         """Make a mapper of an empty map or of `map_code`, which it changes.
 
         Raises:
-            MapError: `map_code` was made by another encoder.
+            MapError: `map_code` was made by another encoder, or its codes are learned.
         """
         self.config = config
         self.encoder = encoder or shared_encoder(config.encoder)
         self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
+        require_grown(self.map_code)
         if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
                            "map again")

@@ -77,7 +77,7 @@ def run(arguments: Arguments) -> int:
     mapping = SequenceMapping(open_mapper(arguments), arguments.slam, not arguments.no_depth)
     start = time.perf_counter()
     rows = [mapping.add(sequence, source) for sequence, source in zip(sequences, sources)]
-    map_code, use_depth = mapping.mapper.map_code, not arguments.no_depth
+    map_code, use_depth = mapping.mapper.made, not arguments.no_depth
     require_codes(len(map_code), sum(count.keyframes for count in rows), sequences, use_depth)
     health = mapping.mapper.examine()
     save_map(map_code, arguments.out, file_metadata(arguments, rows))
@@ -132,8 +132,8 @@ def summary_rows(
             ("frames without pose", f"{sum(count.without_pose for count in counts):,}", ""),
             ("frames skipped", f"{sum(count.skipped for count in counts):,}", ""),
             ("new keyframes", f"{sum(count.keyframes for count in counts):,}", ""),
-            ("codes", f"{len(mapper.map_code):,}", ""),
-            ("map", f"{mapper.map_code.size_bytes:,}", "bytes"),
+            ("codes", f"{len(mapper.made):,}", "" if mapper.made is mapper.map_code else "learned"),
+            ("map", f"{mapper.made.size_bytes:,}", "bytes"),
             ("file", f"{file_bytes:,}", "bytes"),
             ("time", f"{seconds:.1f}", "s"),
             ("rate", f"{frames / max(seconds, 1e-9):.1f}", "frames/s")]

@@ -1,8 +1,8 @@
 """Learned codes: a map's codes as few vectors that a feature attends to, all of them at once.
 
-A map has learned codes when its temperature is above 0. The keys of its codes are then int8 vectors of any length, and a
-feature's logit for a code is temperature * <feature, key>: the one number holds the scale of all keys. Positions are not
-those of things; a feature's answer lies between them.
+A map has learned codes when its temperature is above 0. The keys of its codes are then int8 vectors of any length, and
+a feature's logit for a code is temperature * <feature, key>: the one number holds the scale of all keys. Positions are
+not those of things; a feature's answer lies between them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cl_localization.config import MapCodeConfig
+from cl_localization.errors import MapError
 from cl_localization.map.map_code import MapCode
 
 KEY_LIMIT = 127.0
@@ -37,6 +38,13 @@ class LearnedArrays:
 def is_learned(map_code: MapCode) -> bool:
     """Return whether the codes of a map are learned, not grown."""
     return map_code.temperature > 0
+
+
+def require_grown(map_code: MapCode) -> None:
+    """Raise MapError for a map of learned codes."""
+    if is_learned(map_code):
+        raise MapError("map", "must hold grown codes to be extended or compressed", "learned codes",
+                       "use the map that they were learned from")
 
 
 def learned_map_beside(grown: MapCode) -> MapCode:
@@ -74,6 +82,6 @@ def learned_arrays(map_code: MapCode) -> LearnedArrays:
 
 
 def code_count(map_code: MapCode, size_bytes: int, file_bytes: int) -> int:
-    """Return how many learned codes fit a file of a size, beside the keyframes of a map and its texts of `file_bytes`."""
+    """Return how many learned codes fit a file of a size, beside a map's keyframes and texts of `file_bytes`."""
     room = size_bytes - file_bytes - len(map_code.keyframes) * map_code.keyframes.row_bytes
     return room // map_code.codes.row_bytes

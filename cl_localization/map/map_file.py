@@ -23,7 +23,8 @@ from cl_localization.map.tensor_file import DamagedFile, Entry, read_header, rea
 FORMAT = "cl_localization_map"
 FORMAT_VERSION = 4
 READABLE_VERSIONS = (1, 2, 3, 4)
-"""Codes of versions 1 to 3 are all grown, not learned. Version 1 has no keyframe descriptors, so place recognition does not work until the places are mapped again.
+"""Codes of versions 1 to 3 are grown, not learned. Version 1 has no keyframe descriptors, so place recognition does not
+work until the places are mapped again.
 Versions 1 and 2 have a column `matched` of zeros, which is ignored."""
 
 DROPPED_COLUMNS = ("matched",)

@@ -80,8 +80,9 @@ class LearnedPoseSearch:
             return Localization(inlier_ratio=float(inliers.mean()))
         scene, world_T_cam = int(self._map.codes["scenes"][coordinates.rows[0]]), se3.inverse(cam_T_world)
         covariance = calibrated(covariance, variance_factor_of(self._map, scene, world_T_cam))
+        median_px = float(np.median(errors_px[agree]))
         return Localization(world_T_cam=world_T_cam, covariance=covariance, inliers=int(agree.sum()),
-                            inlier_ratio=float(inliers.mean()), reprojection_error_px=float(np.median(errors_px[agree])),
+                            inlier_ratio=float(inliers.mean()), reprojection_error_px=median_px,
                             inlier_features=coordinates.features[agree], inlier_codes=coordinates.rows[agree],
                             inlier_points_m=points_m[agree], scene=self._map.scene_names[scene])
 

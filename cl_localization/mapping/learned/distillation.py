@@ -9,19 +9,17 @@ from cl_localization.errors import MapError
 from cl_localization.map.learned_codes import (
     LearnedArrays,
     code_count,
-    is_learned,
     learned_map_beside,
     put_learned,
+    require_grown,
 )
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples
+from cl_localization.mapping.learned.options import DistillationConfig
 from cl_localization.mapping.learned.schedule import learn_to_the_end
 
 TEXT_BYTES = 3000
 """Room for the texts of a map file."""
-
-NOISE = 0.3
-"""A code's descriptor is the mean of what was seen; features differ from it by about so much."""
 
 FEWEST_CODES = 16
 
@@ -38,24 +36,25 @@ def samples_of(map_code: MapCode, origin_m: np.ndarray) -> Samples:
                    torch.from_numpy(map_code.codes["scenes"][rows].astype(np.int64)))
 
 
-def compressed(map_code: MapCode, size_bytes: int, steps: int, seed: int = 0) -> MapCode:
+def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = DistillationConfig()) -> MapCode:
     """Return a map of learned codes, at most `size_bytes` as a file, that says what a grown map says.
 
     Raises:
         MapError: the map is empty or compressed already, or the size leaves room for next to no codes.
     """
-    if len(map_code) == 0 or is_learned(map_code):
-        raise MapError("map", "must hold grown codes to be compressed",
-                       "learned codes" if len(map_code) else "no codes", "compress the map they were learned from")
+    require_grown(map_code)
+    if len(map_code) == 0:
+        raise MapError("map", "must hold codes to be compressed", "none", "map the place first")
     learned = learned_map_beside(map_code)
     keep_first_keyframes(map_code, learned)
     count = min(code_count(learned, size_bytes, TEXT_BYTES), len(map_code))
     if count < min(FEWEST_CODES, len(map_code)):
-        raise MapError("map size", f"must have room for {FEWEST_CODES} codes", f"{size_bytes} bytes", "allow more bytes")
+        raise MapError("map size", f"must have room for {FEWEST_CODES} codes", f"{size_bytes} bytes",
+                       "allow more bytes")
     origin_m = map_code.positions_m.mean(axis=0, dtype=np.float64)
-    samples, generator = samples_of(map_code, origin_m), torch.Generator().manual_seed(seed)
+    samples, generator = samples_of(map_code, origin_m), torch.Generator().manual_seed(config.seed)
     codes = CodeOptimizer(samples.rows(torch.randperm(len(samples), generator=generator)[:count]))
-    learn_to_the_end(codes, samples, steps, generator, noise=NOISE)
+    learn_to_the_end(codes, samples, config.steps, generator)
     write_codes(codes, learned, origin_m, samples)
     return learned
 

@@ -115,7 +115,8 @@ class CodeOptimizer:
     def step(self, batch: Samples, clamp: float, rate: float) -> Tensor:
         """Learn from a batch once and return the errors (B,) before, as shares of the distance.
 
-        The loss is ACE's, in three dimensions: clamp * tanh(error / clamp).
+        The loss is clamp * log(1 + error / clamp): that of ACE, clamp * tanh(error / clamp), gives up what it is far
+        off from, and with it whole views.
 
         Args:
             rate: share of the learning rates.
@@ -127,7 +128,7 @@ class CodeOptimizer:
         residual = points - batch.points
         length = residual.norm(dim=1).clamp_(min=SMALLEST)
         errors = length / batch.distances
-        slope = (1.0 - torch.tanh(errors / clamp).square()) / (batch.distances * length * len(batch))
+        slope = 1.0 / ((1.0 + errors / clamp) * batch.distances * length * len(batch))
         of_points = residual * slope[:, None]
         of_positions = weights.T @ of_points
         self.usage.lerp_(weights.mean(0) * len(self), 0.01)

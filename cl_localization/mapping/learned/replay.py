@@ -45,7 +45,10 @@ class FeatureReplay:
         return self._buffer.size_bytes
 
     def offer(self, keyframe: int, descriptors: np.ndarray, points_cam_m: np.ndarray) -> None:
-        """Offer N > 0 features of a keyframe, with points (N, 3) in its camera's axes."""
+        """Offer N > 0 features of a keyframe, with points (N, 3) in its camera's axes.
+
+        If the keyframe is kept already, these take the place of what is kept of it.
+        """
         rows = self._rng.choice(len(points_cam_m), FEATURES, replace=len(points_cam_m) < FEATURES)
         frames = self._grown.keyframes
         pose = self._grown.keyframe_world_T_cam[np.searchsorted(frames.rows(), keyframe)]
@@ -54,7 +57,18 @@ class FeatureReplay:
         item = {"descriptors": quantized(descriptors[rows])[None],
                 "points_cam_m": points_cam_m[rows].astype(np.float32)[None], "keyframes": np.array([keyframe]),
                 "stamps_ns": frames["keyframe_stamps_ns"][[keyframe]]}
+        slots = self._slots_of(keyframe, item["stamps_ns"])
+        if len(slots):
+            self._buffer.columns.put(slots, item)
+            return
         self._buffer.offer(item, int(frames["keyframe_scenes"][keyframe]), regions=[regions])
+
+    def _slots_of(self, keyframe: int, stamp_ns: np.ndarray) -> np.ndarray:
+        """Return the slot (1,) of a keyframe, or none."""
+        kept = self._buffer.columns.rows(slice(None))
+        if not kept:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero((kept["keyframes"] == keyframe) & (kept["stamps_ns"] == stamp_ns))[:1]
 
     def samples(self, origin_m: np.ndarray) -> Samples:
         """Return all features of keyframes that the map still has, around an origin (3,)."""

@@ -10,9 +10,13 @@ import torch
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
 
 BATCH = 512
-FIRST_CLAMP, LAST_CLAMP = 0.1, 0.002
-"""Errors beyond these count little: 50 px and 1 px of a camera of 525 px focal length, as ACE's. The clamp falls along a
-quarter circle."""
+FIRST_CLAMP, LAST_CLAMP = 0.1, 0.01
+"""Errors beyond these count less and less: 50 px and 5 px of a camera of 525 px focal length. The clamp falls
+along a quarter circle."""
+
+NOISE = 0.25
+"""Features of images not mapped differ from those that were, or from a code's mean, by about so much. Without it codes
+learn the mapped ones by heart."""
 
 
 def falling(steps: int, first_clamp: float = FIRST_CLAMP) -> Iterator[tuple[float, float]]:
@@ -23,20 +27,16 @@ def falling(steps: int, first_clamp: float = FIRST_CLAMP) -> Iterator[tuple[floa
 
 
 def learn_to_the_end(codes: CodeOptimizer, samples: Samples, steps: int, generator: torch.Generator,
-                     first_clamp: float = FIRST_CLAMP, noise: float = 0.0) -> None:
-    """Learn from samples in random batches at a falling rate.
-
-    Args:
-        noise: length of random vectors that are added to descriptors.
-    """
+                     first_clamp: float = FIRST_CLAMP) -> None:
+    """Learn from samples in random batches at a falling rate, their descriptors changed at random."""
     with without_denormals():
         for clamp, rate in falling(steps, first_clamp):
             batch = samples.rows(torch.randint(len(samples), (BATCH,), generator=generator))
-            codes.step(noisy(batch, noise, generator) if noise else batch, clamp, rate)
+            codes.step(changed(batch, generator), clamp, rate)
 
 
-def noisy(batch: Samples, noise: float, generator: torch.Generator) -> Samples:
-    """Return samples whose descriptors point elsewhere by random vectors of a length."""
+def changed(batch: Samples, generator: torch.Generator) -> Samples:
+    """Return samples whose descriptors point elsewhere by random vectors of length `NOISE`."""
     shape = batch.descriptors.shape
-    moved = batch.descriptors + noise / math.sqrt(shape[1]) * torch.randn(shape, generator=generator)
+    moved = batch.descriptors + NOISE / math.sqrt(shape[1]) * torch.randn(shape, generator=generator)
     return Samples(torch.nn.functional.normalize(moved, dim=1), batch.points, batch.distances, batch.scenes)
