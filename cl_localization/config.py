@@ -187,7 +187,7 @@ class LearnedCodesConfig(Config):
     size_kb: float = option(100.0, "Size of the map of learned codes [kB].", 3, 1e6)
     replay_mb: float = option(4.0, "Memory bound of the features that are replayed [MB].", 0.03, 100000)
     replay_policy: str = option("Random", "Which keyframes are kept for replay; see docs/continual.md.",
-                                choices=("Random", "Imgbal", "CoverageS", "Redundant"))
+                                choices=("Random", "Imgbal", "CoverageS", "Redundant", "none"))
     steps_per_keyframe: int = option(20, "Gradient steps after each keyframe.", 0, 100000)
     final_steps: int = option(4000, "Gradient steps at the end of a sequence, at a falling rate.", 1, 10**7)
     seed: int = option(0, "Random seed.", 0, 2**31 - 1)

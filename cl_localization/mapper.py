@@ -129,7 +129,7 @@ class Mapper:
         pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)])
         health = map_health(self.map_code, pairs, self._without_depth.moved(), self._without_depth.codes(),
                             self._earlier_warnings)
-        self.map_code.health = health.to_json()
+        self.map_code.health = self.made.health = health.to_json()
         return health
 
     def _depths_m(self, frame: Frame, features: Features) -> np.ndarray:

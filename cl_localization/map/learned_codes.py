@@ -51,7 +51,7 @@ def learned_map_beside(grown: MapCode) -> MapCode:
     """Return an empty map with the scenes, frame and cell size of another, whose codes will be learned."""
     learned = MapCode(MapCodeConfig(), grown.encoder, grown.dim)
     learned.frame_id, learned.cell_size_m, learned.parent_id = grown.frame_id, grown.cell_size_m, grown.map_id
-    learned.scene_names = list(grown.scene_names)
+    learned.scene_names, learned.temperature = list(grown.scene_names), 1.0
     return learned
 
 

@@ -15,10 +15,12 @@ from cl_localization.geometry import se3
 from cl_localization.map.map_code import COVERAGE_REGION_CELLS, MapCode, cell_labels, quantized
 from cl_localization.mapping.learned.optimizer import Samples
 
+NO_REPLAY = "none"
 POLICIES: dict[str, AdmissionPolicy] = {
     "Random": Reservoir(), "Imgbal": ClassBalanced(), "CoverageS": CoverageScore(evict_redundant=False),
-    "Redundant": CoverageScore(),
+    "Redundant": CoverageScore(), NO_REPLAY: Reservoir(),
 }
+"""Names are those of CL_HSCNet; scenes are its classes. Without replay only the scene in work is remembered."""
 
 FEATURES = 512
 """Features kept of a keyframe, drawn at random."""
@@ -33,8 +35,12 @@ class FeatureReplay:
         """Begin with nothing; raises DataError if not one keyframe fits."""
         self._grown = grown
         self._rng = np.random.default_rng(config.seed)
-        self._buffer = ReplayBuffer(POLICIES[config.replay_policy],
-                                    capacity_bytes=int(config.replay_mb * BYTES_PER_MB), seed=config.seed)
+        self._config, self._scene = config, -1
+        self._buffer = self._empty_buffer()
+
+    def _empty_buffer(self) -> ReplayBuffer:
+        return ReplayBuffer(POLICIES[self._config.replay_policy], seed=self._config.seed,
+                            capacity_bytes=int(self._config.replay_mb * BYTES_PER_MB))
 
     def __len__(self) -> int:
         return len(self._buffer)
@@ -49,6 +55,10 @@ class FeatureReplay:
 
         If the keyframe is kept already, these take the place of what is kept of it.
         """
+        scene = int(self._grown.keyframes["keyframe_scenes"][keyframe])
+        if self._config.replay_policy == NO_REPLAY and scene != self._scene:
+            self._buffer = self._empty_buffer()
+        self._scene = scene
         rows = self._rng.choice(len(points_cam_m), FEATURES, replace=len(points_cam_m) < FEATURES)
         frames = self._grown.keyframes
         pose = self._grown.keyframe_world_T_cam[np.searchsorted(frames.rows(), keyframe)]
@@ -61,7 +71,7 @@ class FeatureReplay:
         if len(slots):
             self._buffer.columns.put(slots, item)
             return
-        self._buffer.offer(item, int(frames["keyframe_scenes"][keyframe]), regions=[regions])
+        self._buffer.offer(item, scene, regions=[regions])
 
     def _slots_of(self, keyframe: int, stamp_ns: np.ndarray) -> np.ndarray:
         """Return the slot (1,) of a keyframe, or none."""
