@@ -161,10 +161,11 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others += speed_tables(bench, arguments.tracker, kitchen, arguments.seed, arguments.seconds)
     if "slam" in chosen:
-        from benchmarks.slam import slam_table
+        from benchmarks.slam import slam_tables
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others.append(slam_table(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer))
+        others += slam_tables(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer,
+                              arguments.out / "slam.png")
     if "outdoors" in chosen:
         from benchmarks.outdoors import outdoors_table
 

@@ -25,6 +25,7 @@ from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import frame_names, select
 from cl_localization.errors import ConfigError
 from cl_localization.features import Encoder, make_encoder
+from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.research.ace.options import AceConfig
 from cl_localization.research.ace.training import AceBuffer, learn_head, localize_with_head
 from cl_localization.research.forgetting import AccuracyMatrix
@@ -169,9 +170,9 @@ def learned_results(scenes: list[StreamScene], options: ContinualBenchConfig, me
         seeds = range(options.seed, options.seed + options.seeds)
         runs = []
         for seed in tracked(seeds, len(seeds), f"learned codes, {policy}", "trainings"):
-            learned = replace(mapper.learned, size_kb=options.learned_kb, replay_mb=options.learned_replay_mb,
-                              replay_policy=policy, final_steps=options.learned_steps, seed=seed)
-            runs.append(run_stream(scenes, LearnedCodesLearner(replace(mapper, learned=learned), localizer, encoder)))
+            learned = LearnedCodesConfig(size_kb=options.learned_kb, replay_mb=options.learned_replay_mb,
+                                         replay_policy=policy, final_steps=options.learned_steps, seed=seed)
+            runs.append(run_stream(scenes, LearnedCodesLearner(mapper, localizer, encoder, learned)))
         name = f"learned codes, {'no replay' if policy == NO_REPLAY else policy}"
         results[name] = MethodResult(runs, (clock_s() - start) / len(seeds))
     return results

@@ -21,8 +21,9 @@ from cl_localization.data.sequence import frame_names, select
 from cl_localization.features import Encoder, Features
 from cl_localization.localizer import Localizer
 from cl_localization.map.map_code import MapCode
+from cl_localization.mapper import Mapper
 from cl_localization.mapping.learned.distillation import compressed
-from cl_localization.mapping.learned.options import DistillationConfig
+from cl_localization.mapping.learned.options import DistillationConfig, LearnedCodesConfig
 
 SIZE_BYTES = 100_000
 SPLITS: dict[str, Split] = {"near": near, "far": far}
@@ -34,9 +35,11 @@ HEADERS = ("RedKitchen", "map", "learned from", "codes", "bytes", "made in [s]",
 class LearnedCodesLearner(MapCodeLearner):
     """Learns codes beside the grown map, and localizes by those."""
 
-    def __init__(self, mapper: MapperConfig, localizer: LocalizerConfig, encoder: Encoder) -> None:
+    def __init__(self, mapper: MapperConfig, localizer: LocalizerConfig, encoder: Encoder,
+                 learned: LearnedCodesConfig) -> None:
         """Begin with an empty map."""
-        super().__init__(replace(mapper, codes="learned"), localizer, encoder)
+        super().__init__(mapper, localizer, encoder)
+        self.mapper = Mapper(mapper, encoder, learned=learned)
         self._localizer = Localizer(self.mapper.made, localizer, encoder)
 
 
@@ -83,24 +86,25 @@ def room_table(kitchen: str, mapper: MapperConfig, localizer: LocalizerConfig, e
 def made_maps(frames: Sequence[Frame], mapper: MapperConfig, encoder: TimedEncoder) -> Any:
     """Yield the maps of some frames, each of at most `SIZE_BYTES`."""
     small = replace(mapper, map_code=replace(MapCodeConfig(), budget_mb=SIZE_BYTES / 1e6))
-    learned = replace(mapper.learned, size_kb=SIZE_BYTES / 1e3)
+    learned = LearnedCodesConfig(size_kb=SIZE_BYTES / 1e3)
     for source, seen in (("depth", frames), ("poses alone", [replace(frame, depth_m=None) for frame in frames])):
-        for name, config in (("grown within a budget", small),
-                             ("learned online", replace(mapper, codes="learned", learned=learned))):
-            yield mapped_by(name, source, seen, config, encoder)
+        yield mapped_by("grown within a budget", source, seen, small, encoder)
+        yield mapped_by("learned online", source, seen, mapper, encoder, learned)
         grown = mapped_by("", source, seen, mapper, encoder)
         started_s = time.process_time()
         distilled = compressed(grown.map_code, SIZE_BYTES, DistillationConfig())
         yield MadeMap("compressed", f"map with {source}", distilled, time.process_time() - started_s)
 
 
-def mapped_by(name: str, source: str, frames: Sequence[Frame], config: MapperConfig, encoder: TimedEncoder) -> MadeMap:
+def mapped_by(name: str, source: str, frames: Sequence[Frame], config: MapperConfig, encoder: TimedEncoder,
+              learned: LearnedCodesConfig | None = None) -> MadeMap:
     """Return the map that a mapper makes of some frames."""
     started_s, encoded_s = time.process_time(), encoder.seconds
-    learner = MapCodeLearner(config, LocalizerConfig(), encoder)
-    learner.learn(0, frames)
-    seconds = time.process_time() - started_s - (encoder.seconds - encoded_s)
-    return MadeMap(name, source, learner.mapper.made, seconds)
+    mapper = Mapper(config, encoder, learned=learned)
+    for frame in frames:
+        mapper.add(frame)
+    mapper.finish()
+    return MadeMap(name, source, mapper.made, time.process_time() - started_s - (encoder.seconds - encoded_s))
 
 
 def asked_for(map_code: MapCode, queries: Sequence[Frame], config: LocalizerConfig,

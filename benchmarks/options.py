@@ -84,7 +84,9 @@ class PoseCheckBenchConfig(Config):
 class SlamBenchConfig(Config):
     """Mapping with own poses."""
 
-    parts: str = option("kitchen,house,six_rooms,laps,carried", "Which rows, separated by commas: RedKitchen where it "
-                                                                "is, a house of two rooms, one of six, two laps with "
-                                                                "drifting odometry, a camera that is carried away "
-                                                                "again and again.")
+    parts: str = option("kitchen,house,six_rooms,laps,carried,without_depth,twins,afterwards",
+                        "Which rows, separated by commas: RedKitchen where it is, a house of two rooms, one of six, "
+                        "two laps with drifting odometry, a camera that is carried away again and again, without depth "
+                        "RedKitchen, the house, and the house with drifting odometry, houses whose rooms look the "
+                        "same, localizing afterwards in RedKitchen.")
+    twins: int = option(20, "Houses whose rooms look the same.", 1, 1000)

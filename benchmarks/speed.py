@@ -1,6 +1,7 @@
 """The tables `speed` of `bench`: poses at the rate of the images.
 
-What flow between full localizations costs in accuracy, and what it gains in real node processes.
+What flow between full localizations costs in accuracy, where the time of a full one goes, what large maps cost, and
+what flow gains in real node processes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from benchmarks.following import Answer, TrackedImages
 from benchmarks.nodes import NAMES, finite, house
 from benchmarks.runs import Bench, Experiment, kitchen_experiments
+from benchmarks.steps import step_tables
 from benchmarks.table import BenchTable
 from cl_localization.cli.progress import tracked
 from cl_localization.config import FlowConfig, PoseConfig, TrackerConfig
@@ -93,7 +95,8 @@ def speed_tables(bench: Bench, tracker: TrackerConfig, kitchen: str | None, seed
     share = float(np.median(shares))
     sentence = f"Flow takes {share:.2f} of the time that the network takes for the same image, median of {len(shares)}."
     return [BenchTable("flow between full localizations", HEADERS, [run.row() for run in runs], sentence,
-                       {"flow": [asdict(run) for run in runs], "flow_over_encoding": share}), rate_table(seed, seconds)]
+                       {"flow": [asdict(run) for run in runs], "flow_over_encoding": share}),
+            *step_tables(bench, experiments[0]), rate_table(seed, seconds)]
 
 
 def localized_queries(bench: Bench, experiment: Experiment, queries: Sequence) -> dict[int, Localization]:

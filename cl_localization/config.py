@@ -121,8 +121,20 @@ class EncoderConfig(Config):
     weights: str = option("", "Weights file (safetensors); empty: those that come with the encoder.")
     dinov2_size: str = option("small", "Size of the dinov2 network.", choices=("small", "base", "large"))
     device: str = option("auto", "Device that runs the network.", choices=("auto", "cpu", "cuda"))
+    engine: str = option("auto", "Library that runs the network of xfeat on the CPU; auto: the fastest that is "
+                                 "installed and works. openvino calculates in bfloat16 where the processor can.",
+                         choices=("auto", "openvino", "onnx", "torch"))
     max_keypoints: int = option(2000, "Keypoints kept in an image, the strongest first.", 50, 20000)
     max_image_side_px: int = option(1280, "Larger images are scaled down to this before encoding [px].", 64, 8192)
+
+
+@dataclass(frozen=True)
+class MaskConfig(Config):
+    """Parts of the image that are fixed to the camera, such as the robot's body: they neither map nor vote."""
+
+    file: str = option("", "Image that is dark where the camera sees its own robot; of any size, in the shape of the "
+                           "camera's images. Empty: none.")
+    detect: bool = option(True, "Find what stays in place in the image while the camera turns, and leave it out.")
 
 
 @dataclass(frozen=True)
@@ -181,19 +193,6 @@ class TriangulationConfig(Config):
 
 
 @dataclass(frozen=True)
-class LearnedCodesConfig(Config):
-    """Learning the codes of a map by gradient, beside the grown map."""
-
-    size_kb: float = option(100.0, "Size of the map of learned codes [kB].", 3, 1e6)
-    replay_mb: float = option(4.0, "Memory bound of the features that are replayed [MB].", 0.03, 100000)
-    replay_policy: str = option("Random", "Which keyframes are kept for replay; see docs/continual.md.",
-                                choices=("Random", "Imgbal", "CoverageS", "Redundant", "none"))
-    steps_per_keyframe: int = option(20, "Gradient steps after each keyframe.", 0, 100000)
-    final_steps: int = option(4000, "Gradient steps at the end of a sequence, at a falling rate.", 1, 10**7)
-    seed: int = option(0, "Random seed.", 0, 2**31 - 1)
-
-
-@dataclass(frozen=True)
 class LiveNerfConfig(Config):
     """A radiance field that is learned beside the map, from its keyframes."""
 
@@ -246,14 +245,12 @@ class MapperConfig(Config):
 
     scene: str = option("default", "Name of the scene that new codes belong to, 1 to 1000 characters.", live=True)
     encoder: EncoderConfig = section(EncoderConfig)
+    mask: MaskConfig = section(MaskConfig)
     keyframes: KeyframeConfig = section(KeyframeConfig)
     map_code: MapCodeConfig = section(MapCodeConfig)
     depth: DepthConfig = section(DepthConfig)
     triangulation: TriangulationConfig = section(TriangulationConfig)
     change_detection: ChangeDetectionConfig = section(ChangeDetectionConfig)
-    codes: str = option("grown", "Codes of the map that is made: grown, as many as there is to see, or learned from "
-                                 "these by gradient, few.", choices=("grown", "learned"))
-    learned: LearnedCodesConfig = section(LearnedCodesConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -349,6 +346,7 @@ class LocalizerConfig(Config):
                                         "only.")
     attention_fallback: AttentionFallbackConfig = section(AttentionFallbackConfig)
     encoder: EncoderConfig = section(EncoderConfig)
+    mask: MaskConfig = section(MaskConfig)
     pose: PoseConfig = section(PoseConfig)
     place: PlaceConfig = section(PlaceConfig)
 

@@ -11,6 +11,7 @@ from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, make_encoder
+from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.localization.learned.pose_search import make_pose_search
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
@@ -27,15 +28,21 @@ class Localizer:
     """
 
     def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(),
-                 encoder: Encoder | None = None) -> None:
+                 encoder: Encoder | None = None, in_background: bool = False) -> None:
         """Make a localizer for a map.
+
+        Args:
+            in_background: whether the index of a large map is made in a thread while recognised places are searched;
+                else the first image that needs it waits for it.
 
         Raises:
             MapError: the map was made by another encoder.
             EncoderError: weights that the options name cannot be read.
+            DataError: the mask cannot be read.
         """
-        self.config = config
+        self.config, self._in_background = config, in_background
         self.encoder = encoder or make_encoder(config.encoder)
+        self._frames = FrameEncoder(self.encoder, config.mask)
         self.set_map(map_code)
 
     def set_map(self, map_code: MapCode) -> None:
@@ -48,7 +55,7 @@ class Localizer:
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder,
                            "map again")
         self.map_code = map_code
-        self._search = make_pose_search(map_code, self.config)
+        self._search = make_pose_search(map_code, self.config, self._in_background)
         self.reset()
 
     def reset(self) -> None:
@@ -60,6 +67,15 @@ class Localizer:
         self.config = config
         self._search.use(config.pose)
 
+    def encode(self, frame: Frame) -> None:
+        """Encode a frame ahead of `localize`, which then need not.
+
+        Raises:
+            EncoderError: the image cannot be encoded.
+            DataError: the mask is of images of another shape.
+        """
+        self._frames.encode(frame)
+
     def localize(self, frame: Frame, guess_world_T_cam: np.ndarray | None = None) -> Localization:
         """Return the pose of a frame, and whether to trust it.
 
@@ -68,11 +84,12 @@ class Localizer:
 
         Raises:
             EncoderError: the image cannot be encoded.
+            DataError: the mask is of images of another shape.
         """
         if len(self.map_code) == 0:
             return Localization(frame.stamp_ns)
         started_s = time.perf_counter()
-        features = self.encoder.encode(frame.image)
+        features = self._frames.encode(frame)
         encoded_s = time.perf_counter()
         recognition = self._places.recognize(features, frame.odom_T_cam)
         timings_s = {"encode": encoded_s - started_s, "place": time.perf_counter() - encoded_s}
@@ -80,7 +97,15 @@ class Localizer:
         found = self._search.find(features, frame.camera, *guessed, recognition.keyframes)
         found = replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
                         inlier_keypoints_px=features.keypoints_px[found.inlier_features])
+        self._learn_what_is_fixed(frame, found)
         return self._with_place(found, recognition)
+
+    def _learn_what_is_fixed(self, frame: Frame, found: Localization) -> None:
+        """Compare a frame with one before, where odometry or the map tells how the camera has turned."""
+        if frame.odom_T_cam is not None:
+            self._frames.observe(frame, frame.odom_T_cam, "odometry")
+        elif found.accepted and found.world_T_cam is not None:
+            self._frames.observe(frame, found.world_T_cam, found.scene)
 
     def _with_place(self, found: Localization, recognition: Recognition) -> Localization:
         """Say which place it is, and whether the last images contradict an accepted pose."""

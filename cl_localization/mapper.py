@@ -6,39 +6,53 @@ import time
 
 import numpy as np
 
-from cl_localization.config import MapperConfig
+from cl_localization.config import MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, Features
+from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
+from cl_localization.map.keyframe_views import View
 from cl_localization.map.learned_codes import require_grown
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
-from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health
+from cl_localization.mapping.audit.health import MapHealth, map_health, noted_health, scale_warnings
 from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import keypoint_depths
+from cl_localization.mapping.fixed_codes import codes_fixed_to_camera
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.learned.learner import CodeLearner
+from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.result import MappingResult
+from cl_localization.mapping.slam.window_mapper import WindowMapper
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 __all__ = ["Mapper", "MappingResult"]
 
 
 class Mapper:
-    """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation."""
+    """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation.
+
+    Attributes:
+        encoder: of the images.
+        frames: encodes frames by it, without what is fixed to the camera.
+        map_code: the map.
+        without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
+    """
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
-                 map_code: MapCode | None = None) -> None:
-        """Make a mapper of an empty map or of `map_code`, which it changes.
+                 map_code: MapCode | None = None, learned: LearnedCodesConfig | None = None) -> None:
+        """Make a mapper of an empty map or of `map_code`, which it changes; with options for codes that are learned
+        beside, it learns them.
 
         Raises:
             MapError: `map_code` was made by another encoder, or its codes are learned.
+            DataError: the mask cannot be read.
         """
         self.config = config
         self.encoder = encoder or shared_encoder(config.encoder)
@@ -47,12 +61,18 @@ class Mapper:
         if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
                            "map again")
+        self.frames = FrameEncoder(self.encoder, config.mask)
         self.use_scene(config.scene)
+        self._of_sequence: list[int] = []
         self._with_depth = DepthMapper(self.map_code, config.depth)
-        self._without_depth = TriangulatingMapper(self.map_code, config.triangulation)
-        self._selector = KeyframeSelector(self.map_code, config, self.encoder, self._without_depth.keyframe_policy)
-        self._audit, self._earlier_warnings = PoseAudit(), noted_health(self.map_code).warnings
-        self._learner = CodeLearner(self.map_code, config.learned) if config.codes == "learned" else None
+        self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
+        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
+                                          lambda: self._without_depth.keyframe_policy())
+        noted, self._audit = noted_health(self.map_code), PoseAudit()
+        self.without_scale = set(noted.scenes_without_scale)
+        self._earlier_warnings = tuple(one for one in noted.warnings
+                                       if one not in scale_warnings(noted.scenes_without_scale))
+        self._learner = None if learned is None else CodeLearner(self.map_code, learned)
 
     @property
     def made(self) -> MapCode:
@@ -66,6 +86,11 @@ class Mapper:
             MapError: see `MapCode.scene_number`.
         """
         self._scene = self.map_code.scene_number(name)
+
+    def find_own_poses(self, config: TriangulationConfig) -> None:
+        """From now on poses that come without depth are those that the map gave to the images: they are adjusted
+        freely, a window of keyframes at a time, and learned from with other options."""
+        self._without_depth = WindowMapper(self.map_code, config)
 
     def add(self, frame: Frame) -> MappingResult:
         """Learn from a frame if it shows something new.
@@ -88,9 +113,11 @@ class Mapper:
         if has_depth:
             inserted, merged = self._with_depth.add(view, features.keypoints_px, frame.depth_m, decision.changed)
         else:
+            view.odom_T_cam = frame.odom_T_cam
             inserted, merged = self._without_depth.add(view)
         depths_m = self._depths_m(frame, features)
         self._audit.add(view, depths_m)
+        self._learn_what_is_fixed(frame, view)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         self._audit.forget_removed(self.map_code.keyframes.live)
@@ -116,6 +143,7 @@ class Mapper:
 
     def finish(self) -> None:
         """End a sequence: refine what was triangulated over all views at once."""
+        self._of_sequence = []
         self._without_depth.finish()
         self._with_depth.finish()
         if self._learner is not None:
@@ -128,9 +156,16 @@ class Mapper:
         given = self._without_depth.given_poses(keyframes)
         pairs = self._audit.figures(lambda which: given[np.searchsorted(keyframes, which)])
         health = map_health(self.map_code, pairs, self._without_depth.moved(), self._without_depth.codes(),
-                            self._earlier_warnings)
+                            self._earlier_warnings, self.without_scale)
         self.map_code.health = self.made.health = health.to_json()
         return health
+
+    def _learn_what_is_fixed(self, frame: Frame, view: View) -> None:
+        """Compare a keyframe with one before, and remove the codes of what turns out to be fixed to the camera."""
+        self._of_sequence.append(view.keyframe)
+        if self.frames.observe(frame, view.given_world_T_cam, "map", frame.depth_m):
+            self.map_code.remove(codes_fixed_to_camera(self.map_code, np.array(self._of_sequence), self.frames.regions,
+                                                       frame.camera))
 
     def _depths_m(self, frame: Frame, features: Features) -> np.ndarray:
         """Return the measured depth (N,) of a frame's features, 0 where unknown."""

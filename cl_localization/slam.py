@@ -1,4 +1,4 @@
-"""Mapping with own poses: images with depth in, their poses and a map out; nothing else is needed."""
+"""Mapping with own poses: images in, with depth or without, their poses and a map out; nothing else is needed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
+from cl_localization.geometry.smoothing import between as between_poses
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
 from cl_localization.mapper import Mapper, MappingResult
 from cl_localization.mapping.slam.closing import LoopClosing
@@ -17,6 +18,7 @@ from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
 from cl_localization.mapping.slam.motion import MotionModel
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.mapping.slam.own_trajectory import OwnTrajectory, free_scene
+from cl_localization.mapping.slam.two_view_start import Start, TwoViewStart
 
 BEGINNING_VARIANCE = 1e-6
 
@@ -30,9 +32,10 @@ class SlamResult:
         covariance: (6, 6) of position [m] and rotation [rad] in the map, in world axes; None without a pose. It is that
             of the view alone: what poses drifted on the way here is not in it.
         status: "began" a map or a part of one, "tracking", "relocalized", "loop closed" or "joined" to another part of
-            the map; "unconfirmed" or "lost" without a pose.
+            the map; "starting", "unconfirmed" or "lost" without a pose.
         scene: name of the part of the map that the camera is in; empty when lost.
         mapping: what the mapper did with the frame, where it was given to it.
+        posed_before: frames before this one that got their poses only now.
     """
 
     world_T_cam: np.ndarray | None
@@ -40,6 +43,7 @@ class SlamResult:
     status: str
     scene: str = ""
     mapping: MappingResult | None = None
+    posed_before: int = 0
 
 
 class Slam:
@@ -63,19 +67,22 @@ class Slam:
             EncoderError: weights that the options name cannot be read.
         """
         self.mapper, self.config = mapper, config
+        mapper.find_own_poses(replace(mapper.config.triangulation, min_parallax_deg=config.min_parallax_deg))
         localizer = localizer or LocalizerConfig(encoder=mapper.config.encoder)
         self.trajectory = OwnTrajectory(mapper.map_code, trajectory_length)
         self.begin_world_T_cam = np.eye(4)
         self.loops = self.joined = 0
         self._graph = KeyframeGraph(mapper.map_code)
         self._poser = FramePoser(mapper.map_code, config, localizer)
-        self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose)
-        self._motion = MotionModel()
+        self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose, mapper.without_scale)
+        self._motion, self._start = MotionModel(), TwoViewStart(config)
         self._scene = self._keyframe = -1
         self._lost_frames = 0
 
     def add(self, frame: Frame, learn: bool = True) -> SlamResult:
-        """Find the pose of a frame, which should have depth, and learn from it if it can be trusted.
+        """Find the pose of a frame, and learn from it if it can be trusted.
+
+        In a scene without a scale, depth and odometry say nothing and are not used.
 
         Args:
             learn: False leaves the map as it is.
@@ -83,12 +90,15 @@ class Slam:
         Raises:
             EncoderError: its image cannot be encoded.
         """
-        look = look_at_frame(frame, self.mapper.encoder.encode(frame.image), self.mapper.config.depth.max_depth_m)
+        given, seen = frame, look_at_frame(frame, self.mapper.frames.encode(frame),
+                                           self.mapper.config.depth.max_depth_m)
+        frame, look = self._as_taken(given, seen)
         found = self._poser.find(look, self._motion.predicted(frame), self._scene, self._motion.seconds_to(frame),
                                  self._motion.last_look)
         if found is None:
-            return self._lost(frame, look) if learn else SlamResult(None, None, "lost")
+            return self._lost(given, seen) if learn else SlamResult(None, None, "lost")
         self._lost_frames = 0
+        self._start.forget()
         if not found.is_tracked:
             self._forget(found.scene)
         if found.is_sure:
@@ -99,10 +109,17 @@ class Slam:
         self._motion.trust(frame, look, found.seen.world_T_cam)
         return SlamResult(None, None, "unconfirmed")
 
+    def _as_taken(self, frame: Frame, look: Look) -> tuple[Frame, Look]:
+        """Return a frame and the look at it without what is metric, if the scene has no scale."""
+        if self._scene < 0 or self._scene_name not in self.mapper.without_scale:
+            return frame, look
+        return (replace(frame, depth_m=None, odom_T_cam=None),
+                replace(look, depths_m=np.zeros_like(look.depths_m)))
+
     def finish(self) -> None:
         """End a sequence: bend the map once more by all that is known. The next frame may be anywhere."""
         if self.loops and self._scene >= 0:
-            self._graph.bend(self._scene)
+            self._graph.bend(self._scene, self._scene_name not in self.mapper.without_scale)
         self.mapper.finish()
         self._forget(-1)
 
@@ -113,14 +130,40 @@ class Slam:
         self._scene, self._keyframe = scene, -1
 
     def _lost(self, frame: Frame, look: Look) -> SlamResult:
-        """Begin a map, or another part of one, when the pose of frames that would do has not been found for long."""
+        """Begin a map, or another part of one, when the pose of frames that would do has not been found for long: at
+        once with depth, else with two views."""
         map_code = self.mapper.map_code
-        self._lost_frames += int(np.count_nonzero(look.depths_m) >= self.config.min_features)
+        has_depth = int(np.count_nonzero(look.depths_m)) >= self.config.min_features
+        self._lost_frames += int(has_depth or len(look.features) >= self.config.min_features)
         if self._lost_frames < (self.config.begin_after_frames if len(map_code) else 1):
             return SlamResult(None, None, "lost")
+        if has_depth:
+            self._begin()
+            return self._learned(frame, self.begin_world_T_cam, look, None, "began")
+        start = self._start.add(frame, look)
+        return SlamResult(None, None, "starting") if start is None else self._began(start)
+
+    def _begin(self) -> None:
+        """Begin another part of the map, or the first."""
         self._lost_frames = 0
-        self._forget(free_scene(map_code, self.mapper.config.scene))
-        return self._learned(frame, self.begin_world_T_cam, look, None, "began")
+        self._start.forget()
+        self._forget(free_scene(self.mapper.map_code, self.mapper.config.scene))
+
+    def _began(self, start: Start) -> SlamResult:
+        """Begin with two views, and pose the frames between them in what the two tell."""
+        self._begin()
+        if not start.is_metric:
+            self.mapper.without_scale.add(self._scene_name)
+        (first, first_look), *between, (second, second_look) = start.frames
+        self._learned(first, self.begin_world_T_cam, first_look, None, "began")
+        result = self._learned(second, self.begin_world_T_cam @ start.first_T_second, second_look, None, "began")
+        (_, world_T_first), (_, world_T_second) = self.trajectory.poses(self._scene)
+        for number, (frame, look) in enumerate(between, 1):
+            predicted = between_poses(world_T_first, world_T_second, number / (len(between) + 1))
+            found = self._poser.find(look, [predicted, world_T_first, world_T_second], self._scene, 0.0)
+            if found is not None and found.is_tracked:
+                self.trajectory.add(frame.stamp_ns, found.seen.world_T_cam, self._keyframe)
+        return replace(result, posed_before=len(self.trajectory.poses(self._scene)) - 1)
 
     def _seen(self, frame: Frame, look: Look, seen: SeenPose, status: str) -> SlamResult:
         """Take note of a trusted pose without learning."""
@@ -135,22 +178,24 @@ class Slam:
         """Learn from a frame with a trusted pose (4, 4), and see whether it closes a loop."""
         self.mapper.use_scene(self._scene_name)
         self._graph.moved(self._motion.last_world_T_cam, world_T_cam)
-        step = self._poser.step(self._motion.last_look, look, world_T_cam)
-        self._motion.trust(frame, look, world_T_cam)
         mapping = self.mapper.add(replace(frame, world_T_cam=world_T_cam))
         if not self._is_live(self._keyframe):  # it had to go for the budget
             self._keyframe = -1
         is_kept = mapping.keyframe_id is not None and self._is_live(mapping.keyframe_id)
         if mapping.keyframe_id is not None and is_kept:
-            self._graph.add(mapping.keyframe_id, seen, self._keyframe, step)
+            step = self._poser.step(self._motion.last_look, look, world_T_cam)
+            world_T_cam = self._graph.pose(mapping.keyframe_id)  # without depth, it was adjusted
+            self._graph.add(mapping.keyframe_id, seen, self._keyframe, step, is_adjusted=not look.has_depth)
             self._keyframe = mapping.keyframe_id
         elif self._keyframe < 0 and seen is not None:
             self._keyframe = self._seen_most(seen)
+        self._motion.trust(frame, look, world_T_cam)
         self.trajectory.add(frame.stamp_ns, world_T_cam, self._keyframe)
         closure = self._closing.close(look, self._keyframe, world_T_cam) if is_kept else None
         if closure is not None:
             self.loops, self.joined = self.loops + 1, self.joined + closure.joined
             self._motion.follow(closure.correction)
+            self.trajectory.rescale(closure.growth)
             self._scene, status = closure.scene, "joined" if closure.joined else "loop closed"
         return SlamResult(self._motion.last_world_T_cam, self._stated(seen), status, self._scene_name, mapping)
 

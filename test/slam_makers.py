@@ -8,17 +8,20 @@ import numpy as np
 
 from cl_localization.config import KeyframeConfig, LocalizerConfig, MapperConfig
 from cl_localization.data.frame import Frame
+from cl_localization.evaluation.trajectory_error import aligned_errors_m
 from cl_localization.features import Features
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.slam import Slam
-from core_makers import CAMERA, PointScene, SceneEncoder, look_at, unit_vectors
+from core_makers import CAMERA, PointScene, SceneEncoder, look_at, motion, unit_vectors
 
 HALF_M = np.array([3.0, 1.3, 2.5])
 """Half of a room's edges; its middle is the origin, y points down."""
 
 APART_M = 20.0
 """Between the middles of two rooms along x."""
+
+ODOM_T_WORLD = motion(np.array([0.0, 0.5, 0.0]), np.array([1.0, 2.0, 3.0]))
 
 CONFIG = MapperConfig(keyframes=KeyframeConfig(min_translation_m=0.1, min_rotation_deg=8.0))
 
@@ -84,7 +87,9 @@ class RoomEncoder(SceneEncoder):
 class Drive:
     """A SLAM of a camera whose true poses are known."""
 
-    def __init__(self, scene: PointScene, slam: Slam | None = None, **options: float) -> None:
+    def __init__(self, scene: PointScene, slam: Slam | None = None, has_depth: bool = True, has_odometry: bool = False,
+                 **options: float) -> None:
+        self.has_depth, self.has_odometry = has_depth, has_odometry
         self.encoder = RoomEncoder(scene)
         self.slam = slam or Slam(Mapper(CONFIG, self.encoder), SlamConfig(**{"min_features": 40} | options),
                                  LocalizerConfig(regressor="nearest"))
@@ -93,10 +98,11 @@ class Drive:
 
     def frame(self, world_T_cam: np.ndarray, covered: bool = False) -> Frame:
         """Return the frame of a camera at a pose that only the encoder knows, 15 a second."""
-        frame = self.encoder.frame(world_T_cam, box_depth(world_T_cam), posed=False)
+        frame = self.encoder.frame(world_T_cam, box_depth(world_T_cam) if self.has_depth else None, posed=False)
         if covered:
             self.encoder.covered.add(len(self.encoder.poses) - 1)
-        frame = replace(frame, stamp_ns=len(self.encoder.poses) * 10**9 // 15)
+        frame = replace(frame, stamp_ns=len(self.encoder.poses) * 10**9 // 15,
+                        odom_T_cam=ODOM_T_WORLD @ world_T_cam if self.has_odometry else None)
         self.true[frame.stamp_ns] = world_T_cam
         return frame
 
@@ -112,6 +118,18 @@ class Drive:
         first = self.true[posed[0][0]] @ np.linalg.inv(posed[0][1])
         return np.array([np.linalg.norm((first @ pose)[:3, 3] - self.true[stamp_ns][:3, 3])
                          for stamp_ns, pose in posed])
+
+    def aligned_errors_m(self, with_scale: bool) -> np.ndarray:
+        """Return the distances of all posed frames from the truth, laid over it as well as can be."""
+        posed = self.slam.trajectory.poses()
+        return aligned_errors_m(np.array([pose[:3, 3] for _, pose in posed]),
+                                np.array([self.true[stamp_ns][:3, 3] for stamp_ns, _ in posed]), with_scale)
+
+
+def spinning(count: int, turn_deg: float = 360.0) -> list[np.ndarray]:
+    """Return poses of a camera that turns on the spot in the middle of a room."""
+    angles = np.deg2rad(np.linspace(0, turn_deg, count))
+    return [look_at((0.0, 0.0, 0.0), (np.sin(angle), 0.0, np.cos(angle))) for angle in angles]
 
 
 def turning(count: int, start_deg: float = 0.0, turn_deg: float = 360.0, room: int = 0) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -187,3 +188,13 @@ def test_the_licence_and_the_notices_are_installed_with_the_package():
 def test_the_maintainer_has_no_example_for_an_address():
     addresses = [element.get("email") for element in manifest(REPOSITORY).iter("maintainer")]
     assert addresses and not any("example" in address for address in addresses)
+
+
+def test_importing_the_package_keeps_idle_threads_from_spinning_unless_the_user_has_chosen():
+    program = "import os, cl_localization; print(os.environ['OMP_WAIT_POLICY'], os.environ['OPENBLAS_NUM_THREADS'])"
+    chosen = {"OMP_WAIT_POLICY": "ACTIVE", "OPENBLAS_NUM_THREADS": "3"}
+    clean = {name: value for name, value in os.environ.items() if name not in chosen}
+    for variables, expected in ((clean, "PASSIVE 1"), ({**clean, **chosen}, "ACTIVE 3")):
+        printed = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True,
+                                 check=True)
+        assert printed.stdout.strip() == expected

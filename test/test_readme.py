@@ -29,7 +29,7 @@ QUICK = ("config", "--help", "--version")
 OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-args", "--symlink-install", "--cmake-args",
                         "--packages-select", "--packages-up-to", "--clock", "--remap", "--params-file", "--recursive",
                         "--from-paths", "--ignore-src", "--once", "--loop", "--show-args",
-                        "--nproc_per_node"}
+                        "--nproc_per_node", "--image_path", "--workspace_path"}
 
 
 def code_lines(documents: Iterable[Path] = DOCUMENTS) -> Iterator[str]:

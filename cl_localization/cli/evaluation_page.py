@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from cl_localization.cli.plot import draw_curves
+from cl_localization.cli.figures import CURVES, FromAbove, draw_errors, draw_from_above
+from cl_localization.cli.health import health_rows
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.errors import DataError
 from cl_localization.evaluation.map_contents import map_contents
 from cl_localization.evaluation.records import FrameRecord
-from cl_localization.evaluation.result_file import error_series
+from cl_localization.evaluation.result_file import ErrorSeries, error_series
 from cl_localization.geometry import se3
+from cl_localization.mapping.audit.health import noted_health
 from cl_localization.viz import page
-from cl_localization.viz.style import ESTIMATE, TRUTH, new_figure
-from cl_localization.viz.top_view import draw_cameras, draw_codes, draw_path, fit_view, up_axis
+from cl_localization.viz.style import new_figure
 
 if TYPE_CHECKING:
     from cl_localization.localizer import Localizer
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 WORST_SHOWN = 6
 SHOWN_WIDTH_PX = 640
 FOUND, EXPECTED = (40, 200, 90), (230, 60, 60)
-ARROW_M = 0.12
 
 
 @dataclass(frozen=True)
@@ -54,40 +54,43 @@ class Evaluated:
 def evaluation_page(evaluated: Evaluated, localizer: Localizer, map_code: MapCode) -> str:
     """Return the page of an evaluation as HTML."""
     posed = [record for record in evaluated.records if record.true_world_T_cam is not None]
-    contents = map_contents(map_code)
+    series = error_series([record.to_json() for record in posed], "localized")
     made = [(key, str(value), "") for key, value in evaluated.details.items() if not isinstance(value, dict)]
-    scenes = [(scene.name, f"{scene.codes:,}", f"{scene.keyframes:,}", "-" if scene.mean_sigma_m is None
-               else f"{100 * scene.mean_sigma_m:.2f}", "") for scene in contents.scenes]
     return page.page(evaluated.title, [
         ("Summary", page.table(("metric", "value", "unit"), evaluated.rows)),
         ("What the reader assumed", page.paragraphs(evaluated.notes)),
-        ("From above", _from_above(posed, map_code)),
-        ("Errors", _errors(posed)),
+        ("From above", _from_above(series, map_code)),
+        ("Errors", _errors(series)),
         ("Worst images", _worst(evaluated, posed, localizer)),
-        ("Map", page.table(("scene", "codes", "keyframes", "sigma [cm]", ""), scenes)),
+        ("Map", _contents(map_code)),
+        ("Health of the map", _health(map_code)),
         ("Made with", page.table(("key", "value", ""), made))])
 
 
-def _from_above(posed: list[FrameRecord], map_code: MapCode) -> str:
+def _from_above(series: ErrorSeries, map_code: MapCode) -> str:
     """Return the map with the true path and the accepted poses, from above."""
-    truth = np.array([record.true_world_T_cam for record in posed])
-    found = np.array([record.world_T_cam for record in posed if record.accepted]).reshape(-1, 4, 4)
-    positions_m = np.asarray(map_code.positions_m)
-    up = up_axis(np.concatenate([np.asarray(map_code.keyframe_world_T_cam), truth]))
     figure = new_figure(8, 6)
-    axes = figure.subplots()
-    draw_codes(axes, positions_m, up)
-    draw_path(axes, truth[:, :3, 3], "truth", TRUTH, up)
-    draw_cameras(axes, found, ESTIMATE, ARROW_M, "accepted", up)
-    fit_view(axes, positions_m, [truth[:, :3, 3], found[:, :3, 3]], up)
-    axes.legend(loc="upper right", fontsize=8)
+    draw_from_above(figure.subplots(), FromAbove(np.asarray(map_code.positions_m),
+                                                 np.asarray(map_code.keyframe_world_T_cam), evaluation=series))
     return page.figure_tag(figure)
 
 
-def _errors(posed: list[FrameRecord]) -> str:
-    figure = new_figure(14, 4)
-    draw_curves(list(figure.subplots(1, 3)), [error_series(posed, "localized")])
+def _errors(series: ErrorSeries) -> str:
+    figure = new_figure(12, 8)
+    draw_errors(list(figure.subplots(2, CURVES // 2).flat), [series])
     return page.figure_tag(figure)
+
+
+def _contents(map_code: MapCode) -> str:
+    scenes = [(scene.name, f"{scene.codes:,}", f"{scene.keyframes:,}", "-" if scene.mean_sigma_m is None
+               else f"{100 * scene.mean_sigma_m:.2f}", "") for scene in map_contents(map_code).scenes]
+    return page.table(("scene", "codes", "keyframes", "sigma [cm]", ""), scenes)
+
+
+def _health(map_code: MapCode) -> str:
+    """Return what the map's images say about what was given with them."""
+    health = noted_health(map_code)
+    return page.table(("metric", "value", "unit"), health_rows(health)) + page.paragraphs(health.warnings)
 
 
 def _worst(evaluated: Evaluated, posed: list[FrameRecord], localizer: Localizer) -> str:

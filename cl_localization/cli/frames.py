@@ -64,7 +64,8 @@ def require_codes(codes: int, keyframes: int, sequences: Iterable[Sequence], use
     given_m = [[pose[:3, 3] for index in range(len(sequence)) if (pose := sequence.pose(index)) is not None]
                for sequence in sequences]
     if not any(given_m):
-        remedy = "no frame got a pose; without given poses, the images need depth and texture"
+        remedy = ("no frame got a pose; without given poses the images need texture, and depth or a camera that moves: "
+                  "find the poses with COLMAP and map its model, or give a trajectory (?poses=FILE)")
     elif not any(np.ptp(positions_m, axis=0).max() > 0 for positions_m in given_m if positions_m):
         remedy = "all poses are in one place: check them, and the stamps by which they were found"
     elif keyframes == 0:

@@ -18,4 +18,5 @@ def health_rows(health: MapHealth) -> list[tuple[str, str, str]]:
                ("epipolar error", health.epipolar_error_px, ".2f", "px"),
                ("depth over triangulated", health.depth_over_triangulated, ".3f", "")]
     known = [(name, format(value, spec), unit) for name, value, spec, unit in figures if value is not None]
-    return [("warnings", str(len(health.warnings)), ""), *known]
+    scale = [("scale", f"unknown in {name}", "") for name in health.scenes_without_scale]
+    return [("warnings", str(len(health.warnings)), ""), *scale, *known]

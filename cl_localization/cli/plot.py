@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,18 @@ from cl_localization.cli.tables import output_console
 from cl_localization.errors import ConfigError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+    from cl_localization.cli.figures import FromAbove
     from cl_localization.evaluation.result_file import ErrorSeries
 
-PANEL_IN, HEIGHT_IN = 5.2, 4.2
-ARROW_M = 0.12
+PANEL_IN, HEIGHT_IN, COLUMNS = 5.2, 4.2, 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Plot a map from above with its keyframes and trajectories, and the error curves of evaluations, in one figure.
+    """Plot a map from above with its keyframes and trajectories, and the errors of evaluations, in one figure.
+
+    Of one evaluation it shows what its HTML page shows: the true path and the accepted poses, the distribution of the
+    errors, and the errors over time. Of several it compares the distributions.
 
     Example: cl_localization plot house.map --trajectories poses.txt --evaluations result.json --out house.png
     """
@@ -39,59 +40,40 @@ def run(arguments: Arguments) -> int:
         raise ConfigError("plot", "needs something to plot", remedy="give a map, --trajectories or --evaluations")
     require_writable(arguments.out)
 
+    from cl_localization.cli.figures import CURVES, CURVES_OF_SEVERAL, draw_errors, draw_from_above
     from cl_localization.evaluation.result_file import read_errors
     from cl_localization.viz.style import new_figure, save_figure
 
     series = [read_errors(path) for path in arguments.evaluations]
-    top_view = arguments.map is not None or bool(arguments.trajectories)
-    panels = int(top_view) + (3 if len(series) == 1 else 2 if series else 0)
-    figure = new_figure(PANEL_IN * panels, HEIGHT_IN)
-    axes = list(figure.subplots(1, panels, squeeze=False)[0])
-    if top_view:
-        draw_top_view(axes.pop(0), arguments)
+    from_above = arguments.map is not None or bool(arguments.trajectories) or len(series) == 1
+    panels = int(from_above) + (CURVES if len(series) == 1 else CURVES_OF_SEVERAL if series else 0)
+    rows = 1 + (panels > COLUMNS)
+    columns = -(-panels // rows)
+    figure = new_figure(PANEL_IN * columns, HEIGHT_IN * rows)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for unused in axes[panels:]:
+        unused.set_axis_off()
+    if from_above:
+        draw_from_above(axes[0], seen_from_above(arguments, series))
     if series:
-        draw_curves(axes, series)
+        draw_errors(axes[int(from_above):panels], series)
     save_figure(figure, arguments.out)
     output_console().print(f"figure {arguments.out}")
     return 0
 
 
-def draw_top_view(axes: Axes, arguments: Arguments) -> None:
-    """Draw the map (if given), its keyframes and the trajectories from above."""
+def seen_from_above(arguments: Arguments, series: list[ErrorSeries]) -> FromAbove:
+    """Return map, trajectories and, if there is just one, the evaluation."""
     import numpy as np
 
+    from cl_localization.cli.figures import FromAbove
     from cl_localization.data.trajectory import read_trajectory
     from cl_localization.map.map_file import load_map
-    from cl_localization.viz.style import PATH
-    from cl_localization.viz.top_view import draw_cameras, draw_codes, draw_path, fit_view, up_axis
 
-    paths = [read_trajectory(path).poses for path in arguments.trajectories]
-    positions_m, keyframes = np.zeros((0, 3), np.float32), np.zeros((0, 4, 4))
-    if arguments.map is not None:
-        map_code = load_map(arguments.map)
-        positions_m, keyframes = np.asarray(map_code.positions_m), np.asarray(map_code.keyframe_world_T_cam)
-    up = up_axis(np.concatenate([keyframes, *paths]))
-    points = draw_codes(axes, positions_m, up)
-    draw_cameras(axes, keyframes, PATH, ARROW_M, f"{len(keyframes)} keyframes", up)
-    for path, poses, number in zip(arguments.trajectories, paths, range(len(paths))):
-        draw_path(axes, poses[:, :3, 3], path.stem, f"C{number + 1}", up)
-    fit_view(axes, positions_m, [keyframes[:, :3, 3], *(poses[:, :3, 3] for poses in paths)], up)
-    axes.set_title(f"{len(positions_m):,} codes from above")
-    axes.legend(loc="upper right", fontsize=8)
-    if points is not None:
-        axes.figure.colorbar(points, ax=axes, label=f"{up} [m]", shrink=0.7)
-
-
-def draw_curves(axes: list[Axes], series: list[ErrorSeries]) -> None:
-    """Draw the share of frames within each error; for a single evaluation also the error of each frame."""
-    from cl_localization.viz.curves import draw_bound, draw_error_curve, draw_errors_over_frames
-
-    for one in series:
-        draw_error_curve(axes[0], one.translation_errors_cm[one.accepted], len(one.accepted), "cm", one.name)
-        draw_error_curve(axes[1], one.rotation_errors_deg[one.accepted], len(one.accepted), "deg", one.name)
-    draw_bound(axes[0], 5.0, "5 cm")
-    draw_bound(axes[1], 5.0, "5 deg")
-    if len(series) == 1:
-        draw_errors_over_frames(axes[2], series[0].translation_errors_cm, series[0].accepted)
-    for one_axes in axes:
-        one_axes.legend(loc="lower right", fontsize=8)
+    seen = FromAbove(paths=tuple((path.stem, read_trajectory(path).poses) for path in arguments.trajectories),
+                     evaluation=series[0] if len(series) == 1 else None)
+    if arguments.map is None:
+        return seen
+    map_code = load_map(arguments.map)
+    return replace(seen, positions_m=np.asarray(map_code.positions_m),
+                   keyframes=np.asarray(map_code.keyframe_world_T_cam))

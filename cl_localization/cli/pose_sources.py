@@ -89,8 +89,8 @@ class SequenceMapping:
         require_readable(count.frames + count.without_pose, unreadable, sequence.name)
         warn_unreadable(unreadable, sequence.skipped)
         if source == "self" and count.frames == 0:
-            warn(f"{sequence.name}: no frame got a pose. Without given poses the images need depth and texture, or a "
-                 "map of the place (--update).")
+            warn(f"{sequence.name}: no frame got a pose. Without given poses the images need texture, and depth or "
+                 "a camera that moves sideways, or a map of the place (--update).")
         count.without_pose += len(sequence) - len(indices)
         count.skipped = len(unreadable) + len(sequence.skipped)
         return count

@@ -13,7 +13,7 @@ import numpy as np
 from cl_localization.data.camera_file import image_size, named, numbers_of
 from cl_localization.data.files import read_matrix
 from cl_localization.data.images import DEPTH_SUFFIXES
-from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, depth_unit, image_files
+from cl_localization.data.reading import DEFAULT_DEPTH_UNIT_M, FRAME_PERIOD_NS, Findings, depth_unit, image_files
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
@@ -28,7 +28,7 @@ def is_ace(path: Path) -> bool:
                                  for place in (path, *(path / split for split in SPLITS)))
 
 
-def open_ace(path: Path, name: str = "", *, split: str = "all", depth: bool = True,
+def open_ace(path: Path, name: str = "", *, split: str = "all", camera: str = "", depth: bool = True,
              depth_unit_m: float = 0.0) -> ImageFileSequence:
     """Open a scene, `train` before `test`, or one split of it.
 
@@ -36,6 +36,7 @@ def open_ace(path: Path, name: str = "", *, split: str = "all", depth: bool = Tr
 
     Args:
         split: "train", "test" or "all".
+        camera: a calibration file, see `read_camera_file`, instead of `calibration/`.
         depth, depth_unit_m: whether to read `depth/`, and metres of a step of it; 0 for millimetres.
 
     Raises:
@@ -50,18 +51,22 @@ def open_ace(path: Path, name: str = "", *, split: str = "all", depth: bool = Tr
         raise DataError(f"split {split}", "needs the folder of a scene", path, "give the folder above")
     findings = Findings()
     files: list[ImageFile] = []
+    unit_m = depth_unit(depth_unit_m) if depth else None
     for one in wanted:
-        files += _frames(path / one, f"{one}/" if one else "", len(files), depth, depth_unit(depth_unit_m), findings)
+        files += _frames(path / one, f"{one}/" if one else "", len(files), camera, unit_m, findings)
     return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
 
 
-def _frames(folder: Path, prefix: str, start: int, depth: bool, unit_m: float, findings: Findings) -> list[ImageFile]:
+def _frames(folder: Path, prefix: str, start: int, camera: str, unit_m: float | None,
+            findings: Findings) -> list[ImageFile]:
+    """Return the frames of one split; without a unit of depth they have none."""
     images = image_files(folder / RGB)
     poses, calibrations = image_files(folder / POSES, (".txt",)), image_files(folder / CALIBRATION, (".txt",))
-    depths = image_files(folder / DEPTH, DEPTH_SUFFIXES) if depth else []
+    depths = image_files(folder / DEPTH, DEPTH_SUFFIXES) if unit_m is not None else []
     for what, found in ((POSES, poses), (CALIBRATION, calibrations), (DEPTH, depths)):
         if len(found) != len(images) and not (what == DEPTH and not found):
             raise DataError(f"folder {folder / what}", f"must have a file for each of {len(images)} images", len(found))
+    given = findings.camera_of_file(Path(camera), images[0]) if camera and images else None
     findings.camera_source = findings.camera_source or str(folder / CALIBRATION)
     size_px = image_size(images[0]) if images else (0, 0)
     files = []
@@ -69,8 +74,9 @@ def _frames(folder: Path, prefix: str, start: int, depth: bool, unit_m: float, f
         name = prefix + image_path.stem
         world_T_cam = findings.pose(read_matrix(pose_path), f"pose {pose_path}", name)
         if world_T_cam is not None:
-            files.append(ImageFile(name, (start + index) * FRAME_PERIOD_NS, image_path, _camera(calibration, size_px),
-                                   world_T_cam, depths[index] if depths else None, unit_m))
+            files.append(ImageFile(name, (start + index) * FRAME_PERIOD_NS, image_path,
+                                   given or _camera(calibration, size_px), world_T_cam,
+                                   depths[index] if depths else None, unit_m or DEFAULT_DEPTH_UNIT_M))
     return files
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from cl_localization.data.bag_messages import header_stamp_ns
+from cl_localization.data.cut_mcap import CutMcap, is_cut_mcap, whole_bytes
 from cl_localization.errors import DataError
 
 BAG_SUFFIXES = (".mcap", ".db3", ".bag")
 METADATA = "metadata.yaml"
-MCAP_MAGIC = b"\x89MCAP0\r\n"
 
 
 def storage_files(path: Path) -> list[Path]:
@@ -38,13 +38,27 @@ class BagFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.notes, self._paths = path, [], [path]
-        if path.is_dir() and not (path / METADATA).is_file():
-            self._paths = storage_files(path)
-            self.notes.append(f"{METADATA} is missing in {path}: its {len(self._paths)} files are read as they are")
+        self.path, self.notes = path, list[str]()
+        self._paths = self._found()
         self._readers = threading.local()
         with self._errors():
             self.types = {one.topic: one.msgtype for one in self._reader().connections if one.msgcount}
+        if not self.types and any(isinstance(file, CutMcap) for file in self._paths):
+            raise DataError(f"bag {path}", "must hold messages", "a cut file without a whole one", "record it again")
+
+    def _found(self) -> list[Path]:
+        """Return what is to be read: the folder, or its files where metadata are missing or a file is cut."""
+        files = storage_files(self.path)
+        cut = [file for file in files if file.suffix == ".mcap" and is_cut_mcap(file)]
+        if self.path.is_dir() and not (self.path / METADATA).is_file():
+            self.notes.append(f"{METADATA} is missing in {self.path}: its {len(files)} files are read as they are")
+        elif not cut:
+            return [self.path]
+        for file in cut:
+            self.notes.append(f"{file} is cut: its first {whole_bytes(file):,} of {file.stat().st_size:,} bytes are "
+                              f"whole and read; `mcap recover {file.name} -o whole.mcap` makes a file that is read "
+                              "faster")
+        return [CutMcap(file) if file in cut else file for file in files]
 
     def messages(self, topics: set[str]) -> Iterator[tuple[str, int, bytes]]:
         """Yield (topic, log time in nanoseconds, serialized message) of some topics, in order of log time."""
@@ -65,8 +79,11 @@ class BagFile:
         return header_stamp_ns(data, ros1=not self._reader().is2)
 
     def first(self, topic: str) -> Any:
-        """Return the first message of a topic."""
-        return self.deserialize(topic, next(self.messages({topic}))[2])
+        """Return the first message of a topic. Raises DataError where its index promised one and there is none."""
+        first = next(self.messages({topic}), None)
+        if first is None:
+            raise DataError(f"bag {self.path}", f"must have messages of {topic}", "none", _remedy(self._paths))
+        return self.deserialize(topic, first[2])
 
     def read(self, topic: str, key: tuple[int, int]) -> Any | None:
         """Return the message of a topic with (log time, header stamp) in nanoseconds; None if there is none."""
@@ -106,18 +123,9 @@ class BagFile:
 def _remedy(paths: list[Path]) -> str:
     """Return what to do about a bag that cannot be read."""
     files = [file for path in paths for file in storage_files(path)]
-    for file in files:
-        if file.suffix == ".mcap" and not _is_whole_mcap(file):
-            return f"{file.name} is cut: `mcap recover {file.name} -o whole.mcap` saves what is whole"
+    cut = next((file for file in files if isinstance(file, CutMcap)), None)
+    if cut is not None:
+        return f"{cut.name} is cut: try `mcap recover {cut.name} -o whole.mcap`"
     if any(file.suffix == ".bag" for file in files):
         return "is it complete? try `rosbag reindex`"
     return "is it complete? try `ros2 bag reindex`"
-
-
-def _is_whole_mcap(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            stream.seek(-len(MCAP_MAGIC), 2)
-            return stream.read() == MCAP_MAGIC
-    except OSError:
-        return False

@@ -15,6 +15,7 @@ from cl_localization.data.bag_topics import BagTopics, choose_topics
 from cl_localization.data.camera_file import read_camera_file
 from cl_localization.data.message_images import rgb_of
 from cl_localization.data.trajectory import nearest_index
+from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
 
@@ -72,6 +73,9 @@ def read_index(bag: BagFile, request: BagRequest) -> BagIndex:
     if request.camera:
         first = rgb_of(bag.first(topics.image), f"first image of {topics.image}")
         contents.cameras = [(0, read_camera_file(Path(request.camera), (first.shape[1], first.shape[0])))]
+    if not contents.cameras:
+        raise DataError(f"camera_info topic {topics.camera_info}", "must have a message that can be read", "none",
+                        "give ?camera=FILE")
     cam_frame = frame_id(bag.first(topics.image).header)
     poses = CameraPoses(contents, topics, cam_frame, request.max_gap_ns)
     world_T_cam, note = poses.world(request.pose, request.pose_of, request.world_frame)

@@ -18,10 +18,10 @@ from cl_localization.data.stamps import parse_stamp_s, stamp_of_name
 from cl_localization.data.trajectory import (
     Trajectory,
     make_trajectory,
-    number_table,
     pose_at,
     poses_of,
     read_trajectory,
+    stamped_table,
     stamps_apart,
 )
 from cl_localization.errors import DataError
@@ -106,10 +106,8 @@ def _truth(mav: Path, pose: str, findings: Findings) -> tuple[Trajectory | None,
     findings.assumed(f"poses from {found[0]}, of the body; T_BS of {SENSOR} puts the camera on it")
     file = mav / found[0] / DATA
     lines = [" ".join(line.split()[:ASL_COLUMNS]) for line in read_lines(file)]
-    table = number_table(lines, file, ASL_COLUMNS, "stamp_ns, x, y, z, qw, qx, qy, qz")
-    stamps_ns = [parse_stamp_s(line.split(None, 1)[0], f"each line of {file}") for line in lines]
-    poses = poses_of(table[:, [1, 2, 3, 5, 6, 7, 4]], str(file))
-    return make_trajectory(np.array(stamps_ns, np.int64), poses), found[0]
+    stamps_ns, table = stamped_table(lines, file, ASL_COLUMNS, "stamp_ns, x, y, z, qw, qx, qy, qz")
+    return make_trajectory(stamps_ns, poses_of(table[:, [0, 1, 2, 4, 5, 6, 3]], str(file))), found[0]
 
 
 def _extrinsics(camera_file: Path, truth_file: Path, findings: Findings) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cl_localization.data.stamps import format_stamp_s
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
@@ -24,6 +25,7 @@ class Frame:
         world_T_cam: (4, 4) float64 pose of the camera (ground truth, SLAM, ...); or None.
         odom_T_cam: (4, 4) float64 pose of the camera in the drifting odometry frame; or None.
         name: what the source calls it, for messages and result files.
+        upright_turns: quarter turns clockwise after which the image is upright; all else is of the image as it is.
     """
 
     stamp_ns: int
@@ -33,6 +35,7 @@ class Frame:
     world_T_cam: np.ndarray | None = None
     odom_T_cam: np.ndarray | None = None
     name: str = ""
+    upright_turns: int = 0
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
@@ -45,6 +48,11 @@ class Frame:
         if self.depth_m is not None and self.depth_m.shape != size:
             raise DataError(f"depth of {self.name}", f"must have the image's size {size[1]}x{size[0]}",
                             f"{self.depth_m.shape[1]}x{self.depth_m.shape[0]}", "register depth to colour")
+
+    def __repr__(self) -> str:
+        where = "no pose" if self.world_T_cam is None else f"at {np.round(self.world_T_cam[:3, 3], 3).tolist()}"
+        return (f"Frame({self.name!r}, {format_stamp_s(self.stamp_ns)} s, {self.camera.width_px}x"
+                f"{self.camera.height_px}, {'no depth' if self.depth_m is None else 'depth'}, {where})")
 
 
 class Sequence(Protocol):
@@ -60,7 +68,9 @@ class Sequence(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Frame: ...
+    def __getitem__(self, index: int) -> Frame:
+        """Return a frame; readers also take a slice and return the sequence of its frames, not yet decoded."""
+        ...
 
     def __iter__(self) -> Iterator[Frame]: ...
 

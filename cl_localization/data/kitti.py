@@ -29,11 +29,12 @@ def is_kitti(path: Path) -> bool:
     return path.is_dir() and (path / CALIBRATION).is_file() and any((path / one).is_dir() for one in CAMERAS)
 
 
-def open_kitti(path: Path, name: str = "", *, image: str = "", poses: str = "") -> ImageFileSequence:
+def open_kitti(path: Path, name: str = "", *, image: str = "", poses: str = "", camera: str = "") -> ImageFileSequence:
     """Open a sequence; frames whose pose holds infinity or NaN are skipped and counted.
 
     Args:
         image: folder of the camera; empty for the left colour camera, else the left grey one.
+        camera: a calibration file, see `read_camera_file`, instead of that in `calib.txt`.
         poses: a file of poses of camera 0 in KITTI's format, 12 numbers a line; empty to look for it.
 
     Raises:
@@ -44,7 +45,8 @@ def open_kitti(path: Path, name: str = "", *, image: str = "", poses: str = "") 
     images, findings = image_files(path / image), Findings(camera_source=str(path / CALIBRATION))
     if not images:
         raise DataError(f"folder {path / image}", "must hold images", "none")
-    camera, cam0_T_cam = _calibration(path / CALIBRATION, image, image_size(images[0]))
+    view, cam0_T_cam = _calibration(path / CALIBRATION, image, image_size(images[0]))
+    view = findings.camera_of_file(Path(camera), images[0]) if camera else view
     stamps_ns = _stamps(path / TIMES, len(images), findings)
     matrices, source = _poses(path, poses, len(images))
     if source:
@@ -52,9 +54,9 @@ def open_kitti(path: Path, name: str = "", *, image: str = "", poses: str = "") 
     files = []
     for index, (stamp_ns, file) in enumerate(zip(stamps_ns, images)):
         if matrices is None:
-            files.append(ImageFile(file.stem, stamp_ns, file, camera))
+            files.append(ImageFile(file.stem, stamp_ns, file, view))
         elif (world_T_cam0 := findings.pose(matrices[index], f"pose {index + 1} of {source}", file.stem)) is not None:
-            files.append(ImageFile(file.stem, stamp_ns, file, camera, world_T_cam0 @ cam0_T_cam))
+            files.append(ImageFile(file.stem, stamp_ns, file, view, world_T_cam0 @ cam0_T_cam))
     return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
 
 

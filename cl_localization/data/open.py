@@ -18,6 +18,7 @@ from cl_localization.errors import DataError
 NOTES = logging.getLogger("cl_localization.data.notes")
 """Hears what readers assume, one line each; the command line shows it."""
 
+ARCHIVES = (".zip", ".r3d", ".tar", ".gz", ".7z")
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "1"), ("false", "no", "0")
 SHOWN_ENTRIES, SEARCHED_ENTRIES = 8, 50
 
@@ -75,7 +76,7 @@ FORMATS = {
                     ("image_*", "calib.txt", "times.txt", "velodyne")),
     "tum": Format("tum", "tum", "rgb.txt or associations.txt, depth.txt, groundtruth.txt of TUM RGB-D or ETH3D",
                   ("rgb.txt", "rgb", "groundtruth.txt", "depth.txt", "assoc*.txt", "calibration.txt")),
-    "record3d": Format("record3d", "record3d", "metadata.json, rgb, depth of Record3D",
+    "record3d": Format("record3d", "record3d", "metadata.json, rgb, depth of Record3D, or an unpacked .r3d",
                        ("metadata*", "rgb", "rgbd", "depth")),
     "polycam": Format("polycam", "polycam", "keyframes with images, cameras, depth of Polycam's raw export",
                       ("keyframes", "corrected_cameras", "cameras", "mesh_info.json")),
@@ -150,6 +151,8 @@ def _format_of(path: Path) -> str | None:
 
 def _advice(path: Path, entries: list[str]) -> str:
     """Return what to give instead: a folder inside that is recognised, the nearest layout, or all of them."""
+    if path.is_file() and path.suffix.lower() in ARCHIVES:
+        return f"unpack it and give the folder: unzip {path.name} -d {path.stem}"
     inside = next(((entry, name) for entry in entries[:SEARCHED_ENTRIES]
                    if (path / entry).is_dir() and (name := _format_of(path / entry))), None)
     if path.is_dir() and inside:

@@ -30,11 +30,12 @@ def is_polycam(path: Path) -> bool:
         and any((_keyframes(path) / name).is_dir() for name in (IMAGES, f"corrected_{IMAGES}"))
 
 
-def open_polycam(path: Path, name: str = "", *, depth: bool = True, depth_unit_m: float = 0.0,
+def open_polycam(path: Path, name: str = "", *, camera: str = "", depth: bool = True, depth_unit_m: float = 0.0,
                  corrected: bool = True) -> ImageFileSequence:
     """Open an export; images without a camera file, and frames whose pose is infinite or NaN, are skipped and counted.
 
     Args:
+        camera: a calibration file, see `read_camera_file`, instead of the cameras' own.
         depth, depth_unit_m: whether to read depth, and metres of a step of it; 0 for millimetres.
         corrected: whether to take `corrected_images` and `corrected_cameras` where they are there.
 
@@ -49,8 +50,10 @@ def open_polycam(path: Path, name: str = "", *, depth: bool = True, depth_unit_m
         findings.assumed("poses are ARKit's own, which drift: Polycam's corrected ones are not there")
     cameras = folder / f"{prefix}{CAMERAS}"
     findings.camera_source = str(cameras)
+    images = image_files(folder / f"{prefix}{IMAGES}")
+    given = findings.camera_of_file(Path(camera), images[0]) if camera and images else None
     unit_m, files = depth_unit(depth_unit_m), []
-    for index, image in enumerate(image_files(folder / f"{prefix}{IMAGES}")):
+    for index, image in enumerate(images):
         camera_path = cameras / f"{image.stem}.json"
         if not camera_path.is_file():
             findings.skipped.append(image.stem)
@@ -60,7 +63,7 @@ def open_polycam(path: Path, name: str = "", *, depth: bool = True, depth_unit_m
         world_T_cam = findings.pose(pose, f"pose of {camera_path}", image.stem)
         if world_T_cam is not None:
             files.append(ImageFile(image.stem, _stamp_ns(content, image, index), image,
-                                   _camera(content, camera_path, image), world_T_cam @ OPENGL_T_OPENCV,
+                                   given or _camera(content, camera_path, image), world_T_cam @ OPENGL_T_OPENCV,
                                    depth_beside(folder / DEPTH, image.stem) if depth else None, unit_m))
     files.sort(key=lambda file: file.stamp_ns)
     return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)

@@ -1,8 +1,7 @@
-"""Record3D's "EXR + RGB" export and unpacked `.r3d`: `metadata` or `metadata.json`, `rgb/`, and maybe `depth/`.
+"""Record3D's "EXR + RGB" export with `rgb/` and `depth/`, or an unpacked `.r3d` with both in `rgbd/`, and `metadata`.
 
 The matrix K of `metadata` is written column by column. Poses are x y z w quaternion and position, camera to world, with
-ARKit's camera axes (y up, z back), and are turned. Depth is metres, smaller than the images, of the same view; the
-compressed `.depth` files of an `.r3d` are not read.
+ARKit's camera axes (y up, z back), and are turned. Depth is metres, smaller than the images, of the same view.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from cl_localization.data.apple_depth import SUFFIX as COMPRESSED
+from cl_localization.data.apple_depth import import_lzfse
 from cl_localization.data.camera_file import image_size, named
-from cl_localization.data.files import read_json_object
+from cl_localization.data.files import is_file, read_json_object
 from cl_localization.data.reading import OPENGL_T_OPENCV, Findings, depth_beside, depth_unit, image_files
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.stamps import NS_PER_S
@@ -57,9 +58,9 @@ def open_record3d(path: Path, name: str = "", *, camera: str = "", depth: bool =
     if len(poses) != len(images):
         raise DataError(f"poses of {file}", f"must be one for each of {len(images)} images", len(poses))
     stamps_ns = _stamps(content, len(images), file, findings)
-    depths = [depth_beside(path / "depth", image.stem) if depth else None for image in images]
-    if depth and not any(depths) and (path / "depth").is_dir():
-        findings.assumed("depth is compressed by Apple's LZFSE and left out: export \"EXR + RGB\" for depth")
+    depths = [_depth(path, folder, image.stem) if depth else None for image in images]
+    if any(file.suffix == COMPRESSED for file in depths if file):
+        import_lzfse(f"depth of {path}")
     unit_m, files = depth_unit(depth_unit_m), []
     for image, stamp_ns, pose, depth_path in zip(images, stamps_ns, poses, depths):
         world_T_cam = findings.pose(pose, f"pose of {image.name} in {file}", image.stem)
@@ -71,6 +72,12 @@ def open_record3d(path: Path, name: str = "", *, camera: str = "", depth: bool =
 
 def _metadata(path: Path) -> Path | None:
     return next((path / name for name in METADATA if (path / name).is_file()), None)
+
+
+def _depth(path: Path, images: Path, stem: str) -> Path | None:
+    """Return the depth of a frame: in `depth/`, or compressed there or beside its image; None if there is none."""
+    compressed = (folder / f"{stem}{COMPRESSED}" for folder in (path / "depth", images))
+    return depth_beside(path / "depth", stem) or next(filter(is_file, compressed), None)
 
 
 def _table(content: dict[str, Any], key: str, columns: int, file: Path) -> np.ndarray:

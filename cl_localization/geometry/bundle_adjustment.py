@@ -37,8 +37,29 @@ class PosePrior:
     fixed: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class MeasuredSteps:
+    """What was measured between pairs of poses, as by odometry.
+
+    Attributes:
+        first, second: (S,) int64 the poses.
+        first_T_second: (S, 4, 4).
+        position_sigmas_m, rotation_sigmas_rad: (S,) how well.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    first_T_second: np.ndarray
+    position_sigmas_m: np.ndarray
+    rotation_sigmas_rad: np.ndarray
+
+
+NO_STEPS = MeasuredSteps(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4, 4)), np.zeros(0), np.zeros(0))
+
+
 def adjusted(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, view: np.ndarray, prior: PosePrior,
-             sigma_px: float, iterations: int = 8) -> tuple[np.ndarray, np.ndarray]:
+             sigma_px: float, iterations: int = 8,
+             steps: MeasuredSteps = NO_STEPS) -> tuple[np.ndarray, np.ndarray]:
     """Return poses (K, 4, 4) and points (P, 3) of least robust reprojection error and deviation from the prior.
 
     Args:
@@ -47,10 +68,11 @@ def adjusted(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, 
         seen: the sightings; their poses are taken from `cam_T_world` by `view`.
         view: (O,) int64 the pose each sighting belongs to.
         sigma_px: scale of the Cauchy weights.
+        steps: what else was measured between the poses.
     """
     for _ in range(iterations):
         current = replace(seen, cam_T_world=cam_T_world[view])
-        pose_step, point_step = _step(cam_T_world, points_m, current, view, prior, sigma_px)
+        pose_step, point_step = _step(cam_T_world, points_m, current, view, prior, sigma_px, steps)
         cam_T_world = _motions(pose_step) @ cam_T_world
         points_m = points_m + point_step
         if np.abs(pose_step).max() < CONVERGED:
@@ -66,7 +88,7 @@ def _motions(steps: np.ndarray) -> np.ndarray:
 
 
 def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, view: np.ndarray, prior: PosePrior,
-          sigma_px: float) -> tuple[np.ndarray, np.ndarray]:
+          sigma_px: float, steps: MeasuredSteps) -> tuple[np.ndarray, np.ndarray]:
     residuals, of_pose, of_point = _linearized(points_m, seen, sigma_px)
     views, points = len(cam_T_world), len(points_m)
     prior_weight, prior_gradient = _prior_terms(cam_T_world, prior)
@@ -86,6 +108,10 @@ def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, vie
     reduced = _block_matrix(coupling @ inverse[point], row, point, len(moving), points)
     schur = sparse.block_diag(list(pose_hessian[moving])).toarray() - (reduced @ mixed.T).toarray()
     right = pose_gradient[moving].reshape(-1) - reduced @ point_gradient.reshape(-1)
+    off, by_pose = _step_terms(cam_T_world, steps)
+    by_moving = by_pose[:, (6 * moving[:, None] + np.arange(6)).ravel()]
+    schur += (by_moving.T @ by_moving).toarray()
+    right += by_moving.T @ off
     pose_step = np.zeros((views, 6))
     pose_step[moving] = -np.linalg.solve(schur, right).reshape(-1, 6)
     back = point_gradient.reshape(-1) + mixed.T @ pose_step[moving].reshape(-1)
@@ -127,6 +153,31 @@ def _prior_terms(cam_T_world: np.ndarray, prior: PosePrior) -> tuple[np.ndarray,
     return weight, np.where(prior.fixed[:, None], 0, weight * steps)
 
 
+def _step_terms(cam_T_world: np.ndarray, steps: MeasuredSteps) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """Return weighted residuals (6 S,) of measured steps and their Jacobian (6 S, 6 K) by left steps of the poses."""
+    now = cam_T_world[steps.first] @ se3.inverse(cam_T_world[steps.second])
+    off = se3.inverse(steps.first_T_second) @ now
+    count, poses = len(off), len(cam_T_world)
+    weights = 1 / np.repeat(np.column_stack([steps.position_sigmas_m, steps.rotation_sigmas_rad]), 3, axis=1)
+    residuals = np.column_stack([off[:, :3, 3], Rotation.from_matrix(off[:, :3, :3]).as_rotvec().reshape(-1, 3)])
+    by_second = np.zeros((count, 6, 6))
+    by_second[:, :3, :3], by_second[:, 3:, 3:] = -off[:, :3, :3], -np.eye(3)
+    by_second *= weights[:, :, None]
+    by_first = -by_second @ _adjoint(se3.inverse(now))
+    number = np.arange(count)
+    by_pose = (_block_matrix(by_first, number, steps.first, count, poses)
+               + _block_matrix(by_second, number, steps.second, count, poses))
+    return (residuals * weights).reshape(-1), by_pose
+
+
+def _adjoint(a_T_b: np.ndarray) -> np.ndarray:
+    """Return what takes (S, 6, 6) a small motion in b, translation and rotation, to the same in a."""
+    adjoint = np.zeros((len(a_T_b), 6, 6))
+    adjoint[:, :3, :3] = adjoint[:, 3:, 3:] = a_T_b[:, :3, :3]
+    adjoint[:, :3, 3:] = se3.skew(a_T_b[:, :3, 3]) @ a_T_b[:, :3, :3]
+    return adjoint
+
+
 def _scattered(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
     """Return the sum (groups, ...) of values (O, ...) of each group."""
     members = sparse.csr_matrix((np.ones(len(group)), (group, np.arange(len(group)))), shape=(groups, len(group)))
@@ -135,7 +186,8 @@ def _scattered(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray
 
 def _block_matrix(blocks: np.ndarray, row: np.ndarray, column: np.ndarray, rows: int,
                   columns: int) -> sparse.csr_matrix:
-    """Return the sparse matrix of (6, 3) blocks (O, 6, 3) at block positions."""
-    i = (6 * row[:, None, None] + np.arange(6)[:, None]) + np.zeros(3, np.int64)
-    j = (3 * column[:, None, None] + np.arange(3)) + np.zeros((6, 1), np.int64)
-    return sparse.csr_matrix((blocks.ravel(), (i.ravel(), j.ravel())), shape=(6 * rows, 3 * columns))
+    """Return the sparse matrix of (H, W) blocks (O, H, W) at block positions."""
+    height, width = blocks.shape[1:]
+    i = (height * row[:, None, None] + np.arange(height)[:, None]) + np.zeros(width, np.int64)
+    j = (width * column[:, None, None] + np.arange(width)) + np.zeros((height, 1), np.int64)
+    return sparse.csr_matrix((blocks.ravel(), (i.ravel(), j.ravel())), shape=(height * rows, width * columns))

@@ -4,6 +4,7 @@ covariance."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import poselib
@@ -35,19 +36,23 @@ def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, 
     """
     if len(keypoints_px) < 4:
         return None
-    model = {"model": "PINHOLE", "width": camera.width_px, "height": camera.height_px,
-             "params": [camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px]}
     ransac = {"max_reproj_error": threshold_px, "max_iterations": max_iterations,
               "min_iterations": min(100, max_iterations),
               "seed": seed}
-    pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64), model,
-                                                ransac, {})
+    pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64),
+                                                poselib_camera(camera), ransac, {})
     inliers = np.asarray(info["inliers"], bool)
     if inliers.sum() < 4:
         return None
     cam_T_world = np.eye(4)
     cam_T_world[:3, :3], cam_T_world[:3, 3] = pose.R, pose.t
     return PnPResult(cam_T_world, inliers)
+
+
+def poselib_camera(camera: Camera) -> dict[str, Any]:
+    """Return a pinhole camera as PoseLib has it."""
+    return {"model": "PINHOLE", "width": camera.width_px, "height": camera.height_px,
+            "params": [camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px]}
 
 
 def project(camera: Camera, cam_T_world: np.ndarray, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,27 +111,27 @@ def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.
                       sigmas_px: np.ndarray,
                       depth: MeasuredDepth | None = None) -> tuple[np.ndarray, np.ndarray, float]:
     """Return Hessian (6, 6), gradient (6,) and the mean weighted squared residual a degree of freedom."""
-    points_cam = se3.transform(cam_T_world, points_m)
-    depth_m = np.maximum(points_cam[:, 2], MIN_DEPTH_M)
-    focal = np.array([camera.fx_px, camera.fy_px])
-    normalized = points_cam[:, :2] / depth_m[:, None]
-    residuals = np.zeros((len(points_m), 3))
-    residuals[:, :2] = (normalized * focal + [camera.cx_px, camera.cy_px] - keypoints_px) / sigmas_px[:, None]
-    jacobian = np.zeros((len(points_m), 3, 6))
-    jacobian[:, [0, 1], [0, 1]] = focal / depth_m[:, None]
-    jacobian[:, :2, 2] = -focal * normalized / depth_m[:, None]
-    jacobian[:, :2] /= sigmas_px[:, None, None]
+    x, y, z = se3.transform(cam_T_world, points_m).T
+    ahead = np.maximum(z, MIN_DEPTH_M)
+    u, v = x / ahead, y / ahead
+    by_x, by_y = camera.fx_px / (ahead * sigmas_px), camera.fy_px / (ahead * sigmas_px)
+    residuals = np.zeros((3 if depth is not None else 2, len(points_m)))
+    residuals[0] = (u * camera.fx_px + camera.cx_px - keypoints_px[:, 0]) / sigmas_px
+    residuals[1] = (v * camera.fy_px + camera.cy_px - keypoints_px[:, 1]) / sigmas_px
+    # a row j of the derivative by the point, and by the rotation point x j; points last, as numpy adds them fastest
+    jacobian = np.zeros((6, *residuals.shape))
+    jacobian[[0, 2, 3, 4, 5], 0] = by_x, -by_x * u, -by_x * u * y, by_x * (z + u * x), -by_x * y
+    jacobian[[1, 2, 3, 4, 5], 1] = by_y, -by_y * v, -by_y * (z + v * y), by_y * v * x, by_y * x
+    known = np.full(len(points_m), 2)
     if depth is not None:
         certainty = (depth.depths_m > 0) / depth.sigmas_m
-        residuals[:, 2] = (points_cam[:, 2] - depth.depths_m) * certainty
-        jacobian[:, 2, 2] = certainty
-    jacobian[:, :, 3:] = jacobian[:, :, :3] @ -se3.skew(points_cam)
-    weights = 1.0 / (1.0 + (residuals**2).sum(axis=1))
-    weighted = (jacobian * weights[:, None, None]).reshape(-1, 6)
-    hessian = weighted.T @ jacobian.reshape(-1, 6)
-    known = 2 + (depth.depths_m > 0) if depth is not None else np.full(len(weights), 2)
-    scale = float((weights[:, None] * residuals**2).sum() / max((known * weights).sum(), 1e-9))
-    return hessian, weighted.T @ residuals.reshape(-1), scale
+        residuals[2] = (z - depth.depths_m) * certainty
+        jacobian[2:5, 2] = certainty, certainty * y, -certainty * x
+        known = 2 + (depth.depths_m > 0)
+    weights = 1.0 / (1.0 + (residuals**2).sum(axis=0))
+    weighted = (jacobian * weights).reshape(6, -1)
+    scale = float((weights * residuals**2).sum() / max((known * weights).sum(), 1e-9))
+    return weighted @ jacobian.reshape(6, -1).T, weighted @ residuals.reshape(-1), scale
 
 
 def _exponential(step: np.ndarray) -> np.ndarray:

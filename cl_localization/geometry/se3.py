@@ -92,6 +92,20 @@ def pose_error(world_T_a: np.ndarray, world_T_b: np.ndarray) -> tuple[float, flo
     return distance_m, float(rotation_angle_deg(world_T_a[:3, :3].T @ world_T_b[:3, :3]))
 
 
+def similarity(a_T_b: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
+    """Return what takes (..., 4, 4) points in b, whose unit of length is `scale` of those of a, to a."""
+    matrix = np.array(a_T_b, float)
+    matrix[..., :3, :3] *= np.asarray(scale, float)[..., None, None]
+    return matrix
+
+
+def moved(a_S_b: np.ndarray, b_T_cam: np.ndarray) -> np.ndarray:
+    """Return the poses a_T_cam (..., 4, 4) of cameras whose b_T_cam a similarity (4, 4) takes to a."""
+    moved = a_S_b @ b_T_cam
+    moved[..., :3, :3] /= np.cbrt(np.linalg.det(a_S_b[:3, :3]))
+    return moved
+
+
 def difference(world_T_a: np.ndarray, world_T_b: np.ndarray) -> np.ndarray:
     """Return what leads from pose b to pose a (6,): translation and rotation vector, both in world axes."""
     turned = Rotation.from_matrix(world_T_a[:3, :3] @ world_T_b[:3, :3].T).as_rotvec()

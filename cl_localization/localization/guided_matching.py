@@ -21,6 +21,10 @@ MIN_DEPTH_CELLS = 2.5
 MAX_VIEW_ANGLE_DEG = 75.0
 """Codes first seen from further round than this are taken to lie on a surface that faces away."""
 
+MAX_FARTHER = 4.0
+"""Codes more times as far as they were first seen from look too different: without this rule a long view through a
+building would be of all that is behind its walls."""
+
 
 @dataclass(frozen=True, eq=False)
 class GuidedMatches:
@@ -35,26 +39,27 @@ def visible_codes(map_code: MapCode, camera: Camera, cam_T_world: np.ndarray, ma
                   scene: int | None = None,
                   min_view_angle_deg: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Return rows (M,) and pixels (M, 2) of the codes of a scene, or of all, that a pinhole camera should see, up to
-    occlusion.
+    occlusion: from a similar side as at first, and not from more than `MAX_FARTHER` times as far.
 
     Codes that were first seen from a direction nearer than `min_view_angle_deg` are left out.
     """
-    rows = map_code.rows_of(scene)
+    rows = map_code.rows_in_view(camera, cam_T_world, margin_px, scene, MAX_FARTHER)
     pixels, depth_m = project(camera, cam_T_world, map_code.codes["positions_m"][rows])
     inside = (pixels > -margin_px) & (pixels < [camera.width_px + margin_px, camera.height_px + margin_px])
     rows, pixels = rows[keep := (depth_m > MIN_DEPTH_CELLS * map_code.cell_size_m) & inside.all(axis=1)], pixels[keep]
-    facing = _seen_from_similar_side(map_code, rows, se3.inverse(cam_T_world)[:3, 3], min_view_angle_deg)
-    return rows[facing], pixels[facing]
+    alike = _seen_alike(map_code, rows, se3.inverse(cam_T_world)[:3, 3], min_view_angle_deg)
+    return rows[alike], pixels[alike]
 
 
-def _seen_from_similar_side(map_code: MapCode, rows: np.ndarray, camera_m: np.ndarray,
-                            min_angle_deg: float) -> np.ndarray:
+def _seen_alike(map_code: MapCode, rows: np.ndarray, camera_m: np.ndarray, min_angle_deg: float) -> np.ndarray:
+    """Return which codes (N,) a camera sees from a similar side and not from much farther away than at first."""
     positions_m = map_code.codes["positions_m"][rows]
     first_seen_from_m = map_code.keyframes["keyframe_poses"][map_code.codes["anchors"][rows], :3]
     then, now = first_seen_from_m - positions_m, camera_m - positions_m
-    cosine = (then * now).sum(axis=1) / (np.linalg.norm(then, axis=1) * np.linalg.norm(now, axis=1) + 1e-9)
+    then_m, now_m = np.linalg.norm(then, axis=1), np.linalg.norm(now, axis=1)
+    cosine = np.einsum("ni,ni->n", then, now) / (then_m * now_m + 1e-9)
     different = cosine < np.cos(np.deg2rad(min_angle_deg)) if min_angle_deg > 0 else True
-    return (cosine > np.cos(np.deg2rad(MAX_VIEW_ANGLE_DEG))) & different
+    return (cosine > np.cos(np.deg2rad(MAX_VIEW_ANGLE_DEG))) & (now_m < MAX_FARTHER * then_m) & different
 
 
 def guided_matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, camera: Camera,

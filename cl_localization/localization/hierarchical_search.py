@@ -42,16 +42,20 @@ SIGMAS = 3.0
 class PoseSearch:
     """Searches the poses of images in one map: around recognised keyframes, in the whole map, then by attention."""
 
-    def __init__(self, map_code: MapCode, config: LocalizerConfig) -> None:
+    def __init__(self, map_code: MapCode, config: LocalizerConfig, in_background: bool = False) -> None:
         """Make a search in a map.
+
+        Args:
+            in_background: see `CodeIndex`; until the index of the whole map is made, only what is around recognised
+                keyframes is searched.
 
         Raises:
             EncoderError, MapError: see `make_regressor`.
         """
-        self._map, index = map_code, CodeIndex(map_code)
+        self._map, index = map_code, CodeIndex(map_code, in_background=in_background)
         self._pose, self._enough_support = config.pose, config.place.enough_support
         self._whole_map = PoseEstimator(map_code, make_regressor(map_code, config, index), config.pose)
-        self._covisible = None if config.regressor == "attention" else CovisibleCodes(map_code)
+        self._covisible = CovisibleCodes(map_code, in_background) if config.regressor != "attention" else None
         self._fallback = make_attention_fallback(map_code, config, index)
 
     def use(self, pose: PoseConfig) -> None:

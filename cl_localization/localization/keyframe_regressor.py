@@ -14,7 +14,8 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.regressor import SceneCoordinates
-from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_code import MapCode, matrices
+from cl_localization.map.table import union
 
 MIN_SIMILARITY = 0.8
 MAX_CODES = 8000
@@ -31,14 +32,12 @@ class KeyframeRegressor:
     @classmethod
     def of_keyframes(cls, map_code: MapCode, keyframes: np.ndarray, camera: Camera) -> KeyframeRegressor | None:
         """Return the regressor of the codes that a camera at live keyframes (K,) should see; None for too many."""
-        poses = dict(zip(map_code.keyframes.rows().tolist(), map_code.keyframe_world_T_cam))
-        scenes = map_code.keyframes["keyframe_scenes"]
-        rows = np.zeros(0, np.int64)
-        for keyframe in keyframes.tolist():
-            if keyframe in poses:
-                cam_T_world = se3.inverse(poses[keyframe])
-                shown, _ = visible_codes(map_code, camera.pinhole(), cam_T_world, 0.0, int(scenes[keyframe]))
-                rows = np.union1d(rows, shown)
+        table, rows = map_code.keyframes, np.zeros(0, np.int64)
+        keyframes = keyframes[table.live[keyframes]]
+        for scene, world_T_cam in zip(table["keyframe_scenes"][keyframes].tolist(),
+                                      matrices(table["keyframe_poses"][keyframes])):
+            shown, _ = visible_codes(map_code, camera.pinhole(), se3.inverse(world_T_cam), 0.0, scene)
+            rows = union(rows, shown)
             if len(rows) > MAX_CODES:
                 return None
         return cls(map_code, rows) if len(rows) else None

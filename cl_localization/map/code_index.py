@@ -14,6 +14,7 @@ import faiss
 import numpy as np
 
 from cl_localization.geometry import se3
+from cl_localization.map.clusters import Clustering, clustered
 from cl_localization.map.map_code import MapCode
 
 MIN_CLUSTERED = 4096
@@ -22,9 +23,8 @@ MIN_CLUSTERED = 4096
 GROWTH = 2.0
 """The clusters are rebuilt when the number of codes has grown by this factor."""
 
-PROBES = 8
-KMEANS_ITERATIONS = 5
-POINTS_PER_CLUSTER = 40
+MAX_AT_ONCE = 60_000
+"""So many codes are clustered within some tenths of a second; more are left to a thread where that is asked for."""
 
 
 class CodeSearch(Protocol):
@@ -42,17 +42,32 @@ class CodeIndex:
     Descriptors have unit length, so the inner product gives the same order as the distance.
     """
 
-    def __init__(self, map_code: MapCode, members: Callable[[], np.ndarray] | None = None) -> None:
-        """Create an index of a map's codes; `members` returns the mask of rows to index, None: all codes."""
+    def __init__(self, map_code: MapCode, members: Callable[[], np.ndarray] | None = None,
+                 in_background: bool = False) -> None:
+        """Create an index of a map's codes.
+
+        Args:
+            members: returns the mask of rows to index, None: all codes.
+            in_background: whether many codes are clustered in a thread; until that is done the clusters before serve,
+                and where there are none, nothing is found.
+        """
         self._map = map_code
         self._members = members or (lambda: map_code.codes.live)
+        self._at_once = MAX_AT_ONCE if in_background else np.inf
+        self._making: Clustering | None = None
         self._version = -1
-        self._clustered_for = 0
-        self._index: faiss.Index = faiss.IndexIDMap(faiss.IndexFlatIP(map_code.dim))
-        self._held = np.zeros(0, bool)
+        self._index: faiss.Index
+        self._clear()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all codes of the newest version that was searched can be found."""
+        return self._making is None
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """See `CodeSearch`."""
+        if self._making is not None and self._making.index.done():
+            self._take(self._making)
         if self._map.version != self._version:
             self._follow()
         similarity, rows = self._index.search(np.ascontiguousarray(descriptors, np.float32), count)
@@ -63,17 +78,39 @@ class CodeIndex:
         members = self._members().copy()
         size = int(np.count_nonzero(members))
         if size <= MIN_CLUSTERED:
-            self._fill(faiss.IndexIDMap(faiss.IndexFlatIP(self._map.dim)), members, 0)
-        elif size > GROWTH * self._clustered_for:
-            self._fill(self._clusters(members), members, size)
-        else:
+            self._clear()
+            self._making, rows = None, np.flatnonzero(members)
+            self._index.add_with_ids(self._map.descriptors(rows), rows)
+            self._held = members
+        elif size <= GROWTH * self._clustered_for:
             self._update(members)
+        else:
+            self._cluster(members, size)
         self._version = self._map.version
 
-    def _fill(self, index: faiss.Index, members: np.ndarray, clustered_for: int) -> None:
+    def _cluster(self, members: np.ndarray, size: int) -> None:
+        """Make new clusters, or begin to."""
         rows = np.flatnonzero(members)
-        index.add_with_ids(self._map.descriptors(rows), rows)
-        self._index, self._clustered_for, self._held = index, clustered_for, members
+        if size <= self._at_once:
+            self._index = clustered(self._map.codes.taken("keys", rows), rows)
+            self._held, self._clustered_for, self._making = members, size, None
+            return
+        if self._making is None:
+            self._making = Clustering.begin(self._map.codes.taken("keys", rows), members, self._map.version)
+        if self._clustered_for:
+            self._update(members)
+        else:
+            self._clear()
+
+    def _take(self, made: Clustering) -> None:
+        """Use clusters that were made from an earlier version of the map."""
+        self._index, self._held, self._version = made.index.result(), made.members, made.version
+        self._clustered_for, self._making = int(np.count_nonzero(made.members)), None
+
+    def _clear(self) -> None:
+        """Hold no codes."""
+        self._index = faiss.IndexIDMap(faiss.IndexFlatIP(self._map.dim))
+        self._held, self._clustered_for = np.zeros(0, bool), 0
 
     def _update(self, members: np.ndarray) -> None:
         changed, _ = self._map.codes.changed_since(self._version)
@@ -85,21 +122,6 @@ class CodeIndex:
         self._index.add_with_ids(self._map.descriptors(changed), changed)
         self._held = members
 
-    def _clusters(self, members: np.ndarray) -> faiss.Index:
-        """Return an empty index with clusters trained on the codes of a mask."""
-        descriptors = self._map.descriptors(np.flatnonzero(members))
-        clusters = int(2 * np.sqrt(len(descriptors)))
-        dim, half = self._map.dim, faiss.ScalarQuantizer.QT_fp16  # fp16 is lossless for int8 keys, and faster
-        index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, clusters, half, faiss.METRIC_INNER_PRODUCT,
-                                              False)
-        index.cp.niter, index.cp.max_points_per_centroid = KMEANS_ITERATIONS, POINTS_PER_CLUSTER
-        index.cp.min_points_per_centroid = 1  # no warnings on stderr
-        index.train(descriptors)
-        index.nprobe = PROBES
-        # maps a code to its list, for fast removal
-        index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
-        return index
-
 
 REGION_RADIUS_CELLS = 250.0
 """A keyframe farther than this from the first keyframe of every region of its scene starts a new region: 5 m with
@@ -110,15 +132,20 @@ SAME_VIEW_CELLS = 50.0
 """Keyframes within this distance, including the cost of rotation, are assumed to be covisible."""
 
 
+NEW_REGIONS = 2
+"""So many regions are indexed for one image where it must not wait; the others are at the images that follow."""
+
+
 class CovisibleCodes:
     """Search in the codes covisible with given keyframes, through the regions of a map."""
 
-    def __init__(self, map_code: MapCode) -> None:
-        self._map = map_code
+    def __init__(self, map_code: MapCode, in_background: bool = False) -> None:
+        """Make a search for a map; see `CodeIndex`."""
+        self._map, self._in_background = map_code, in_background
         self._version = -1
         self._region_of = np.zeros(0, np.int64)
         self._stamps_ns = np.zeros(0, np.int64)
-        self._regions: list[tuple[int, np.ndarray]] = []
+        self._starts_m, self._scenes = np.zeros((0, 3)), np.zeros(0, np.int64)
         self._indexes: dict[int, CodeIndex] = {}
 
     def around(self, keyframes: np.ndarray) -> CodeSearch | None:
@@ -127,6 +154,9 @@ class CovisibleCodes:
         chosen = np.unique(self._region_of[self._with_neighbours(keyframes)])
         if len(chosen) == 0 or len(chosen) == len(np.unique(self._region_of[self._map.keyframes.rows()])):
             return None
+        if self._in_background:
+            is_new = np.array([region not in self._indexes for region in chosen.tolist()])
+            chosen = np.concatenate([chosen[~is_new], chosen[is_new][:NEW_REGIONS]])
         return _Merged([self._index_of(int(region)) for region in chosen])
 
     def _with_neighbours(self, keyframes: np.ndarray) -> np.ndarray:
@@ -136,10 +166,10 @@ class CovisibleCodes:
         near = np.isin(rows, keyframes)
         for keyframe in keyframes:
             here = poses[np.searchsorted(rows, keyframe)]
-            turn = np.deg2rad(se3.rotation_angle_deg(np.swapaxes(poses[:, :3, :3], 1, 2) @ here[:3, :3]))
-            apart_cells = (np.linalg.norm(poses[:, :3, 3] - here[:3, 3], axis=1) / self._map.cell_size_m
-                           + TURN_COST_CELLS_PER_RAD * turn)
-            near |= (apart_cells < SAME_VIEW_CELLS) & (scenes[rows] == scenes[keyframe])
+            apart_cells = np.linalg.norm(poses[:, :3, 3] - here[:3, 3], axis=1) / self._map.cell_size_m
+            close = np.flatnonzero((apart_cells < SAME_VIEW_CELLS) & (scenes[rows] == scenes[keyframe]))
+            turn = np.deg2rad(se3.rotation_angle_deg(np.swapaxes(poses[close, :3, :3], 1, 2) @ here[:3, :3]))
+            near[close] |= apart_cells[close] + TURN_COST_CELLS_PER_RAD * turn < SAME_VIEW_CELLS
         return rows[near]
 
     def _follow(self) -> None:
@@ -158,19 +188,17 @@ class CovisibleCodes:
         self._stamps_ns = stamps_ns.copy()
 
     def _assign(self, scene: int, position_m: np.ndarray) -> int:
-        distances_m = [float(np.linalg.norm(start_m - position_m)) if of == scene else np.inf
-                       for of, start_m in self._regions]
-        nearest = int(np.argmin(distances_m)) if distances_m else -1
-        if nearest >= 0 and distances_m[nearest] <= REGION_RADIUS_CELLS * self._map.cell_size_m:
-            return nearest
-        self._regions.append((scene, position_m.copy()))
-        return len(self._regions) - 1
+        apart_m = np.where(self._scenes == scene, np.linalg.norm(self._starts_m - position_m, axis=1), np.inf)
+        if len(apart_m) and apart_m.min() <= REGION_RADIUS_CELLS * self._map.cell_size_m:
+            return int(apart_m.argmin())
+        self._starts_m, self._scenes = np.vstack([self._starts_m, position_m]), np.append(self._scenes, scene)
+        return len(self._scenes) - 1
 
     def _index_of(self, region: int) -> CodeIndex:
         if region not in self._indexes:
             codes = self._map.codes
             self._indexes[region] = CodeIndex(self._map, lambda: codes.live
-                                              & (self._region_of[codes["anchors"]] == region))
+                                              & (self._region_of[codes["anchors"]] == region), self._in_background)
         return self._indexes[region]
 
 

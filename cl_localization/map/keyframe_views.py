@@ -27,6 +27,7 @@ class View:
         rays: (N, 2) normalized coordinates of the keypoints.
         code: (N,) int64 row of the code that each feature observes; -1 for none.
         scene: number of its scene.
+        odom_T_cam: (4, 4) where the odometry was then, as far as it is to be believed; None for nowhere.
     """
 
     keyframe: int
@@ -37,6 +38,7 @@ class View:
     rays: np.ndarray
     code: np.ndarray
     scene: int = 0
+    odom_T_cam: np.ndarray | None = None
 
     @classmethod
     def of(cls, keyframe: int, world_T_cam: np.ndarray, camera: Camera, features: Features, scene: int = 0) -> View:

@@ -16,6 +16,9 @@ from scipy.spatial.transform import Rotation
 from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig
 from cl_localization.errors import MapError
 from cl_localization.geometry import se3
+from cl_localization.geometry.camera import Camera
+from cl_localization.map.clusters import unit_descriptors
+from cl_localization.map.code_blocks import CodeBlocks
 from cl_localization.map.coverage import least_covering
 from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
 from cl_localization.map.table import Table
@@ -30,6 +33,9 @@ SCENE_MIX = np.uint64(0x9E3779B97F4A7C15)
 """Odd number that spreads scene numbers over all bits of a cell label."""
 
 MAX_SCENES = 65536
+
+FEW_CODES = 60_000
+"""So many are looked at all at once as quickly as by blocks of space."""
 
 MAX_COUNT = np.iinfo(np.uint16).max
 SPARSE_ROWS, SPARSE_FACTOR = 1_000_000, 64
@@ -77,9 +83,15 @@ class MapCode:
         self.keyframes = Table(KEYFRAME_TYPES)
         self._oldest_delta = 0
         self._poses = (-1, np.zeros((0, 4, 4)))
+        self._blocks: CodeBlocks | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def __repr__(self) -> str:
+        scenes = ", ".join(self.scene_names) or "no scene"
+        return (f"<MapCode {self.map_id[:8]} version {self.version}: {len(self):,} codes of {len(self.keyframes):,} "
+                f"keyframes in {scenes}, {self.size_bytes:,} bytes, {self.encoder}>")
 
     @property
     def size_bytes(self) -> int:
@@ -113,10 +125,18 @@ class MapCode:
             return self.codes.rows()
         return np.flatnonzero(self.codes.live & (self.codes["scenes"] == scene))
 
+    def rows_in_view(self, camera: Camera, cam_T_world: np.ndarray, margin_px: float, scene: int | None,
+                     max_farther: float) -> np.ndarray:
+        """Return the numbers of live codes, ascending: all that a camera may see, and others; see `CodeBlocks`."""
+        if len(self.codes.live) <= FEW_CODES:
+            return self.rows_of(scene)
+        if self._blocks is None:
+            self._blocks = CodeBlocks(self.codes, self.keyframes, self.cell_size_m)
+        return self._blocks.in_view(self.version, camera, cam_T_world, margin_px, scene, max_farther)
+
     def descriptors(self, rows: np.ndarray) -> np.ndarray:
         """Return the keys of codes as unit descriptors (N, D) float32."""
-        keys = self.codes["keys"][rows].astype(np.float32)
-        return keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), 1e-6)
+        return unit_descriptors(self.codes["keys"][rows])
 
     def scene_number(self, name: str) -> int:
         """Return the number of a scene; a new name gets a new one.
@@ -175,14 +195,20 @@ class MapCode:
         self.keyframes.put(np.array([keyframe]), self.version,
                            keyframe_poses=np.concatenate(se3.to_quaternion(world_T_cam)))
 
-    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray) -> None:
+    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray,
+                       scales: np.ndarray | None = None) -> None:
         """Set the poses (K, 4, 4) of distinct live keyframes (K,), and move the codes anchored to them, as one version.
+
+        Args:
+            scales: (K,) by which the distances of these codes from their keyframe grow; none by default.
 
         A cell that then has more codes than allowed keeps them, as the next correction may separate them again.
         """
         if len(keyframes) == 0:
             return
-        correction = world_T_cam @ se3.inverse(matrices(self.keyframes["keyframe_poses"][keyframes]))
+        growth = np.ones(len(keyframes)) if scales is None else scales
+        before = matrices(self.keyframes["keyframe_poses"][keyframes])
+        correction = se3.similarity(world_T_cam, growth) @ se3.inverse(before)
         self.version += 1
         place = np.full(len(self.keyframes.live), -1, np.int64)
         place[keyframes] = np.arange(len(keyframes))
@@ -190,7 +216,8 @@ class MapCode:
         moving = place[self.codes["anchors"][rows]]
         rows, moving = rows[moving >= 0], moving[moving >= 0]
         turned = np.einsum("nij,nj->ni", correction[moving, :3, :3], self.codes["positions_m"][rows].astype(np.float64))
-        self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3])
+        self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3],
+                       sigmas_m=self.codes["sigmas_m"][rows] * growth[moving])
         self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
 
     def join_scene(self, scene: int, into: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cl_localization.config import MapperConfig
 from cl_localization.data.frame import Frame
-from cl_localization.features import Encoder, Features
+from cl_localization.features import Features
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.change_detection import ChangeDetector
@@ -36,10 +36,10 @@ class KeyframeDecision:
 class KeyframeSelector:
     """Decides frame by frame, and encodes an image only if the decision needs it."""
 
-    def __init__(self, map_code: MapCode, config: MapperConfig, encoder: Encoder,
+    def __init__(self, map_code: MapCode, config: MapperConfig, encode: Callable[[Frame], Features],
                  policy_without_depth: Callable[[], KeyframePolicy]) -> None:
         """Make a selector; without depth the policy goes by the distance of what the map shows so far."""
-        self._map, self._encoder = map_code, encoder
+        self._map, self._encode = map_code, encode
         self._with_depth = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
         self._without_depth = policy_without_depth
         self._changes = ChangeDetector(map_code, config.change_detection, config.depth)
@@ -59,7 +59,7 @@ class KeyframeSelector:
         same_views = policy.same_views(world_T_cam, self._map.keyframe_poses_of(scene))
         if same_views and not (has_depth and self._changes.is_due(frame.stamp_ns, world_T_cam, same_views)):
             return KeyframeDecision("known view")
-        features = self._encoder.encode(frame.image)
+        features = self._encode(frame)
         view = View.of(-1, world_T_cam, frame.camera, features, scene)
         self._changes.note_check(frame.stamp_ns)
         if same_views == 0:

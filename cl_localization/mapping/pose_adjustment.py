@@ -56,16 +56,20 @@ class EpipolarScatter:
         return MEDIAN_TO_SIGMA * float(np.sqrt(max(median_px**2 - EXACT_MEDIAN_PX**2, 0.0) / 2))
 
 
-def sampled(seen: Observations, view: np.ndarray, points: int) -> np.ndarray:
-    """Return which points (P,) are among those that most views see, in any of their views (O,)."""
-    sightings = seen.sums(np.ones(len(view)), points)
+def sampled(seen: Observations, view: np.ndarray,
+            points_m: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray]:
+    """Return all sightings, their views, and the positions, of the points (P, 3) that are among those that most views
+    see, in any of their views (O,)."""
+    sightings = seen.sums(np.ones(len(view)), len(points_m))
     order = np.lexsort((seen.point, -sightings[seen.point], view))
     starts = np.flatnonzero(np.r_[True, np.diff(view[order]) != 0]) if len(order) else np.zeros(0, np.int64)
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
-    chosen = np.zeros(points, bool)
+    chosen = np.zeros(len(points_m), bool)
     chosen[seen.point[rank < POINTS_PER_VIEW]] = True
-    return chosen
+    kept, number = chosen[seen.point], np.cumsum(chosen) - 1
+    seen = Observations(number[seen.point[kept]], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
+    return seen, view[kept], points_m[chosen]
 
 
 def adjusted_poses(views: list[View], seen: Observations, view: np.ndarray, points_m: np.ndarray,
@@ -79,18 +83,14 @@ def adjusted_poses(views: list[View], seen: Observations, view: np.ndarray, poin
         rotation_sigma_rad: how exact the given rotations are; that of positions goes with it as the options say.
         sigma_px: of a sighting.
     """
-    chosen = sampled(seen, view, len(points_m))
-    kept = chosen[seen.point]
-    number = np.cumsum(chosen) - 1
-    seen = Observations(number[seen.point[kept]], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
-    points_m = points_m[chosen]
+    seen, view, points_m = sampled(seen, view, points_m)
     unit_m = float(np.median(np.linalg.norm(points_m[seen.point] - seen.centres_m, axis=1)))
     given, current = (se3.inverse(np.array(poses)) for poses in ([one.given_world_T_cam for one in views],
                                                                  [one.world_T_cam for one in views]))
     exactness = rotation_sigma_rad / np.deg2rad(config.pose_rotation_sigma_deg)
     prior = PosePrior(_scaled(given, 1 / unit_m), config.pose_position_sigma_share * exactness, rotation_sigma_rad,
                       ~moving)
-    poses, _ = adjusted(_scaled(current, 1 / unit_m), points_m / unit_m, seen, view[kept], prior, sigma_px)
+    poses, _ = adjusted(_scaled(current, 1 / unit_m), points_m / unit_m, seen, view, prior, sigma_px)
     return _scaled(poses, unit_m)
 
 

@@ -73,7 +73,7 @@ class TriangulatingMapper:
         looseness = LOOSE if self._poses_move is None else 1.0
         seen_again = self._link_to_map(view, looseness)
         inserted = self._insert_from_pairs(view, neighbours, looseness)
-        self._refine(_codes_of([view]), moving=[])
+        self._refine(codes_of([view]), moving=[])
         return inserted, seen_again
 
     def keyframe_policy(self) -> KeyframePolicy:
@@ -95,11 +95,11 @@ class TriangulatingMapper:
         seen_again = self._link_to_map(view, LOOSE)
         if seen_again == 0:
             self._insert_from_pairs(view, neighbours, LOOSE)
-        self._refine(_codes_of([view]), moving=[view, *neighbours] if seen_again == 0 else [view])
+        self._refine(codes_of([view]), moving=[view, *neighbours] if seen_again == 0 else [view])
         inserted = self._insert_from_pairs(view, neighbours, 1.0)
         for other in [view, *neighbours]:
             self._link_to_map(other, 1.0)
-        self._refine(_codes_of([view, *neighbours]), moving=[view, *neighbours])
+        self._refine(codes_of([view, *neighbours]), moving=[view, *neighbours])
         return inserted, seen_again
 
     def _judge_exactness(self) -> None:
@@ -119,7 +119,7 @@ class TriangulatingMapper:
             view.world_T_cam = view.given_world_T_cam
             if view.keyframe >= 0:
                 self._map.move_keyframe(view.keyframe, view.world_T_cam)
-        self._refine(_codes_of(self._store.views), moving=[])
+        self._refine(codes_of(self._store.views), moving=[])
 
     def finish(self) -> None:
         """Look for every code in every view once more, and adjust everything."""
@@ -129,7 +129,7 @@ class TriangulatingMapper:
         for _ in range(FINAL_ROUNDS if self._poses_move else 1):
             for view in self._store.views:
                 self._link_to_map(view, 1.0)
-            self._refine(_codes_of(self._store.views), moving=self._store.views if self._poses_move else [])
+            self._refine(codes_of(self._store.views), moving=self._store.views if self._poses_move else [])
         if self._poses_move:
             self._judge_given_poses()
 
@@ -174,7 +174,7 @@ class TriangulatingMapper:
 
     def codes(self) -> np.ndarray:
         """Return the codes that remembered views show, ascending: each was triangulated from several."""
-        return _codes_of(self._store.views)
+        return codes_of(self._store.views)
 
     def moved(self) -> Moved:
         """Return how far the remembered views were moved from their given poses."""
@@ -283,16 +283,25 @@ class TriangulatingMapper:
         views = self._store.views
         is_moving = np.array([any(view is other for other in moving) for view in views])
         seen, view_index = self._store.observations(codes)
-        cam_T_world = adjusted_poses(views, seen, view_index, self._map.codes["positions_m"][codes].astype(np.float64),
-                                     is_moving, self._config, self._rotation_sigma_rad,
-                                     0.5 * max(self._max_error_px(view) for view in moving))
+        cam_T_world = self._adjusted_poses(seen, view_index, self._map.codes["positions_m"][codes].astype(np.float64),
+                                           is_moving, 0.5 * max(self._max_error_px(view) for view in moving))
         for index in np.flatnonzero(is_moving):
             view = views[index]
             view.world_T_cam = se3.inverse(cam_T_world[index])
             if view.keyframe >= 0:
                 self._map.move_keyframe(view.keyframe, view.world_T_cam)
 
+    def _adjusted_poses(self, seen: Observations, view: np.ndarray, points_m: np.ndarray, is_moving: np.ndarray,
+                        sigma_px: float) -> np.ndarray:
+        """Return cam_T_world (K, 4, 4) of all views, with those moved that are moving (K,).
 
-def _codes_of(views: list[View]) -> np.ndarray:
+        Args:
+            seen, view: sightings of points (P, 3), with a standard deviation, and the views (O,) they were made in.
+        """
+        return adjusted_poses(self._store.views, seen, view, points_m, is_moving, self._config,
+                              self._rotation_sigma_rad, sigma_px)
+
+
+def codes_of(views: list[View]) -> np.ndarray:
     """Return the codes that views show, ascending, each once."""
     return np.unique(np.concatenate([view.code[view.code >= 0] for view in views] or [np.zeros(0, np.int64)]))

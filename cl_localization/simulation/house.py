@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -53,33 +55,45 @@ class House:
 
 
 @lru_cache(maxsize=2)
-def build_house(seed: int, rooms: int, moved: float, light: str, lamp: float) -> House:
+def build_house(seed: int, rooms: int, moved: float, light: str, lamp: float, twins: bool = False) -> House:
     """Return the house of a seed; the same arguments give the same house, and the last few are kept.
 
     Args:
         moved: share of the furniture that has left its place.
         light: a key of `LIGHTS`.
         lamp: where the lamps hang, see `lamp_points_m`.
+        twins: whether all rooms have the size, furniture and pictures of the first.
     """
-    plan = make_plan(seed, rooms)
+    plan = make_plan(seed, rooms, twins)
     grid = FloorGrid(plan)
-    furniture = furnish(seed, plan, grid)
+    furniture = furnish(seed, plan, grid, twins)
     if moved > 0:
         furniture = rearrange(seed, moved, furniture, plan, grid)
-    seeds, room_of, quads = zip(*surfaces_of(seed, plan, furniture))
+    seeds, room_of, quads = zip(*surfaces_of(seed, plan, furniture, twins))
     return House(plan, furniture, grid, list(quads), np.array(room_of), list(seeds), light, lamp)
 
 
-def surfaces_of(seed: int, plan: Plan, furniture: list[Placed]) -> list[tuple[list[int], int, Quad]]:
+def surfaces_of(seed: int, plan: Plan, furniture: list[Placed],
+                twins: bool = False) -> list[tuple[list[int], int, Quad]]:
     """Return (seed of the texture, room, quad) of every surface; furniture keeps its texture wherever it stands."""
     keyed = []
     for number in range(len(plan.rooms)):
-        fixed = shell(np.random.default_rng([seed, 4, number]), plan, number)
-        keyed += [([seed, 5, number, k], number, quad) for k, quad in enumerate(fixed)]
+        if twins:
+            parts = shell(lambda part: np.random.default_rng([seed, 4, 0, part]), plan, number)
+            keyed += [([seed, 5, 0, part, k], number, quad) for part, quads in enumerate(parts)
+                      for k, quad in enumerate(quads)]
+        else:
+            fixed = chain.from_iterable(shell(_same(np.random.default_rng([seed, 4, number])), plan, number))
+            keyed += [([seed, 5, number, k], number, quad) for k, quad in enumerate(fixed)]
     for item in furniture:
         for k, quad in enumerate(item.piece.quads):
             keyed.append(([seed, 6, item.number, k], item.room, quad.moved(item.world_T_piece)))
     return keyed
+
+
+def _same(rng: np.random.Generator) -> Callable[[int], np.random.Generator]:
+    """Return a generator to draw all parts of a room from."""
+    return lambda _: rng
 
 
 def texture_size(quad: Quad) -> tuple[int, int]:

@@ -46,18 +46,20 @@ class Placed:
         return local @ self.world_T_piece[:2, :2].T + [self.x_m, self.y_m]
 
 
-def furnish(seed: int, plan: Plan, grid: FloorGrid) -> list[Placed]:
-    """Return the furniture of all rooms and mark its cells in the grid."""
+def furnish(seed: int, plan: Plan, grid: FloorGrid, twins: bool = False) -> list[Placed]:
+    """Return the furniture of all rooms and mark its cells in the grid; twins have the same, where doors leave room."""
     placed: list[Placed] = []
     keep = door_zones(plan, grid)
     for number, room in enumerate(plan.rooms):
-        rng = np.random.default_rng([seed, 2, number])
+        rng = np.random.default_rng([seed, 2, 0 if twins else number])
         order = np.concatenate([np.arange(3), 3 + rng.permutation(len(MAKERS) - 3)])[:PIECES_PER_ROOM]
         for kind in order:
+            if twins:  # what a door keeps away must not change what comes after it
+                rng = np.random.default_rng([seed, 2, 0, int(kind)])
             piece = MAKERS[int(kind)](rng)
             spot = find_spot(rng, piece, room, grid, keep)
             if spot is not None:
-                placed.append(Placed(len(placed), piece, number, *spot))
+                placed.append(Placed(int(kind) if twins else len(placed), piece, number, *spot))
                 grid.taken += grid.footprint(placed[-1].corners_m)
     return placed
 

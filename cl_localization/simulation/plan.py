@@ -92,13 +92,17 @@ class Plan:
         return int(np.argmin(gaps))
 
 
-def make_plan(seed: int, count: int) -> Plan:
-    """Return the plan of a house of `count` rooms, numbered along a walk that goes to and fro through the rows."""
+def make_plan(seed: int, count: int, twins: bool = False) -> Plan:
+    """Return the plan of a house of `count` rooms, numbered along a walk that goes to and fro through the rows; twins
+    are of the same size."""
     rng = np.random.default_rng([seed, 1])
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    x_m = np.concatenate([[0], np.cumsum(rng.uniform(4.3, 5.6, columns) + WALL_M)])
-    y_m = np.concatenate([[0], np.cumsum(rng.uniform(4.2, 5.2, rows) + WALL_M)])
+    widths_m, lengths_m = rng.uniform(4.3, 5.6, columns), rng.uniform(4.2, 5.2, rows)
+    if twins:
+        widths_m[:], lengths_m[:] = widths_m[0], lengths_m[0]
+    x_m = np.concatenate([[0], np.cumsum(widths_m + WALL_M)])
+    y_m = np.concatenate([[0], np.cumsum(lengths_m + WALL_M)])
     cells = [cell_of(number, columns) for number in range(count)]
     rooms = [Room(x_m[i], y_m[j], x_m[i + 1] - WALL_M, y_m[j + 1] - WALL_M) for i, j in cells]
     pairs = [(number, number + 1) for number in range(count - 1)]

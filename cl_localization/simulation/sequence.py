@@ -53,7 +53,7 @@ class SimulatedSequence(IndexedSequence):
     def house(self) -> House:
         """The house, shared by all sequences with the same seed, rooms, light and furniture."""
         config = self.config
-        return build_house(config.seed, config.rooms, config.moved, config.light, config.lamp)
+        return build_house(config.seed, config.rooms, config.moved, config.light, config.lamp, bool(config.twins))
 
     @cached_property
     def _renderer(self) -> Renderer:

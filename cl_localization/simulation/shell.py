@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,8 +43,13 @@ class Hanging:
         return [faces[0], *faces[2:]]
 
 
-def shell(rng: np.random.Generator, plan: Plan, number: int) -> list[Quad]:
-    """Return all fixed surfaces of one room, and of the door passages of which it is the first room."""
+def shell(rng_of: Callable[[int], np.random.Generator], plan: Plan, number: int) -> list[list[Quad]]:
+    """Return all fixed surfaces of one room in parts: floor and ceiling, the four walls, the door passages of which it
+    is the first room, and the rug.
+
+    Args:
+        rng_of: what to draw each part from.
+    """
     room = plan.rooms[number]
     centre = np.array([*room.centre_m, 0])
     size_x_m, size_y_m = room.size_m
@@ -51,11 +57,9 @@ def shell(rng: np.random.Generator, plan: Plan, number: int) -> list[Quad]:
              level(centre + [0, 0, ROOM_HEIGHT_M], size_x_m, size_y_m, surfaces.ceiling, faces_up=False,
                    texel_m=2 * WALL_TEXEL_M)]
     doors = [door for door in plan.doors if number in door.rooms]
-    for wall in range(4):
-        quads += wall_with_pictures(rng, room, wall, doors)
-    for door in doors:
-        quads += passage(door) if door.rooms[0] == number else []
-    return quads + rug(rng, room)
+    walls = [wall_with_pictures(rng_of(1 + wall), room, wall, doors) for wall in range(4)]
+    passages = [quad for door in doors if door.rooms[0] == number for quad in passage(door)]
+    return [quads, *walls, passages, rug(rng_of(6), room)]
 
 
 def wall_span(room: Room, wall: int) -> tuple[np.ndarray, float]:

@@ -44,6 +44,8 @@ class SimulationConfig(Config):
     depth_noise: int = option(
         0, "1: depth with the noise, steps and gaps of a structured-light sensor; 0: exact depth.", 0, 1
     )
+    twins: int = option(0, "1: all rooms have the same size, furniture and pictures, but for what doors do not leave "
+                           "room for; 0: each its own.", 0, 1)
     drift: float = option(1.0, "Factor on the errors of odometry (about 1.5 % of the way at 1).", 0, 100)
 
     @property

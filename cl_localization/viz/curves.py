@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from cl_localization.viz.style import ESTIMATE, FAINT, INK, PATH, quiet
 
-SMALLEST_SHOWN = {"cm": 0.1, "deg": 0.01}
+SMALLEST_SHOWN, LEAST_SCALE = {"cm": 0.01, "deg": 0.001}, 10.0
+ERROR_LABELS = {"cm": "translation error [cm]", "deg": "rotation error [deg]"}
 
 
 def draw_error_curve(axes: Axes, errors: np.ndarray, frames: int, unit: str, label: str) -> None:
@@ -24,25 +25,27 @@ def draw_error_curve(axes: Axes, errors: np.ndarray, frames: int, unit: str, lab
     quiet(axes).step(errors, shares, where="post", label=label)
     axes.set_xscale("log")
     axes.set_ylim(0, 101)
-    axes.set_xlabel(f"{'translation' if unit == 'cm' else 'rotation'} error [{unit}]")
+    axes.set_xlabel(ERROR_LABELS[unit])
     axes.set_ylabel("frames within [%]")
 
 
-def draw_errors_over_frames(axes: Axes, translation_errors_cm: np.ndarray, accepted: np.ndarray) -> None:
-    """Draw the translation error of each frame; rejected frames are marks at the bottom.
+def draw_errors_over_time(axes: Axes, times_s: np.ndarray, errors: np.ndarray, accepted: np.ndarray,
+                          unit: str) -> None:
+    """Draw the error of each frame; rejected frames are marks at the bottom.
 
     Args:
-        translation_errors_cm: (N,), NaN without an estimate.
+        times_s: (N,) of the frames.
+        errors: (N,) in `unit`, NaN without an estimate.
         accepted: (N,) bool.
+        unit: "cm" or "deg".
     """
-    numbers = np.arange(len(accepted))
-    shown = np.maximum(translation_errors_cm, SMALLEST_SHOWN["cm"])
-    quiet(axes).plot(numbers[accepted], shown[accepted], ".", color=PATH, markersize=4, label="accepted")
-    rejected = numbers[~accepted]
-    axes.plot(rejected, np.full(len(rejected), SMALLEST_SHOWN["cm"]), "|", color=ESTIMATE, label="rejected")
+    shown, rejected_s = np.maximum(errors, SMALLEST_SHOWN[unit]), times_s[~accepted]
+    quiet(axes).plot(times_s[accepted], shown[accepted], ".", color=PATH, markersize=4, label="accepted")
+    axes.plot(rejected_s, np.full(len(rejected_s), SMALLEST_SHOWN[unit]), "|", color=ESTIMATE, label="rejected")
     axes.set_yscale("log")
-    axes.set_xlabel("frame")
-    axes.set_ylabel("translation error [cm]")
+    axes.set_ylim(0.8 * SMALLEST_SHOWN[unit], 1.5 * max(np.nanmax(shown, initial=0.0), LEAST_SCALE))
+    axes.set_xlabel("time [s]")
+    axes.set_ylabel(ERROR_LABELS[unit])
 
 
 def draw_bound(axes: Axes, value: float, text: str) -> None:

@@ -155,3 +155,37 @@ def small_sequence(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sequences") / "lines"
     export_7scenes(Lines("lines", [f"{index}" for index in range(10)]), folder)
     return folder
+
+
+@pytest.fixture
+def fake_viser(monkeypatch) -> list[object]:
+    """Put a fake in the place of viser, and interrupt `view` as soon as it waits; gives what the server was told."""
+    from cl_localization.cli import view
+
+    events: list[object] = []
+
+    class Server:
+        """Stands for viser's server."""
+
+        def __init__(self, host: str, port: int) -> None:
+            events.append((host, port))
+            self.scene = SimpleNamespace(
+                set_up_direction=events.append,
+                add_point_cloud=lambda name, **_: events.append(name),
+                add_camera_frustum=lambda name, **_: None,
+            )
+
+        def stop(self) -> None:
+            events.append("stopped")
+
+    class Interrupted:
+        """An event that is interrupted while it is waited for."""
+
+        def wait(self) -> None:
+            raise KeyboardInterrupt
+
+    module = ModuleType("viser")
+    module.ViserServer = Server
+    monkeypatch.setitem(sys.modules, "viser", module)
+    monkeypatch.setattr(view, "threading", SimpleNamespace(Event=Interrupted))
+    return events

@@ -8,7 +8,6 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -259,37 +258,9 @@ def test_view_needs_viser_and_says_how_to_get_it(small_map: Path, monkeypatch, c
     assert "view needs the package viser" in (text := capsys.readouterr().err) and "; pip install viser" in text
 
 
-def test_view_serves_the_map_until_interrupted(small_map: Path, monkeypatch, capsys) -> None:
-    from cl_localization.cli import view
-
-    events: list[object] = []
-
-    class Server:
-        """Stands for viser's server."""
-
-        def __init__(self, host: str, port: int) -> None:
-            events.append((host, port))
-            self.scene = SimpleNamespace(
-                set_up_direction=events.append,
-                add_point_cloud=lambda name, **_: events.append(name),
-                add_camera_frustum=lambda name, **_: None,
-            )
-
-        def stop(self) -> None:
-            events.append("stopped")
-
-    class Interrupted:
-        """An event that is interrupted while it is waited for."""
-
-        def wait(self) -> None:
-            raise KeyboardInterrupt
-
-    module = ModuleType("viser")
-    module.ViserServer = Server
-    monkeypatch.setitem(sys.modules, "viser", module)
-    monkeypatch.setattr(view.threading, "Event", Interrupted)
+def test_view_serves_the_map_until_interrupted(small_map: Path, fake_viser: list) -> None:
     assert run("view", small_map, "--port", "9000") == 0
-    assert events == [("127.0.0.1", 9000), "-y", "/codes", "stopped"]
+    assert fake_viser == [("127.0.0.1", 9000), "-y", "/codes", "stopped"]
 
 
 def test_bench_makes_its_tables_from_a_photo_set(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> None:
@@ -348,8 +319,9 @@ def test_an_evaluation_is_written_as_one_page_that_needs_nothing_else(
         small_map: Path, small_sequence: Path, tmp_path: Path) -> None:
     assert run("evaluate", small_map, small_sequence, "--html", tmp_path / "report.html") == 0
     text = (tmp_path / "report.html").read_text()
-    for heading in ("Summary", "From above", "Errors", "Worst images", "Map", "Made with"):
+    for heading in ("Summary", "From above", "Errors", "Worst images", "Map", "Health of the map", "Made with"):
         assert f"<h2>{heading}</h2>" in text
+    assert "codes seen once" in text and "<li>the axes look wrong</li>" in text
     assert text.count("data:image/png;base64,") == 2 and text.count("data:image/jpeg;base64,") == 7
     assert re.findall(r"(?:src|href)=.(?!data:)", text) == [] and "http" not in text
     assert "refused (too few inliers)" in text and "frame-000009" in text

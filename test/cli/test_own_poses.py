@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,11 @@ import pytest
 from cl_localization.cli.main import main
 from cl_localization.data import open_sequence
 from cl_localization.data.trajectory import read_trajectory
+from cl_localization.evaluation.trajectory_error import aligned_errors_m
 
 ROOM = "sim:3?rooms=1&frames=120&size=200x150"
 PART = f"{ROOM}[:24]"
+SLOWLY = "sim:3?rooms=1&frames=480&size=200x150[:24]"
 
 
 def run(*words: object) -> int:
@@ -73,6 +76,36 @@ def dark_folder(path: Path, count: int) -> Path:
     for number in range(count):
         cv2.imwrite(str(path / f"{number}.png"), np.zeros((120, 160, 3), np.uint8))
     return path
+
+
+def image_folder(path: Path, spec: str) -> Path:
+    """Make a folder of the images of a sequence, with their camera, and nothing else."""
+    path.mkdir()
+    for number, frame in enumerate(open_sequence(spec)):
+        cv2.imwrite(str(path / f"{number:03d}.png"), frame.image[..., ::-1])
+    camera = frame.camera
+    (path / "camera.yaml").write_text(
+        f"image_width: {camera.width_px}\nimage_height: {camera.height_px}\ncamera_matrix: {{rows: 3, cols: 3, data: "
+        f"[{camera.fx_px}, 0, {camera.cx_px - 0.5}, 0, {camera.fy_px}, {camera.cy_px - 0.5}, 0, 0, 1]}}\n")
+    return path
+
+
+def test_a_folder_of_images_is_mapped_up_to_scale_and_the_map_says_so(tmp_path: Path,
+                                                                     capsys: pytest.CaptureFixture) -> None:
+    folder = image_folder(tmp_path / "images", SLOWLY)
+    assert run("map", folder, "--out", tmp_path / "alone.map", "--trajectory", tmp_path / "alone.txt") == 0
+    assert "the scale of default is unknown" in " ".join(capsys.readouterr().err.split())
+    found = read_trajectory(tmp_path / "alone.txt").poses[:, :3, 3]
+    true = np.array([frame.world_T_cam[:3, 3] for frame in open_sequence(SLOWLY)])
+    assert aligned_errors_m(found, true, with_scale=True).max() < 0.05
+    assert run("info", tmp_path / "alone.map", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["health"]["scenes_without_scale"] == ["default"]
+
+
+def test_without_depth_odometry_tells_the_scale(tmp_path: Path) -> None:
+    words = "map", SLOWLY, "--poses", "self", "--no-depth", "--out", tmp_path / "odometry.map"
+    assert run(*words, "--trajectory", tmp_path / "odometry.txt") == 0
+    assert offsets_m(tmp_path / "odometry.txt", SLOWLY).max() < 0.1
 
 
 def test_images_of_which_none_can_be_posed_make_no_map(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from cl_localization.data import Frame, open_sequence
 from cl_localization.data.camera_yaml import write_camera_yaml
@@ -18,24 +21,42 @@ from cl_localization.geometry.se3 import inverse, to_quaternion
 from data.makers import make_pose, write_image
 
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
-LEFT_PX, TOP_PX, HEIGHT_PX = 16, 8, 100
+LEFT_PX, TOP_PX, SQUEEZED = 16, 8, 0.9
 STEP_NS = 100_000_000
 BODY_T_CAM = make_pose(77)
 
 
 def rendered_frames(count: int = 3) -> list[Frame]:
-    """Return frames of a simulated room whose camera has no symmetry: cropped, and squeezed by a tenth in height."""
+    """Return small frames of a simulated room; see `without_symmetry`."""
+    return without_symmetry(open_sequence(f"sim:7?rooms=1&size=160x120&frames={count}"))
+
+
+def without_symmetry(sequence: Iterable[Frame]) -> list[Frame]:
+    """Return frames as of a camera that has no symmetry: cropped, and squeezed by a tenth in height."""
     frames = []
-    for index, frame in enumerate(open_sequence(f"sim:7?rooms=1&size=160x120&frames={count}")):
+    for index, frame in enumerate(sequence):
         height, width = frame.image.shape[0] - TOP_PX, frame.image.shape[1] - LEFT_PX
-        scale = HEIGHT_PX / height
-        image = cv2.resize(frame.image[TOP_PX:, LEFT_PX:], (width, HEIGHT_PX), interpolation=cv2.INTER_AREA)
-        depth_m = cv2.resize(frame.depth_m[TOP_PX:, LEFT_PX:], (width, HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
-        camera = Camera(width, HEIGHT_PX, frame.camera.fx_px, frame.camera.fy_px * scale,
+        squeezed = round(SQUEEZED * height) // 2 * 2
+        scale = squeezed / height
+        image = cv2.resize(frame.image[TOP_PX:, LEFT_PX:], (width, squeezed), interpolation=cv2.INTER_AREA)
+        depth_m = cv2.resize(frame.depth_m[TOP_PX:, LEFT_PX:], (width, squeezed), interpolation=cv2.INTER_NEAREST)
+        camera = Camera(width, squeezed, frame.camera.fx_px, frame.camera.fy_px * scale,
                         frame.camera.cx_px - LEFT_PX, (frame.camera.cy_px - TOP_PX) * scale)
         frames.append(Frame(index * STEP_NS, image, camera, np.round(depth_m, 3), frame.world_T_cam,
                             name=f"{index:06d}"))
     return frames
+
+
+def position_and_quaternion(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return position and quaternion x y z w of a pose; NaN where one of its numbers is."""
+    return to_quaternion(pose) if np.isfinite(pose).all() else (np.full(3, np.nan), np.full(4, np.nan))
+
+
+def half_depth(frame: Frame) -> np.ndarray:
+    """Return depth of half the size, in whole millimetres: the mean of four pixels that all see something."""
+    height, width = frame.depth_m.shape
+    four = frame.depth_m.reshape(height // 2, 2, width // 2, 2).swapaxes(1, 2).reshape(height // 2, width // 2, 4)
+    return np.where(four.min(axis=2) > 0, np.round(four.mean(axis=2), 3), 0).astype(np.float32)
 
 
 def _images(folder: Path, frames: list[Frame], pattern: str = "{:06d}.png") -> list[Path]:
@@ -60,7 +81,7 @@ def colmap_text(place: Path, frames: list[Frame]) -> Path:
         f"{camera.cy_px}\n")
     lines = ["# images"]
     for number, frame in reversed(list(enumerate(frames, start=1))):
-        position, (x, y, z, w) = to_quaternion(inverse(frame.world_T_cam))
+        position, (x, y, z, w) = position_and_quaternion(inverse(frame.world_T_cam))
         numbers = " ".join(repr(float(value)) for value in (w, x, y, z, *position))
         lines += [f"{number} {numbers} 1 {frame.name}.png", "1.5 2.5 -1" if number == 1 else ""]
     (place / "sparse" / "0" / "images.txt").write_text("\n".join(lines) + "\n")
@@ -77,7 +98,7 @@ def colmap_binary(place: Path, frames: list[Frame]) -> Path:
                     camera.cy_px))
     data = struct.pack("<Q", len(frames))
     for number, frame in enumerate(frames, start=1):
-        position, (x, y, z, w) = to_quaternion(inverse(frame.world_T_cam))
+        position, (x, y, z, w) = position_and_quaternion(inverse(frame.world_T_cam))
         data += struct.pack("<i7di", number, w, x, y, z, *position, 7) + f"{frame.name}.png".encode() + b"\0"
         data += struct.pack("<Q", 2) + struct.pack("<ddqddq", 1, 2, -1, 3, 4, 5)
     (model / "images.bin").write_bytes(data)
@@ -92,7 +113,7 @@ def euroc(place: Path, frames: list[Frame]) -> Path:
         stamp = 1403636579763555584 + frame.stamp_ns
         write_image(folder / "data" / f"{stamp}.png", frame.image)
         lines.append(f"{stamp},{stamp}.png")
-        position, (x, y, z, w) = to_quaternion(frame.world_T_cam @ inverse(BODY_T_CAM))
+        position, (x, y, z, w) = position_and_quaternion(frame.world_T_cam @ inverse(BODY_T_CAM))
         truth.append(",".join(map(repr, map(float, (*position, w, x, y, z, 0, 0, 0, 0, 0, 0, 0, 0, 0)))))
         truth[-1] = f"{stamp}," + truth[-1]
     (folder / "data.csv").write_text("\n".join(lines) + "\n")
@@ -142,8 +163,8 @@ def record3d(place: Path, frames: list[Frame]) -> Path:
     (place / "depth").mkdir()
     poses = []
     for index, frame in enumerate(frames):
-        cv2.imwrite(str(place / "depth" / f"{index}.tiff"), frame.depth_m[1::2, 1::2])
-        position, quat_xyzw = to_quaternion(frame.world_T_cam @ OPENGL)
+        cv2.imwrite(str(place / "depth" / f"{index}.tiff"), half_depth(frame))
+        position, quat_xyzw = position_and_quaternion(frame.world_T_cam @ OPENGL)
         poses.append([*quat_xyzw, *position])
     camera = frames[0].camera
     (place / "metadata.json").write_text(json.dumps(
@@ -152,12 +173,25 @@ def record3d(place: Path, frames: list[Frame]) -> Path:
     return place
 
 
+def r3d(place: Path, frames: list[Frame], compress: Callable[[bytes], bytes] | None = None) -> Path:
+    """Write what an unpacked `.r3d` holds: everything in `rgbd/`, depth compressed by LZFSE."""
+    lzfse = pytest.importorskip("lzfse")
+    record3d(place, frames)
+    (place / "rgb").rename(place / "rgbd")
+    (place / "metadata.json").rename(place / "metadata")
+    shutil.rmtree(place / "depth")
+    for index, frame in enumerate(frames):
+        depth_m = np.where(half_depth(frame) > 0, half_depth(frame), np.float32(np.nan))
+        (place / "rgbd" / f"{index}.depth").write_bytes((compress or lzfse.compress)(depth_m.tobytes()))
+    return place
+
+
 def polycam(place: Path, frames: list[Frame]) -> Path:
     """Write `keyframes/` with corrected images and cameras, and half-size depth in millimetres."""
     for index, frame in enumerate(frames):
         stem, camera = f"{1000 + index * 100_000}", frame.camera
         write_image(place / "keyframes" / "corrected_images" / f"{stem}.png", frame.image)
-        write_image(place / "keyframes" / "depth" / f"{stem}.png", depth_to_mm(frame.depth_m[1::2, 1::2]))
+        write_image(place / "keyframes" / "depth" / f"{stem}.png", depth_to_mm(half_depth(frame)))
         (place / "keyframes" / "corrected_cameras").mkdir(exist_ok=True)
         matrix = frame.world_T_cam @ OPENGL
         (place / "keyframes" / "corrected_cameras" / f"{stem}.json").write_text(json.dumps(
@@ -228,7 +262,7 @@ def nerf_capture(place: Path, frames: list[Frame]) -> Path:
     (place / "depth").mkdir()
     camera, entries = frames[0].camera, []
     for frame in frames:
-        np.save(place / "depth" / f"{frame.name}.npy", frame.depth_m[1::2, 1::2])
+        np.save(place / "depth" / f"{frame.name}.npy", half_depth(frame))
         entries.append({"file_path": f"images/{frame.name}.png", "depth_path": f"depth/{frame.name}.npy",
                         "transform_matrix": (frame.world_T_cam @ OPENGL).tolist()})
     (place / "transforms.json").write_text(json.dumps(

@@ -10,6 +10,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from cl_localization.data import open_sequence
 from cl_localization.data.camera_yaml import write_camera_yaml
 from cl_localization.errors import DataError
+from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import to_quaternion
 from data.bag_makers import camera_info, image, pose_stamped, transforms, write_messages
 from data.makers import CAMERA, make_depth, make_image, make_pose
@@ -87,12 +88,47 @@ def test_a_folder_without_metadata_is_read_with_a_note(tmp_path, storage):
     assert sequence.has_depth(0) and sequence.camera_source == "topic /cam/camera_info"
 
 
-def test_a_cut_mcap_leads_to_mcap_recover(tmp_path):
-    bag = write_messages(tmp_path / "bag", messages())
-    file = bag / "bag.mcap"
-    file.write_bytes(file.read_bytes()[:-2000])
-    with pytest.raises(DataError, match="bag.mcap is cut: `mcap recover bag.mcap -o whole.mcap` saves what is whole"):
-        open_sequence(bag)
+def write_long(path, count=40, side_px=256):
+    """Write a bag of images so large that it has many chunks; return its file."""
+    camera = Camera(side_px, side_px, 200, 200, side_px / 2, side_px / 2)
+    messages = [("/tf_static", 1, transforms(("map", "camera", 1, make_pose(7))))]
+    for index in range(1, count + 1):
+        stamp = index * 10**8
+        messages += [("/cam/camera_info", stamp, camera_info(camera, stamp)),
+                     ("/cam/image_raw", stamp, image(make_image(index, camera), "rgb8", stamp))]
+    return write_messages(path, messages) / f"{path.name}.mcap"
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+@pytest.mark.parametrize("share", [0.3, 2 / 3, 0.98])
+def test_of_a_cut_mcap_is_read_what_is_whole_with_a_note(tmp_path, share, metadata):
+    file = write_long(tmp_path / "bag")
+    whole = open_sequence(file.parent)
+    file.write_bytes(file.read_bytes()[:int(share * file.stat().st_size)])
+    if not metadata:
+        (file.parent / "metadata.yaml").unlink()
+    for place in (file.parent, file):
+        sequence = open_sequence(place)
+        assert share * 40 - 10 < len(sequence) <= share * 40 + 1
+        assert sequence.names == whole.names[:len(sequence)]
+        np.testing.assert_array_equal(sequence[-1].image, whole[len(sequence) - 1].image)
+        assert sequence.pose(0) == pytest.approx(whole.pose(0))
+        note = next(note for note in sequence.notes if "is cut" in note)
+        assert f"{file} is cut: its first " in note and "`mcap recover bag.mcap -o whole.mcap`" in note
+
+
+def test_the_zeros_that_a_crash_leaves_at_the_end_are_no_messages(tmp_path):
+    file = write_long(tmp_path / "bag")
+    data = file.read_bytes()
+    file.write_bytes(data[:len(data) // 2] + bytes(len(data) // 2))
+    assert 10 <= len(open_sequence(file)) <= 20
+
+
+def test_a_cut_mcap_without_a_whole_message_is_named(tmp_path):
+    file = write_messages(tmp_path / "bag", messages()) / "bag.mcap"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(DataError, match="bag .*bag must hold messages, found a cut file without a whole one"):
+        open_sequence(file.parent)
 
 
 def test_a_calibration_stands_in_for_a_missing_camera_info(tmp_path):
@@ -119,3 +155,17 @@ def test_poses_in_another_frame_are_hinted_at(tmp_path):
     assert "topics of poses not used: /pose" in notes
     assert "does not lead from map to camera; its frames are camera, world: name one with ?world_frame=FRAME" in notes
     assert open_sequence(f"{bag}?world_frame=world").pose(0) == pytest.approx(make_pose(1), abs=1e-9)
+
+
+def test_one_message_without_a_pose_costs_one_frame_its_pose_and_is_told(tmp_path):
+    wrong = pose_stamped(make_pose(1), STAMPS_NS[1])
+    wrong.pose.position.x = float("nan")
+    turned = transforms(("base", "camera", STAMPS_NS[0], np.eye(4)))
+    turned.transforms[0].transform.rotation.w = 0.0
+    sequence = open_sequence(write_messages(tmp_path / "bag", [
+        *messages("/tf"), ("/ground_truth", STAMPS_NS[0], pose_stamped(make_pose(0), STAMPS_NS[0])),
+        ("/ground_truth", STAMPS_NS[1], wrong), ("/tf_static", 1, turned)]))
+    assert [sequence.pose(index) is None for index in range(2)] == [False, True]
+    notes = " ".join(sequence.notes)
+    assert "1 poses of /ground_truth are none and left out: pose must be finite" in notes
+    assert "1 poses of /tf_static are none and left out: quaternion must not be zero" in notes

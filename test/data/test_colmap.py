@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,16 @@ def test_a_pose_of_nan_costs_one_frame(tmp_path, frames):
     sequence = open_sequence(place)
     assert len(sequence) == 1 and len(sequence.skipped) == 1
     assert np.isfinite(sequence.pose(0)).all()
+
+
+@pytest.mark.parametrize(("model", "images"), [
+    ("sparse", "images"), ("colmap/sparse/0", "images"), ("dense/sparse", "dense/images"), ("sparse/0", "images_4"),
+    ("0", "images")])
+def test_a_model_and_its_images_may_lie_as_colmap_nerfstudio_and_llff_have_them(tmp_path, frames, model, images):
+    made = colmap_text(tmp_path / "made", frames)
+    place = tmp_path / "scene"
+    shutil.copytree(made / "sparse" / "0", place / model)
+    shutil.copytree(made / "images", place / images)
+    (place / "poses_bounds.npy").write_bytes(b"of LLFF, not read")
+    sequence = open_sequence(place)
+    assert len(sequence) == 2 and sequence[0].world_T_cam == pytest.approx(frames[0].world_T_cam)

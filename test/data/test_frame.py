@@ -25,3 +25,10 @@ def test_an_image_of_another_size_than_the_camera_is_refused():
 def test_depth_of_another_size_than_the_image_is_refused():
     with pytest.raises(DataError, match="depth of one must have the image's size 32x24, found 31x24; register depth"):
         Frame(0, make_image(0), CAMERA, np.zeros((24, 31), np.float32), name="one")
+
+
+def test_a_frame_shows_what_it_is_without_its_pixels():
+    frame = Frame(1_500_000_000, make_image(0), CAMERA, name="one")
+    assert repr(frame) == "Frame('one', 1.500000000 s, 32x24, no depth, no pose)"
+    posed = Frame(0, make_image(0), CAMERA, np.ones((24, 32), np.float32), np.eye(4), name="two")
+    assert repr(posed) == "Frame('two', 0.000000000 s, 32x24, depth, at [0.0, 0.0, 0.0])"

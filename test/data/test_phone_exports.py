@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from cl_localization.data import open_sequence
 from cl_localization.errors import DataError, GeometryError
-from data.layout_makers import polycam, record3d, rendered_frames
+from data.layout_makers import half_depth, polycam, r3d, record3d, rendered_frames
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +53,44 @@ def test_time_stamps_win_over_the_rate_and_a_pose_of_nan_costs_one_frame(tmp_pat
     assert (len(sequence), sequence.skipped, sequence[0].stamp_ns) == (1, ["1"], 10_500_000_000)
 
 
-def test_compressed_depth_is_left_out_with_a_note(tmp_path, frames):
-    place = record3d(tmp_path, frames)
-    for file in (place / "depth").iterdir():
-        file.rename(file.with_suffix(".depth"))
-    sequence = open_sequence(place)
-    assert sequence[0].depth_m is None and "compressed by Apple's LZFSE" in sequence.notes[-1]
+def test_an_unpacked_r3d_has_its_depth(tmp_path, frames):
+    sequence = open_sequence(r3d(tmp_path, frames))
+    assert sequence.has_depth(0) and sequence.notes == ["frames are stamped by a rate of 10 Hz"]
+    np.testing.assert_allclose(sequence[1].depth_m[::2, ::2], half_depth(frames[1]), atol=1e-6)
+    np.testing.assert_array_equal(sequence[1].image, frames[1].image)
+
+
+def test_an_r3d_that_is_still_packed_is_to_be_unpacked(tmp_path):
+    (tmp_path / "walk.r3d").write_bytes(b"PK")
+    with pytest.raises(DataError, match="has no layout that is recognised.*: unzip walk.r3d -d walk"):
+        open_sequence(tmp_path / "walk.r3d")
+
+
+def test_without_lzfse_the_remedy_is_said_and_images_can_be_read_alone(tmp_path, frames, monkeypatch):
+    place = r3d(tmp_path, frames)
+    monkeypatch.setitem(sys.modules, "lzfse", None)
+    with pytest.raises(DataError, match="depth of .* needs the package lzfse; pip install lzfse, or .*depth=false"):
+        open_sequence(place)
+    assert open_sequence(f"{place}?depth=false")[0].depth_m is None
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda data: b"x" + data, "depth image .*0.depth must be compressed by LZFSE"),
+    (lambda data: data[:len(data) // 2], "depth image .*0.depth (cannot be decompressed|must have the ratio)"),
+    (lambda data: data[:4], "depth image .*0.depth (cannot be decompressed|must have the ratio)")])
+def test_damaged_compressed_depth_is_named(tmp_path, frames, change, message):
+    place = r3d(tmp_path, frames)
+    file = place / "rgbd" / "0.depth"
+    file.write_bytes(change(file.read_bytes()))
+    with pytest.raises(DataError, match=message):
+        open_sequence(place)[0]
+
+
+def test_compressed_depth_of_another_ratio_is_named(tmp_path, frames):
+    lzfse = pytest.importorskip("lzfse")
+    place = r3d(tmp_path, frames, lambda data: lzfse.compress(data[:-4]))
+    with pytest.raises(DataError, match="0.depth must have the ratio of its image of 144x100"):
+        open_sequence(place)[0]
 
 
 def test_depth_as_exr_is_metres(tmp_path, frames, monkeypatch):
@@ -65,8 +98,8 @@ def test_depth_as_exr_is_metres(tmp_path, frames, monkeypatch):
     place = record3d(tmp_path, frames)
     for index, frame in enumerate(frames):
         (place / "depth" / f"{index}.tiff").unlink()
-        assert cv2.imwrite(str(place / "depth" / f"{index}.exr"), frame.depth_m[1::2, 1::2])
-    np.testing.assert_allclose(open_sequence(place)[1].depth_m[::2, ::2], frames[1].depth_m[1::2, 1::2], atol=1e-6)
+        assert cv2.imwrite(str(place / "depth" / f"{index}.exr"), half_depth(frame))
+    np.testing.assert_allclose(open_sequence(place)[1].depth_m[::2, ::2], half_depth(frames[1]), atol=1e-6)
 
 
 def test_depth_of_another_ratio_is_refused_with_a_way_out(tmp_path, frames):

@@ -18,14 +18,20 @@ def write(path: Path, records: list[dict]) -> Path:
     return path
 
 
-def test_errors_come_back_frame_by_frame(tmp_path: Path) -> None:
-    records = [{"accepted": True, "true_world_T_cam": POSE, "translation_error_m": 0.02, "rotation_error_deg": 1.0},
-               {"accepted": False, "true_world_T_cam": POSE, "translation_error_m": None, "rotation_error_deg": None},
-               {"accepted": True, "true_world_T_cam": None, "translation_error_m": None, "rotation_error_deg": None}]
-    series = read_errors(write(tmp_path / "kitchen.json", records))
+def record(accepted: bool, truth: list | None, estimate: list | None, error_m: float | None, stamp_ns: int) -> dict:
+    return {"accepted": accepted, "stamp_ns": stamp_ns, "true_world_T_cam": truth, "world_T_cam": estimate,
+            "translation_error_m": error_m, "rotation_error_deg": error_m}
+
+
+def test_poses_and_errors_come_back_frame_by_frame(tmp_path: Path) -> None:
+    series = read_errors(write(tmp_path / "kitchen.json", [
+        record(True, POSE, [0.02, 0, 0, 0, 0, 0, 1], 0.02, 10**18), record(False, POSE, None, None, 10**18 + 5 * 10**8),
+        record(True, None, POSE, None, 10**18 + 10**9)]))
     assert series.name == "kitchen"
-    assert series.accepted.tolist() == [True, False]
+    assert series.accepted.tolist() == [True, False] and series.times_s.tolist() == [0.0, 0.5]
     assert series.translation_errors_cm[0] == pytest.approx(2.0) and np.isnan(series.translation_errors_cm[1])
+    assert series.world_T_cam[0, 0, 3] == 0.02 and np.isnan(series.world_T_cam[1]).all()
+    np.testing.assert_array_equal(series.true_world_T_cam, np.tile(np.eye(4), (2, 1, 1)))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"frames": 3}', '{"per_frame": [{"accepted": true}]}'])

@@ -5,33 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
 from cl_localization.features import Features, make_encoder
-from cl_localization.features.xfeat import (
-    NMS_RADIUS_PX,
-    XFeatEncoder,
-    keypoint_heatmap,
-    refined_peaks,
-    sample_bilinear,
-    sample_descriptors,
-    strongest_peaks,
-)
-
-
-def textured(width_px: int = 320, height_px: int = 256, seed: int = 0) -> np.ndarray:
-    """Return an RGB image with plain shapes on a smooth ground."""
-    random = np.random.default_rng(seed)
-    image = cv2.resize(random.integers(60, 200, (6, 8, 3), np.uint8), (width_px, height_px),
-                       interpolation=cv2.INTER_CUBIC)
-    for _ in range(60):
-        corner = random.integers(0, [width_px, height_px])
-        size = random.integers(8, 50, 2)
-        cv2.rectangle(image, tuple(map(int, corner)), tuple(map(int, corner + size)),
-                      tuple(map(int, random.integers(0, 256, 3))), -1)
-    return cv2.GaussianBlur(image, (0, 0), 0.7)
+from cl_localization.features.xfeat import XFeatEncoder
+from image_makers import textured
 
 
 @pytest.fixture(scope="module")
@@ -167,55 +146,3 @@ def test_a_tiny_image_is_refused(encoder, shape):
 
 def test_the_smallest_image_is_taken(encoder):
     assert len(encoder.encode(textured(32, 32))) >= 0
-
-
-def test_the_heatmap_puts_each_probability_in_its_pixel():
-    logits = torch.full((1, 65, 2, 3), -20.0)
-    logits[0, 64] = 5.0
-    logits[0, 8 * 3 + 5, 1, 2] = 10.0
-    heatmap = keypoint_heatmap(logits)
-    assert heatmap.shape == (1, 16, 24)
-    assert heatmap.argmax().item() == (8 + 3) * 24 + 16 + 5
-
-
-def test_peaks_are_apart_and_refined_to_their_centre_of_mass():
-    x, y = torch.meshgrid(torch.arange(64.0) + 0.5, torch.arange(48.0) + 0.5, indexing="xy")
-    centres = torch.tensor([[20.3, 15.8], [40.5, 30.2]])
-    heatmap = sum(torch.exp(-((x - cx) ** 2 + (y - cy) ** 2)) for cx, cy in centres)
-    rows, columns, scores = strongest_peaks(heatmap, torch.ones(6, 8), 10)
-    assert len(rows) == 2
-    found = refined_peaks(heatmap, rows, columns)
-    found = found[found[:, 0].argsort()]
-    np.testing.assert_allclose(found, centres, atol=0.05)
-    assert (scores[:-1] >= scores[1:]).all()
-
-
-def test_a_peak_on_the_border_stays_in_the_image():
-    heatmap = torch.zeros(32, 32)
-    heatmap[0, 0] = heatmap[31, 31] = 1.0
-    rows, columns, _ = strongest_peaks(heatmap, torch.ones(4, 4), 10)
-    found = refined_peaks(heatmap, rows, columns)
-    assert sorted(found.tolist()) == [[0.5, 0.5], [31.5, 31.5]]
-
-
-def test_unreliable_peaks_come_last():
-    heatmap = torch.zeros(32, 32)
-    heatmap[4, 4], heatmap[20, 20] = 0.9, 0.5
-    reliability = torch.ones(4, 4)
-    reliability[:2, :2] = 0.1
-    rows, _, _ = strongest_peaks(heatmap, reliability, 10)
-    assert rows.tolist() == [20, 4]
-    assert NMS_RADIUS_PX < 16
-
-
-def test_maps_are_sampled_where_their_cells_lie():
-    columns = torch.arange(4.0).expand(1, 1, 4, 4)
-    positions = torch.tensor([[4.0, 4.0], [12.0, 20.0], [8.0, 4.0]])
-    np.testing.assert_allclose(sample_bilinear(columns, positions, (32, 32))[:, 0], [0, 1, 0.5], atol=1e-6)
-
-
-def test_sampled_descriptors_are_unit_length():
-    maps = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
-    sampled = sample_descriptors(maps, torch.rand(20, 2, generator=torch.Generator().manual_seed(1)) * 64, (64, 64))
-    assert sampled.shape == (20, 16)
-    np.testing.assert_allclose(sampled.norm(dim=1), 1, atol=1e-5)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl_localization.geometry import se3
-from cl_localization.geometry.bundle_adjustment import PosePrior, adjusted
+from cl_localization.geometry.bundle_adjustment import MeasuredSteps, PosePrior, adjusted
 from cl_localization.geometry.triangulation import Observations, reprojection_errors
 from core_makers import PointScene, look_at, motion
 
@@ -130,3 +130,18 @@ def test_a_view_without_sightings_goes_back_to_its_prior_wherever_it_looks(sigma
     held = PosePrior(known, sigma, sigma, np.zeros(len(VIEWS), bool))
     poses, _ = adjusted(start, POINTS_M, few, view[kept], held, sigma_px=1.0)
     np.testing.assert_allclose(poses[4], known[4], atol=1e-3)
+
+
+def test_measured_steps_tell_how_large_everything_is():
+    seen, view = sightings()
+    start = CAM_T_WORLD.copy()
+    start[:, :3, 3] *= 1.1
+    second = np.arange(1, len(start))
+    steps = MeasuredSteps(second - 1, second, CAM_T_WORLD[second - 1] @ VIEWS[second], np.full(len(second), 0.005),
+                          np.full(len(second), 0.02))
+    unknown = prior(start, 1.0, 5.0, fixed=0)
+    for known, worst_m in ((steps, 0.01), (replace(steps, position_sigmas_m=np.full(len(second), 100.0)), None)):
+        poses, _ = adjusted(start, POINTS_M * 1.1, seen, view, unknown, sigma_px=1.0, iterations=20, steps=known)
+        apart_m = np.linalg.norm(se3.inverse(poses)[-1, :3, 3] - se3.inverse(poses)[0, :3, 3])
+        off_m = abs(apart_m - np.linalg.norm(VIEWS[-1, :3, 3] - VIEWS[0, :3, 3]))
+        assert off_m < worst_m if worst_m else off_m > 0.1

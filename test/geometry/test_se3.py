@@ -158,3 +158,15 @@ def test_a_pose_error_is_metres_and_degrees():
 def test_skew_is_the_cross_product(a, b):
     np.testing.assert_allclose(se3.skew(a) @ b, np.cross(a, b), atol=1e-9)
     np.testing.assert_allclose(se3.skew(np.array([a, b]))[1], se3.skew(b))
+
+
+@given(motions(), motions(), st.floats(0.2, 5.0))
+def test_a_similarity_moves_positions_and_turns_but_does_not_stretch_poses(a_T_b, b_T_cam, scale):
+    found = se3.moved(se3.similarity(a_T_b, scale), b_T_cam)
+    np.testing.assert_allclose(found[:3, :3], a_T_b[:3, :3] @ b_T_cam[:3, :3], atol=1e-9)
+    np.testing.assert_allclose(found[:3, 3], a_T_b[:3, :3] @ (scale * b_T_cam[:3, 3]) + a_T_b[:3, 3], atol=1e-7)
+
+
+def test_similarities_have_a_scale_each():
+    similarities = se3.similarity(np.tile(np.eye(4), (2, 1, 1)), np.array([1.0, 2.0]))
+    np.testing.assert_allclose(np.linalg.det(similarities), [1, 8])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from threading import Event
+
 import faiss
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cl_localization.config import MapCodeConfig
+from cl_localization.map import clusters, code_index
 from cl_localization.map.code_index import MIN_CLUSTERED, CodeIndex
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import noisy, unit_vectors
@@ -28,6 +32,16 @@ def grow(map_code: MapCode, count: int, seed: int = 0) -> np.ndarray:
     new = NewCodes(unit_vectors(random, count, map_code.dim), random.uniform(-50, 50, (count, 3)).astype(np.float32),
                    np.full(count, 0.01, np.float32))
     return map_code.insert(new, frame)
+
+
+def wait_for(index: CodeIndex, queries: np.ndarray) -> None:
+    """Search until the clusters are made."""
+    deadline_s = time.monotonic() + 60
+    index.search(queries, 1)
+    while not index.is_ready and time.monotonic() < deadline_s:
+        Event().wait(0.01)
+        index.search(queries, 1)
+    assert index.is_ready
 
 
 def exact(map_code: MapCode, descriptors: np.ndarray, count: int) -> np.ndarray:
@@ -211,3 +225,44 @@ TestIndexThatFollows.settings = settings(max_examples=10, stateful_step_count=10
 def _clusters_early(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.cls is TestIndexThatFollows:
         monkeypatch.setattr("cl_localization.map.code_index.MIN_CLUSTERED", 100)
+
+
+def test_many_codes_are_clustered_in_the_background_and_found_when_that_is_done(monkeypatch):
+    monkeypatch.setattr(code_index, "MAX_AT_ONCE", 2 * MIN_CLUSTERED)
+    map_code = new_map()
+    rows = grow(map_code, 3 * MIN_CLUSTERED)
+    queries = map_code.descriptors(rows[::50])
+    index = CodeIndex(map_code, in_background=True)
+    assert (index.search(queries, 1)[1] == -1).all() or index.is_ready
+    removed, new = rows[:100], grow(map_code, 50, seed=7)
+    map_code.remove(removed)
+    wait_for(index, queries)
+    found = set(index.search(map_code.descriptors(np.concatenate([rows[100:], new])), 1)[1].ravel().tolist())
+    assert found >= set(new.tolist()) and not found & set(removed.tolist()) and len(found) > 0.95 * len(map_code)
+
+
+def test_old_clusters_serve_while_new_ones_are_made(monkeypatch):
+    monkeypatch.setattr(code_index, "MAX_AT_ONCE", 2 * MIN_CLUSTERED)
+    map_code = new_map()
+    index = CodeIndex(map_code, in_background=True)
+    old = grow(map_code, MIN_CLUSTERED + 1)
+    assert (index.search(map_code.descriptors(old[:50]), 1)[1][:, 0] == old[:50]).all() and index.is_ready
+    going_on = Event()
+    monkeypatch.setattr(clusters, "clustered", lambda *_, make=clusters.clustered: going_on.wait(60) and make(*_))
+    grown = grow(map_code, 2 * MIN_CLUSTERED, seed=3)
+    for rows in (old, grown):
+        assert (index.search(map_code.descriptors(rows[:50]), 1)[1][:, 0] == rows[:50]).mean() > 0.9
+    assert not index.is_ready
+    going_on.set()
+    wait_for(index, map_code.descriptors(old[:1]))
+    assert (index.search(map_code.descriptors(grown[:50]), 1)[1][:, 0] == grown[:50]).mean() > 0.9
+
+
+def test_a_failure_in_the_background_is_raised_where_the_index_is_used(monkeypatch):
+    monkeypatch.setattr(code_index, "MAX_AT_ONCE", MIN_CLUSTERED)
+    monkeypatch.setattr(clusters, "clustered", None)
+    map_code = new_map()
+    grow(map_code, 2 * MIN_CLUSTERED)
+    index = CodeIndex(map_code, in_background=True)
+    with pytest.raises(TypeError, match="not callable"):
+        wait_for(index, np.zeros((1, DIM), np.float32))

@@ -309,3 +309,10 @@ def test_a_keyframe_that_never_anchored_a_code_stays_while_codes_make_room():
     map_code.insert(scattered(300), keyframe_of(map_code))
     assert map_code.evict_to_budget() > 0
     assert first in map_code.keyframes.rows()
+
+
+def test_a_map_shows_what_is_in_it():
+    map_code = new_map()
+    assert repr(map_code).endswith("version 0: 0 codes of 0 keyframes in no scene, 0 bytes, scene>")
+    map_code.insert(scattered(5), keyframe_of(map_code))
+    assert f"<MapCode {map_code.map_id[:8]} version 2: 5 codes of 1 keyframes in kitchen, " in repr(map_code)

@@ -46,6 +46,18 @@ def test_codes_keep_their_place_in_the_keyframe_that_they_are_anchored_to(chosen
         np.testing.assert_array_equal(map_code.codes[name], before.codes[name])
 
 
+def test_distances_from_a_keyframe_grow_with_their_uncertainty():
+    map_code = grown()
+    before, chosen, growth = copied(map_code), np.array([1, 3]), np.array([2.0, 0.5])
+    map_code.move_keyframes(chosen, map_code.keyframe_world_T_cam[chosen], growth)
+    for keyframe, factor in zip(chosen, growth):
+        rows = np.flatnonzero(map_code.codes.live & (map_code.codes["anchors"] == keyframe))
+        centre_m = map_code.keyframe_world_T_cam[keyframe, :3, 3]
+        np.testing.assert_allclose(map_code.codes["positions_m"][rows] - centre_m,
+                                   factor * (before.codes["positions_m"][rows] - centre_m), atol=1e-4)
+        np.testing.assert_allclose(map_code.codes["sigmas_m"][rows], factor * before.codes["sigmas_m"][rows])
+
+
 @settings(max_examples=25)
 @given(SOME, motions(20.0))
 def test_there_and_back_is_the_same_map(chosen, correction):

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from cl_localization.map.table import MIN_CAPACITY, Table
+from cl_localization.map.table import MIN_CAPACITY, Table, union
 
 COLUMNS = {"value": (np.int64, 0), "pair": (np.float32, 2)}
 
@@ -128,3 +128,10 @@ class TableMachine(RuleBasedStateMachine):
 
 TestTableAgainstDictionaries = TableMachine.TestCase
 TestTableAgainstDictionaries.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+
+
+def test_a_union_is_that_of_numpy():
+    random = np.random.default_rng(0)
+    for sizes in ((0, 0), (0, 5), (40, 60)):
+        first, second = (np.flatnonzero(np.isin(np.arange(100), random.choice(100, size))) for size in sizes)
+        np.testing.assert_array_equal(union(first, second), np.union1d(first, second))

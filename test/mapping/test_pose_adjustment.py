@@ -48,4 +48,7 @@ def test_each_view_keeps_the_points_that_most_views_see():
     starts = np.r_[0, np.cumsum(np.bincount(of_point))][of_point]
     view = np.arange(len(of_point)) - starts
     seen = Observations(of_point, np.zeros((len(view), 2)), np.tile(np.eye(4), (len(view), 1, 1)), np.ones(len(view)))
-    np.testing.assert_array_equal(sampled(seen, view, points), np.arange(points) < POINTS_PER_VIEW)
+    kept, of_view, points_m = sampled(seen, view, np.arange(3.0 * points).reshape(-1, 3))
+    np.testing.assert_array_equal(points_m[:, 0], 3.0 * np.arange(POINTS_PER_VIEW))
+    np.testing.assert_array_equal(kept.point, of_point[of_point < POINTS_PER_VIEW])
+    np.testing.assert_array_equal(of_view, view[of_point < POINTS_PER_VIEW])

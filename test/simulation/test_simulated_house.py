@@ -57,6 +57,19 @@ def test_the_faces_of_bodies_look_outwards() -> None:
             assert np.dot(quad.normal, centre - middle) > 0
 
 
+def test_twin_rooms_have_the_same_size_and_furniture_and_look_alike() -> None:
+    twins = build_house(7, 3, 0.0, "day", 0.0, twins=True)
+    assert np.allclose([room.size_m for room in twins.plan.rooms], twins.plan.rooms[0].size_m)
+    places = [{(item.number, *np.round([item.x_m - room.x0_m, item.y_m - room.y0_m], 6)) for item in twins.furniture
+               if item.room == number} for number, room in enumerate(twins.plan.rooms)]
+    assert all(len(places[0] & other) >= 5 for other in places[1:])
+    seeds = [{tuple(seed) for seed, room in zip(twins.texture_seeds, twins.rooms) if room == number}
+             for number in range(3)]
+    assert len(seeds[0] & seeds[1]) > 0.7 * len(seeds[0])
+    others = house(rooms=3).texture_seeds
+    assert len({tuple(seed) for seed in others}) == len(others)
+
+
 def test_furniture_stands_in_rooms_keeps_apart_and_leaves_doors_free() -> None:
     plan = make_plan(11, 4)
     grid = FloorGrid(plan)

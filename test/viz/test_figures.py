@@ -8,7 +8,7 @@ import pytest
 
 from cl_localization.demo.figure import DemoPicture, demo_figure
 from cl_localization.errors import DataError
-from cl_localization.viz.curves import draw_bound, draw_error_curve, draw_errors_over_frames
+from cl_localization.viz.curves import draw_bound, draw_error_curve, draw_errors_over_time
 from cl_localization.viz.style import new_figure, save_figure
 
 
@@ -71,8 +71,11 @@ def test_an_error_curve_ends_at_the_share_of_localized_frames() -> None:
     assert axes.get_xlabel() == "translation error [cm]" and axes.get_ylabel() == "frames within [%]"
 
 
-def test_refused_frames_are_marked_apart() -> None:
+@pytest.mark.parametrize(("unit", "label"), [("cm", "translation error [cm]"), ("deg", "rotation error [deg]")])
+def test_refused_frames_are_marked_apart(unit: str, label: str) -> None:
     axes = new_figure(4, 3).add_subplot()
-    draw_errors_over_frames(axes, np.array([1.0, np.nan, 2.0]), np.array([True, False, True]))
+    draw_errors_over_time(axes, np.array([0.0, 0.5, 2.0]), np.array([1.0, np.nan, 2.0]), np.array([True, False, True]),
+                          unit)
     assert [line.get_label() for line in axes.lines] == ["accepted", "rejected"]
-    assert axes.get_ylabel() == "translation error [cm]"
+    assert [list(line.get_xdata()) for line in axes.lines] == [[0.0, 2.0], [0.5]]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time [s]", label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -91,10 +92,10 @@ class LearnedPoseSearch:
                             inlier_points_m=points_m[agree], scene=self._map.scene_names[scene])
 
 
-def make_pose_search(map_code: MapCode, config: LocalizerConfig) -> PoseSearch | LearnedPoseSearch:
-    """Return the search for a map, by what its codes are.
+def make_pose_search(map_code: MapCode, config: LocalizerConfig, *of_grown: Any) -> PoseSearch | LearnedPoseSearch:
+    """Return the search for a map, by what its codes are; `of_grown` goes to `PoseSearch`.
 
     Raises:
         EncoderError, MapError: see `PoseSearch`.
     """
-    return LearnedPoseSearch(map_code, config.pose) if is_learned(map_code) else PoseSearch(map_code, config)
+    return LearnedPoseSearch(map_code, config.pose) if is_learned(map_code) else PoseSearch(map_code, config, *of_grown)

@@ -7,6 +7,7 @@ from a file without them is judged by its codes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,6 +101,7 @@ class MapHealth:
         epipolar_error_px: see `PairFigures.error_px`.
         depth_over_triangulated: see `PairFigures.depth_ratio`.
         keyframe_pairs, places_again: how many there were.
+        scenes_without_scale: names of the scenes whose unit of length is unknown: nothing told how long a metre is.
     """
 
     warnings: tuple[str, ...] = ()
@@ -112,14 +114,17 @@ class MapHealth:
     places_again_agree_percent: float | None = None
     keyframe_pairs: int = 0
     places_again: int = 0
+    scenes_without_scale: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
-        return {**asdict(self), "warnings": list(self.warnings)}
+        return {**asdict(self), "warnings": list(self.warnings),
+                "scenes_without_scale": list(self.scenes_without_scale)}
 
 
 def map_health(map_code: MapCode, pairs: PairFigures = PairFigures(), moved: Moved | None = None,
-               several: np.ndarray = NO_ROWS, earlier_warnings: tuple[str, ...] = ()) -> MapHealth:
+               several: np.ndarray = NO_ROWS, earlier_warnings: tuple[str, ...] = (),
+               without_scale: Iterable[str] = ()) -> MapHealth:
     """Return the health of a map.
 
     Args:
@@ -127,21 +132,25 @@ def map_health(map_code: MapCode, pairs: PairFigures = PairFigures(), moved: Mov
         moved: how far its keyframes were moved; None where that is not known.
         several: see `codes_seen_once_percent`.
         earlier_warnings: those of the map that this one extends.
+        without_scale: see `MapHealth.scenes_without_scale`.
     """
     once_percent, factor = codes_seen_once_percent(map_code, several), pose_innovation_factor(map_code)
-    found = (*pair_warnings(pairs), *map_warnings(once_percent, factor, moved, pairs.pairs))
+    scenes = tuple(sorted(without_scale))
+    found = (*scale_warnings(scenes), *pair_warnings(pairs), *map_warnings(once_percent, factor, moved, pairs.pairs))
     return MapHealth(
         warnings=tuple(dict.fromkeys((*earlier_warnings, *found))), codes_seen_once_percent=once_percent,
         pose_innovation_factor=factor, keyframes_moved_m=None if moved is None else moved.median_m,
         matches_agree_percent=_percent(pairs.agree), epipolar_error_px=pairs.error_px,
         depth_over_triangulated=pairs.depth_ratio, places_again_agree_percent=_percent(pairs.returns_agree),
-        keyframe_pairs=pairs.pairs, places_again=pairs.returns)
+        keyframe_pairs=pairs.pairs, places_again=pairs.returns,
+        scenes_without_scale=scenes)
 
 
 def noted_health(map_code: MapCode) -> MapHealth:
     """Return the health of a map as its mapper noted it, else, as in older files, what its codes and keyframes tell."""
     try:
-        return MapHealth(**{**map_code.health, "warnings": tuple(map(str, map_code.health["warnings"]))})
+        return MapHealth(**{**map_code.health, "warnings": tuple(map(str, map_code.health["warnings"])),
+                            "scenes_without_scale": tuple(map(str, map_code.health.get("scenes_without_scale", ())))})
     except (KeyError, TypeError):
         return map_health(map_code)
 
@@ -167,6 +176,15 @@ def pose_innovation_factor(map_code: MapCode) -> float | None:
     if len(known) < MIN_KEYFRAMES:
         return None
     return DEGREES_OF_FREEDOM * float(np.quantile(known, QUANTILE)) / float(chi2.ppf(QUANTILE, DEGREES_OF_FREEDOM))
+
+
+def scale_warnings(scenes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return that lengths in some scenes are in no known unit."""
+    if not scenes:
+        return ()
+    said = (f"the scale of {', '.join(scenes)} is unknown, lengths there are not in metres: it was mapped by a camera "
+            "alone; give odometry or depth from the start")
+    return (said,)
 
 
 def pair_warnings(pairs: PairFigures) -> list[str]:

@@ -18,7 +18,7 @@ from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples
 from cl_localization.mapping.learned.options import DistillationConfig
 from cl_localization.mapping.learned.schedule import learn_to_the_end
 
-TEXT_BYTES = 3000
+TEXT_BYTES = 4000
 """Room for the texts of a map file."""
 
 FEWEST_CODES = 16

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from cl_localization.config import LearnedCodesConfig
 from cl_localization.geometry import se3
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.learned_codes import code_count, learned_map_beside
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.learned.distillation import TEXT_BYTES, keep_first_keyframes, write_codes
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
+from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.learned.replay import FeatureReplay, samples_from
 from cl_localization.mapping.learned.schedule import BATCH, learn_to_the_end
 

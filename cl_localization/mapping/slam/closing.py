@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,22 +25,29 @@ class Closure:
     Attributes:
         joined: whether two scenes became one by it.
         scene: number of the scene that the camera is in now.
-        correction: (4, 4) by which the map moved where the camera is.
+        correction: (4, 4), with a scale, by which the map moved where the camera is.
         merged: codes that were there twice.
+        growth: of distances around keyframes whose part of the map became one with another, and has its unit of length
+            now.
     """
 
     joined: bool
     scene: int
     correction: np.ndarray
     merged: int
+    growth: dict[int, float]
 
 
 class LoopClosing:
     """Finds loops of a camera that maps, and mends the map by them."""
 
-    def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig) -> None:
+    def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
+                 without_scale: MutableSet[str] | None = None) -> None:
+        """Make a closing; `without_scale` are the names of scenes whose unit of length is unknown: those that become
+        part of another go from it."""
         self._map, self._graph, self._config = map_code, graph, config
-        self._finder = LoopFinder(map_code, graph, config, pose)
+        self._without_scale = set() if without_scale is None else without_scale
+        self._finder = LoopFinder(map_code, graph, config, pose, self._without_scale)
 
     def forget(self) -> None:
         """Let what was seen up to now confirm no loop: the camera was lost."""
@@ -54,28 +62,49 @@ class LoopClosing:
         loops = self._finder.find(look, keyframe, world_T_cam, scene)
         if not loops:
             return None
-        old_scene = int(self._map.keyframes["keyframe_scenes"][loops[-1].old])
-        before = self._graph.pose(keyframe)
+        newest = loops[-1]
+        old_scene = int(self._map.keyframes["keyframe_scenes"][newest.old])
+        before, joined = self._graph.pose(keyframe), old_scene != scene
+        growth: dict[int, float] = {}
         for loop in loops:
-            self._graph.add_loop(loop.keyframe, loop.old, loop.seen, loop.world_T_cam)
-        joined = old_scene != scene
+            self._graph.add_loop(loop.keyframe, loop.old, loop.seen, loop.world_T_cam, loop.scale)
         if joined:
-            scene = self._join(scene, old_scene, loops[-1].correction)
-        elif se3.pose_error(loops[-1].seen.world_T_cam, world_T_cam)[0] < self._config.bend_above_m:
+            scene, growth = self._join(scene, old_scene, newest.correction)
+        elif se3.pose_error(newest.seen.world_T_cam, world_T_cam)[0] < self._config.bend_above_m:
             return None
-        self._graph.bend(scene)
+        self._graph.bend(scene, self._map.scene_names[scene] not in self._without_scale)
         self._finder.forget()
-        return Closure(joined, scene, self._graph.pose(keyframe) @ se3.inverse(before), self._merge(loops[-1]))
+        correction = se3.similarity(self._graph.pose(keyframe), growth.get(keyframe, 1.0)) @ se3.inverse(before)
+        return Closure(joined, scene, correction, self._merge(newest), growth)
 
-    def _join(self, scene: int, old_scene: int, correction: np.ndarray) -> int:
-        """Bring the younger of two scenes to the older one, given what takes the first to the second; return that."""
+    def _join(self, scene: int, old_scene: int, correction: np.ndarray) -> tuple[int, dict[int, float]]:
+        """Bring the younger of two scenes to the older one, given the similarity (4, 4) that takes the first to the
+        second; return the older one, and by how much distances grew around which keyframes.
+
+        Of two units of length, the one that is a metre stays, else the older one.
+        """
         younger, older = max(scene, old_scene), min(scene, old_scene)
-        rows = self._map.keyframes.rows()
-        rows = rows[self._map.keyframes["keyframe_scenes"][rows] == younger]
-        motion = correction if scene == younger else se3.inverse(correction)
-        self._map.move_keyframes(rows, motion @ np.stack([self._graph.pose(keyframe) for keyframe in rows.tolist()]))
+        younger_name, older_name = (self._map.scene_names[one] for one in (younger, older))
+        to_older, growth = correction if scene == younger else np.linalg.inv(correction), 1.0
+        if older_name in self._without_scale and younger_name not in self._without_scale:
+            growth = 1 / float(np.cbrt(np.linalg.det(to_older[:3, :3])))
+            self._without_scale.remove(older_name)
+        self._without_scale.discard(younger_name)
+        whole = se3.similarity(np.eye(4), growth)
+        grown = self._moved(older, whole) | self._moved(younger, whole @ to_older)
+        self._graph.rescale(grown)
         self._map.join_scene(younger, older)
-        return older
+        return older, grown
+
+    def _moved(self, scene: int, motion: np.ndarray) -> dict[int, float]:
+        """Move a scene by a similarity (4, 4); return by how much distances grew around which keyframes."""
+        growth = float(np.cbrt(np.linalg.det(motion[:3, :3])))
+        rows = self._map.keyframes.rows()
+        rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
+        if not np.allclose(motion, np.eye(4)):
+            poses = np.stack([self._graph.pose(keyframe) for keyframe in rows.tolist()])
+            self._map.move_keyframes(rows, se3.moved(motion, poses), np.full(len(rows), growth))
+        return dict.fromkeys(rows.tolist(), growth)
 
     def _merge(self, loop: Loop) -> int:
         """Merge the codes of the place of a loop that were mapped since with those that were there before."""

@@ -40,6 +40,11 @@ class Look:
     pinhole: Camera
     depths_m: np.ndarray
 
+    @property
+    def has_depth(self) -> bool:
+        """Whether any of it has depth."""
+        return bool(self.depths_m.any())
+
 
 @dataclass(frozen=True, eq=False)
 class SeenPose:

@@ -14,7 +14,7 @@ from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, pose_near
 from cl_localization.mapping.slam.last_frame import pose_from_last
-from cl_localization.mapping.slam.old_place import alike
+from cl_localization.mapping.slam.old_place import alike, near_pose, pose_by
 from cl_localization.mapping.slam.options import SlamConfig
 
 FREE_M, FREE_DEG = 0.5, 20.0
@@ -84,6 +84,9 @@ class FramePoser:
             seen = pose_from_last(*last, look, predicted[0], self._localizer.pose)
             if seen is not None and self._is_bridge(seen, predicted[0], seconds):
                 return FoundPose(seen, scene, True, True)
+            seen = None if look.has_depth else self._by_codes_around(look, predicted[0], scene)
+            if seen is not None and self._is_within_reach(seen, predicted[0], seconds):
+                return FoundPose(seen, scene, True, True)
         found = self._anywhere(look)
         if found is None or not predicted:
             return found
@@ -105,6 +108,14 @@ class FramePoser:
                 return seen
             start = seen.world_T_cam
         return None
+
+    def _by_codes_around(self, look: Look, world_T_cam: np.ndarray, scene: int) -> SeenPose | None:
+        """Return the pose of a frame without depth by matches to the codes mapped around a pose (4, 4), wherever in the
+        image they appear; None with too few."""
+        rows = self._map.keyframes.rows()
+        of_scene = self._map.keyframes["keyframe_scenes"][rows] == scene
+        here = rows[of_scene & near_pose(self._map.keyframe_world_T_cam, world_T_cam)]
+        return pose_by(self._map, look, here, self._localizer.pose, FEW_INLIERS)
 
     def _anywhere(self, look: Look) -> FoundPose | None:
         """Return the pose of a frame of which nothing is known before; None where none can be trusted."""

@@ -9,7 +9,7 @@ import numpy as np
 from cl_localization.geometry import se3
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.slam.depth_pose import SeenPose
-from cl_localization.mapping.slam.pose_graph import Tie, agreed_poses
+from cl_localization.mapping.slam.pose_graph import Tie, agreed_poses, agreed_similarities
 
 TURN_M_PER_DEG = 0.01
 """What a turn counts for the way."""
@@ -52,12 +52,15 @@ class KeyframeGraph:
         moved_m, turned_deg = se3.pose_error(before_world_T_cam, world_T_cam)
         self.way_m += moved_m + TURN_M_PER_DEG * turned_deg
 
-    def add(self, keyframe: int, seen: SeenPose | None, previous: int, step: SeenPose | None = None) -> None:
+    def add(self, keyframe: int, seen: SeenPose | None, previous: int, step: SeenPose | None = None,
+            is_adjusted: bool = False) -> None:
         """Take note of a new keyframe, localized by codes that were seen; tied to the previous one in any case.
 
         Args:
             previous: -1 for none.
             step: the same pose by the last frame alone, if that saw enough.
+            is_adjusted: whether it and what it shows go on being adjusted, without depth: it then lies to others as the
+                map has it, and not as it was localized.
         """
         if keyframe in self._way_at:  # the number of one that had to go for the budget
             self._ties = [tie for tie in self._ties if keyframe not in (tie.first, tie.second)]
@@ -75,15 +78,20 @@ class KeyframeGraph:
                        if count >= LEAST_SHARE * len(seen.rows)}
         for other, share in shares.items():
             if other != keyframe and self._is_live(other):
-                self._ties.append(self._tie(other, keyframe, float(share), seen))
+                self._ties.append(replace(self._tie(other, keyframe, float(share), seen), is_as_mapped=is_adjusted))
 
-    def add_loop(self, keyframe: int, old: int, seen: SeenPose, world_T_cam: np.ndarray) -> None:
-        """Take note that a keyframe at a pose (4, 4) was seen from the codes around an old one."""
+    def add_loop(self, keyframe: int, old: int, seen: SeenPose, world_T_cam: np.ndarray, scale: float) -> None:
+        """Take note that a keyframe at a pose (4, 4) was seen from the codes around an old one, whose distances are
+        `scale` of those of the codes around the keyframe."""
         sigma_m, sigma_rad = _scatter(seen)
         now = self.pose(keyframe)
         seen_keyframe = seen.world_T_cam @ se3.inverse(world_T_cam) @ now
         self._ties.append(Tie(old, keyframe, se3.inverse(self.pose(old)) @ seen_keyframe, sigma_m + LOOP_SIGMA_M,
-                              sigma_rad + LOOP_SIGMA_RAD, True))
+                              sigma_rad + LOOP_SIGMA_RAD, is_loop=True, scale=scale))
+
+    def rescale(self, growth: dict[int, float]) -> None:
+        """Take note that distances around keyframes have grown."""
+        self._ties = [_grown(tie, growth.get(tie.first, 1.0), growth.get(tie.second, 1.0)) for tie in self._ties]
 
     def way_since(self, keyframes: np.ndarray) -> np.ndarray:
         """Return the way (K,) since each of some keyframes; infinite for those that were there before."""
@@ -96,22 +104,37 @@ class KeyframeGraph:
         """Return world_T_cam (4, 4) of a live keyframe."""
         return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframe)]
 
-    def bend(self, scene: int) -> float:
+    def bend(self, scene: int, has_scale: bool = True) -> float:
         """Move the keyframes of a scene, with their codes, to where their ties agree best; return the largest move in
-        metres. Those that were in the map before stay."""
+        metres. Those that were in the map before stay.
+
+        Args:
+            has_scale: whether its unit of length is the same everywhere.
+        """
         rows = self._map.keyframes.rows()
         rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
         free = rows[np.isfinite(self.way_since(rows))]
         others = np.setdiff1d(rows, free)
         if len(rows) < 3 or len(free) == 0:
             return 0.0
-        ties = self._ties if len(others) == 0 else [self._from_fixed(tie, set(others.tolist())) for tie in self._ties]
+        ties = [self._as_mapped(tie) for tie in self._ties]
+        if len(others):
+            ties = [self._from_fixed(tie, set(others.tolist())) for tie in ties]
         if len(others):  # all that is fixed counts as one
             free = np.r_[others[:1], free]
         before = np.stack([self.pose(keyframe) for keyframe in free.tolist()])
-        after = agreed_poses(free, before, ties, int(free[0]))
-        self._map.move_keyframes(free, after)
+        if has_scale:
+            after, scales = agreed_poses(free, before, ties, int(free[0])), None
+        else:
+            after, scales = agreed_similarities(free, before, ties, int(free[0]))
+        self._map.move_keyframes(free, after, scales)
         return float(np.linalg.norm(after[:, :3, 3] - before[:, :3, 3], axis=1).max())
+
+    def _as_mapped(self, tie: Tie) -> Tie:
+        """Return a tie that only says what the map has, as the map has it now."""
+        if not (tie.is_as_mapped and self._is_live(tie.first) and self._is_live(tie.second)):
+            return tie
+        return replace(tie, first_T_second=se3.inverse(self.pose(tie.first)) @ self.pose(tie.second))
 
     def _from_fixed(self, tie: Tie, fixed: set[int]) -> Tie:
         """Return a tie to a keyframe of a fixed set as one to the smallest of them."""
@@ -131,6 +154,13 @@ class KeyframeGraph:
 
     def _is_live(self, keyframe: int) -> bool:
         return bool(self._map.keyframes.live[keyframe])
+
+
+def _grown(tie: Tie, first: float, second: float) -> Tie:
+    """Return a tie whose keyframes have other units of length: distances around each grew by a factor."""
+    first_T_second = tie.first_T_second.copy()
+    first_T_second[:3, 3] *= first
+    return replace(tie, first_T_second=first_T_second, scale=tie.scale * first / second)
 
 
 def _scatter(seen: SeenPose) -> tuple[float, float]:

@@ -3,14 +3,16 @@ view."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
+from cl_localization.geometry.pnp import project
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.slam.depth_pose import Look, SeenPose
+from cl_localization.mapping.slam.depth_pose import Look, SeenPose, pose_near
 from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
 from cl_localization.mapping.slam.old_place import FEATURES, alike, around, near_pose, pose_by
 from cl_localization.mapping.slam.options import SlamConfig
@@ -20,6 +22,10 @@ FLOOR_M, FLOOR_DEG = 0.05, 2.0
 
 DEG_PER_M = 1.0
 """Largest drift of the heading."""
+
+ENOUGH_SEEN_TWICE = 15
+"""Features that show codes of an old place and codes mapped since: the ratio of their distances is that of the units
+of length."""
 
 MIN_BASELINE_M = 0.15
 """The way between two views that confirm each other, turns included."""
@@ -37,6 +43,7 @@ class Loop:
         world_T_cam: (4, 4) of the camera, as believed.
         seen: the pose of the same camera by the codes of the old place.
         way_m: of the camera when it was seen.
+        scale: distances by the codes of the old place, in those by the codes that were mapped since.
     """
 
     keyframe: int
@@ -44,25 +51,29 @@ class Loop:
     world_T_cam: np.ndarray
     seen: SeenPose
     way_m: float
+    scale: float = 1.0
 
     @property
     def correction(self) -> np.ndarray:
-        """Takes (4, 4) what is believed here to where the old place is."""
-        return self.seen.world_T_cam @ se3.inverse(self.world_T_cam)
+        """Takes (4, 4), with its scale, what is believed here to where the old place is."""
+        return se3.similarity(self.seen.world_T_cam, self.scale) @ se3.inverse(self.world_T_cam)
 
     def agrees(self, other: Loop) -> bool:
         """Return whether another loop says the same, seen from elsewhere."""
         if abs(self.way_m - other.way_m) < MIN_BASELINE_M:
             return False
-        apart_m, apart_deg = se3.pose_error(other.correction @ self.world_T_cam, self.seen.world_T_cam)
+        apart_m, apart_deg = se3.pose_error(se3.moved(other.correction, self.world_T_cam), self.seen.world_T_cam)
         return apart_m < FLOOR_M and apart_deg < FLOOR_DEG
 
 
 class LoopFinder:
     """Looks for old places while the camera moves."""
 
-    def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig) -> None:
+    def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
+                 without_scale: Set[str] = frozenset()) -> None:
+        """Make a finder; `without_scale` are the names of scenes whose unit of length is unknown, and drifts."""
         self._map, self._graph, self._config, self._pose = map_code, graph, config, pose
+        self._without_scale = without_scale
         self._looked_at_m = -np.inf
         self._seen: list[Loop] = []
 
@@ -126,7 +137,28 @@ class LoopFinder:
         if seen is None:
             return None
         old = int(np.bincount(self._map.codes["anchors"][seen.rows]).argmax())
-        return Loop(keyframe, old, world_T_cam, seen, self._graph.way_m)
+        scale = self._scale(look, keyframe, world_T_cam, keyframes, seen, old)
+        return None if scale is None else Loop(keyframe, old, world_T_cam, seen, self._graph.way_m, scale)
+
+    def _scale(self, look: Look, keyframe: int, world_T_cam: np.ndarray, old_keyframes: np.ndarray, seen: SeenPose,
+               old: int) -> float | None:
+        """Return how long distances by the codes of an old place are in those by the codes mapped since; None if that
+        matters, and too few features show both."""
+        scene, old_scene = (int(self._map.keyframes["keyframe_scenes"][one]) for one in (keyframe, old))
+        if not self._without_scale & {self._map.scene_names[scene], self._map.scene_names[old_scene]}:
+            return 1.0
+        here = pose_near(self._map, look, world_T_cam, scene, self._pose)
+        if here is None:
+            return None
+        codes = self._map.codes
+        since = ~np.isin(codes["anchors"][here.rows], old_keyframes)
+        _, one, other = np.intersect1d(here.features[since], seen.features, return_indices=True)
+        if len(one) < ENOUGH_SEEN_TWICE:
+            return None
+        ahead, old_ahead = (
+            project(look.pinhole, se3.inverse(pose), codes["positions_m"][rows])[1] for pose, rows in
+            ((here.world_T_cam, here.rows[since][one]), (seen.world_T_cam, seen.rows[other])))
+        return float(np.median(old_ahead / np.maximum(ahead, 1e-9)))
 
     def _is_drift(self, loop: Loop) -> bool:
         """Return whether own poses can have drifted as much as a loop says."""

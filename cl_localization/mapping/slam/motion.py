@@ -53,9 +53,9 @@ class MotionModel:
         self._before, self._last = self._last, _Trusted(frame.stamp_ns, world_T_cam, frame.odom_T_cam, look)
 
     def follow(self, correction: np.ndarray) -> None:
-        """Follow a map that moved by a correction (4, 4) where the camera is."""
+        """Follow a map that moved by a correction (4, 4), which may have a scale, where the camera is."""
         self._last, self._before = (
-            None if trusted is None else trusted._replace(world_T_cam=correction @ trusted.world_T_cam)
+            None if trusted is None else trusted._replace(world_T_cam=se3.moved(correction, trusted.world_T_cam))
             for trusted in (self._last, self._before))
 
     def seconds_to(self, frame: Frame) -> float:

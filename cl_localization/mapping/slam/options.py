@@ -24,6 +24,12 @@ class SlamConfig(Config):
                                         "beside the old one; the two become one when one recognises the other.", 1,
                                      100000)
     min_features: int = option(100, "Images with fewer features with depth begin no map.", 6, 10000)
+    start_min_points: int = option(60, "Without depth, a map is begun by two views with so many matches in common, "
+                                       "half of which have enough parallax.", 20, 10000)
+    start_min_parallax_deg: float = option(1.0, "What is enough for that: the angle between the two rays of a point "
+                                                "[deg].", 0.05, 45)
+    min_parallax_deg: float = option(0.7, "With own poses, in place of triangulation.min_parallax_deg: points must be "
+                                          "there soon, and become better [deg].", 0.05, 45)
     loop_every_m: float = option(0.4, "A place seen long ago is looked for this often on the way, turns included [m].",
                                  0.01, 1000)
     loop_after_m: float = option(4.0, "What was mapped longer ago than this on the way is a place seen long ago [m].",

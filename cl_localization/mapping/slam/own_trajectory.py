@@ -43,6 +43,11 @@ class OwnTrajectory:
         self._frames.append(_Posed(stamp_ns, keyframe, int(self._map.keyframes["keyframe_stamps_ns"][keyframe]),
                                    keyframe_T_cam, world_T_cam))
 
+    def rescale(self, growth: dict[int, float]) -> None:
+        """Take note that distances around keyframes have grown."""
+        for frame in self._frames:
+            frame.keyframe_T_cam[:3, 3] *= growth.get(frame.keyframe, 1.0)
+
     def poses_of_first_part(self) -> list[tuple[int, np.ndarray]]:
         """Return the poses of the part of the map that the first frame is in."""
         if not self._frames:
@@ -50,7 +55,8 @@ class OwnTrajectory:
         return self.poses(int(self._map.keyframes["keyframe_scenes"][self._frames[0].keyframe]))
 
     def poses(self, scene: int | None = None) -> list[tuple[int, np.ndarray]]:
-        """Return (stamp_ns, world_T_cam) of every frame as the map has it now, of one scene or of all."""
+        """Return (stamp_ns, world_T_cam) of every frame as the map has it now, of one scene or of all, in order of
+        time."""
         table, poses = self._map.keyframes, self._map.keyframe_world_T_cam
         place = {keyframe: index for index, keyframe in enumerate(table.rows().tolist())}
         found = []
@@ -60,7 +66,7 @@ class OwnTrajectory:
             if scene is not None and not (is_same and table["keyframe_scenes"][frame.keyframe] == scene):
                 continue
             found.append((frame.stamp_ns, poses[index] @ frame.keyframe_T_cam if is_same else frame.world_T_cam))
-        return found
+        return sorted(found, key=lambda posed: posed[0])
 
 
 def free_scene(map_code: MapCode, name: str) -> int:

@@ -24,6 +24,9 @@ ITERATIONS = 30
 CAUCHY_SIGMAS = 5.0
 FIXED_SIGMA = 1e-6
 
+SCALE_SIGMA, LOOP_SCALE_SIGMA = 0.01, 0.01
+"""How exactly a keyframe tells how long a metre of the next one is, and of an old place that is seen again."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tie:
@@ -34,6 +37,8 @@ class Tie:
         first_T_second: (4, 4).
         sigma_m, sigma_rad: standard deviations of position and rotation.
         is_loop: whether it may be wrong altogether.
+        is_as_mapped: whether it only says that the two lie to each other as the map has it.
+        scale: the unit of length around the second, in units of the first.
     """
 
     first: int
@@ -42,6 +47,8 @@ class Tie:
     sigma_m: float
     sigma_rad: float
     is_loop: bool = False
+    is_as_mapped: bool = False
+    scale: float = 1.0
 
 
 def agreed_poses(keyframes: np.ndarray, world_T_cam: np.ndarray, ties: Sequence[Tie], fixed: int) -> np.ndarray:
@@ -51,33 +58,67 @@ def agreed_poses(keyframes: np.ndarray, world_T_cam: np.ndarray, ties: Sequence[
         world_T_cam: (K, 4, 4) where to begin.
         fixed: the keyframe that stays where it is.
     """
-    known = set(keyframes.tolist())
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
     for keyframe, pose in zip(keyframes.tolist(), world_T_cam):
         values.insert(keyframe, gtsam.Pose3(pose))
-    graph.add(gtsam.PriorFactorPose3(fixed, values.atPose3(fixed), gtsam.noiseModel.Isotropic.Sigma(6, FIXED_SIGMA)))
-    for keyframe in _untied(keyframes.tolist(), ties, fixed):
+    for keyframe in _held(keyframes.tolist(), ties, fixed):
         graph.add(gtsam.PriorFactorPose3(keyframe, values.atPose3(keyframe),
                                          gtsam.noiseModel.Isotropic.Sigma(6, FIXED_SIGMA)))
-    for tie in ties:
-        if tie.first in known and tie.second in known:
-            graph.add(gtsam.BetweenFactorPose3(tie.first, tie.second, gtsam.Pose3(tie.first_T_second), _noise(tie)))
-    parameters = gtsam.LevenbergMarquardtParams()
-    parameters.setMaxIterations(ITERATIONS)
-    found = gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
+    for tie in _within(keyframes, ties):
+        graph.add(gtsam.BetweenFactorPose3(tie.first, tie.second, gtsam.Pose3(tie.first_T_second),
+                                           _noise(tie, [tie.sigma_rad] * 3 + [tie.sigma_m] * 3)))
+    found = _optimized(graph, values)
     return np.stack([found.atPose3(keyframe).matrix() for keyframe in keyframes.tolist()])
 
 
-def _noise(tie: Tie) -> gtsam.noiseModel.Base:
+def agreed_similarities(keyframes: np.ndarray, world_T_cam: np.ndarray, ties: Sequence[Tie],
+                        fixed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return poses (K, 4, 4) as `agreed_poses`, and by how much (K,) the map grows around each: without depth, the unit
+    of length drifts, too (Strasdat et al., 2010)."""
+    graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
+    for keyframe, pose in zip(keyframes.tolist(), world_T_cam):
+        values.insert(keyframe, _similarity(pose, 1.0))
+    for keyframe in _held(keyframes.tolist(), ties, fixed):
+        graph.add(gtsam.PriorFactorSimilarity3(keyframe, values.atSimilarity3(keyframe),
+                                               gtsam.noiseModel.Isotropic.Sigma(7, FIXED_SIGMA)))
+    for tie in _within(keyframes, ties):
+        scale_sigma = LOOP_SCALE_SIGMA if tie.is_loop else SCALE_SIGMA
+        graph.add(gtsam.BetweenFactorSimilarity3(
+            tie.first, tie.second, _similarity(tie.first_T_second, tie.scale),
+            _noise(tie, [tie.sigma_rad] * 3 + [tie.sigma_m] * 3 + [scale_sigma])))
+    found = _optimized(graph, values)
+    similarities = [found.atSimilarity3(keyframe) for keyframe in keyframes.tolist()]
+    scales = np.array([one.scale() for one in similarities])
+    poses = np.stack([gtsam.Pose3(one.rotation(), one.scale() * one.translation()).matrix() for one in similarities])
+    return poses, scales
+
+
+def _similarity(first_T_second: np.ndarray, scale: float) -> gtsam.Similarity3:
+    """Return a pose (4, 4) with a scale as GTSAM has it: the scale is applied last."""
+    return gtsam.Similarity3(gtsam.Rot3(first_T_second[:3, :3]), first_T_second[:3, 3] / scale, scale)
+
+
+def _optimized(graph: gtsam.NonlinearFactorGraph, values: gtsam.Values) -> gtsam.Values:
+    parameters = gtsam.LevenbergMarquardtParams()
+    parameters.setMaxIterations(ITERATIONS)
+    return gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
+
+
+def _within(keyframes: np.ndarray, ties: Sequence[Tie]) -> list[Tie]:
+    known = set(keyframes.tolist())
+    return [tie for tie in ties if tie.first in known and tie.second in known]
+
+
+def _noise(tie: Tie, sigmas: list[float]) -> gtsam.noiseModel.Base:
     """Return the noise of a tie; GTSAM has rotation before translation."""
-    plain = gtsam.noiseModel.Diagonal.Sigmas(np.r_[np.full(3, tie.sigma_rad), np.full(3, tie.sigma_m)])
+    plain = gtsam.noiseModel.Diagonal.Sigmas(np.array(sigmas))
     if not tie.is_loop:
         return plain
     return gtsam.noiseModel.Robust.Create(gtsam.noiseModel.mEstimator.Cauchy.Create(CAUCHY_SIGMAS), plain)
 
 
-def _untied(keyframes: list[int], ties: Sequence[Tie], fixed: int) -> list[int]:
-    """Return one keyframe of every part of the graph that nothing ties to the fixed one."""
+def _held(keyframes: list[int], ties: Sequence[Tie], fixed: int) -> list[int]:
+    """Return the fixed keyframe, and one of every part of the graph that nothing ties to it."""
     leader = {keyframe: keyframe for keyframe in keyframes}
 
     def led(keyframe: int) -> int:
@@ -89,4 +130,4 @@ def _untied(keyframes: list[int], ties: Sequence[Tie], fixed: int) -> list[int]:
     for tie in ties:
         if tie.first in leader and tie.second in leader:
             leader[led(tie.second)] = led(tie.first)
-    return sorted({led(keyframe) for keyframe in keyframes} - {led(fixed)})
+    return [fixed, *sorted({led(keyframe) for keyframe in keyframes} - {led(fixed)})]

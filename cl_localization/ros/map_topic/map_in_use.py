@@ -78,12 +78,8 @@ class MapInUse:
         self._node.get_logger().info(f"loaded {path}: {len(self.map_code)} codes in {duration_s:.1f} s")
 
     def encode(self, frame: Frame) -> None:
-        """Compute the features of a frame before `localize`, which gets them from the shared encoder.
-
-        Raises:
-            EncoderError: the image cannot be encoded.
-        """
-        self._encoder.encode(frame.image)
+        """Compute the features of a frame before `localize`; see `Localizer.encode`."""
+        self.localizer.encode(frame)
 
     def localize(self, frame: Frame) -> Localization:
         """Localize a frame, and check its pose if the pose check is enabled; see `Localizer.localize`."""
@@ -103,4 +99,4 @@ class MapInUse:
         """Use the follower's map, with the node's current parameters."""
         if self.localizer is not None and self.localizer.map_code.map_id != self.map_code.map_id:
             self._on_other_map()
-        self.localizer = Localizer(self.map_code, self._node.config, self._encoder)
+        self.localizer = Localizer(self.map_code, self._node.config, self._encoder, in_background=True)

@@ -28,9 +28,9 @@ class HealthWatch:
         self.health, self._keyframes = noted_health(mapper.map_code), 0
 
     def observe(self, mapper: Mapper, result: MappingResult | None) -> None:
-        """Examine the map when enough keyframes are new."""
+        """Examine the map when enough keyframes are new, and when a scale has become known or not."""
         self._keyframes += result is not None and result.is_keyframe
-        if self._keyframes >= PERIOD_KEYFRAMES:
+        if self._keyframes >= PERIOD_KEYFRAMES or set(self.health.scenes_without_scale) != mapper.without_scale:
             self.examine(mapper)
 
     def examine(self, mapper: Mapper) -> None:

@@ -52,7 +52,7 @@ class OwnPoses:
         self._path = node.publisher(Path, "~/path", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
         self._newest_ns = self._posed_ns = 0
         self._first_image_s: float | None = None
-        self._has_depth = self._is_fresh = False
+        self._is_fresh = False
 
     @property
     def problem(self) -> str:
@@ -62,10 +62,10 @@ class OwnPoses:
             return ""
         if result.scene:
             return f"own poses: {result.status} in {result.scene}, a part not joined to {self._home}"
-        if self._has_depth:
-            return f"own poses: {result.status}"
-        return (f"own poses: {result.status}; they need depth, which images come without: publish depth images, or "
-                "remap the topic depth, and leave depth_images at auto or on")
+        if result.status == "starting":
+            return ("own poses: starting; without depth, a camera must move sideways before things near and far to see "
+                    "how far away they are")
+        return f"own poses: {result.status}"
 
     def start(self, worker: Worker[ImageBundle]) -> None:
         """See `Learning`."""
@@ -91,8 +91,7 @@ class OwnPoses:
         """See `Learning`."""
         self._is_fresh = False
         frame = bundle.frame()
-        self._has_depth = frame.depth_m is not None
-        self._slam.mapper.encoder.encode(frame.image)  # before the look-up, so that the odometry has time to arrive
+        self._slam.mapper.frames.encode(frame)  # before the look-up, so that the odometry has time to arrive
         mounting = self._robot_frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:
             self._node.report(mounting.problem)
@@ -132,6 +131,8 @@ class OwnPoses:
         if before is None or result.status != before.status:
             if result.status in ("began", "relocalized", "loop closed", "joined"):
                 self._node.get_logger().info(f"own poses: {result.status} in {result.scene}")
+            elif result.status == "starting":
+                self._node.get_logger().info(self.problem)
             elif result.status == "lost":
                 self._node.get_logger().warning("own poses: lost; nothing is learned until the place is recognised")
 

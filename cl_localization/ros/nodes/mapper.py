@@ -118,7 +118,8 @@ class MapperNode(ManagedNode):
 
     def _use(self, map_code: MapCode | None, problem: str = "") -> None:
         """Worker or set-up: continue with a map, None for a new one, and publish a snapshot of it."""
-        self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
+        learned = self.config.learned if self.config.codes == "learned" else None
+        self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork(), learned)
         self._poses.use(self._mapper)
         self._health.use(self._mapper)
         self._stream = MapStream(self._mapper.made)

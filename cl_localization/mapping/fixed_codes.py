@@ -1,0 +1,27 @@
+"""Codes that were learned from what has turned out to be fixed to the camera."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cl_localization.features.fixed_regions import FixedRegions
+from cl_localization.geometry import se3
+from cl_localization.geometry.camera import Camera
+from cl_localization.map.map_code import MapCode
+
+
+def codes_fixed_to_camera(map_code: MapCode, keyframes: np.ndarray, regions: FixedRegions,
+                          camera: Camera) -> np.ndarray:
+    """Return the codes (N,) first seen from one of the keyframes (K,) of a camera, in a region of its image that was
+    fixed then."""
+    rows = map_code.codes.rows()
+    anchors = map_code.codes["anchors"][rows]
+    poses = dict(zip(map_code.keyframes.rows().tolist(), map_code.keyframe_world_T_cam))
+    fixed = [np.zeros(0, np.int64)]
+    for keyframe in set(keyframes.tolist()) & set(poses):
+        of_keyframe, world_T_cam = rows[anchors == keyframe], poses[keyframe]
+        points_cam = se3.transform(se3.inverse(world_T_cam), map_code.codes["positions_m"][of_keyframe])
+        of_keyframe, points_cam = of_keyframe[points_cam[:, 2] > 0], points_cam[points_cam[:, 2] > 0]
+        stamp_ns = int(map_code.keyframes["keyframe_stamps_ns"][keyframe])
+        fixed.append(of_keyframe[regions.hides(camera.project(points_cam), camera, stamp_ns)])
+    return np.concatenate(fixed)

@@ -1,0 +1,114 @@
+"""Every engine gives what PyTorch gives: exactly in single precision, nearly in bfloat16."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+
+from cl_localization.config import EncoderConfig
+from cl_localization.features.engines import make_engine, threads
+from cl_localization.features.engines.engine import DenseFeatures, Engine
+from cl_localization.features.engines.torch_engine import TorchEngine
+from image_makers import textured
+
+CONFIG = EncoderConfig(device="cpu")
+FP32_TOLERANCE, BF16_TOLERANCE = 2e-5, 0.2
+"""Largest differences; bfloat16 has 8 bits."""
+
+BF16_TYPICAL = 1e-2
+
+
+def onnx_engine() -> Engine:
+    """ONNX Runtime, where it is installed."""
+    pytest.importorskip("onnxruntime")
+    from cl_localization.features.engines.onnx_engine import OnnxEngine
+
+    return OnnxEngine(CONFIG)
+
+
+def openvino_engine(precision: str) -> Engine:
+    """OpenVINO in a precision, where it is installed."""
+    openvino = pytest.importorskip("openvino")
+    if precision == "bf16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this processor has no bfloat16")
+    from cl_localization.features.engines.openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine(CONFIG, precision)
+
+
+MAKERS = {"onnx": onnx_engine, "openvino fp32": lambda: openvino_engine("f32"),
+          "openvino bf16": lambda: openvino_engine("bf16")}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine but PyTorch."""
+    return MAKERS[request.param]()
+
+
+@pytest.fixture(scope="module")
+def reference() -> TorchEngine:
+    """PyTorch, the slow path."""
+    return TorchEngine(CONFIG)
+
+
+def tolerance_of(engine: Engine) -> float:
+    """Return how far an engine may be off."""
+    return BF16_TOLERANCE if "bf16" in engine.name else FP32_TOLERANCE
+
+
+def grey_of(width_px: int, height_px: int) -> np.ndarray:
+    """Return a grey image."""
+    return cv2.cvtColor(textured(width_px, height_px), cv2.COLOR_RGB2GRAY)
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(320, 256), (32, 32), (352, 224)])
+def test_an_image_of_any_size_gives_what_torch_gives(engine, reference, width_px, height_px):
+    grey = grey_of(width_px, height_px)
+    found, wanted = engine.run(grey), reference.run(grey)
+    for values, others in zip(found, wanted):
+        assert (values.shape, values.dtype) == (others.shape, np.float32)
+        np.testing.assert_allclose(values, others, atol=tolerance_of(engine))
+        assert np.median(np.abs(values - others)) < BF16_TYPICAL
+    assert found.maps.shape == (height_px // 8, width_px // 8, 64) and found.heatmap.shape == grey.shape
+
+
+def test_what_was_given_stays_when_the_next_image_comes(engine):
+    first = engine.run(grey_of(320, 256))
+    kept = DenseFeatures(*(values.copy() for values in first))
+    engine.run(255 - grey_of(320, 256))
+    for values, others in zip(first, kept):
+        np.testing.assert_array_equal(values, others)
+
+
+def test_threads_may_call_at_once(engine):
+    images = [np.roll(grey_of(320, 256), 8 * number, axis=1) for number in range(6)]
+    alone = [engine.run(image) for image in images]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(engine.run, images))
+    for values, others in zip(alone, together):
+        np.testing.assert_array_equal(values.heatmap, others.heatmap)
+
+
+def test_another_number_of_threads_is_taken(engine, monkeypatch):
+    before = engine.run(grey_of(320, 256))
+    monkeypatch.setattr(threads, "_chosen", 2)
+    np.testing.assert_allclose(engine.run(grey_of(320, 256)).heatmap, before.heatmap,
+                               atol=tolerance_of(engine))
+
+
+def test_the_number_of_threads_is_as_set_else_as_the_environment_says(monkeypatch):
+    monkeypatch.setattr(threads, "_chosen", 0)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads.threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert threads.threads() >= 1
+    threads.set_threads(5)
+    assert threads.threads() == 5
+
+
+def test_auto_works():
+    assert make_engine(CONFIG).run(grey_of(64, 64)).heatmap.shape == (64, 64)

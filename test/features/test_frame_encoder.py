@@ -1,0 +1,76 @@
+"""From a frame to the features of the scene in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cl_localization.config import MaskConfig
+from cl_localization.data.frame import Frame
+from cl_localization.features import Features
+from cl_localization.features.frame_encoder import FrameEncoder
+from core_makers import CAMERA
+
+
+class BrightestEncoder:
+    """Finds the brightest pixel, and counts the images it gets."""
+
+    name, dim = "brightest", 2
+
+    def __init__(self) -> None:
+        self.images: list[np.ndarray] = []
+
+    def encode(self, image: np.ndarray) -> Features:
+        """Return one feature."""
+        self.images.append(image)
+        row, column = np.unravel_index(image[..., 0].argmax(), image.shape[:2])
+        return Features(np.array([[column + 0.5, row + 0.5]], np.float32), np.eye(2, dtype=np.float32)[:1],
+                        np.ones(1, np.float32))
+
+
+def frame_with_dot(column: int, row: int, upright_turns: int = 0) -> Frame:
+    image = np.zeros((240, 320, 3), np.uint8)
+    image[row, column] = 255
+    return Frame(1, image, CAMERA, upright_turns=upright_turns)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, -1])
+def test_an_image_is_encoded_upright_and_its_keypoints_are_where_they_are_in_the_image(turns):
+    inner = BrightestEncoder()
+    features = FrameEncoder(inner, MaskConfig()).encode(frame_with_dot(300, 20, turns))
+    assert features.keypoints_px.tolist() == [[300.5, 20.5]]
+    assert inner.images[0].shape == ((320, 240, 3) if turns % 2 else (240, 320, 3))
+
+
+def test_a_quarter_turn_is_clockwise():
+    inner = BrightestEncoder()
+    FrameEncoder(inner, MaskConfig()).encode(frame_with_dot(0, 0, 1))
+    assert inner.images[0][0, 239, 0] == 255
+
+
+def test_what_the_mask_hides_is_left_out(tmp_path: Path):
+    mask = np.full((240, 320), 255, np.uint8)
+    mask[200:] = 0
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    frames = FrameEncoder(BrightestEncoder(), MaskConfig(file=str(tmp_path / "mask.png")))
+    assert [len(frames.encode(frame_with_dot(10, row))) for row in (100, 220)] == [1, 0]
+    assert len(frames.encode(frame_with_dot(10, 220, 2))) == 0
+
+
+def test_an_image_is_encoded_once():
+    inner = BrightestEncoder()
+    frames, frame = FrameEncoder(inner, MaskConfig()), frame_with_dot(5, 5)
+    frames.encode(frame)
+    frames.observe(replace(frame, stamp_ns=2), np.eye(4), "map")
+    frames.encode(frame)
+    assert len(inner.images) == 1
+
+
+def test_detection_can_be_switched_off():
+    inner = BrightestEncoder()
+    assert not FrameEncoder(inner, MaskConfig(detect=False)).observe(frame_with_dot(5, 5), np.eye(4), "map")
+    assert inner.images == []

@@ -1,0 +1,82 @@
+"""Two robots in two houses, each with player, mapper and localizer in its namespace: nothing crosses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from cl_localization.msg import LocalizationStatus, MapCode
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from tf2_msgs.msg import TFMessage
+
+from cl_localization.ros import conversions
+from ros_processes import Processes
+from ros_world import RosWorld, wait_until
+
+HOUSES = {"robot1": "sim:3?rooms=1&frames=60", "robot2": "sim:5?rooms=1&frames=60"}
+EVERYWHERE = {"/parameter_events", "/rosout", "/diagnostics", "/clock"}
+PRIVATE_TF = ("-r", "/tf:=tf", "-r", "/tf_static:=tf_static")
+START_S, WRONG_M = 90.0, 0.3
+
+
+class Heard:
+    """What a robot publishes in its namespace, and on the tf that all could share."""
+
+    def __init__(self, ros: RosWorld, name: str) -> None:
+        self.statuses = ros.heard(LocalizationStatus, f"/{name}/localizer/status", 100)
+        self.maps = ros.heard(MapCode, f"/{name}/map_code", 100)
+        self.poses = ros.heard(PoseWithCovarianceStamped, f"/{name}/localizer/pose", 100)
+        self.truths = ros.heard(PoseStamped, f"/{name}/ground_truth", 100)
+
+    def seconds(self) -> float:
+        """Time from the first published pose to the last one."""
+        stamps_ns = [conversions.stamp_ns(one.header.stamp) for one in list(self.poses)] or [0]
+        return (stamps_ns[-1] - stamps_ns[0]) / 1e9
+
+    def errors_m(self) -> list[float]:
+        """Distances of the published poses from the true ones of the same images."""
+        truths = {conversions.stamp_ns(one.header.stamp): conversions.matrix_of(one.pose) for one in list(self.truths)}
+        found = [(conversions.stamp_ns(one.header.stamp), conversions.matrix_of(one.pose.pose))
+                 for one in list(self.poses)]
+        return [float(np.linalg.norm(pose[:3, 3] - truths[stamp][:3, 3])) for stamp, pose in found if stamp in truths]
+
+
+def start_robot(processes: Processes, name: str, tf: tuple[str, ...], prefix: str) -> None:
+    """Start player, mapper and localizer of a robot; on a shared tf its frames have a prefix."""
+    own = ("-r", f"__ns:=/{name}", *tf)
+    frames = {"odom_frame": f"{prefix}odom", "base_frame": f"{prefix}base_link"}
+    processes.start("composed", *own, "-r", "pose:=ground_truth", "-p", "poses.source:=pose",
+                    "-p", f"frames.odom:={frames['odom_frame']}", "-p", f"frames.base:={frames['base_frame']}")
+    processes.start("sequence_player", *own, "-p", f"sequence:={HOUSES[name]}", "-p", "loop:=true", "-p", "rate:=0.3",
+                    "-p", f"camera_frame:={prefix}camera_optical_frame",
+                    *(word for key, value in frames.items() for word in ("-p", f"{key}:={value}")))
+
+
+@pytest.mark.parametrize(("shared_tf", "seconds"), [(False, 5), pytest.param(True, 60, marks=pytest.mark.long)])
+def test_nothing_of_two_robots_crosses(ros: RosWorld, processes: Processes, shared_tf: bool, seconds: int) -> None:
+    robots = {name: Heard(ros, name) for name in HOUSES}
+    shared = ros.heard(TFMessage, "/tf", 100)
+    for name in HOUSES:
+        start_robot(processes, name, () if shared_tf else PRIVATE_TF, f"{name}/" if shared_tf else "")
+    wait_until(lambda: all(robot.seconds() >= seconds for robot in robots.values()), START_S + 2 * seconds)
+
+    check_names(ros, {"/tf", "/tf_static"} if shared_tf else set())
+    ids = {name: {message.map_id for message in list(robot.maps)} for name, robot in robots.items()}
+    assert all(len(one) == 1 for one in ids.values()) and ids["robot1"] != ids["robot2"]
+    for name, robot in robots.items():
+        assert {status.map_id for status in list(robot.statuses)} <= ids[name] | {""}
+        errors_m = robot.errors_m()
+        assert len(errors_m) >= 5 and max(errors_m) < WRONG_M
+    edges = {(one.header.frame_id, one.child_frame_id) for message in list(shared) for one in message.transforms}
+    assert edges == ({("map", f"{name}/odom") for name in HOUSES}
+                     | {(f"{name}/odom", f"{name}/base_link") for name in HOUSES} if shared_tf else set())
+
+
+def check_names(ros: RosWorld, shared: set[str]) -> None:
+    """Check that every topic and service belongs to a robot, to this test, or to everybody."""
+    topics = {name for name, _ in ros.node.get_topic_names_and_types()}
+    services = {name for name, _ in ros.node.get_service_names_and_types() if not name.startswith("/test/")}
+    assert [name for name in topics - EVERYWHERE - shared - {"/tf"} if name.split("/")[1] not in HOUSES] == []
+    assert [name for name in services if name.split("/")[1] not in HOUSES] == []
