@@ -12,7 +12,7 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, make_encoder
 from cl_localization.features.frame_encoder import FrameEncoder
-from cl_localization.localization.hierarchical_search import PoseSearch
+from cl_localization.localization.learned.pose_search import make_pose_search
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.places.map_places import MapPlaces, Recognition
@@ -57,7 +57,7 @@ class Localizer:
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder,
                            "map again")
         self.map_code = map_code
-        self._search = PoseSearch(map_code, self.config, self._in_background)
+        self._search = make_pose_search(map_code, self.config, self._in_background)
         self.reset()
 
     def reset(self) -> None:
