@@ -8,14 +8,13 @@ import numpy as np
 
 from cl_localization.config import MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
-from cl_localization.errors import MapError
 from cl_localization.features import Encoder
 from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
-from cl_localization.map.learned_codes import require_grown
+from cl_localization.map.learned_codes import require_extendable
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.examination import Examination
@@ -25,7 +24,7 @@ from cl_localization.mapping.depth_points import depths_of
 from cl_localization.mapping.fixed_codes import FixedCodes
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
-from cl_localization.mapping.learned.learner import CodeLearner
+from cl_localization.mapping.learned.learner import CodeLearner, NoLearner
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.mapping.slam.window_mapper import WindowMapper
@@ -40,14 +39,14 @@ class Mapper:
     Attributes:
         encoder: of the images.
         frames: encodes frames by it, without what is fixed to the camera.
-        map_code: the map.
+        map_code: the map; `made` is the one for localizers, which may be that of codes learned beside.
         without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
     """
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
                  map_code: MapCode | None = None, learned: LearnedCodesConfig | None = None) -> None:
-        """Make a mapper of an empty map or of `map_code`, which it changes; with options for codes that are learned
-        beside, it learns them.
+        """Make a mapper of an empty map or of `map_code`, which it changes; with options for learned
+        codes, it learns these beside it.
 
         Raises:
             MapError: `map_code` was made by another encoder, or its codes are learned.
@@ -56,10 +55,7 @@ class Mapper:
         self.config = config
         self.encoder = encoder or shared_encoder(config.encoder)
         self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
-        require_grown(self.map_code)
-        if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
-            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
-                           "map again")
+        require_extendable(self.map_code, self.encoder.name, self.encoder.dim)
         self.frames = FrameEncoder(self.encoder, config.mask)
         self.use_scene(config.scene)
         self._fixed = FixedCodes(self.map_code, self.frames)
@@ -69,12 +65,8 @@ class Mapper:
                                           lambda: self._without_depth.keyframe_policy())
         self._examination = Examination(self.map_code, config.depth.max_depth_m)
         self.without_scale = self._examination.without_scale
-        self._learner = None if learned is None else CodeLearner(self.map_code, learned)
-
-    @property
-    def made(self) -> MapCode:
-        """The map for localizers: `map_code`, or the map of codes that are learned from it."""
-        return self.map_code if self._learner is None else self._learner.map_code
+        self._learner = NoLearner(self.map_code) if learned is None else CodeLearner(self.map_code, learned)
+        self.made = self._learner.map_code
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -142,8 +134,7 @@ class Mapper:
         self._fixed.end_sequence()
         self._without_depth.finish()
         self._with_depth.finish()
-        if self._learner is not None:
-            self._learner.finish()
+        self._learner.finish()
         self._examination.end_sequence()
 
     def examine(self) -> MapHealth:
