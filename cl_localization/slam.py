@@ -10,7 +10,8 @@ from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
 from cl_localization.geometry.smoothing import between as between_poses
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
-from cl_localization.mapper import Mapper, MappingResult
+from cl_localization.mapper import Mapper
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.mapping.slam.closing import LoopClosing
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, look_at_frame
 from cl_localization.mapping.slam.frame_pose import FramePoser

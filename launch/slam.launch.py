@@ -1,5 +1,5 @@
-"""Map with one depth camera and nothing else: `ros2 launch cl_localization slam.launch.py image:=... camera_info:=...
-depth:=... map_file:=kitchen.safetensors`.
+"""Map with one camera and nothing else: `ros2 launch cl_localization slam.launch.py image:=... camera_info:=...
+depth:=... map_file:=kitchen.safetensors`. Without depth the scale comes from odometry, or stays unknown.
 
 The mapper finds its own poses and publishes map -> odom, or map -> base_link without odometry on tf. No localizer is
 needed beside it. `--show-args` lists all arguments.

@@ -16,7 +16,7 @@ from cl_localization.evaluation.trajectory_error import aligned_errors_m
 
 ROOM = "sim:3?rooms=1&frames=120&size=200x150"
 PART = f"{ROOM}[:24]"
-SLOWLY = "sim:3?rooms=1&frames=480&size=200x150[:24]"
+SLOWLY = "sim:3?rooms=1&frames=480&size=320x240[:24]"
 
 
 def run(*words: object) -> int:

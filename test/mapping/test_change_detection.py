@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from cl_localization.config import ChangeDetectionConfig, DepthConfig, MapperConfig
-from cl_localization.mapper import Mapper, MappingResult
+from cl_localization.mapper import Mapper
+from cl_localization.mapping.mapping_result import MappingResult
 from core_makers import WALL_M, PointScene, SceneEncoder, look_at, unit_vectors, wall_depth
 
 POSES = [look_at((0.2 * number, 0.0, 0.0), (0.2 * number, 0.0, WALL_M)) for number in range(-8, 13)]

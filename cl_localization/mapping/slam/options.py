@@ -23,7 +23,7 @@ class SlamConfig(Config):
     begin_after_frames: int = option(8, "After so many images with features whose pose is not found, a map is begun "
                                         "beside the old one; the two become one when one recognises the other.", 1,
                                      100000)
-    min_features: int = option(100, "Images with fewer features with depth begin no map.", 6, 10000)
+    min_features: int = option(100, "Images with fewer features, with depth if they have any, begin no map.", 6, 10000)
     start_min_points: int = option(60, "Without depth, a map is begun by two views with so many matches in common, "
                                        "half of which have enough parallax.", 20, 10000)
     start_min_parallax_deg: float = option(1.0, "What is enough for that: the angle between the two rays of a point "

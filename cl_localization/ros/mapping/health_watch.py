@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from cl_localization.mapper import Mapper, MappingResult
+from cl_localization.mapper import Mapper
 from cl_localization.mapping.audit.health import MapHealth, noted_health
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 
 PERIOD_KEYFRAMES = 10

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cl_localization.data.frame import Frame
-from cl_localization.mapper import Mapper, MappingResult
+from cl_localization.mapper import Mapper
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.workers.worker import Worker

@@ -12,7 +12,7 @@ from cl_localization.errors import LocalizationError, MapError, RosError
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_delta import MapDelta
 from cl_localization.map.map_store import MapStore
-from cl_localization.mapper import MappingResult
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.mapping.save_schedule import SaveSchedule
 from cl_localization.ros.mapping.unsaved_changes import UnsavedChanges

@@ -10,7 +10,7 @@ from typing import Protocol
 from cl_localization.data.frame import Frame
 from cl_localization.errors import LocalizationError
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapper import MappingResult
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import beside, load_live, save_live

@@ -17,6 +17,7 @@ from cl_localization.config import (
     section,
 )
 from cl_localization.data.message_camera import RECTIFIED
+from cl_localization.mapping.learned.options import CODES, CODES_HELP, LearnedCodesConfig
 from cl_localization.mapping.slam.options import SlamConfig
 
 TRANSPORTS = ("raw", "compressed")
@@ -131,7 +132,7 @@ class PoseSourceConfig(Config):
 
     source: str = option("tf", "`tf`: map -> camera; `odometry`: the topic odom; `pose`: the topic pose, a "
                                "PoseStamped, PoseWithCovarianceStamped, TransformStamped or Odometry; `self`: the map "
-                               "finds its own poses, which needs depth images, and publishes them.",
+                               "finds its own poses and publishes them.",
                          choices=("tf", "odometry", "pose", "self"))
     pose_of: str = option("camera", "Frame whose poses the topics pose and corrected_path hold, where the messages "
                                     "do not name it.",
@@ -168,6 +169,9 @@ class MapperNodeConfig(VisionNodeConfig, PublishedPoseConfig, MapperConfig):
                                      1_000_000)
     map_code_period_s: float = option(0.2, "Shortest time between two messages on map_code [s].", 0, 60)
     poses: PoseSourceConfig = section(PoseSourceConfig)
+    codes: str = option("grown", CODES_HELP + " Those are what map_code carries; map_file has the grown ones.",
+                        choices=CODES)
+    learned: LearnedCodesConfig = section(LearnedCodesConfig)
     slam: SlamConfig = section(SlamConfig)
     nerf: NerfNodeConfig = section(NerfNodeConfig)
 

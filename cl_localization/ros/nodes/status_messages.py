@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapper import MappingResult
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import LocalizationStatus, MappingStatus, PlaceMatch
 from cl_localization.ros.conversions import time_message
 from cl_localization.tracking.tracker import Track

@@ -21,7 +21,7 @@ from cl_localization.errors import MapError
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_file import load_map
 from cl_localization.map.map_store import MapStore
-from cl_localization.mapper import MappingResult
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.ros.mapping import unsaved_changes
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.workers.worker import Worker
