@@ -59,3 +59,10 @@ class EncoderError(LocalizationError):
 
 class RosError(LocalizationError):
     """A message, tf frame or ROS environment that cannot be used."""
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """Return what to say, on one line, of a package that Python does not find."""
+    name = (error.name or str(error)).split(".")[0]
+    return (f"the Python package {name} is missing; run scripts/setup and start this with scripts/run, or install "
+            "it: pip install -c requirements/constraints.txt -e .")

@@ -17,7 +17,8 @@ import cl_localization
 REPOSITORY = Path(__file__).resolve().parents[1]
 UNDERLAY = sorted(path.parent for path in (REPOSITORY / "underlay").glob("*/package.xml"))
 PROGRAMS = sorted((REPOSITORY / "nodes").iterdir())
-SCRIPTS = [REPOSITORY / "scripts" / name for name in ("demo", "run", "setup", "test")] + [REPOSITORY / ".ci" / "run"]
+SCRIPTS = [*(REPOSITORY / "scripts" / name for name in ("demo", "fresh", "run", "setup", "test")),
+           REPOSITORY / ".ci" / "run"]
 CMAKE = (REPOSITORY / "CMakeLists.txt").read_text()
 NOTICES = (REPOSITORY / "THIRD_PARTY_NOTICES.md").read_text()
 INTERFACES = sorted(path.relative_to(REPOSITORY).as_posix() for kind in ("msg", "srv")

@@ -29,7 +29,8 @@ QUICK = ("config", "--help", "--version")
 OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-args", "--symlink-install", "--cmake-args",
                         "--packages-select", "--packages-up-to", "--clock", "--remap", "--params-file", "--recursive",
                         "--from-paths", "--ignore-src", "--once", "--loop", "--show-args",
-                        "--nproc_per_node", "--image_path", "--workspace_path"}
+                        "--nproc_per_node", "--image_path", "--workspace_path",
+                        "--long", "--build-arg", "--tag", "--default-yes", "--system-site-packages"}
 
 
 def code_lines(documents: Iterable[Path] = DOCUMENTS) -> Iterator[str]:

@@ -19,7 +19,7 @@ from rich.markup import escape
 import cl_localization
 from cl_localization import __version__
 from cl_localization.cli.flags import parse
-from cl_localization.errors import ConfigError, LocalizationError
+from cl_localization.errors import ConfigError, LocalizationError, missing_package
 
 COMMANDS = {
     "demo": "map online and relocalize a kidnapped robot, with the real nodes: table and plot",
@@ -184,6 +184,8 @@ def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, LocalizationError):
         return text
+    if isinstance(error, ModuleNotFoundError):
+        return missing_package(error)
     return f"unexpected {type(error).__name__}: {text}; run again with --debug for the traceback"
 
 

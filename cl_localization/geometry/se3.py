@@ -131,3 +131,17 @@ def largest_sigma(covariance: np.ndarray) -> float:
     """
     largest = float(np.linalg.eigvalsh(covariance)[-1]) if np.isfinite(covariance).all() else float("inf")
     return float("inf") if largest < 0 else float(np.sqrt(largest))
+
+
+def from_quaternions(poses: np.ndarray) -> np.ndarray:
+    """Return the matrices (K, 4, 4) of valid poses (K, 7), x y z qx qy qz qw."""
+    a_T_b = np.tile(np.eye(4), (len(poses), 1, 1))
+    if len(poses):
+        a_T_b[:, :3, :3] = Rotation.from_quat(poses[:, 3:]).as_matrix()
+        a_T_b[:, :3, 3] = poses[:, :3]
+    return a_T_b
+
+
+def to_quaternions(a_T_b: np.ndarray) -> np.ndarray:
+    """Return poses (K, 7), x y z qx qy qz qw with qw >= 0, of K > 0 matrices (K, 4, 4)."""
+    return np.column_stack([a_T_b[:, :3, 3], Rotation.from_matrix(a_T_b[:, :3, :3]).as_quat(canonical=True)])

@@ -14,7 +14,6 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.regressor import SceneCoordinates
-from cl_localization.map.keyframe_poses import matrices
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.table import union
 
@@ -36,7 +35,7 @@ class KeyframeRegressor:
         table, rows = map_code.keyframes, np.zeros(0, np.int64)
         keyframes = keyframes[table.live[keyframes]]
         for scene, world_T_cam in zip(table["keyframe_scenes"][keyframes].tolist(),
-                                      matrices(table["keyframe_poses"][keyframes])):
+                                      se3.from_quaternions(table["keyframe_poses"][keyframes])):
             shown, _ = visible_codes(map_code, camera.pinhole(), se3.inverse(world_T_cam), 0.0, scene)
             rows = union(rows, shown)
             if len(rows) > MAX_CODES:

@@ -32,6 +32,10 @@ EXACT_PX = 4.0
 
 MIN_NEAR = 30
 
+MOST_PAIRS = 200_000
+"""Of codes and the keypoints around them, about. A pose that is nowhere near would be searched for seconds: where there
+are more, evenly spread codes stand for all."""
+
 
 def searched_near(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pinhole: Camera,
                   found: Localization, factor: float, config: PoseConfig, scene: int) -> Localization:
@@ -80,8 +84,11 @@ def _matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pi
     least_px = pixels_in(pinhole, config.inlier_threshold_px)
     if np.count_nonzero(radius_px > least_px) < MIN_NEAR:
         return none
-    around = cKDTree(keypoints_px).query_ball_point(pixels, np.clip(radius_px, least_px,
-                                                                    pixels_in(pinhole, MAX_RADIUS_PX)))
+    radius_px = np.clip(radius_px, least_px, pixels_in(pinhole, MAX_RADIUS_PX))
+    pairs = len(keypoints_px) * np.pi * float((radius_px**2).sum()) / (pinhole.width_px * pinhole.height_px)
+    chosen = slice(None, None, max(1, int(np.ceil(pairs / MOST_PAIRS))))
+    rows = rows[chosen]
+    around = cKDTree(keypoints_px).query_ball_point(pixels[chosen], radius_px[chosen])
     code = np.repeat(np.arange(len(rows)), [len(one) for one in around])
     feature = np.concatenate([np.asarray(one, np.int64) for one in around])
     similarity = np.einsum("nd,nd->n", map_code.descriptors(rows)[code], features.descriptors[feature])

@@ -19,7 +19,6 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.map.clusters import unit_descriptors
 from cl_localization.map.code_blocks import CodeBlocks
 from cl_localization.map.coverage import least_covering
-from cl_localization.map.keyframe_poses import matrices, quaternion_poses
 from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
 from cl_localization.map.table import Table
 
@@ -105,7 +104,7 @@ class MapCode:
     def keyframe_world_T_cam(self) -> np.ndarray:
         """Poses (K, 4, 4) of the live keyframes, in the order of `keyframes.rows()`; read-only."""
         if self._poses[0] != self.version:
-            self._poses = (self.version, matrices(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
+            self._poses = (self.version, se3.from_quaternions(self.keyframes["keyframe_poses"][self.keyframes.rows()]))
         return self._poses[1]
 
     @property
@@ -205,7 +204,7 @@ class MapCode:
         if len(keyframes) == 0:
             return
         growth = np.ones(len(keyframes)) if scales is None else scales
-        before = matrices(self.keyframes["keyframe_poses"][keyframes])
+        before = se3.from_quaternions(self.keyframes["keyframe_poses"][keyframes])
         correction = se3.similarity(world_T_cam, growth) @ se3.inverse(before)
         self.version += 1
         place = np.full(len(self.keyframes.live), -1, np.int64)
@@ -216,7 +215,7 @@ class MapCode:
         turned = np.einsum("nij,nj->ni", correction[moving, :3, :3], self.codes["positions_m"][rows].astype(np.float64))
         self.codes.put(rows, self.version, positions_m=turned + correction[moving, :3, 3],
                        sigmas_m=self.codes["sigmas_m"][rows] * growth[moving])
-        self.keyframes.put(keyframes, self.version, keyframe_poses=quaternion_poses(world_T_cam))
+        self.keyframes.put(keyframes, self.version, keyframe_poses=se3.to_quaternions(world_T_cam))
 
     def join_scene(self, scene: int, into: int) -> None:
         """Have the keyframes and codes of one scene belong to another; its name stays, with nothing in it."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import steps
-from benchmarks.steps import HEADERS, HEADERS_LARGE, engine_table, large_table, note
+from benchmarks.steps import HEADERS, HEADERS_LARGE, engine_table, large_table, note, quickest
 from cl_localization.config import EncoderConfig
 from flow_makers import localized, pose, wall_frame
 from map_makers import empty_map, grow
@@ -34,7 +34,9 @@ def test_every_engine_and_step_has_a_row_with_its_share_of_the_network() -> None
     assert all(len(row) == len(HEADERS) for row in table.rows)
     assert titles[0] == "E: the network alone, torch on cpu" and titles[-1] == "full localization"
     assert steps.STEPS["encode"] in titles and steps.STEPS["solve"] in titles and steps.STEPS["refine"] not in titles
-    assert float(table.rows[0][2]) == 1.0 and table.results["steps_s"]["encode"] == 0.01
+    assert float(table.rows[0][2]) == 1.0
+    medians = table.results["steps_s"]
+    assert medians["encode"] == pytest.approx(5 * medians["solve"], rel=0.5)
 
 
 def test_room_and_building_have_a_row_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +51,8 @@ def test_what_was_timed_is_noted() -> None:
     times: dict[str, list[float]] = {}
     assert [note(times, "work", abs, -7) for _ in range(2)] == [7, 7]
     assert len(times["work"]) == 2 and np.min(times["work"]) >= 0
+
+
+def test_the_quickest_of_all_tries_counts() -> None:
+    assert quickest([3.0, 1.0, 2.0, 2.0], 2).tolist() == [2.0, 1.0]
+    assert quickest([3.0, 1.0, 2.0], 2).tolist() == [3.0, 1.0, 2.0]

@@ -69,6 +69,21 @@ def test_a_bug_is_one_line_too_that_says_how_to_see_more(monkeypatch, capsys) ->
     assert text == "error: unexpected ZeroDivisionError: division by zero; run again with --debug for the traceback\n"
 
 
+def test_a_package_that_is_missing_is_named_with_how_to_get_it(monkeypatch, capsys) -> None:
+    error = ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+    monkeypatch.setattr(config_command, "run", raising(error))
+    assert main(["config", "mapper"]) == 1
+    assert "error: the Python package torch is missing; run scripts/setup and start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["localizer", "mapper", "composed", "sequence_player"])
+def test_a_node_whose_packages_are_missing_says_so_in_one_line(program: str) -> None:
+    code = f"import runpy, sys; sys.modules['rclpy'] = None; runpy.run_path({str(REPOSITORY / 'nodes' / program)!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("error: the Python package rclpy is missing; run scripts/")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("words", [["--debug", "config", "mapper"], ["config", "mapper", "--debug"]])
 def test_debug_shows_the_traceback(words: list[str], monkeypatch, capsys) -> None:
     monkeypatch.setattr(config_command, "run", raising(DataError("image", "is truncated")))

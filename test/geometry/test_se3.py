@@ -170,3 +170,13 @@ def test_a_similarity_moves_positions_and_turns_but_does_not_stretch_poses(a_T_b
 def test_similarities_have_a_scale_each():
     similarities = se3.similarity(np.tile(np.eye(4), (2, 1, 1)), np.array([1.0, 2.0]))
     np.testing.assert_allclose(np.linalg.det(similarities), [1, 8])
+
+
+def test_many_quaternions_are_each_of_them_by_itself():
+    random = np.random.default_rng(0)
+    motions_of = [se3.from_quaternion(random.normal(size=3), random.normal(size=4)) for _ in range(5)]
+    poses = np.array([np.concatenate(se3.to_quaternion(one)) for one in motions_of])
+    matrices = se3.from_quaternions(poses)
+    np.testing.assert_allclose(matrices, motions_of, atol=1e-12)
+    np.testing.assert_allclose(se3.to_quaternions(matrices), poses, atol=1e-12)
+    assert se3.from_quaternions(np.zeros((0, 7))).shape == (0, 4, 4)

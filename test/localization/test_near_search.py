@@ -8,6 +8,7 @@ import numpy as np
 
 from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.geometry import se3
+from cl_localization.localization import near_search
 from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import refined_in_map
 from cl_localization.map.map_code import MapCode, NewCodes
@@ -33,3 +34,18 @@ def test_a_pose_that_far_points_leave_open_is_found_by_near_ones():
     for sigma in (1e-4, np.inf):
         sure_or_unknown = replace(found, covariance=np.diag(np.full(6, sigma)))
         assert searched_near(*given, sure_or_unknown, 1.0, PoseConfig(), 0) is sure_or_unknown
+
+
+def test_where_a_pose_may_be_anywhere_evenly_spread_codes_stand_for_all(monkeypatch):
+    map_code = MapCode(MapCodeConfig(), "scene", 64)
+    keyframe = map_code.add_keyframe(HERE, 0, map_code.scene_number("roof"))
+    map_code.insert(NewCodes(SCENE.descriptors, POINTS_M.astype(np.float32), np.full(400, 0.01, np.float32)), keyframe)
+    features = SCENE.features(HERE, noise_px=0.4, similarity=0.95)
+    cam_T_world, asked = se3.inverse(BESIDE), []
+    monkeypatch.setattr(MapCode, "descriptors", lambda self, rows, give=MapCode.descriptors: (asked.append(len(rows)),
+                                                                                             give(self, rows))[1])
+    for most in (near_search.MOST_PAIRS, 2000):
+        monkeypatch.setattr(near_search, "MOST_PAIRS", most)
+        near_search._matches(map_code, features, features.keypoints_px.astype(float), CAMERA, cam_T_world, 1.0,
+                             PoseConfig(), 0)
+    assert 0 < asked[1] < 0.6 * asked[0]

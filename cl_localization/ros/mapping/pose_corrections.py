@@ -11,7 +11,7 @@ from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message
 
 from cl_localization.errors import LocalizationError, RosError
-from cl_localization.map.keyframe_poses import matrices
+from cl_localization.geometry import se3
 from cl_localization.mapping.given_pose import MAX_POSITION_M
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.frame_names import plain
@@ -115,4 +115,4 @@ def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
     bent = ~(np.abs(np.linalg.norm(poses[:, 3:], axis=1) - 1.0) < QUATERNION_TOLERANCE)
     if bent.any():
         raise RosError("corrected_path orientations", "must be unit quaternions", poses[bent][0, 3:].tolist())
-    return stamps[:, 0] * NANOSECONDS + stamps[:, 1], matrices(poses)
+    return stamps[:, 0] * NANOSECONDS + stamps[:, 1], se3.from_quaternions(poses)

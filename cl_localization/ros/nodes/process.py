@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from cl_localization.errors import LocalizationError
 from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.workers.logs import forward_logs
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECOND_SIGNAL_EXIT_CODE = 130
@@ -84,6 +85,7 @@ def run_nodes(makers: Sequence[Callable[[], ManagedNode]], args: list[str] | Non
         ending = Ending()
         stack.callback(ending.close)
         try:
+            stack.callback(forward_logs())
             rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
             stack.callback(rclpy.try_shutdown)
             executor = SingleThreadedExecutor()

@@ -46,12 +46,11 @@ class Heard:
 def start_robot(processes: Processes, name: str, tf: tuple[str, ...], prefix: str) -> None:
     """Start player, mapper and localizer of a robot; on a shared tf its frames have a prefix."""
     own = ("-r", f"__ns:=/{name}", *tf)
-    frames = {"odom_frame": f"{prefix}odom", "base_frame": f"{prefix}base_link"}
     processes.start("composed", *own, "-r", "pose:=ground_truth", "-p", "poses.source:=pose",
-                    "-p", f"frames.odom:={frames['odom_frame']}", "-p", f"frames.base:={frames['base_frame']}")
+                    "-p", f"frames.odom:={prefix}odom", "-p", f"frames.base:={prefix}base_link")
     processes.start("sequence_player", *own, "-p", f"sequence:={HOUSES[name]}", "-p", "loop:=true", "-p", "rate:=0.3",
-                    "-p", f"camera_frame:={prefix}camera_optical_frame",
-                    *(word for key, value in frames.items() for word in ("-p", f"{key}:={value}")))
+                    "-p", f"odom_frame:={prefix}odom", "-p", f"base_frame:={prefix}base_link",
+                    "-p", f"camera_frame:={prefix}camera_optical_frame")
 
 
 @pytest.mark.parametrize(("shared_tf", "seconds"), [(False, 5), pytest.param(True, 60, marks=pytest.mark.long)])
