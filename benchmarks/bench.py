@@ -36,6 +36,10 @@ class Arguments:
     kitchen: RedKitchen of 7-Scenes: near and far queries, with and without depth, and with all frames mapped.
     wrong: images of other places in the map of all frames; every accepted pose is wrong.
     sim: the simulated house. photos: a sequence of your own.
+    body: the robot's own body in the lower part of every image, mapped with it, then parked in other buildings.
+
+    furniture: rooms are mapped, then all of their furniture is moved.
+
     kidnap: a kidnapped robot in a simulated house of six rooms must be relocalized within a second.
     scenes: RedKitchen (if available) and eight simulated rooms in one map: is the right room found, and at what cost?
     covariance: share of errors inside the 95 % ellipsoids, on RedKitchen (if available) and in simulated houses.
@@ -65,7 +69,7 @@ class Arguments:
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
                           "continual", "regressors", "nerf", "pose_check", "slam", "outdoors",
-                          "speed", "faults"], ...] = argument(
+                          "speed", "faults", "body", "furniture"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -74,6 +78,7 @@ class Arguments:
     tries: int = argument("Number of images of other places.", 500)
     frames: int = argument("Mapped frames of the simulated house; there are a third as many queries.", 200)
     kidnappings: int = argument("Number of kidnappings.", 100)
+    parked: int = argument("Places in other buildings where the robot of the table body is parked.", 200)
     seconds: float = argument("Duration of each run of the tables load and speed [s].", 20.0)
     minutes: float = argument("Duration of the soak after the map is full [min].", 5.0)
     loss_seeds: int = argument("Trainings with each loss of place recognition; 0 omits the comparison.", 5)
@@ -170,13 +175,30 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         from benchmarks.outdoors import outdoors_table
 
         others.append(outdoors_table(data_root(arguments), arguments.mapper, arguments.localizer))
+    others += tables_of_trust(arguments, chosen)
+    return [experiments_table(bench.outcomes, tried), *others]
+
+
+def tables_of_trust(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
+    """Return the chosen tables of what must not be believed: faulty maps, the robot's own body, moved furniture."""
+    tables: list[BenchTable] = []
+    if not {"faults", "body", "furniture"} & set(chosen):
+        return tables
+    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
     if "faults" in chosen:
         from benchmarks.faults import fault_table
 
-        known = has_data(arguments)
-        others.append(fault_table(data_root(arguments) if known else None,
-                                  str(kitchen_folder(arguments)) if known else None, arguments.seed, arguments.mapper))
-    return [experiments_table(bench.outcomes, tried), *others]
+        data = data_root(arguments) if has_data(arguments) else None
+        tables.append(fault_table(data, kitchen, arguments.seed, arguments.mapper))
+    if "body" in chosen:
+        from benchmarks.robot_body import body_table
+
+        tables.append(body_table(kitchen, arguments.seed, arguments.parked, arguments.mapper, arguments.localizer))
+    if "furniture" in chosen:
+        from benchmarks.moved_furniture import furniture_table
+
+        tables.append(furniture_table(arguments.seed, arguments.mapper, arguments.localizer))
+    return tables
 
 
 def experiments_table(outcomes: list[Outcome], tried: tuple[int, int] | None) -> BenchTable:

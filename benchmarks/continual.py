@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.learned_codes import LearnedCodesLearner, room_table
 from benchmarks.options import METHODS, ContinualBenchConfig
 from benchmarks.relearn import relearn_table
 from benchmarks.scene_learners import DenseLearner, MapCodeLearner
@@ -24,6 +25,7 @@ from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import frame_names, select
 from cl_localization.errors import ConfigError
 from cl_localization.features import Encoder, make_encoder
+from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.research.ace.options import AceConfig
 from cl_localization.research.ace.training import AceBuffer, learn_head, localize_with_head
 from cl_localization.research.forgetting import AccuracyMatrix
@@ -35,7 +37,7 @@ from cl_localization.research.hscnet.training import DenseTrainer
 
 BOUNDS: dict[str, Bound] = {"5 cm/5 deg": (0.05, 5.0), "20 cm/10 deg": (0.20, 10.0), "50 cm/15 deg": (0.50, 15.0)}
 MAIN, COARSE = "5 cm/5 deg", "20 cm/10 deg"
-MAP_CODE, JOINT, NO_REPLAY = "map_code", "joint", "none"
+MAP_CODE, JOINT, NO_REPLAY, LEARNED = "map_code", "joint", "none", "learned_"
 APART_M, FIRST_ROOM_SEED = 30.0, 11
 LEARNING_RATE, BATCH_SIZE, REGRESSION_WEIGHT, COORDINATE_CHANNELS = 2e-3, 2, 10.0, 64
 """Of the small HSCNet: chosen on RedKitchen alone, where the published ones learn nothing in the time at hand."""
@@ -83,7 +85,10 @@ def continual_tables(options: ContinualBenchConfig, kitchen: str | None, mapper:
     methods = method_names(options.methods)
     scenes, encoder = open_stream(options, kitchen), make_encoder(mapper.encoder)
     results = {"map code": map_code_result(scenes, mapper, localizer, encoder)} if MAP_CODE in methods else {}
-    results |= dense_results(scenes, options, [method for method in methods if method != MAP_CODE])
+    results |= learned_results(scenes, options, [method for method in methods if method.startswith(LEARNED)], mapper,
+                               localizer, encoder)
+    results |= dense_results(scenes, options, [method for method in methods
+                                               if method != MAP_CODE and not method.startswith(LEARNED)])
     names, drawn = [scene.name for scene in scenes], {name: result.matrix(COARSE).percent for name,
                                                       result in results.items()}
     save_figure(draw_forgetting(drawn, names, COARSE), out / "continual.png")
@@ -96,6 +101,8 @@ def continual_tables(options: ContinualBenchConfig, kitchen: str | None, mapper:
         said["against_ace"] = {name: {"seconds": seconds, **{bound: share(errors, bound) for bound in BOUNDS}}
                                for name, (errors, seconds) in against.items()}
         tables.append(BenchTable("map code against ACE's head, same encoder", ACE_HEADERS, ace_rows(against)))
+    if kitchen is not None and options.learned_room:
+        tables.append(room_table(kitchen, mapper, localizer, encoder))
     if options.rooms_twice:
         tables.append(relearn_table(options, mapper, localizer, encoder))
     return tables
@@ -152,6 +159,23 @@ def map_code_result(scenes: list[StreamScene], mapper: MapperConfig, localizer: 
     with shown_progress("map code", "scenes") as tell:
         errors = run_stream(scenes, MapCodeLearner(mapper, localizer, encoder), tell)
     return MethodResult([errors], clock_s() - start)
+
+
+def learned_results(scenes: list[StreamScene], options: ContinualBenchConfig, methods: list[str], mapper: MapperConfig,
+                    localizer: LocalizerConfig, encoder: Encoder) -> dict[str, MethodResult]:
+    """Return what learned codes do with each replay policy, by its name in the tables."""
+    results = {}
+    for method in methods:
+        policy, start = method.removeprefix(LEARNED), clock_s()
+        seeds = range(options.seed, options.seed + options.seeds)
+        runs = []
+        for seed in tracked(seeds, len(seeds), f"learned codes, {policy}", "trainings"):
+            learned = LearnedCodesConfig(size_kb=options.learned_kb, replay_mb=options.learned_replay_mb,
+                                         replay_policy=policy, final_steps=options.learned_steps, seed=seed)
+            runs.append(run_stream(scenes, LearnedCodesLearner(mapper, localizer, encoder, learned)))
+        name = f"learned codes, {'no replay' if policy == NO_REPLAY else policy}"
+        results[name] = MethodResult(runs, (clock_s() - start) / len(seeds))
+    return results
 
 
 def dense_results(

@@ -12,10 +12,11 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, make_encoder
 from cl_localization.features.frame_encoder import FrameEncoder
-from cl_localization.localization.hierarchical_search import PoseSearch
+from cl_localization.localization.learned.pose_search import make_pose_search
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.places.map_places import MapPlaces, Recognition
+from cl_localization.tracking.doubt import DoubtfulPoses
 
 __all__ = ["Localization", "Localizer"]
 
@@ -43,6 +44,7 @@ class Localizer:
         self.config, self._in_background = config, in_background
         self.encoder = encoder or make_encoder(config.encoder)
         self._frames = FrameEncoder(self.encoder, config.mask)
+        self._doubtful = DoubtfulPoses()
         self.set_map(map_code)
 
     def set_map(self, map_code: MapCode) -> None:
@@ -55,11 +57,13 @@ class Localizer:
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", map_code.encoder,
                            "map again")
         self.map_code = map_code
-        self._search = PoseSearch(map_code, self.config, self._in_background)
+        self._search = make_pose_search(map_code, self.config, self._in_background)
         self.reset()
 
     def reset(self) -> None:
         """Forget the images before: the next one begins another sequence."""
+        self._frames.regions.forget()
+        self._doubtful.forget()
         self._places = MapPlaces(self.map_code, self.config.place)
 
     def use(self, config: LocalizerConfig) -> None:
@@ -97,6 +101,7 @@ class Localizer:
         found = self._search.find(features, frame.camera, *guessed, recognition.keyframes)
         found = replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
                         inlier_keypoints_px=features.keypoints_px[found.inlier_features])
+        found = self._doubtful.judge(found, frame.odom_T_cam)
         self._learn_what_is_fixed(frame, found)
         return self._with_place(found, recognition)
 

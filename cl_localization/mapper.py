@@ -15,18 +15,23 @@ from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
-from cl_localization.map.keyframe_views import View
+from cl_localization.map.learned_codes import require_grown
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.examination import Examination
 from cl_localization.mapping.audit.health import MapHealth
 from cl_localization.mapping.depth_mapper import DepthMapper
-from cl_localization.mapping.fixed_codes import codes_fixed_to_camera
+from cl_localization.mapping.depth_points import depths_of
+from cl_localization.mapping.fixed_codes import FixedCodes
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
+from cl_localization.mapping.learned.learner import CodeLearner
+from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.mapping.slam.window_mapper import WindowMapper
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
+
+__all__ = ["Mapper", "MappingResult"]
 
 
 class Mapper:
@@ -40,28 +45,36 @@ class Mapper:
     """
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
-                 map_code: MapCode | None = None) -> None:
-        """Make a mapper of an empty map or of `map_code`, which it changes.
+                 map_code: MapCode | None = None, learned: LearnedCodesConfig | None = None) -> None:
+        """Make a mapper of an empty map or of `map_code`, which it changes; with options for codes that are learned
+        beside, it learns them.
 
         Raises:
-            MapError: `map_code` was made by another encoder.
+            MapError: `map_code` was made by another encoder, or its codes are learned.
             DataError: the mask cannot be read.
         """
         self.config = config
         self.encoder = encoder or shared_encoder(config.encoder)
         self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
+        require_grown(self.map_code)
         if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
             raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
                            "map again")
         self.frames = FrameEncoder(self.encoder, config.mask)
         self.use_scene(config.scene)
-        self._of_sequence: list[int] = []
+        self._fixed = FixedCodes(self.map_code, self.frames)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
                                           lambda: self._without_depth.keyframe_policy())
         self._examination = Examination(self.map_code, config.depth.max_depth_m)
         self.without_scale = self._examination.without_scale
+        self._learner = None if learned is None else CodeLearner(self.map_code, learned)
+
+    @property
+    def made(self) -> MapCode:
+        """The map for localizers: `map_code`, or the map of codes that are learned from it."""
+        return self.map_code if self._learner is None else self._learner.map_code
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -100,10 +113,12 @@ class Mapper:
             view.odom_T_cam = frame.odom_T_cam
             inserted, merged = self._without_depth.add(view)
         self._examination.add(view, frame, features.keypoints_px)
-        self._learn_what_is_fixed(frame, view)
+        self._fixed.add(frame, view)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         self._examination.forget_removed()
+        if self._learner is not None:
+            self._learner.observe(view, depths_of(frame, features, self.config.depth.max_depth_m))
         return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
@@ -124,21 +139,18 @@ class Mapper:
 
     def finish(self) -> None:
         """End a sequence: refine what was triangulated over all views at once."""
-        self._of_sequence = []
+        self._fixed.end_sequence()
         self._without_depth.finish()
         self._with_depth.finish()
+        if self._learner is not None:
+            self._learner.finish()
         self._examination.end_sequence()
 
     def examine(self) -> MapHealth:
         """Return whether what was given with the images can be true, as far as they tell; the map takes note of it."""
-        return self._examination.health(self._without_depth)
-
-    def _learn_what_is_fixed(self, frame: Frame, view: View) -> None:
-        """Compare a keyframe with one before, and remove the codes of what turns out to be fixed to the camera."""
-        self._of_sequence.append(view.keyframe)
-        if self.frames.observe(frame, view.given_world_T_cam, "map", frame.depth_m):
-            self.map_code.remove(codes_fixed_to_camera(self.map_code, np.array(self._of_sequence), self.frames.regions,
-                                                       frame.camera))
+        health = self._examination.health(self._without_depth)
+        self.made.health = self.map_code.health
+        return health
 
     def _result(self, reason: str, started_s: float, inserted: int = 0, merged: int = 0, evicted: int = 0,
                 keyframe: int | None = None) -> MappingResult:

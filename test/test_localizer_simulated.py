@@ -190,3 +190,18 @@ def test_a_map_of_another_encoder_is_refused(encoder):
     foreign = MapCode(MapCodeConfig(), "dinov2_small", 384)
     with pytest.raises(MapError, match="encoder in use, xfeat, found dinov2_small"):
         Localizer(foreign, LocalizerConfig(), encoder)
+
+
+@pytest.mark.parametrize("roll", [90, 180, 270])
+def test_a_camera_that_is_rolled_against_the_map_is_turned_upright_by_its_mounting(map_code, encoder, roll):
+    queries = frames_of(f"{HELD_OUT}&roll={roll}", 12)
+    found = [Localizer(map_code, encoder=encoder).localize(frame) for frame in queries]
+    assert sum(one.accepted for one in found) >= len(found) - 1
+    errors = [pose_error(one.world_T_cam, frame.world_T_cam) for one, frame in zip(found, queries) if one.accepted]
+    assert np.max(errors, axis=0)[0] < 0.1
+
+
+def test_a_rolled_camera_whose_mounting_nobody_tells_is_refused_and_never_wrong(map_code, encoder):
+    queries = frames_of(f"{HELD_OUT}&roll=90&turn=0", 12)
+    found = [Localizer(map_code, encoder=encoder).localize(frame) for frame in queries]
+    assert not any(one.accepted for one in found)

@@ -24,6 +24,7 @@ from cl_localization.errors import ConfigError, LocalizationError, missing_packa
 COMMANDS = {
     "demo": "map online and relocalize a kidnapped robot, with the real nodes: table and plot",
     "map": "build or extend a map from posed sequences",
+    "compress": "make a map few kilobytes small: learned codes in place of grown ones",
     "localize": "write the trajectory of a sequence in a map (TUM format)",
     "evaluate": "compare a sequence's poses with ground truth: table and JSON",
     "info": "show the contents of a map",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.health import health_rows
@@ -14,6 +14,7 @@ from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source
 from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import MapperConfig
 from cl_localization.errors import ConfigError
+from cl_localization.mapping.learned.options import CODES_HELP, LearnedCodesConfig
 from cl_localization.mapping.slam.options import SlamConfig
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ class Arguments:
     trajectory: Path | None = argument("File to write the final poses of the frames to (TUM format). The origin is "
                                        "that of the extended map, or else the first frame.", None, metavar="POSES")
     no_depth: bool = argument("Ignore depth, and triangulate.", False)
+    codes: Literal["grown", "learned"] = argument(CODES_HELP, "grown")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     options: MapperConfig = settings(MapperConfig)
+    learned: LearnedCodesConfig = settings(LearnedCodesConfig, "learned")
     slam: SlamConfig = settings(SlamConfig, "slam")
 
 
@@ -77,7 +80,7 @@ def run(arguments: Arguments) -> int:
     mapping = SequenceMapping(open_mapper(arguments), arguments.slam, not arguments.no_depth)
     start = time.perf_counter()
     rows = [mapping.add(sequence, source) for sequence, source in zip(sequences, sources)]
-    map_code, use_depth = mapping.mapper.map_code, not arguments.no_depth
+    map_code, use_depth = mapping.mapper.made, not arguments.no_depth
     require_codes(len(map_code), sum(count.keyframes for count in rows), sequences, use_depth)
     health = mapping.mapper.examine()
     save_map(map_code, arguments.out, file_metadata(arguments, rows))
@@ -99,7 +102,7 @@ def open_mapper(arguments: Arguments) -> Mapper:
 
     options = arguments.options
     base = load_map(arguments.update, options.encoder.name, options.map_code).fork() if arguments.update else None
-    return Mapper(options, map_code=base)
+    return Mapper(options, map_code=base, learned=arguments.learned if arguments.codes == "learned" else None)
 
 
 def file_metadata(arguments: Arguments, counts: list[MappingCount]) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def file_metadata(arguments: Arguments, counts: list[MappingCount]) -> dict[str,
 
     earlier = read_map_info(arguments.update).get("extra", {}).get("sequences", []) if arguments.update else []
     camera = counts[-1].camera
-    return {"sequences": [*earlier, *arguments.sequences], "depth": not arguments.no_depth,
+    return {"sequences": [*earlier, *arguments.sequences], "depth": not arguments.no_depth, "codes": arguments.codes,
             "camera": {} if camera is None else asdict(camera), "config": asdict(arguments.options),
             "commit": provenance()["commit"]}
 
@@ -132,8 +135,8 @@ def summary_rows(
             ("frames without pose", f"{sum(count.without_pose for count in counts):,}", ""),
             ("frames skipped", f"{sum(count.skipped for count in counts):,}", ""),
             ("new keyframes", f"{sum(count.keyframes for count in counts):,}", ""),
-            ("codes", f"{len(mapper.map_code):,}", ""),
-            ("map", f"{mapper.map_code.size_bytes:,}", "bytes"),
+            ("codes", f"{len(mapper.made):,}", "" if mapper.made is mapper.map_code else "learned"),
+            ("map", f"{mapper.made.size_bytes:,}", "bytes"),
             ("file", f"{file_bytes:,}", "bytes"),
             ("time", f"{seconds:.1f}", "s"),
             ("rate", f"{frames / max(seconds, 1e-9):.1f}", "frames/s")]

@@ -7,17 +7,19 @@ import importlib
 import inspect
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cl_localization.data.frame import Sequence
+from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.spec import SequenceSpec, parse_spec, selected
 from cl_localization.errors import DataError
 
 NOTES = logging.getLogger("cl_localization.data.notes")
 """Hears what readers assume, one line each; the command line shows it."""
 
+TURNS = ("0", "90", "180", "270")
 ARCHIVES = (".zip", ".r3d", ".tar", ".gz", ".7z")
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "1"), ("false", "no", "0")
 SHOWN_ENTRIES, SEARCHED_ENTRIES = 8, 50
@@ -92,7 +94,8 @@ FORMATS = {
 def open_sequence(spec: str | Path, format: str = "auto", **options: Any) -> Sequence:
     """Open what `spec` names: a path or `sim:SEED`, then reader options, then a selection of frames.
 
-    `PATH?key=value&key=value` gives options of the reader, `PATH@FILE` takes the frames listed in a text file and
+    `PATH?key=value&key=value` gives options of the reader, `turn=90` the angle clockwise that brings its images
+    upright (the camera's mounting tells it where that is known), `PATH@FILE` takes the frames listed in a text file and
     `PATH[start:stop:step]` a part by index; see `cl_localization.data.spec`.
 
     Args:
@@ -107,17 +110,28 @@ def open_sequence(spec: str | Path, format: str = "auto", **options: Any) -> Seq
     if format not in ("auto", "sim", *FORMATS):
         raise DataError("format", f"must be one of auto, sim, {', '.join(FORMATS)}", repr(format))
     parsed = parse_spec(str(spec))
+    options_of_reader = dict(parsed.options)
+    turn = options_of_reader.pop("turn", None)
     if parsed.source.startswith("sim:") or format == "sim":
-        sequence = _open_simulation(parsed, options)
+        sequence = _open_simulation(replace(parsed, options=options_of_reader), options)
         folder = Path()
     else:
         path = Path(parsed.source).expanduser()
-        reader = FORMATS[_recognised(path, {**parsed.options, **options}) if format == "auto" else format].open
-        sequence = reader(path, parsed.text, **_typed_options(reader, {**parsed.options, **options}))
+        reader = FORMATS[_recognised(path, {**options_of_reader, **options}) if format == "auto" else format].open
+        sequence = reader(path, parsed.text, **_typed_options(reader, {**options_of_reader, **options}))
         folder = path if path.is_dir() else path.parent
+    if turn is not None and isinstance(sequence, IndexedSequence):
+        sequence.turn_deg = _turn_deg(turn)
     for note in getattr(sequence, "notes", ()):
         NOTES.info("%s: %s", sequence.name, note)
     return selected(sequence, parsed, folder)
+
+
+def _turn_deg(text: str) -> int:
+    if text not in TURNS:
+        raise DataError("option turn of the sequence", f"must be one of {', '.join(TURNS)}", repr(text),
+                        "give the angle clockwise that brings its images upright")
+    return int(text)
 
 
 def _open_simulation(parsed: SequenceSpec, options: dict[str, Any]) -> Sequence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cl_localization.data.limits import MAX_FRAMES
 from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.upright import upright_turns
 
 FORWARD_BASE_T_CAM = np.array([[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0],
                                [0.0, 0.0, 0.0, 1.0]])
@@ -35,12 +36,15 @@ class IndexedSequence(ABC):
         notes: what the reader had to assume or guess, one sentence each.
         camera_source: where the intrinsics are from: a file, a topic, a data set's default.
         base_T_cam: (4, 4) camera on the robot that carried it, or None where there is no robot.
+        turn_deg: angle clockwise by which images must be turned to be upright, a multiple of 90; None: as `base_T_cam`
+            says.
 
     Raises:
         DataError: no frames, or too many.
     """
 
     base_T_cam: np.ndarray | None = None
+    turn_deg: int | None = None
 
     def __init__(self, name: str, names: list[str], skipped: Iterable[str] = (), notes: Iterable[str] = (),
                  camera_source: str = "") -> None:
@@ -57,13 +61,13 @@ class IndexedSequence(ABC):
         return len(self.names)
 
     def __iter__(self) -> Iterator[Frame]:
-        return (self._frame(index) for index in range(len(self)))
+        return (self._upright(self._frame(index)) for index in range(len(self)))
 
     def __getitem__(self, index: int | slice) -> Any:
         """Return a frame; for a slice the sequence of those frames, which are not decoded yet."""
         if isinstance(index, slice):
             return SubSequence(self, range(len(self))[index])
-        return self._frame(self._checked(index))
+        return self._upright(self._frame(self._checked(index)))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {len(self)} frames, {len(self.skipped)} left out>"
@@ -79,6 +83,12 @@ class IndexedSequence(ABC):
     def has_depth(self, index: int) -> bool:
         """Return whether frame `index` has depth, without decoding it."""
         return False
+
+    def _upright(self, frame: Frame) -> Frame:
+        """Return a frame that says which way up its image is, where that is known of the sequence."""
+        if self.turn_deg is not None:
+            return replace(frame, upright_turns=self.turn_deg // 90)
+        return frame if self.base_T_cam is None else replace(frame, upright_turns=upright_turns(self.base_T_cam))
 
     def _checked(self, index: int) -> int:
         index = operator.index(index)
@@ -160,7 +170,7 @@ class SubSequence(IndexedSequence):
         for index in self.indices:
             if not 0 <= index < len(sequence):
                 raise DataError(f"frame index of {sequence.name}", f"must lie in [0, {len(sequence) - 1}]", index)
-        self.base_T_cam = getattr(sequence, "base_T_cam", None)
+        self.base_T_cam, self.turn_deg = getattr(sequence, "base_T_cam", None), getattr(sequence, "turn_deg", None)
         all_names = frame_names(sequence)
         super().__init__(name or f"{sequence.name} (part)", [all_names[index] for index in self.indices],
                          sequence.skipped, getattr(sequence, "notes", ()), getattr(sequence, "camera_source", ""))

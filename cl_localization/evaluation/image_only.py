@@ -14,5 +14,7 @@ def image_only(sequence: Sequence) -> Sequence:
         return select(image_only(sequence.sequence), sequence.indices, sequence.name)
     if isinstance(sequence, ImageFileSequence):
         files = [replace(file, depth_path=None) for file in sequence.files]
-        return ImageFileSequence(sequence.name, files, sequence.skipped, sequence.notes, sequence.camera_source)
+        images = ImageFileSequence(sequence.name, files, sequence.skipped, sequence.notes, sequence.camera_source)
+        images.turn_deg = sequence.turn_deg
+        return images
     return sequence

@@ -82,7 +82,7 @@ class PoseSearch:
             tries.append(self._fallback.estimate(features, camera))
             if tries[-1].accepted and self._fallback.confirms(tries[-1], best):
                 best = tries[-1]
-        best = self._widened(best, tries)
+        best = self._whole_map.with_rival(features, camera, self._widened(best, tries))
         steps = dict.fromkeys(step for found in tries for step in found.timings_s)
         return replace(best, timings_s={step: sum(found.timings_s.get(step, 0.0) for found in tries) for step in steps})
 

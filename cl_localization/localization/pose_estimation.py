@@ -18,6 +18,7 @@ from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
 from cl_localization.localization.regressor import Regressor, SceneCoordinates
 from cl_localization.localization.result import Localization
+from cl_localization.localization.rigid_groups import MOSTLY_EXPLAINED, rival_inliers
 from cl_localization.map.map_code import MapCode
 
 EXACT_PX, PEAKED_SHARE = 4.0, 0.55
@@ -51,6 +52,15 @@ class PoseEstimator:
             timings_s["refine"] = time.perf_counter() - solved_s
         found = replace(found, keypoints=len(features), matches=len(coordinates.features), timings_s=timings_s)
         return accept_or_reject(found, self.config)
+
+    def with_rival(self, features: Features, camera: Camera, found: Localization) -> Localization:
+        """Return an accepted pose with how many features agree with another one."""
+        searched = features.select(slice(self.config.max_keypoints))
+        found = replace(found, explained=found.inliers / max(len(searched), 1))
+        if not found.accepted or found.explained >= MOSTLY_EXPLAINED:
+            return found
+        rivals = rival_inliers(self._map, searched, camera, self._scene_coordinates(searched), found, self.config)
+        return replace(found, rival_inliers=rivals)
 
     def _scene_coordinates(self, features: Features) -> SceneCoordinates:
         """Return the unambiguous matches, those of the scene that most of them belong to."""
@@ -90,7 +100,8 @@ class PoseEstimator:
             found = searched_near(self._map, features, keypoints_px, pinhole, found, factor, self.config, scene)
         covariance = None if found.covariance is None else calibrated(found.covariance, factor)
         name = self._map.scene_names[scene] if found.inliers else ""
-        found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name)
+        found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name,
+                        unguided_world_T_cam=inverse(start.cam_T_world))
         if config is self.config:
             return found
         return widened(found, inverse(start.cam_T_world), found.inliers / max(int(start.inliers.sum()), 1))

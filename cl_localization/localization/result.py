@@ -30,10 +30,13 @@ class Localization:
         reprojection_error_px: median over the inliers.
         inlier_features, inlier_codes, inlier_points_m: (I,) features, (I,) codes of the map and (I, 3) their positions.
         inlier_keypoints_px: (I, 2) where the inliers lie in the image as it came.
+        explained: share of the features searched that agree with the pose.
+        rival_inliers: features that agree with another pose instead; 0 where there is none, or none can be.
         scene: the scene that the inliers belong to.
         place: of the pose if it is accepted, else the one that the last images look most like; None for none.
         place_check: whether that place agrees with the accepted pose; empty when one of them is unsure.
         timings_s: seconds by step.
+        unguided_world_T_cam: (4, 4) the estimate before guided matching and refinement; None without a pose.
         carried_ns: time from the image that was localized to this one, where flow carried the pose; 0 if it is this
             image.
     """
@@ -52,10 +55,13 @@ class Localization:
     inlier_codes: np.ndarray = field(default_factory=_no_indices)
     inlier_points_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     inlier_keypoints_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    explained: float = 0.0
+    rival_inliers: int = 0
     scene: str = ""
     place: Place | None = None
     place_check: str = ""
     timings_s: dict[str, float] = field(default_factory=dict)
+    unguided_world_T_cam: np.ndarray | None = None
     carried_ns: int = 0
 
     @property

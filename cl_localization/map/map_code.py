@@ -65,6 +65,7 @@ class MapCode:
         encoder, dim: name of the descriptors' encoder, and their length.
         codes, keyframes: the tables; read them through the properties below.
         health: what its mapper found wrong with it, as JSON values; see `mapping.audit`. Empty: not known.
+        temperature: 0 where codes were grown; where they were learned, see `map.learned_codes`.
     """
 
     def __init__(self, config: MapCodeConfig, encoder: str, dim: int, map_id: str | None = None) -> None:
@@ -76,6 +77,7 @@ class MapCode:
         self.cell_size_m = config.cell_size_m
         self.scene_names: list[str] = []
         self.health: dict[str, Any] = {}
+        self.temperature = 0.0
         self.codes = Table({name: (kind, dim if width < 0 else width) for name, (kind, width) in ROW_TYPES.items()})
         self.keyframes = Table(KEYFRAME_TYPES)
         self._oldest_delta = 0
@@ -330,7 +332,7 @@ class MapCode:
             removed_keyframe_ids=removed_frames.astype(np.uint32),
             **{name: self.codes.taken(name, changed) for name in ROW_TYPES},
             **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id,
-            health=self.health)
+            health=self.health, temperature=self.temperature)
 
     def apply(self, delta: MapDelta) -> None:
         """Apply a delta to this copy.
@@ -358,7 +360,7 @@ class MapCode:
             self.keyframes.remove(self.keyframes.rows(), delta.version)
             self._oldest_delta = delta.version
         self.scene_names, self.cell_size_m, self.version = list(delta.scene_names), delta.cell_size_m, delta.version
-        self._poses = (-1, self._poses[1])
+        self._poses, self.temperature = (-1, self._poses[1]), delta.temperature
         self.codes.remove(delta.removed_ids, self.version)
         self.keyframes.remove(delta.removed_keyframe_ids, self.version)
         self.codes.put(delta.ids, self.version, **{name: getattr(delta, name) for name in ROW_TYPES})

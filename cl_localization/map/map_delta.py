@@ -31,6 +31,7 @@ SCALAR_TYPES: dict[str, tuple[type, ...]] = {
     "map_id": (str,), "encoder": (str,), "dim": (int,), "frame_id": (str,), "cell_size_m": (float, int),
     "base_version": (int,),
     "version": (int,), "scene_names": (list,), "parent_id": (str,), "health": (dict,),
+    "temperature": (float, int),
 }
 
 
@@ -51,6 +52,7 @@ class MapDelta:
         removed_keyframe_ids: uint32 ids of removed keyframes.
         parent_id: id of the map that this one extends; empty for none; only in files, not in messages.
         health: what its mapper found wrong with it, see `mapping.audit`; only in files, not in messages.
+        temperature: 0 where codes were grown; where they were learned, see `map.learned_codes`.
     """
 
     map_id: str
@@ -79,6 +81,7 @@ class MapDelta:
     removed_keyframe_ids: np.ndarray
     parent_id: str = ""
     health: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 0.0
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the array fields by name."""
@@ -125,6 +128,8 @@ class MapDelta:
             raise MapError("map code version", f"must be above its base {self.base_version}", self.version)
         if not (np.isfinite(self.cell_size_m) and self.cell_size_m > 0):
             raise MapError("map code cell_size_m", "must be positive", self.cell_size_m)
+        if not (np.isfinite(self.temperature) and self.temperature >= 0):
+            raise MapError("map code temperature", "must not be negative", self.temperature)
 
     def _check_scalars(self) -> None:
         for name, kinds in SCALAR_TYPES.items():

@@ -21,9 +21,10 @@ from cl_localization.map.map_delta import KEYFRAME_DESCRIPTOR_DIM, MapDelta
 from cl_localization.map.tensor_file import DamagedFile, Entry, read_header, read_tensor, write_tensors
 
 FORMAT = "cl_localization_map"
-FORMAT_VERSION = 3
-READABLE_VERSIONS = (1, 2, 3)
-"""Version 1 has no keyframe descriptors, so place recognition does not work until the places are mapped again.
+FORMAT_VERSION = 4
+READABLE_VERSIONS = (1, 2, 3, 4)
+"""Codes of versions 1 to 3 are grown, not learned. Version 1 has no keyframe descriptors, so place recognition does not
+work until the places are mapped again.
 Versions 1 and 2 have a column `matched` of zeros, which is ignored."""
 
 DROPPED_COLUMNS = ("matched",)
@@ -57,7 +58,7 @@ def write_snapshot(snapshot: MapDelta, stream: BinaryIO, extra: dict[str, Any] |
     """
     metadata = {"format_version": FORMAT_VERSION, "software": f"cl_localization {__version__}",
                 **{name: getattr(snapshot, name) for name in SCALARS}, "parent_id": snapshot.parent_id,
-                "health": snapshot.health, "extra": extra or {}}
+                "health": snapshot.health, "temperature": snapshot.temperature, "extra": extra or {}}
     arrays = {name: np.ascontiguousarray(values) for name, values in snapshot.arrays().items()}
     texts = {"format": FORMAT, "json": json.dumps(metadata)}
     return write_tensors(stream, arrays, {**texts, "sha256": _digest(texts["json"], arrays)})
@@ -106,7 +107,7 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
     try:
         values: dict[str, Any] = {name: metadata[name] for name in SCALARS} | _columns_of_this_version(arrays)
         delta = MapDelta(parent_id=metadata.get("parent_id", ""), base_version=0, health=metadata.get("health", {}),
-                         **values)
+                         temperature=metadata.get("temperature", 0.0), **values)
     except (KeyError, TypeError) as error:
         raise DamagedMapError(f"map {path}", "must hold all its columns", str(error), "the file is damaged") from error
     if encoder is not None and delta.encoder != encoder:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cl_localization.data.frame import Frame
+from cl_localization.features import Features
+
 WINDOW_RADIUS_PX = 2
 MAX_RELATIVE_STEP = 0.05
 """Largest depth range around a keypoint, as a share of its depth; beyond it, the keypoint lies on a depth edge."""
@@ -27,6 +30,13 @@ def keypoint_depths(depth_m: np.ndarray, keypoints_px: np.ndarray, max_depth_m: 
     median, largest = known[row, np.maximum(count - 1, 0) // 2], known[row, np.maximum(count - 1, 0)]
     usable = (count > 0) & (largest - known[:, 0] < MAX_RELATIVE_STEP * median) & (median <= max_depth_m)
     return np.where(usable, median, 0).astype(np.float32)
+
+
+def depths_of(frame: Frame, features: Features, max_depth_m: float) -> np.ndarray:
+    """Return the measured depth (N,) of a frame's features, 0 where unknown."""
+    if frame.depth_m is None:
+        return np.zeros(len(features), np.float32)
+    return keypoint_depths(frame.depth_m, features.keypoints_px, max_depth_m)
 
 
 def depth_sigmas(depth_m: np.ndarray) -> np.ndarray:

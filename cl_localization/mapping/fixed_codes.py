@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
+from cl_localization.data.frame import Frame
 from cl_localization.features.fixed_regions import FixedRegions
+from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
+from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
+
+
+class FixedCodes:
+    """Learns from keyframes what is fixed to the camera, and removes its codes from the map."""
+
+    def __init__(self, map_code: MapCode, frames: FrameEncoder) -> None:
+        self._map, self._frames = map_code, frames
+        self._keyframes: list[int] = []
+
+    def add(self, frame: Frame, view: View) -> None:
+        """Compare a keyframe with one before, and remove the codes of what turns out to be fixed."""
+        self._keyframes.append(view.keyframe)
+        if self._frames.observe(frame, view.given_world_T_cam, "map", frame.depth_m):
+            self._map.remove(codes_fixed_to_camera(self._map, np.array(self._keyframes), self._frames.regions,
+                                                   frame.camera))
+
+    def end_sequence(self) -> None:
+        """Leave the keyframes so far as they are from now on."""
+        self._keyframes = []
 
 
 def codes_fixed_to_camera(map_code: MapCode, keyframes: np.ndarray, regions: FixedRegions,

@@ -1,4 +1,4 @@
-"""What a mapper did with a frame."""
+"""What became of a frame that was given to the mapper."""
 
 from __future__ import annotations
 

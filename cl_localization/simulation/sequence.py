@@ -10,6 +10,7 @@ from cl_localization.data.frame import Frame
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.se3 import rotation_from_vector
 from cl_localization.simulation.furniture import stand
 from cl_localization.simulation.house import House, build_house
 from cl_localization.simulation.odometry import drifting
@@ -98,10 +99,12 @@ def make_camera(config: SimulationConfig) -> Camera:
 
 
 def make_base_T_cam(config: SimulationConfig) -> np.ndarray:
-    """Return the camera's pose (4, 4) on the base: `height` above the floor, looking ahead and `tilt` down."""
+    """Return the camera's pose (4, 4) on the base: `height` above the floor, looking ahead and `tilt` down, then
+    rolled."""
     cos, sin = np.cos(np.deg2rad(config.tilt)), np.sin(np.deg2rad(config.tilt))
     base_T_cam = np.eye(4)
-    base_T_cam[:3, :3] = np.array([[0, -sin, cos], [-1, 0, 0], [0, -cos, -sin]])
+    level = np.array([[0, -sin, cos], [-1, 0, 0], [0, -cos, -sin]])
+    base_T_cam[:3, :3] = level @ rotation_from_vector(np.array([0.0, 0.0, np.deg2rad(config.roll)]))
     base_T_cam[:3, 3] = CAMERA_AHEAD_M, 0, config.height
     return base_T_cam
 

@@ -33,6 +33,7 @@ class SimulationConfig(Config):
     fov: float = option(66.0, "Horizontal field of view [deg].", 20, 120)
     height: float = option(0.9, "Height of the camera above the floor [m].", 0.2, 2.2)
     tilt: float = option(3.0, "Angle by which the camera looks down [deg].", -30, 45)
+    roll: float = option(0.0, "Angle by which the camera is rolled clockwise [deg].", -360, 360)
     light: str = option("day", "Time of day.", choices=tuple(LIGHTS))
     lamp: float = option(
         0.0, "Where the lamps hang: 0 in the middle of the ceiling, -1 and 1 towards opposite corners.", -1, 1

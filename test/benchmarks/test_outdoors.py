@@ -5,13 +5,38 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.outdoors import HEADERS, SCENES, OutdoorsResult, TimedEncoder, outdoors_table
+from benchmarks.outdoors import (
+    HEADERS,
+    SCENES,
+    WRONG_SHARE,
+    OutdoorsResult,
+    Scene,
+    TimedEncoder,
+    UnguidedErrors,
+    outdoors_table,
+    result_of,
+)
 from benchmarks.plain_recipe import PlainRecipe
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.geometry.se3 import pose_error
+from cl_localization.mapper import Mapper
 from core_makers import PointScene, SceneEncoder, look_at
 
 POSES = [look_at((x, 0.05 * (-1) ** index, 0.0), (0.0, 0.0, 3.8)) for index, x in enumerate(np.linspace(-0.6, 0.6, 7))]
+
+
+class Posed:
+    """A sequence of which only the poses are asked for."""
+
+    def __init__(self, poses: list[np.ndarray]) -> None:
+        self._poses = poses
+
+    def __len__(self) -> int:
+        return len(self._poses)
+
+    def pose(self, index: int) -> np.ndarray:
+        """Return a pose."""
+        return self._poses[index]
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +72,26 @@ def test_a_row_fits_the_headers():
 
 def test_scenes_that_are_not_there_are_left_out(tmp_path):
     assert outdoors_table(tmp_path, MapperConfig(), LocalizerConfig()).rows == []
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_what_is_wrong_in_a_scene_without_scale_is_a_share_of_its_extent(encoder, scale):
+    poses = [pose.copy() for pose in POSES]
+    for pose in poses:
+        pose[:3, 3] *= scale
+    sequence = Posed(poses)
+    scene = Scene("terrace", ((0.005, "0.5 %"), (0.02, "2 %")), relative=True)
+    extent = float(np.linalg.norm(np.ptp(np.array(poses)[:, :3, 3], axis=0)))
+    errors = np.array([(0.5 * WRONG_SHARE * extent, 0.1), (2.0 * WRONG_SHARE * extent, 0.1), (0.0, 30.0)])
+    assert result_of(scene, "ours", sequence, sequence, errors, None, 1.0).wrong == 2
+
+
+def test_poses_before_guided_refinement_are_noted(encoder):
+    mapper = Mapper(MapperConfig(), encoder)
+    for pose in POSES:
+        mapper.add(encoder.frame(pose))
+    localizer = UnguidedErrors(mapper.map_code, LocalizerConfig(), encoder)
+    found = localizer.localize(encoder.frame(look_at((0.1, 0.0, 0.1), (0.0, 0.0, 3.8))))
+    assert found.accepted
+    assert len(localizer.errors) == 1
+    assert localizer.errors[0][0] < 0.1

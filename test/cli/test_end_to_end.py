@@ -150,3 +150,29 @@ def test_a_stretch_of_the_kitchen_is_found_again(kitchen_folder: Path, tmp_path:
     assert run("map", f"{kitchen_folder}[:60:6]", "--out", tmp_path / "kitchen.map") == 0
     result = evaluated(tmp_path, tmp_path / "kitchen.map", f"{kitchen_folder}[3:60:15]")
     assert result["frames"] == 4 and result["within_5cm_5deg_percent"] >= 75 and result["wrong_accepted"] == 0
+
+
+def test_a_map_is_compressed_and_evaluated_as_any_other(house_map: Path, tmp_path: Path, capsys) -> None:
+    small = tmp_path / "small.map"
+    assert run("compress", house_map, "--bytes", "60k", "--out", small, "--steps", "100") == 0
+    assert small.stat().st_size <= 60_000
+    result = evaluated(tmp_path, small, f"{QUERIES}[::30]")
+    assert 500 < result["codes"] < 650 and result["wrong_accepted"] == 0
+    assert run("localize", small, f"{QUERIES}[::30]", "--out", tmp_path / "poses.txt") == 0
+    assert run("compress", small, "--out", tmp_path / "smaller.map") == 1
+    assert "must hold grown codes" in capsys.readouterr().err
+    assert run("map", HOUSE, "--update", small, "--out", tmp_path / "more.map") == 1
+
+
+def test_codes_can_be_learned_while_mapping(tmp_path: Path) -> None:
+    small = tmp_path / "small.map"
+    assert run("map", HOUSE, "--out", small, "--codes", "learned", "--learned.size-kb", "60",
+               "--learned.final-steps", "100") == 0
+    assert small.stat().st_size <= 60_000
+    assert evaluated(tmp_path, small, f"{QUERIES}[::30]")["wrong_accepted"] == 0
+
+
+@pytest.mark.parametrize("text", ["0", "100 k", "-1", "k", "1.5M"])
+def test_a_size_that_is_no_number_of_bytes_is_told(house_map: Path, tmp_path: Path, capsys, text: str) -> None:
+    assert run("compress", house_map, f"--bytes={text}", "--out", tmp_path / "small.map") == 1
+    assert "option bytes must be a number of bytes" in capsys.readouterr().err

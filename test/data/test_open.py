@@ -98,3 +98,16 @@ def test_a_folder_that_is_nearly_a_layout_names_it(tmp_path):
         (tmp_path / name).mkdir()
     with pytest.raises(DataError, match="it has sparse, images of colmap, which is images and a COLMAP model"):
         open_sequence(tmp_path)
+
+
+def test_any_sequence_can_be_said_to_be_rolled(tmp_path):
+    write_7scenes(tmp_path)
+    assert [frame.upright_turns for frame in open_sequence(f"{tmp_path}?turn=270[:2]")] == [3, 3]
+    assert open_sequence(tmp_path)[0].upright_turns == 0
+    with pytest.raises(DataError, match="option turn of the sequence must be one of 0, 90, 180, 270, found '45'"):
+        open_sequence(f"{tmp_path}?turn=45")
+
+
+def test_a_robot_s_sequence_knows_how_its_camera_is_mounted():
+    assert [open_sequence(f"sim:3?rooms=1&frames=2&size=64x64{key}")[0].upright_turns
+            for key in ("", "&roll=90", "&roll=90&turn=0", "&roll=-90")] == [0, 1, 0, 3]

@@ -114,6 +114,13 @@ def test_a_region_that_became_fixed_later_does_not_hide_what_was_seen_before():
     assert regions.hides(BODY_PX, CAMERA, since_ns=5 * 10**9).mean() == 0
 
 
+def test_what_was_learned_can_be_forgotten_and_learned_again():
+    regions = learned([turned(step) for step in range(5)])
+    regions.forget()
+    assert shares_hidden(regions) == (0, 0)
+    assert shares_hidden(learned([turned(step) for step in range(5)], regions=regions))[0] > 0.95
+
+
 def test_images_without_features_are_borne():
     regions = FixedRegions()
     nothing = seen(np.eye(4)).select(slice(0))

@@ -269,11 +269,11 @@ def test_weights_of_a_network_are_no_map(tmp_path):
         load_map(tmp_path / "weights.safetensors")
 
 
-@pytest.mark.parametrize("version", [0, 4, 99, None, "1"])
+@pytest.mark.parametrize("version", [0, 5, 99, None, "1"])
 def test_another_format_version_is_told(path, tmp_path, version):
     changed = rewritten(path, tmp_path / "b.map", {"format_version": version})
     for reader in (load_map, read_map_info):
-        with pytest.raises(MapError, match=f"must have format version 1 or 2 or {FORMAT_VERSION}.*use the version of"):
+        with pytest.raises(MapError, match=f"format version 1 or 2 or 3 or {FORMAT_VERSION}.*use the version of"):
             reader(changed)
 
 

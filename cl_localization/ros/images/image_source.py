@@ -30,6 +30,7 @@ from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
+from cl_localization.ros.tf.upright import Upright
 from cl_localization.tracking.image_period import ImagePeriod
 
 SILENT_S = 3.0
@@ -53,6 +54,7 @@ class Reading:
         depth_unit_m: metres of a step of 16-bit depth.
         camera_frame: the camera's tf frame; empty: frame_id of the images.
         registrar: brings depth of another frame into the image.
+        upright: tells which way up the images are; None: as they come.
     """
 
     image: str = "image"
@@ -63,6 +65,7 @@ class Reading:
     depth_unit_m: float = MILLIMETRE_M
     camera_frame: str = ""
     registrar: DepthRegistrar | None = None
+    upright: Upright | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +104,8 @@ class ImageBundle:
         how = self.reading
         camera = camera_of(self.info, how.info, how.rectified)
         return Frame(stamp_ns=self.stamp_ns, image=rgb_of(self.image, how.image, how.max_pixels), camera=camera,
-                     name=self.camera_frame, depth_m=self._depth_m(camera))
+                     name=self.camera_frame, depth_m=self._depth_m(camera),
+                     upright_turns=0 if how.upright is None else how.upright.turns(self.camera_frame))
 
     def _depth_m(self, camera: Camera) -> np.ndarray | None:
         """Return depth as the image's camera sees it; None without depth, or where it cannot be brought there, and need
@@ -135,17 +139,18 @@ class ImageSource:
             depth: `off`; `on`: pair every image with depth; `auto`: the same while depth has a publisher.
             hand_over: called on the executor with each bundle.
             now_s: clock.
-            lookup: where the depth camera is, if it has a frame of its own.
+            lookup: where the camera is on the robot, and where the depth camera is, if it has a frame of its own.
         """
         self.images = self.lost = 0
         self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
         self._topics = [_with_transport("image", config.transport), "camera_info"]
         if isinstance(config, MapperImagesConfig) and depth != "off":
             self._topics.append(_with_transport("depth", config.depth_transport))
-        self._registrar = None if lookup is None else DepthRegistrar(lookup, depth == "on")
+        self._registrar = None if lookup is None or depth == "off" else DepthRegistrar(lookup, depth == "on")
         self._depth_info: CameraInfo | None = None
         self._reading = replace(self._made_reading(config), camera_frame=node.config.frames.camera,
-                                registrar=self._registrar)
+                                registrar=self._registrar,
+                                upright=None if lookup is None else Upright(lookup, node.config.frames.base))
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
         self._received_s = [-math.inf] * len(self._topics)

@@ -12,7 +12,7 @@ from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES
 
 def digest_of(map_code: MapCode) -> str:
     """Return the CRC-32 of a map's contents, as eight hexadecimal digits."""
-    crc = zlib.crc32(repr((map_code.map_id, map_code.version, map_code.scene_names)).encode())
+    crc = zlib.crc32(repr((map_code.map_id, map_code.version, map_code.scene_names, map_code.temperature)).encode())
     for table, columns in ((map_code.codes, ROW_TYPES), (map_code.keyframes, KEYFRAME_TYPES)):
         rows = table.rows()
         crc = zlib.crc32(rows, crc)

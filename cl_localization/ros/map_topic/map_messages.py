@@ -55,7 +55,8 @@ COLUMNS = {
     "removed_keyframe_ids": Column(np.uint32, "I", "removed_keyframe_ids"),
 }
 TEXTS = ("map_id", "encoder")
-SEALED = (*TEXTS, "source", "owns_tf", "dim", "cell_size_m", "base_version", "version")
+SEALED = (*TEXTS, "source", "owns_tf", "dim", "cell_size_m", "base_version", "version",
+          "temperature")
 """Scalars in the checksum, besides the header, the scene names and all columns."""
 
 
@@ -64,7 +65,7 @@ def map_message(delta: MapDelta, stamp_ns: int, source: str = "", owns_tf: bool 
     message = MapCodeMessage(map_id=delta.map_id, source=source, owns_tf=owns_tf, encoder=delta.encoder,
                              dim=int(delta.dim), cell_size_m=float(delta.cell_size_m),
                              base_version=int(delta.base_version), version=int(delta.version),
-                             scene_names=list(delta.scene_names))
+                             scene_names=list(delta.scene_names), temperature=float(delta.temperature))
     message.header.frame_id = delta.frame_id
     message.header.stamp = time_message(stamp_ns)
     for name, column in COLUMNS.items():
@@ -101,7 +102,7 @@ def map_delta(message: MapCodeMessage, max_bytes: float = 1024 * BYTES_PER_MB) -
     _check_head(message, max_bytes)
     delta = MapDelta(map_id=message.map_id, encoder=message.encoder, dim=message.dim, frame_id=message.header.frame_id,
                      cell_size_m=message.cell_size_m, base_version=message.base_version, version=message.version,
-                     scene_names=list(message.scene_names), **_arrays(message))
+                     scene_names=list(message.scene_names), temperature=message.temperature, **_arrays(message))
     for name in ("ids", "keyframe_ids"):
         if len(np.unique(getattr(delta, name))) != len(getattr(delta, name)):
             raise RosError(f"map_code {name}", "must name each row once", "a duplicate id")

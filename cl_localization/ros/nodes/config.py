@@ -17,6 +17,7 @@ from cl_localization.config import (
     section,
 )
 from cl_localization.data.message_camera import RECTIFIED
+from cl_localization.mapping.learned.options import CODES, CODES_HELP, LearnedCodesConfig
 from cl_localization.mapping.slam.options import SlamConfig
 
 TRANSPORTS = ("raw", "compressed")
@@ -168,6 +169,9 @@ class MapperNodeConfig(VisionNodeConfig, PublishedPoseConfig, MapperConfig):
                                      1_000_000)
     map_code_period_s: float = option(0.2, "Shortest time between two messages on map_code [s].", 0, 60)
     poses: PoseSourceConfig = section(PoseSourceConfig)
+    codes: str = option("grown", CODES_HELP + " Those are what map_code carries; map_file has the grown ones.",
+                        choices=CODES)
+    learned: LearnedCodesConfig = section(LearnedCodesConfig)
     slam: SlamConfig = section(SlamConfig)
     nerf: NerfNodeConfig = section(NerfNodeConfig)
 

@@ -62,7 +62,7 @@ class MapperNode(ManagedNode):
     def start(self) -> None:
         """Subscribe, and create services and timers."""
         config, self._diagnostics = self.config, MapperDiagnostics(self)
-        self._outputs.tell_owner_while(self.active, lambda: self._mapper.map_code)
+        self._outputs.tell_owner_while(self.active, lambda: self._mapper.made)
         learn = self._diagnostics.watch(in_spare_time(self, self._learn, self.config.niceness))
         self._worker = Worker(learn, self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
@@ -81,7 +81,7 @@ class MapperNode(ManagedNode):
         parts = (self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf, self._health,
                  self._tf)
         self.every(config.diagnostics_period_s,
-                   lambda: self._diagnostics.publish_state(self._mapper.map_code, self._learning, *parts))
+                   lambda: self._diagnostics.publish_state(self._mapper.made, self._learning, *parts))
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
 
     def _on_image(self, bundle: ImageBundle) -> None:
@@ -113,15 +113,16 @@ class MapperNode(ManagedNode):
             raise
         finally:
             counts = Counts(self._worker.processed + 1, self._worker.dropped)
-            self._outputs.publish_status(bundle, learned, self._learning, self._mapper.map_code, counts,
+            self._outputs.publish_status(bundle, learned, self._learning, self._mapper, counts,
                                          (self._saver, self._poses, self._nerf, self._health))
 
     def _use(self, map_code: MapCode | None, problem: str = "") -> None:
         """Worker or set-up: continue with a map, None for a new one, and publish a snapshot of it."""
-        self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork())
+        learned = self.config.learned if self.config.codes == "learned" else None
+        self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork(), learned)
         self._poses.use(self._mapper)
         self._health.use(self._mapper)
-        self._stream = MapStream(self._mapper.map_code)
+        self._stream = MapStream(self._mapper.made)
         self._saver.use_map(self._mapper.map_code, problem)
         self._nerf.use_map(self._mapper.map_code)
 

@@ -14,6 +14,7 @@ from sensor_msgs.msg import PointCloud2
 
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_delta import MapDelta
+from cl_localization.mapper import Mapper
 from cl_localization.msg import MapCode as MapCodeMessage
 from cl_localization.msg import MappingStatus
 from cl_localization.ros import conversions
@@ -76,17 +77,17 @@ class MapperOutputs:
         delta.frame_id = self._config.frames.map
         self._map_code.publish(map_message(delta, time.time_ns(), self._source, self._owns_tf))
 
-    def publish_status(self, bundle: ImageBundle, learned: Learned, learning: bool, map_code: MapCode, counts: Counts,
+    def publish_status(self, bundle: ImageBundle, learned: Learned, learning: bool, mapper: Mapper, counts: Counts,
                        parts: Iterable[Reporting]) -> None:
         """Publish the status after an image, with what parts of the node add to it."""
-        status = mapping_status(learned.result, learned.reason, learning, map_code,
+        status = mapping_status(learned.result, learned.reason, learning, mapper.map_code,
                                 self._config.map_code.budget_mb * BYTES_PER_MB, counts)
         if learned.result is not None and learned.result.is_keyframe and not self._has_keyframe:
             self._has_keyframe = True
-            self._node.get_logger().info(f"first keyframe: {len(map_code)} codes")
+            self._node.get_logger().info(f"first keyframe: {len(mapper.map_code)} codes")
         for part in parts:
             part.fill_status(status)
-        self.tell_owner(map_code, bool(self._config.publish_tf))
+        self.tell_owner(mapper.made, bool(self._config.publish_tf))
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
         self._status.publish(status)
 

@@ -72,6 +72,13 @@ class TfLookup:
             return math.inf
         return (stamp_ns(stamp) - stamp_ns(newest)) / NANOSECONDS
 
+    def newest(self, target: str, source: str) -> np.ndarray | None:
+        """Return the newest target_T_source (4, 4); None where tf does not connect the two."""
+        try:
+            return matrix_of(self._buffer.lookup_transform(target, source, Time()).transform)
+        except TransformException:
+            return None
+
     def connected(self, target: str, source: str) -> bool:
         """Return whether tf connects the two frames, at any time."""
         return bool(target and source) and self._buffer.can_transform(target, source, Time())

@@ -1,0 +1,1 @@
+"""Localizing by learned codes: every feature attends to all of them."""

@@ -1,0 +1,76 @@
+"""A map as few learned codes: distilled from the codes of a grown map."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from cl_localization.errors import MapError
+from cl_localization.map.learned_codes import (
+    LearnedArrays,
+    code_count,
+    learned_map_beside,
+    put_learned,
+    require_grown,
+)
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples
+from cl_localization.mapping.learned.options import DistillationConfig
+from cl_localization.mapping.learned.schedule import learn_to_the_end
+
+TEXT_BYTES = 4000
+"""Room for the texts of a map file."""
+
+FEWEST_CODES = 16
+
+
+def samples_of(map_code: MapCode, origin_m: np.ndarray) -> Samples:
+    """Return what the codes of a grown map say, around an origin."""
+    rows = map_code.codes.rows()
+    positions_m = map_code.codes["positions_m"][rows].astype(np.float64)
+    seen_from_m = map_code.keyframes["keyframe_poses"][map_code.codes["anchors"][rows], :3]
+    distances_m = np.maximum(np.linalg.norm(positions_m - seen_from_m, axis=1), 1e-6)
+    return Samples(torch.from_numpy(map_code.descriptors(rows)),
+                   torch.from_numpy((positions_m - origin_m).astype(np.float32)),
+                   torch.from_numpy(distances_m.astype(np.float32)),
+                   torch.from_numpy(map_code.codes["scenes"][rows].astype(np.int64)))
+
+
+def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = DistillationConfig()) -> MapCode:
+    """Return a map of learned codes, at most `size_bytes` as a file, that says what a grown map says.
+
+    Raises:
+        MapError: the map is empty or compressed already, or the size leaves room for next to no codes.
+    """
+    require_grown(map_code)
+    if len(map_code) == 0:
+        raise MapError("map", "must hold codes to be compressed", "none", "map the place first")
+    learned = learned_map_beside(map_code)
+    keep_first_keyframes(map_code, learned)
+    count = min(code_count(learned, size_bytes, TEXT_BYTES), len(map_code))
+    if count < min(FEWEST_CODES, len(map_code)):
+        raise MapError("map size", f"must have room for {FEWEST_CODES} codes", f"{size_bytes} bytes",
+                       "allow more bytes")
+    origin_m = map_code.positions_m.mean(axis=0, dtype=np.float64)
+    samples, generator = samples_of(map_code, origin_m), torch.Generator().manual_seed(config.seed)
+    codes = CodeOptimizer(samples.rows(torch.randperm(len(samples), generator=generator)[:count]))
+    learn_to_the_end(codes, samples, config.steps, generator)
+    write_codes(codes, learned, origin_m, samples)
+    return learned
+
+
+def keep_first_keyframes(grown: MapCode, learned: MapCode) -> None:
+    """Give a map of learned codes one keyframe for every scene, to which its codes are anchored."""
+    rows = grown.keyframes.rows()
+    for scene in np.setdiff1d(grown.scenes_in_use, learned.scenes_in_use):
+        first = int(np.flatnonzero(grown.keyframes["keyframe_scenes"][rows] == scene)[0])
+        learned.add_keyframe(grown.keyframe_world_T_cam[first], int(grown.keyframes["keyframe_stamps_ns"][rows[first]]),
+                             int(scene))
+
+
+def write_codes(codes: CodeOptimizer, learned: MapCode, origin_m: np.ndarray, samples: Samples) -> None:
+    """Write codes as they are into a map; answers are as uncertain as they are off at the median sample."""
+    off_m = float((codes.errors(samples) * samples.distances).median())
+    positions_m = (codes.positions.numpy() + origin_m).astype(np.float32)
+    put_learned(learned, LearnedArrays(codes.keys.numpy(), positions_m, codes.scenes.numpy(), codes.usage.numpy()),
+                max(off_m, 1e-6))

@@ -1,0 +1,139 @@
+"""Learned codes, online: beside the grown map, from its keyframes as they come, and from a replay buffer of older ones.
+
+With depth a feature's place is measured. Without, it is that of the code that the feature turned out to show, a few
+keyframes later, when that is triangulated well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from cl_localization.geometry import se3
+from cl_localization.map.keyframe_views import View
+from cl_localization.map.learned_codes import code_count, learned_map_beside
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.learned.distillation import TEXT_BYTES, keep_first_keyframes, write_codes
+from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
+from cl_localization.mapping.learned.options import LearnedCodesConfig
+from cl_localization.mapping.learned.replay import FeatureReplay, samples_from
+from cl_localization.mapping.learned.schedule import BATCH, learn_to_the_end
+
+FEWEST_FEATURES = 30
+"""A keyframe with fewer features whose place is known is left out."""
+
+MATURE_AFTER, MOST_VIEWS = 6, 400
+"""Keyframes after which the codes that one shows are triangulated well, and how many are looked at again in the end."""
+
+ADDED, ADDED_ABOVE, UNUSED_BELOW = 64, 0.05, 0.1
+"""Codes begun at a keyframe's features that are off by more than a share of their distance. Where there is no room,
+they take the place of codes that get less than a share of the mean attention."""
+
+CLAMP = 0.05
+NEWEST_SHARE = 0.3
+"""Share of a batch that is of the newest keyframe; the others are replayed."""
+
+BYTES_PER_KB = 1000
+
+
+class CodeLearner:
+    """Learns the codes of a map beside the grown one.
+
+    Attributes:
+        map_code: the map of learned codes, as after the last keyframe.
+    """
+
+    def __init__(self, grown: MapCode, config: LearnedCodesConfig) -> None:
+        """Begin without codes."""
+        self.map_code = learned_map_beside(grown)
+        self._grown, self._config = grown, config
+        self._replay = FeatureReplay(grown, config)
+        self._immature: list[View] = []
+        self._mature: list[View] = []
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self._codes: CodeOptimizer | None = None
+        self._origin_m = np.zeros(3)
+
+    def observe(self, view: View, depths_m: np.ndarray) -> None:
+        """Learn from a keyframe of the grown map.
+
+        Args:
+            depths_m: (N,) of the view's features, 0 where unknown.
+        """
+        known = np.flatnonzero(depths_m > 0)
+        if len(known):
+            points_cam_m = np.column_stack([view.rays[known], np.ones(len(known))]) * depths_m[known, None]
+            self._learn_from(view, known, points_cam_m)
+            return
+        self._immature.append(view)
+        if len(self._immature) > MATURE_AFTER:
+            self._learn_from_codes_of(self._immature.pop(0))
+
+    def finish(self) -> None:
+        """End a sequence: learn from all that is kept, at a falling rate."""
+        while self._immature:
+            self._learn_from_codes_of(self._immature.pop(0))
+        self._look_again()
+        if self._codes is None:
+            return
+        kept = self._replay.samples(self._origin_m)
+        learn_to_the_end(self._codes, kept, self._config.final_steps, self._generator, CLAMP)
+        write_codes(self._codes, self.map_code, self._origin_m, kept)
+
+    def _learn_from_codes_of(self, view: View) -> None:
+        if view.keyframe >= 0:
+            self._mature = [*self._mature, view][-MOST_VIEWS:]
+            self._learn_from(view, *self._shown(view))
+
+    def _shown(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """Return the features (N,) of a view that show codes, and the codes' positions (N, 3) in its camera's axes."""
+        shown = np.flatnonzero(view.code >= 0)
+        points_m = self._grown.codes["positions_m"][view.code[shown]]
+        return shown, se3.transform(se3.inverse(view.world_T_cam), points_m)
+
+    def _look_again(self) -> None:
+        """Keep what views without depth turned out to show, now that all is triangulated."""
+        for view in self._mature:
+            features, points_cam_m = self._shown(view)
+            if view.keyframe >= 0 and len(features) >= FEWEST_FEATURES:
+                self._replay.offer(view.keyframe, view.features.descriptors[features], points_cam_m)
+        self._mature = []
+
+    def _learn_from(self, view: View, features: np.ndarray, points_cam_m: np.ndarray) -> None:
+        """Learn from features (N,) of a view at points (N, 3) in its camera's axes."""
+        if len(features) < FEWEST_FEATURES:
+            return
+        descriptors, points_m = view.features.descriptors[features], se3.transform(view.world_T_cam, points_cam_m)
+        if self._codes is None:
+            self._origin_m = points_m.mean(axis=0)
+        newest = samples_from(descriptors, points_m - self._origin_m, points_cam_m,
+                              np.full(len(features), view.scene, np.int64))
+        self._replay.offer(view.keyframe, descriptors, points_cam_m)
+        self.map_code.scene_names = list(self._grown.scene_names)
+        keep_first_keyframes(self._grown, self.map_code)
+        self._codes = self._codes or CodeOptimizer(newest.rows(self._drawn(newest, ADDED)))
+        self._add_codes(self._codes, newest)
+        self._take_steps(self._codes, newest)
+
+    def _add_codes(self, codes: CodeOptimizer, newest: Samples) -> None:
+        """Begin codes where the answers are wrong, in the place of unused ones where there is no room."""
+        wrong = torch.nonzero(codes.errors(newest) > ADDED_ABOVE)[:, 0]
+        chosen = wrong[torch.randperm(len(wrong), generator=self._generator)[:ADDED]]
+        room = code_count(self.map_code, int(self._config.size_kb * BYTES_PER_KB), TEXT_BYTES) - len(codes)
+        unused = torch.nonzero(codes.usage < UNUSED_BELOW)[:, 0]
+        unused = unused[codes.usage[unused].argsort()]
+        rows = torch.cat([torch.arange(max(room, 0)) + len(codes), unused])[:len(chosen)]
+        if len(rows):
+            codes.begin_anew(rows, newest.rows(chosen[:len(rows)]))
+
+    def _take_steps(self, codes: CodeOptimizer, newest: Samples) -> None:
+        kept = self._replay.samples(self._origin_m)
+        fresh = round(NEWEST_SHARE * BATCH) if len(kept) else BATCH
+        with without_denormals():
+            for _ in range(self._config.steps_per_keyframe):
+                batch = newest.rows(self._drawn(newest, fresh))
+                codes.step(batch.and_(kept.rows(self._drawn(kept, BATCH - fresh))), CLAMP, 1.0)
+        write_codes(codes, self.map_code, self._origin_m, newest)
+
+    def _drawn(self, samples: Samples, count: int) -> torch.Tensor:
+        return torch.randint(max(len(samples), 1), (count,), generator=self._generator)

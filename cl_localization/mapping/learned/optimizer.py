@@ -1,0 +1,161 @@
+"""Gradient steps on learned codes: keys, positions and one temperature, by Adam.
+
+The gradient is written out, as that of a softmax over a thousand codes is two products of matrices; autograd needs
+three. An error is relative to the distance from which a point was seen, so that it means the same in an image of any
+camera and in a map of any scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+KEY_RATE, POSITION_RATE_SHARE, TEMPERATURE_RATE = 0.002, 0.005, 0.01
+"""Learning rates: of keys, of positions as a share of the distance to what is seen, of the temperature's logarithm."""
+
+FIRST_TEMPERATURE = 20.0
+MOMENT, SQUARE_MOMENT, TINY = 0.9, 0.999, 1e-8
+SMALLEST = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Features whose place is known.
+
+    Attributes:
+        descriptors: (N, D) unit length.
+        points: (N, 3) where they lie, around the learner's origin.
+        distances: (N,) from which they were seen.
+        scenes: (N,) number of the scene of each.
+    """
+
+    descriptors: Tensor
+    points: Tensor
+    distances: Tensor
+    scenes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.descriptors)
+
+    def rows(self, rows: Tensor) -> Samples:
+        """Return the samples of some rows, by mask or index."""
+        return Samples(self.descriptors[rows], self.points[rows], self.distances[rows], self.scenes[rows])
+
+    def and_(self, other: Samples) -> Samples:
+        """Return these samples and others after them."""
+        pairs = zip(vars(self).values(), vars(other).values())
+        return Samples(*(torch.cat(pair) for pair in pairs))
+
+
+class _Parameter:
+    """A tensor with Adam's moments, by row, as rows begin anew at different times."""
+
+    def __init__(self, values: Tensor, rate: float) -> None:
+        self.values, self.rate = values, rate
+        self._first, self._second = torch.zeros_like(values), torch.zeros_like(values)
+        self._steps = 0
+
+    def descend(self, gradient: Tensor, share: float) -> None:
+        self._steps += 1
+        self._first.mul_(MOMENT).add_(gradient, alpha=1.0 - MOMENT)
+        self._second.mul_(SQUARE_MOMENT).addcmul_(gradient, gradient, value=1.0 - SQUARE_MOMENT)
+        unbiased = (self._second / (1.0 - SQUARE_MOMENT**self._steps)).sqrt_().add_(TINY)
+        self.values.addcdiv_(self._first, unbiased, value=-share * self.rate / (1.0 - MOMENT**self._steps))
+
+    def replace(self, rows: Tensor, values: Tensor) -> None:
+        """Begin rows anew; those beyond the end are appended."""
+        missing = max(int(rows.max()) + 1 - len(self.values), 0)
+        for name in ("values", "_first", "_second"):
+            tensor: Tensor = getattr(self, name)
+            setattr(self, name, torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])]))
+        self.values[rows] = values
+        self._first[rows] = 0.0
+
+
+class CodeOptimizer:
+    """Codes that are learned.
+
+    Attributes:
+        scenes: (M,) number of the scene of each code.
+        usage: (M,) running mean of the attention that each code gets, 1 on average.
+    """
+
+    def __init__(self, first: Samples) -> None:
+        """Begin with a code at every sample, at least one."""
+        self._keys = _Parameter(first.descriptors.clone(), KEY_RATE)
+        self._positions = _Parameter(first.points.clone(), POSITION_RATE_SHARE * float(first.distances.median()))
+        self._log_temperature = _Parameter(torch.tensor(math.log(FIRST_TEMPERATURE)), TEMPERATURE_RATE)
+        self.scenes, self.usage = first.scenes.clone(), torch.ones(len(first))
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    @property
+    def keys(self) -> Tensor:
+        """Keys (M, D), the temperature in them."""
+        return self._keys.values * self._log_temperature.values.exp()
+
+    @property
+    def positions(self) -> Tensor:
+        """Positions (M, 3) around the learner's origin."""
+        return self._positions.values
+
+    @torch.no_grad()
+    def errors(self, samples: Samples) -> Tensor:
+        """Return how far off the answers (N,) are, as a share of the distance."""
+        points = torch.softmax(samples.descriptors @ self.keys.T, dim=1) @ self.positions
+        return (points - samples.points).norm(dim=1) / samples.distances
+
+    @torch.no_grad()
+    def step(self, batch: Samples, clamp: float, rate: float) -> Tensor:
+        """Learn from a batch once and return the errors (B,) before, as shares of the distance.
+
+        The loss is clamp * log(1 + error / clamp): that of ACE, clamp * tanh(error / clamp), gives up what it is far
+        off from, and with it whole views.
+
+        Args:
+            rate: share of the learning rates.
+        """
+        temperature = float(self._log_temperature.values.exp())
+        logits = (batch.descriptors @ self._keys.values.T).mul_(temperature)
+        weights = torch.softmax(logits, dim=1)
+        points = weights @ self._positions.values
+        residual = points - batch.points
+        length = residual.norm(dim=1).clamp_(min=SMALLEST)
+        errors = length / batch.distances
+        slope = 1.0 / ((1.0 + errors / clamp) * batch.distances * length * len(batch))
+        of_points = residual * slope[:, None]
+        of_positions = weights.T @ of_points
+        self.usage.lerp_(weights.mean(0) * len(self), 0.01)
+        of_logits = (of_points @ self._positions.values.T).sub_((of_points * points).sum(1, keepdim=True)).mul_(weights)
+        of_temperature = (of_logits * logits).sum()
+        of_keys = (of_logits.T @ batch.descriptors).mul_(temperature)
+        self._keys.descend(of_keys, rate)
+        self._positions.descend(of_positions, rate)
+        self._log_temperature.descend(of_temperature, rate)
+        return errors
+
+    def begin_anew(self, rows: Tensor, samples: Samples) -> None:
+        """Have codes (R,) stand for samples (R,); rows beyond the last code are new codes."""
+        self._keys.replace(rows, samples.descriptors)
+        self._positions.replace(rows, samples.points)
+        missing = len(self._keys.values) - len(self)
+        self.scenes = torch.cat([self.scenes, self.scenes.new_zeros(missing)])
+        self.usage = torch.cat([self.usage, torch.ones(missing)])
+        self.scenes[rows], self.usage[rows] = samples.scenes, 1.0
+
+
+@contextmanager
+def without_denormals() -> Iterator[None]:
+    """Have numbers too small for float32's normal range be 0: attention makes many of them, which take a CPU a hundred
+    times as long."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

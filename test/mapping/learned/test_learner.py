@@ -1,0 +1,112 @@
+"""Learning codes beside a grown map: with depth and without, within its sizes, and after corrections of poses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cl_localization.config import LocalizerConfig, MapperConfig, PlaceConfig
+from cl_localization.data.frame import Frame
+from cl_localization.errors import MapError
+from cl_localization.geometry import se3
+from cl_localization.localizer import Localizer
+from cl_localization.map.learned_codes import is_learned
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_file import save_map
+from cl_localization.mapper import Mapper
+from cl_localization.mapping.learned.distillation import compressed
+from cl_localization.mapping.learned.options import DistillationConfig, LearnedCodesConfig
+from cl_localization.mapping.learned.replay import FEATURES
+from core_makers import PointScene, SceneEncoder, look_at, wall_depth
+
+SCENE = PointScene.wall(800)
+WAY = [look_at((x, 0.1 * x, 0.0), (0.3 * x, 0.0, 4.0)) for x in np.linspace(-0.8, 0.8, 9)]
+LEARNED = LearnedCodesConfig(size_kb=30.0, final_steps=300, steps_per_keyframe=10)
+
+
+def mapper_of(learned: LearnedCodesConfig | None = LEARNED) -> tuple[Mapper, SceneEncoder]:
+    """A mapper of the wall, and its encoder."""
+    encoder = SceneEncoder(SCENE)
+    return Mapper(MapperConfig(), encoder, learned=learned), encoder
+
+
+def frames_of(encoder: SceneEncoder, depth: bool = True) -> list[Frame]:
+    """The frames of the way."""
+    return [encoder.frame(pose, wall_depth(pose) if depth else None) for pose in WAY]
+
+
+def mapped(learned: LearnedCodesConfig | None = LEARNED, depth: bool = True) -> Mapper:
+    """A mapper that has driven along the wall."""
+    mapper, encoder = mapper_of(learned)
+    for frame in frames_of(encoder, depth):
+        mapper.add(frame)
+    mapper.finish()
+    return mapper
+
+
+def error_m(map_code: MapCode) -> float:
+    """How far off the pose of a view between those mapped is; infinite if it is not accepted."""
+    encoder = SceneEncoder(SCENE)
+    asked = encoder.frame(look_at((0.13, 0.0, 0.0), (0.05, 0.0, 4.0)))
+    found = Localizer(map_code, LocalizerConfig(place=PlaceConfig(enabled=False)), encoder).localize(asked)
+    return se3.pose_error(found.world_T_cam, asked.world_T_cam)[0] if found.accepted else float("inf")
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_a_camera_is_found_by_codes_learned_on_the_way(depth: bool) -> None:
+    mapper = mapped(depth=depth)
+    assert is_learned(mapper.made) and len(mapper.made) < len(mapper.map_code)
+    assert error_m(mapper.made) < 0.15
+
+
+def test_grown_codes_are_made_by_default() -> None:
+    mapper = mapped(None)
+    assert mapper.made is mapper.map_code and not is_learned(mapper.made)
+
+
+def test_the_map_and_the_memory_keep_to_their_sizes(tmp_path) -> None:
+    mapper = mapped(replace(LEARNED, size_kb=12.0, replay_mb=0.09))
+    assert save_map(mapper.made, tmp_path / "small.map") <= 12_000
+    assert 0 < mapper._learner._replay.size_bytes <= 90_000
+
+
+def test_codes_follow_a_corrected_trajectory_when_they_are_learned_to_the_end() -> None:
+    mapper, encoder = mapper_of()
+    frames = frames_of(encoder)
+    for frame in frames:
+        mapper.add(frame)
+    shift = np.eye(4)
+    shift[0, 3] = 0.5
+    mapper.correct(np.array([frame.stamp_ns for frame in frames]), np.stack([shift @ pose for pose in WAY]))
+    before = mapper.made.positions_m[:, 0].mean()
+    mapper.finish()
+    assert mapper.made.positions_m[:, 0].mean() - before == pytest.approx(0.5, abs=0.2)
+
+
+def test_keyframes_that_are_looked_at_again_are_kept_once() -> None:
+    mapper = mapped(depth=False)
+    replay = mapper._learner._replay
+    assert len(replay) <= len(mapper.map_code.keyframes)
+    assert len(replay.samples(np.zeros(3))) == FEATURES * len(replay)
+
+
+def test_a_compressed_map_finds_the_camera_and_keeps_to_its_size(tmp_path) -> None:
+    mapper = mapped(None)
+    small = compressed(mapper.map_code, 15_000, DistillationConfig(steps=400))
+    assert save_map(small, tmp_path / "small.map") <= 15_000
+    assert is_learned(small) and error_m(small) < 0.15
+
+
+def test_a_map_is_not_compressed_twice_nor_extended_after() -> None:
+    small = compressed(mapped(None).map_code, 15_000, DistillationConfig(steps=1))
+    with pytest.raises(MapError, match="must hold grown codes"):
+        compressed(small, 10_000, DistillationConfig(steps=1))
+    with pytest.raises(MapError, match="must hold grown codes"):
+        Mapper(MapperConfig(), SceneEncoder(SCENE), small)
+
+
+def test_a_size_without_room_for_codes_is_refused() -> None:
+    with pytest.raises(MapError, match="map size must have room for 16 codes"):
+        compressed(mapped(None).map_code, 3_000, DistillationConfig(steps=1))

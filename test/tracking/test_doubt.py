@@ -1,0 +1,81 @@
+"""Poses that a part of their image disagrees with: odometry says which of two is right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cl_localization.localization.result import Localization
+from cl_localization.tracking.doubt import DoubtfulPoses
+from tracking_makers import PERIOD_NS, START_NS, at, found
+
+
+def looked(number: int, pose: np.ndarray, rivals: int = 0, explained: float = 0.5) -> Localization:
+    """Return what was found in one of the images."""
+    return replace(found(pose, START_NS + number * PERIOD_NS), inliers=200, rival_inliers=rivals, explained=explained,
+                   scene="room")
+
+
+@pytest.fixture
+def poses() -> DoubtfulPoses:
+    """What is refused after a pose without doubt at 0.3 m, where odometry says 0 m."""
+    made = DoubtfulPoses()
+    assert made.judge(looked(0, at(0.3)), at(0)).accepted
+    return made
+
+
+def test_a_doubtful_pose_is_taken_where_odometry_leads_to_it(poses):
+    assert poses.judge(looked(5, at(0.8), rivals=150), at(0.5)).accepted
+
+
+def test_a_doubtful_pose_elsewhere_is_refused_and_says_why(poses):
+    refused = poses.judge(looked(5, at(2.0), rivals=150), at(0.5))
+    assert not refused.accepted
+    assert refused.reason == ("200 features agree with the pose, but 150 with another one, and odometry does not tell "
+                              "which is right")
+    assert refused.world_T_cam is not None
+
+
+def test_a_pose_without_doubt_is_taken_anywhere(poses):
+    """A robot may be carried."""
+    assert poses.judge(looked(5, at(7.0)), at(0.5)).accepted
+    assert poses.judge(looked(6, at(7.1), rivals=150), at(0.6)).accepted
+
+
+def test_a_few_features_that_disagree_raise_no_doubt(poses):
+    assert not poses.judge(looked(5, at(2.0), rivals=50), at(0.5)).accepted
+    assert poses.judge(looked(6, at(2.0), rivals=49), at(0.6)).accepted
+
+
+def test_doubtful_poses_are_refused_before_any_other():
+    assert not DoubtfulPoses().judge(looked(0, at(0), rivals=150), at(0)).accepted
+
+
+def test_a_pose_that_explains_little_vouches_for_none():
+    made = DoubtfulPoses()
+    assert made.judge(looked(0, at(0.3), explained=0.2), at(0)).accepted
+    assert not made.judge(looked(1, at(0.3), rivals=150), at(0)).accepted
+
+
+def test_without_odometry_nothing_is_refused(poses):
+    assert poses.judge(looked(5, at(2.0), rivals=150), None).accepted
+
+
+def test_another_scene_vouches_for_none(poses):
+    assert not poses.judge(replace(looked(5, at(0.8), rivals=150), scene="cellar"), at(0.5)).accepted
+
+
+def test_odometry_that_jumped_tells_nothing(poses):
+    assert not poses.judge(looked(5, at(9.0), rivals=150), at(30.0)).accepted
+
+
+def test_what_was_known_can_be_forgotten(poses):
+    poses.forget()
+    assert not poses.judge(looked(5, at(0.8), rivals=150), at(0.5)).accepted
+
+
+def test_a_pose_that_was_refused_before_stays_refused(poses):
+    refused = replace(looked(5, at(0.8)), accepted=False, reason="12 inliers, 30 needed")
+    assert poses.judge(refused, at(0.5)) is refused
