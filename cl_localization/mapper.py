@@ -8,14 +8,12 @@ import numpy as np
 
 from cl_localization.config import MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
-from cl_localization.errors import MapError
 from cl_localization.features import Encoder
 from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
-from cl_localization.map.learned_codes import require_grown
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.examination import Examination
@@ -23,6 +21,7 @@ from cl_localization.mapping.audit.health import MapHealth
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import depths_of
 from cl_localization.mapping.fixed_codes import FixedCodes
+from cl_localization.mapping.given_map import map_to_extend
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.learned.learner import CodeLearner
@@ -55,11 +54,7 @@ class Mapper:
         """
         self.config = config
         self.encoder = encoder or shared_encoder(config.encoder)
-        self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
-        require_grown(self.map_code)
-        if (self.map_code.encoder, self.map_code.dim) != (self.encoder.name, self.encoder.dim):
-            raise MapError("map", f"must be made by the encoder in use, {self.encoder.name}", self.map_code.encoder,
-                           "map again")
+        self.map_code = map_to_extend(map_code, config.map_code, self.encoder)
         self.frames = FrameEncoder(self.encoder, config.mask)
         self.use_scene(config.scene)
         self._fixed = FixedCodes(self.map_code, self.frames)
@@ -123,10 +118,7 @@ class Mapper:
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
         """Take over poses (P, 4, 4) that a SLAM has corrected, of images with stamps (P,); return how many keyframes
-        moved by it.
-
-        The codes anchored to a keyframe move with it. The same poses once more change nothing.
-        """
+        moved by it. Their codes move with them. The same poses once more change nothing."""
         keyframes = self.map_code.keyframes.rows()
         given = self._without_depth.given_poses(keyframes)
         which, now_given = corrected_keyframes(self.map_code.keyframes["keyframe_stamps_ns"][keyframes], given,
