@@ -14,7 +14,6 @@ from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
-from cl_localization.map.learned_codes import require_extendable
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.examination import Examination
@@ -22,9 +21,10 @@ from cl_localization.mapping.audit.health import MapHealth
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import depths_of
 from cl_localization.mapping.fixed_codes import FixedCodes
+from cl_localization.mapping.given_map import map_to_extend
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
-from cl_localization.mapping.learned.learner import CodeLearner, NoLearner
+from cl_localization.mapping.learned.learner import CodeLearner
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.mapping.slam.window_mapper import WindowMapper
@@ -39,14 +39,14 @@ class Mapper:
     Attributes:
         encoder: of the images.
         frames: encodes frames by it, without what is fixed to the camera.
-        map_code: the map; `made` is the one for localizers, which may be that of codes learned beside.
+        map_code: the map.
         without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
     """
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
                  map_code: MapCode | None = None, learned: LearnedCodesConfig | None = None) -> None:
-        """Make a mapper of an empty map or of `map_code`, which it changes; with options for learned
-        codes, it learns these beside it.
+        """Make a mapper of an empty map or of `map_code`, which it changes; with options for codes that are learned
+        beside, it learns them.
 
         Raises:
             MapError: `map_code` was made by another encoder, or its codes are learned.
@@ -54,8 +54,7 @@ class Mapper:
         """
         self.config = config
         self.encoder = encoder or shared_encoder(config.encoder)
-        self.map_code = MapCode(config.map_code, self.encoder.name, self.encoder.dim) if map_code is None else map_code
-        require_extendable(self.map_code, self.encoder.name, self.encoder.dim)
+        self.map_code = map_to_extend(map_code, config.map_code, self.encoder)
         self.frames = FrameEncoder(self.encoder, config.mask)
         self.use_scene(config.scene)
         self._fixed = FixedCodes(self.map_code, self.frames)
@@ -65,8 +64,12 @@ class Mapper:
                                           lambda: self._without_depth.keyframe_policy())
         self._examination = Examination(self.map_code, config.depth.max_depth_m)
         self.without_scale = self._examination.without_scale
-        self._learner = NoLearner(self.map_code) if learned is None else CodeLearner(self.map_code, learned)
-        self.made = self._learner.map_code
+        self._learner = None if learned is None else CodeLearner(self.map_code, learned)
+
+    @property
+    def made(self) -> MapCode:
+        """The map for localizers: `map_code`, or the map of codes that are learned from it."""
+        return self.map_code if self._learner is None else self._learner.map_code
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -115,10 +118,7 @@ class Mapper:
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
         """Take over poses (P, 4, 4) that a SLAM has corrected, of images with stamps (P,); return how many keyframes
-        moved by it.
-
-        The codes anchored to a keyframe move with it. The same poses once more change nothing.
-        """
+        moved by it. Their codes move with them. The same poses once more change nothing."""
         keyframes = self.map_code.keyframes.rows()
         given = self._without_depth.given_poses(keyframes)
         which, now_given = corrected_keyframes(self.map_code.keyframes["keyframe_stamps_ns"][keyframes], given,
@@ -134,7 +134,8 @@ class Mapper:
         self._fixed.end_sequence()
         self._without_depth.finish()
         self._with_depth.finish()
-        self._learner.finish()
+        if self._learner is not None:
+            self._learner.finish()
         self._examination.end_sequence()
 
     def examine(self) -> MapHealth:

@@ -47,13 +47,6 @@ def require_grown(map_code: MapCode) -> None:
                        "use the map that they were learned from")
 
 
-def require_extendable(map_code: MapCode, encoder: str, dim: int) -> None:
-    """Raise MapError for a map that a mapper with an encoder cannot extend: of learned codes, or of another encoder."""
-    require_grown(map_code)
-    if (map_code.encoder, map_code.dim) != (encoder, dim):
-        raise MapError("map", f"must be made by the encoder in use, {encoder}", map_code.encoder, "map again")
-
-
 def learned_map_beside(grown: MapCode) -> MapCode:
     """Return an empty map with the scenes, frame and cell size of another, whose codes will be learned."""
     learned = MapCode(MapCodeConfig(), grown.encoder, grown.dim)

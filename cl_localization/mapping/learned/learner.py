@@ -36,20 +36,6 @@ NEWEST_SHARE = 0.3
 BYTES_PER_KB = 1000
 
 
-class NoLearner:
-    """Stands in for a learner where the grown map is the one to localize in."""
-
-    def __init__(self, grown: MapCode) -> None:
-        """Learn nothing beside a grown map."""
-        self.map_code = grown
-
-    def observe(self, view: View, depths_m: np.ndarray) -> None:
-        """See `CodeLearner`."""
-
-    def finish(self) -> None:
-        """See `CodeLearner`."""
-
-
 class CodeLearner:
     """Learns the codes of a map beside the grown one.
 

@@ -24,7 +24,7 @@ ITERATIONS = 30
 CAUCHY_SIGMAS = 5.0
 FIXED_SIGMA = 1e-6
 
-SCALE_SIGMA, LOOP_SCALE_SIGMA = 0.01, 0.01
+SCALE_SIGMA, LOOP_SCALE_SIGMA = 0.003, 0.01
 """How exactly a keyframe tells how long a metre of the next one is, and of an old place that is seen again."""
 
 

@@ -18,8 +18,9 @@ from cl_localization.mapping.triangulating_mapper import FINAL_ROUNDS, Triangula
 WINDOW, NEWEST = 8, 3
 """Keyframes that are adjusted with a new one: those most likely to show the same, and the newest in any case."""
 
-FIRST_LOOSENESS = 2.0
-"""A new keyframe is matched within this many times the reprojection error allowed."""
+FIRST_LOOSENESS, ENOUGH_SIGHTINGS = 2.0, 20
+"""A new keyframe is matched within this many times the reprojection error allowed; with so many sightings it is posed
+by them before it is matched with others."""
 
 HELD_SHARE, HELD_RAD = 0.1, 0.1
 """An adjustment moves keyframes hardly farther than this share of the distance to what they see, and turns them no
@@ -46,6 +47,8 @@ class WindowMapper(TriangulatingMapper):
         window = [view, *near, *(other for other in newest if not any(other is one for one in near))]
         self._store.add(view)
         seen_again = self._link_to_map(view, FIRST_LOOSENESS)
+        if seen_again >= ENOUGH_SIGHTINGS:
+            self._refine(codes_of([view]), moving=[view])
         inserted = self._insert_from_pairs(view, near[:self._config.neighbours], FIRST_LOOSENESS)
         for one in window:
             self._link_to_map(one, 1.0)

@@ -58,13 +58,13 @@ def test_a_unit_of_length_that_drifts_is_brought_back_by_a_loop() -> None:
     shrinking = [np.eye(4)]
     for place in range(SIDE - 1):
         step = STEP.copy()
-        step[:3, 3] *= 0.985**place
+        step[:3, 3] *= 0.995**place
         shrinking.append(shrinking[-1] @ step)
     before = np.stack(shrinking)
     steps = [Tie(100 + place, 101 + place, se3.inverse(before[place]) @ before[place + 1], 0.01, 0.01)
              for place in range(SIDE - 1)]
-    loop = Tie(100, 100 + SIDE - 1, LOOP.first_T_second, 0.002, 0.002, is_loop=True, scale=1 / 0.985**(SIDE - 1))
+    loop = Tie(100, 100 + SIDE - 1, LOOP.first_T_second, 0.002, 0.002, is_loop=True, scale=1 / 0.995**(SIDE - 1))
     poses, growth = agreed_similarities(NUMBERS, before, [*steps, loop], 100)
     rigid = agreed_poses(NUMBERS, before, [*steps, loop], 100)
-    assert errors_m(poses).max() < 0.4 * errors_m(rigid).max() and errors_m(poses)[-1] < 0.02
-    assert growth[0] == 1.0 and np.all(np.diff(growth) > 0) and abs(growth[-1] * 0.985**(SIDE - 1) - 1) < 0.05
+    assert errors_m(poses).max() < 0.7 * errors_m(rigid).max() and errors_m(poses)[-1] < 0.02
+    assert growth[0] == 1.0 and np.all(np.diff(growth) > 0) and abs(growth[-1] * 0.995**(SIDE - 1) - 1) < 0.05
