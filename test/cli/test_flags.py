@@ -53,12 +53,21 @@ def another(value: object, option: Option) -> object:
     """Return a value that an option takes beside its default."""
     if option.choices:
         return option.choices[-1]
+    if isinstance(value, bool):
+        return not value
     return value + "x" if isinstance(value, str) else type(value)(option.maximum)
+
+
+def words_of(name: str, value: object) -> list[str]:
+    """Return the words that give an option a value; a switch is a flag that is turned off or on."""
+    if value is False:
+        return ["--" + re.sub(r"([^.]*)$", r"no-\1", name, count=1).replace("_", "-")]
+    return ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
 
 
 def test_every_option_takes_a_value_from_its_flag() -> None:
     new = {name: another(value, option) for name, value, option in flatten(MapperConfig())}
-    words = [word for name, value in new.items() for word in ("--" + name.replace("_", "-"), str(value))]
+    words = [word for name, value in new.items() for word in words_of(name, value)]
     found = {name: value for name, value, _ in flatten(parsed(*words).options)}
     assert {name: value for name, value in found.items() if value != new[name]} == {}
 
