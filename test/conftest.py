@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 # Read when NumPy, PyTorch and faiss are first imported, and by the processes that tests start. The arrays of tests are
@@ -28,6 +30,16 @@ def fixed_seeds() -> None:
     """Every test starts from the same global random state, though none of our code should draw from it."""
     random.seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def own_loggers() -> Iterator[None]:
+    """No test leaves behind how a command, run in this process, has set the package's loggers."""
+    loggers = [logging.getLogger(name) for name in ("cl_localization", "cl_localization.data.notes")]
+    before = [(list(logger.handlers), logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, (handlers, level, propagate) in zip(loggers, before):
+        logger.handlers, logger.level, logger.propagate = handlers, level, propagate
 
 
 @pytest.fixture(scope="session")

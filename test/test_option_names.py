@@ -17,12 +17,9 @@ from cl_localization.option_names import OLD_NAMES, present_name, with_present_n
 
 @pytest.fixture(autouse=True)
 def heard_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Have warnings reach `caplog` also after a command has sent the package's log to stderr."""
-    logger = logging.getLogger("cl_localization")
-    before, logger.propagate = logger.propagate, True
+    """Have warnings reach `caplog`."""
     with caplog.at_level(logging.WARNING, "cl_localization"):
         yield
-    logger.propagate = before
 
 
 KNOWN = {name for config in (MapperConfig(), LocalizerConfig()) for name, _, _ in flatten(config)}

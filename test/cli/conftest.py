@@ -61,8 +61,14 @@ class FakeMap:
 class FakeMapper:
     """Takes every frame as a keyframe."""
 
-    def __init__(self, config: object = None, encoder: object = None, map_code: FakeMap | None = None) -> None:
+    def __init__(self, config: object = None, encoder: object = None, map_code: FakeMap | None = None,
+                 learned: object = None) -> None:
         self.config, self.map_code, self.depths = config, FakeMap(dict(map_code.poses) if map_code else {}), []
+
+    @property
+    def made(self) -> FakeMap:
+        """The map for localizers."""
+        return self.map_code
 
     def add(self, frame: Frame) -> SimpleNamespace:
         self.map_code.poses[f"{frame.world_T_cam[0, 3]:.6f}"] = frame.world_T_cam.tolist()
