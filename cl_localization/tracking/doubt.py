@@ -19,6 +19,10 @@ RIVAL_SHARE, LEAST_RIVALS = 0.25, 40
 ANCHOR_EXPLAINS = 0.26
 """Share of an image's features that must agree with a pose for others to be held against it."""
 
+SPARSE = 0.22
+"""A pose and its rival that explain less than this share of an image's features together: where no pose before was
+without doubt either, the map holds too few codes to show what has moved."""
+
 
 class DoubtfulPoses:
     """Refuses doubtful poses that odometry does not lead to from the last pose without doubt."""
@@ -48,10 +52,14 @@ class DoubtfulPoses:
             if found.explained >= ANCHOR_EXPLAINS:
                 self._anchor, self._scene = measured, found.scene
             return found
-        if self._leads_to(measured, found.scene):
+        if self._leads_to(measured, found.scene) or self._is_sparse(found):
             return found
         return replace(found, accepted=False, reason=f"{found.inliers} features agree with the pose, but "
                        f"{found.rival_inliers} with another one, and odometry does not tell which is right")
+
+    def _is_sparse(self, found: Localization) -> bool:
+        together = found.explained * (1.0 + found.rival_inliers / max(found.inliers, 1))
+        return self._anchor is None and together < SPARSE
 
     def _leads_to(self, measured: PoseMeasurement, scene: str) -> bool:
         if self._anchor is None or scene != self._scene:

@@ -79,3 +79,9 @@ def test_what_was_known_can_be_forgotten(poses):
 def test_a_pose_that_was_refused_before_stays_refused(poses):
     refused = replace(looked(5, at(0.8)), accepted=False, reason="12 inliers, 30 needed")
     assert poses.judge(refused, at(0.5)) is refused
+
+
+def test_in_a_map_of_few_codes_nothing_is_refused_before_a_pose_was_without_doubt(poses):
+    sparse = looked(0, at(0), rivals=100, explained=0.12)
+    assert DoubtfulPoses().judge(sparse, at(0)).accepted
+    assert not poses.judge(replace(sparse, stamp_ns=START_NS + PERIOD_NS), at(0.1)).accepted
