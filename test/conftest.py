@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 # Read when NumPy, PyTorch and faiss are first imported, and by the processes that tests start. The arrays of tests are
@@ -33,13 +32,9 @@ def fixed_seeds() -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_loggers() -> Iterator[None]:
-    """No test leaves behind how a command, run in this process, has set the package's loggers."""
-    loggers = [logging.getLogger(name) for name in ("cl_localization", "cl_localization.data.notes")]
-    before = [(list(logger.handlers), logger.level, logger.propagate) for logger in loggers]
-    yield
-    for logger, (handlers, level, propagate) in zip(loggers, before):
-        logger.handlers, logger.level, logger.propagate = handlers, level, propagate
+def log_propagates() -> None:
+    """What the package logs reaches `caplog`, also after a command in this process has sent it to stderr only."""
+    logging.getLogger("cl_localization").propagate = True
 
 
 @pytest.fixture(scope="session")
