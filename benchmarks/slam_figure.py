@@ -13,7 +13,7 @@ from cl_localization.viz.style import TRUTH, quiet
 from cl_localization.viz.top_view import plane
 
 COLUMNS, WIDTH_IN, HEIGHT_IN = 3, 4.2, 3.8
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+COLOURS = ("#0072b2", "#d55e00", "#cc79a7")
 
 
 def draw_trajectories(runs: Sequence[SlamRun], path: Path) -> None:
@@ -23,9 +23,10 @@ def draw_trajectories(runs: Sequence[SlamRun], path: Path) -> None:
     for run in runs:
         if len(run.found_m):
             panels.setdefault(run.name.split(": ")[0], []).append(run)
-    rows = max(-(-len(panels) // COLUMNS), 1)
-    figure = Figure(figsize=(COLUMNS * WIDTH_IN, rows * HEIGHT_IN), layout="constrained")
-    axes = figure.subplots(rows, COLUMNS, squeeze=False)
+    columns = min(max(len(panels), 1), COLUMNS)
+    rows = max(-(-len(panels) // columns), 1)
+    figure = Figure(figsize=(columns * WIDTH_IN, rows * HEIGHT_IN), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     for one in axes.flat[len(panels):]:
         one.set_axis_off()
     for one, (name, members) in zip(axes.flat, panels.items()):

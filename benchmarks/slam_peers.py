@@ -40,7 +40,7 @@ def orb_slam3(name: str, spec: str) -> SlamRun:
     with TemporaryDirectory() as folder:
         trajectory = Path(folder, "trajectory.txt")
         subprocess.run([sys.executable, "-m", "benchmarks.orb_slam3", spec, str(trajectory)], check=False,
-                       stdout=subprocess.DEVNULL)
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if not trajectory.is_file() or not trajectory.read_text().strip():
             return scored(name, true, [])
         found = read_trajectory(trajectory)
