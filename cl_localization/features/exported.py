@@ -1,9 +1,10 @@
-"""XFeat's network as an ONNX file: made once from the weights, kept in the user's cache, read without PyTorch."""
+"""XFeat's network as an ONNX file: made once from the weights, kept in a cache, read without PyTorch."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,7 +41,9 @@ def exported_network(weights: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again."""
+    """Return the folder for what can be made again: in the virtual environment, with which it goes; else the user's."""
+    if sys.prefix != sys.base_prefix:
+        return Path(sys.prefix) / "var" / "cache" / "cl_localization"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cl_localization"
 
 
@@ -73,4 +76,4 @@ def _write(path: Path, weights: str) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise EncoderError(f"cache folder {path.parent}", "must be writable", error.strerror or str(error),
-                           "set XDG_CACHE_HOME to a folder that is") from error
+                           "make it so, or choose encoder.engine torch") from error

@@ -14,7 +14,8 @@ from cl_localization.features.exported import cache_folder, exported_network
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache."""
+    """An empty cache, of a user without a virtual environment."""
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "cl_localization"
 
@@ -26,6 +27,12 @@ def test_a_network_is_exported_once(cache, monkeypatch):
     monkeypatch.setattr("cl_localization.features.xfeat_network.export", None)
     assert exported_network("") == path
     assert [file.name for file in cache.iterdir()] == [path.name]
+
+
+def test_in_a_virtual_environment_nothing_is_written_outside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert cache_folder() == tmp_path / "var" / "cache" / "cl_localization"
 
 
 def test_a_failed_export_leaves_nothing_behind(cache, monkeypatch):
@@ -40,8 +47,8 @@ def test_a_failed_export_leaves_nothing_behind(cache, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_is_named_with_what_to_do(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(EncoderError, match="cache folder .* must be writable, found Not a directory; set XDG_CACHE"):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "file"))
+    with pytest.raises(EncoderError, match="cache folder .*file.* must be writable, found Not a directory; make it so"):
         exported_network("")
 
 
