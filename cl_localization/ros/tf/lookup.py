@@ -25,7 +25,8 @@ from cl_localization.ros.tf.ownership import TfOwnership
 
 POLL_S = 0.005
 ODOMETRY_GRACE_S = 1.0
-"""Time to wait for odometry after the start, before map -> base is published instead of map -> odom."""
+"""Time to wait for odometry after the start, before map -> base is published instead of map -> odom, and for the
+camera's mounting, before map -> camera is."""
 STOPPED_S = 1.0
 """Odometry that lags an image by more than this has stopped, and is not waited for."""
 MAX_DISTANCE_M = 1e6
@@ -109,7 +110,7 @@ class Mounting:
 
     Attributes:
         child_frame: child of the transform map -> ... to publish: odometry, base or the frame above the camera; empty
-            for none, as while waiting for odometry after the start.
+            for none, as while waiting for odometry, or for the camera's mounting, after the start.
         odom_T_cam, base_T_cam: (4, 4) the camera in the odometry frame and on the robot; None if not on tf.
         problem: what is wrong with the frames, or why the odometry is missing for this image; None for no problem.
         cam_T_child: (4, 4) `child_frame` on the camera, where tf does not connect that to the base.
@@ -207,7 +208,8 @@ class RobotFrames:
         self._has_odometry = self._has_odometry or self._lookup.connected(frames.odom, camera_frame)
         if self._has_odometry:
             return frames.odom
-        if frames.odom and self._now_s() - self._started_s < ODOMETRY_GRACE_S:
+        may_come = frames.odom or not self._lookup.parent_of(camera_frame)
+        if may_come and self._now_s() - self._started_s < ODOMETRY_GRACE_S:
             return ""
         if self._lookup.connected(frames.base, camera_frame):
             return frames.base

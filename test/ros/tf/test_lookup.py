@@ -97,6 +97,15 @@ def test_with_odometry_the_child_frame_is_odom() -> None:
     np.testing.assert_allclose(mounting.base_T_cam, BASE_T_CAM, atol=1e-9)
 
 
+def test_a_camera_that_tf_does_not_know_yet_gets_no_parent_before_the_grace_time() -> None:
+    """Its driver may name its mount a moment later: the camera would have two parents."""
+    buffer = GuardedBuffer()
+    frames = RobotFrames(FramesConfig(odom=""), TfLookup(buffer, 0), lambda: 0.0)
+    assert frames.at("camera", STAMP).child_frame == ""
+    put(buffer, "cart", "camera", BASE_T_CAM)
+    assert frames.at("camera", STAMP).child_frame == "cart"
+
+
 def test_without_odometry_the_child_frame_is_the_base_after_the_grace_time() -> None:
     now_s = [0.0]
     frames = RobotFrames(FramesConfig(), TfLookup(robot(odometry=False), 0), lambda: now_s[0])
@@ -113,8 +122,11 @@ def test_a_robot_without_odometry_frame_gets_map_to_base_at_once() -> None:
     )
 
 
-def test_a_camera_alone_gets_map_to_camera() -> None:
-    mounting = RobotFrames(FramesConfig(odom=""), TfLookup(GuardedBuffer(), 0)).at("camera", STAMP)
+def test_a_camera_alone_gets_map_to_camera_after_the_grace_time() -> None:
+    now_s = [0.0]
+    frames = RobotFrames(FramesConfig(odom=""), TfLookup(GuardedBuffer(), 0), lambda: now_s[0])
+    now_s[0] = ODOMETRY_GRACE_S + 0.1
+    mounting = frames.at("camera", STAMP)
     assert (mounting.child_frame, mounting.base_T_cam) == ("camera", None)
 
 

@@ -113,7 +113,7 @@ def test_every_decision_is_in_the_status(robot: Robot, heard: Heard, frames: lis
 
 def test_tf_can_be_used_now_and_is_repeated_between_images(robot: Robot, heard: Heard, frames: list, start) -> None:
     node = start()
-    robot.show_until(frames, lambda: TRACKING in heard.states())
+    robot.show_until(frames, lambda: TRACKING in heard.states() and heard.corrections())
     wait_until(lambda: len(heard.corrections()) >= len(heard.poses) + 5)
     stamps = [stamp_ns(transform.header.stamp) for transform in heard.corrections()]
     assert stamps == sorted(set(stamps)) and stamps[-1] > max(robot.shown)
