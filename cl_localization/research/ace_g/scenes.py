@@ -16,6 +16,7 @@ from cl_localization.errors import DataError
 from cl_localization.features import Encoder, Features
 from cl_localization.geometry import se3
 from cl_localization.mapping.depth_points import keypoint_depths
+from cl_localization.research.ace_g.augmentation import augmented_frame
 
 SEPARATOR = "::"
 STRETCH, STRETCHES = 25, 4
@@ -91,8 +92,12 @@ def simulated_scene(seed: int, frames: int = 120, size: str = "640x480", rooms: 
     return f"sim:{seed}?{common}&{views[0]}{SEPARATOR}sim:{seed}?{asked}"
 
 
-def posed_features(sequence: Sequence, encoder: Encoder, perturb_seed: int | None = None) -> Iterator[PosedFeatures]:
+def posed_features(sequence: Sequence, encoder: Encoder, perturb_seed: int | None = None,
+                   rng: np.random.Generator | None = None) -> Iterator[PosedFeatures]:
     """Yield the features of every frame, of images that are changed at random where there is a seed.
+
+    Args:
+        rng: turns, zooms and brightens the images, too; None for images as they are.
 
     Raises:
         DataError: a frame without pose or depth.
@@ -103,6 +108,8 @@ def posed_features(sequence: Sequence, encoder: Encoder, perturb_seed: int | Non
             raise DataError(f"frame {frame.name or frame.stamp_ns} of {sequence.name}",
                             "must have a pose and depth to be trained on",
                             remedy="leave the sequence out")
+        if rng is not None:
+            frame = augmented_frame(frame, rng)
         features = encoder.encode(frame.image)
         yield PosedFeatures(frame, features, feature_points(frame, features))
 
