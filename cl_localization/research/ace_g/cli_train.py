@@ -99,8 +99,8 @@ def scene_texts(arguments: Arguments) -> list[str]:
 
     if arguments.resume and arguments.folder is None:
         raise ConfigError("option --resume", "needs the folder of the training", remedy="give --folder FOLDER")
-    in_house = 1 if arguments.options.network.form == "codes" else 2
-    rooms = [simulated_scene(arguments.room_seed + number, arguments.room_frames, arguments.room_size, in_house)
+    of_form: dict[str, Any] = {"rooms": 1, "alike": True} if arguments.options.network.form == "codes" else {}
+    rooms = [simulated_scene(arguments.room_seed + number, arguments.room_frames, arguments.room_size, **of_form)
              for number in range(arguments.rooms)]
     if not arguments.scenes and not rooms:
         raise ConfigError("train attention", "needs at least one scene", remedy="give --scenes SCENE ... or --rooms N")

@@ -47,8 +47,7 @@ def learn_codes(network: CodeRegressor, buffer: AceBuffer, config: CodeMappingCo
             group["lr"] = config.learning_rate * learning_rate_share(step / config.iterations)
         rows = torch.randint(len(held.features), (config.batch_size,), generator=generator, device=device)
         views, features = held.views[rows], held.features[rows]
-        kept = torch.rand(features.shape, generator=generator, device=device) >= config.feature_dropout
-        points_m, log_sigma = network(features * kept / (1 - config.feature_dropout), codes)
+        points_m, log_sigma = network(with_dropout(features, config.feature_dropout, generator), codes)
         loss = laplace_loss_px(points_m + mean_m.to(device), log_sigma, held.cam_T_world[views],
                                held.intrinsics[views], held.pixels[rows], config.target_depth_m).mean()
         optimizer.zero_grad(set_to_none=True)
@@ -57,6 +56,12 @@ def learn_codes(network: CodeRegressor, buffer: AceBuffer, config: CodeMappingCo
         optimizer.step()
         tell(step + 1, config.iterations, loss.detach())
     return SceneCodes(codes.detach().cpu(), mean_m)
+
+
+def with_dropout(features: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return features with a share of their numbers left out at random, and the others larger by as much."""
+    kept = torch.rand(features.shape, generator=generator, device=features.device) >= share
+    return features * kept / (1 - share)
 
 
 def learning_rate_share(progress: float) -> float:

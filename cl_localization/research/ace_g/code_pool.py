@@ -43,11 +43,11 @@ class CodeScene:
 
 
 def code_scene(scene: TrainingScene, encoder: Encoder, seed: int, augment: bool = True) -> CodeScene:
-    """Return a scene for pre-training; its queries are changed at random.
+    """Return a scene for pre-training.
 
     Args:
         encoder: see `token_encoder`.
-        augment: whether images are also turned, zoomed and brightened, those that are mapped, too.
+        augment: whether images are turned, zoomed and brightened at random.
 
     Raises:
         DataError: a frame without pose or depth, or a part without any depth.
@@ -55,14 +55,13 @@ def code_scene(scene: TrainingScene, encoder: Encoder, seed: int, augment: bool 
     poses = [scene.mapping.pose(index) for index in range(len(scene.mapping))]
     mean_m = np.mean([pose[:3, 3] for pose in poses if pose is not None] or [np.zeros(3)], axis=0)
     rng = np.random.default_rng([seed, 91]) if augment else None
-    mapping = _known_points(scene.mapping, encoder, mean_m, None, rng)
-    return CodeScene(mapping, _known_points(scene.queries, encoder, mean_m, seed, rng))
+    return CodeScene(*(_known_points(part, encoder, mean_m, rng) for part in (scene.mapping, scene.queries)))
 
 
-def _known_points(sequence: Sequence, encoder: Encoder, mean_m: np.ndarray, seed: int | None,
+def _known_points(sequence: Sequence, encoder: Encoder, mean_m: np.ndarray,
                   rng: np.random.Generator | None) -> KnownPoints:
     features, points = [], []
-    for seen in posed_features(sequence, encoder, seed, rng):
+    for seen in posed_features(sequence, encoder, rng=rng):
         usable = np.isfinite(seen.points_m).all(axis=1)
         features.append(seen.features.descriptors[usable].astype(np.float16))
         points.append((seen.points_m[usable] - mean_m).astype(np.float32))

@@ -19,9 +19,14 @@ from torch import Tensor, nn
 
 from cl_localization.research.ace_g.active_scenes import ActiveScenes
 from cl_localization.research.ace_g.augmentation import NO_CHANGE, scene_change
+from cl_localization.research.ace_g.code_mapping import with_dropout
 from cl_localization.research.ace_g.code_pool import CodeScene
 from cl_localization.research.ace_g.losses import laplace_loss_3d
-from cl_localization.research.ace_g.options import AttentionConfig
+from cl_localization.research.ace_g.options import AttentionConfig, CodeMappingConfig
+
+
+OLD, QUERIES = 0.8, 256
+"""Share of their life after which codes count as learned, and queries of each scene that the error is told of."""
 
 
 class ScenePool(Protocol):
@@ -67,6 +72,8 @@ class CodeObjective:
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
         part = active.queries if is_query else active.mapping
         features, points_m = part.batch(-(-training.features_per_step // active.scenes), generator)
+        if not is_query:
+            features = with_dropout(features, CodeMappingConfig().feature_dropout, generator)
         # A copy, so that the codes may be changed before the network's gradients are computed.
         codes = active.codes.clone().requires_grad_(not is_query)
         predicted_m, log_sigma = network(features, codes)
@@ -76,6 +83,19 @@ class CodeObjective:
         for_network = step % (training.query_every + 1) % training.network_every == 0
         active.learn(torch.autograd.grad(losses.sum(), codes, retain_graph=for_network)[0])
         return losses.mean(), for_network
+
+    @torch.inference_mode()
+    def query_error_m(self, network: nn.Module) -> float:
+        """Return the median error of queries of the scenes that are in the last fifth of their codes' life, or of the
+        oldest."""
+        active = self._active
+        if active is None:
+            return float("nan")
+        old = active.ages >= min(OLD * active.life, active.ages.max())
+        generator = torch.Generator(self.device).manual_seed(0)
+        features, points_m = (known[old] for known in active.queries.batch(QUERIES, generator))
+        error_m = torch.linalg.vector_norm(network(features, active.codes[old])[0] - points_m, dim=-1)
+        return float(error_m.median())
 
     def close(self) -> None:
         """See `Objective`."""

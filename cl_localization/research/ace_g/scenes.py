@@ -75,19 +75,24 @@ def open_scene(text: str) -> TrainingScene:
     return TrainingScene(text, select(mapping, mapped, f"{text}, mapped"), select(mapping, asked, f"{text}, queries"))
 
 
-def simulated_scene(seed: int, frames: int = 120, size: str = "640x480", rooms: int = 2) -> str:
+def simulated_scene(seed: int, frames: int = 120, size: str = "640x480", rooms: int = 2, alike: bool = False) -> str:
     """Return the text of a simulated scene: its queries go another way, at another height, in other light, past moved
     furniture.
 
     Args:
         seed: of the house and of everything that differs.
         frames: mapped; as many are asked for.
+        alike: whether the camera is asked from nearly the height and tilt that it mapped with, and no furniture was
+            moved, so that most of what is asked for can be known.
     """
     rng = np.random.default_rng([seed, 55])
     common = f"rooms={rooms}&size={size}&fov={rng.uniform(54, 72):.1f}&frames={frames}"
-    views = [f"height={rng.uniform(0.5, 1.6):.2f}&tilt={rng.uniform(-8, 18):.1f}" for _ in range(2)]
+    heights, tilts = np.array([[rng.uniform(0.5, 1.6), rng.uniform(-8, 18)] for _ in range(2)]).T
+    if alike:
+        heights[1], tilts[1] = 0.8 * heights[0] + 0.2 * heights[1], 0.8 * tilts[0] + 0.2 * tilts[1]
+    views = [f"height={height:.2f}&tilt={tilt:.1f}" for height, tilt in zip(heights, tilts)]
     light = rng.choice(["day", "day", "evening", "night"])
-    changed = f"light={light}&lamp={rng.uniform(-1, 1):.2f}&moved={rng.choice([0.0, 0.0, 0.2]):.1f}"
+    changed = f"light={light}&lamp={rng.uniform(-1, 1):.2f}&moved={0 if alike else rng.choice([0.0, 0.0, 0.2]):.1f}"
     asked = f"path=tracking&place={rng.integers(100)}&{common}&{views[1]}&{changed}"
     return f"sim:{seed}?{common}&{views[0]}{SEPARATOR}sim:{seed}?{asked}"
 

@@ -12,7 +12,7 @@ from attention_makers import CODES, wall_scene
 from cl_localization.research.ace.training import AceBuffer
 from cl_localization.research.ace_g.checkpoint import make_network
 from cl_localization.research.ace_g.code_mapping import certain, learn_codes, learning_rate_share, localize_with_codes
-from cl_localization.research.ace_g.code_network import new_codes
+from cl_localization.research.ace_g.code_network import QUERY_GAIN, new_codes
 from cl_localization.research.ace_g.code_pool import code_scene
 from cl_localization.research.ace_g.code_pretraining import CodeObjective, PreparedScenes
 from cl_localization.research.ace_g.options import CodeMappingConfig
@@ -95,6 +95,23 @@ def test_the_network_learns_over_scenes():
 def test_new_codes_know_nothing_and_differ():
     codes = new_codes(CODES.network, torch.Generator().manual_seed(0), CPU)
     assert codes.requires_grad and 0.005 < codes.std() < 0.02
+
+
+@torch.inference_mode()
+def test_attention_is_not_flat_at_the_start():
+    """Of 256 codes, fewer than a third share the attention of a feature; without the gain, nine in ten."""
+    options = replace(CODES, network=replace(CODES.network, width=64, heads=4, blocks=2, codes=256))
+    network, generator = make_network(64, options), torch.Generator().manual_seed(0)
+    features = torch.randn(1, 200, 64, generator=generator)
+    codes = new_codes(options.network, generator, CPU)[None]
+    shares = []
+    for gain in (1.0, 1 / QUERY_GAIN):
+        block, tokens = network.blocks[0], network.feature(features)
+        queries, keys = block._split(gain * block.query(block.query_norm(tokens))), block._split(
+            block.key(block.key_norm(codes)))
+        attention = (queries @ keys.transpose(2, 3) / 4).softmax(-1)
+        shares.append(float(torch.exp(-(attention * attention.log()).sum(-1)).mean()) / 256)
+    assert shares[0] < 1 / 3 and shares[1] > 0.9
 
 
 def test_points_that_are_much_less_certain_than_the_best_are_left_out():
