@@ -2,8 +2,8 @@
 after.
 
 `python -m benchmarks.code_pretraining --preset h100 --out FOLDER` takes nine minutes of one large GPU and nine cores;
-all options of `train attention` are understood, and those of its sizes make the same run small. `FOLDER/weights` has the
-network, `FOLDER/results.json` and `FOLDER/results.md` what came out.
+all options of `train attention` are understood, and those of its sizes make the same run small. `FOLDER/weights` has
+the network, `FOLDER/results.json` and `FOLDER/results.md` what came out.
 """
 
 from __future__ import annotations
@@ -123,12 +123,12 @@ def run(arguments: Arguments) -> None:
     with closing(cli_train.make_objective(options, texts, encoder, processes, arguments.folder)) as objective:
         scenes = unseen_scenes(arguments, encoder)
         said(f"{len(scenes)} scenes to ask for", started_s)
-        untrained = new_model(encoder.dim, encoder.name, options)
+        untrained, asked_s = new_model(encoder.dim, encoder.name, options), time.monotonic()
         for one in asked("untrained", untrained, scenes[-3:], arguments.codes, device):
             outcomes.append(one)
             said(" ".join(one.row()), started_s)
         left_s = arguments.seconds - (time.monotonic() - started_s)
-        asking_s = RESERVE * len(scenes) * np.mean([one.seconds for one in outcomes])
+        asking_s = RESERVE * len(scenes) * (time.monotonic() - asked_s) / len(outcomes)
         config = replace(options, pretraining=replace(options.pretraining, finish_seconds=max(1.0, left_s - asking_s)))
         model = new_model(encoder.dim, encoder.name, config, {"rooms": len(texts), **provenance()})
         model = pretrain(model, objective, processes, tell=Log(model, objective, out / "weights", started_s))

@@ -1,4 +1,4 @@
-"""Changes at random for the paper's form: of images as ACE makes them, and of the frame that a scene's points are in."""
+"""Changes at random for the paper's form: of images as ACE makes them, and of the frame of a scene's points."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def augmented_frame(frame: Frame, rng: np.random.Generator) -> Frame:
     The pose turns and the focal lengths grow with the image, so every point is seen where it was. What comes into the
     image from beyond its border is reflected, and has no depth.
     """
-    turn, zoom = math.radians(rng.uniform(-MAX_TURN_DEG, MAX_TURN_DEG)), math.exp(rng.uniform(-1, 1) * math.log(MAX_ZOOM))
+    turn = math.radians(rng.uniform(-MAX_TURN_DEG, MAX_TURN_DEG))
+    zoom = math.exp(rng.uniform(-1, 1) * math.log(MAX_ZOOM))
     camera = replace(frame.camera, fx_px=zoom * frame.camera.fx_px, fy_px=zoom * frame.camera.fy_px)
     to_old = _to_old_pixels(frame, turn, zoom)
     size = (camera.width_px, camera.height_px)

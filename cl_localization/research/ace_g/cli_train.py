@@ -43,8 +43,8 @@ class Arguments:
     room_frames: int = argument("Frames that are mapped in each of them; as many are asked for.", 120)
     room_size: str = argument("Width and height of their images [px].", "640x480")
     preset: Literal["small", "h100", "ace_g"] = argument(
-        "Defaults of the other options: small, sparse on XFeat, for a CPU; h100, learned codes, in 8 minutes of a large "
-        "GPU and 9 cores; ace_g, as in the paper, for GPUs.", "small")
+        "Defaults of the other options: small, sparse on XFeat, for a CPU; h100, learned codes, in 8 minutes of a "
+        "large GPU and 9 cores; ace_g, as in the paper, for GPUs.", "small")
     out: Path = argument("Weights file to write.", metavar="WEIGHTS")
     folder: Path | None = argument("Folder for prepared scenes and the checkpoint.", None, metavar="FOLDER")
     resume: bool = argument("Go on from the checkpoint in the folder, with the options it was begun with.", False)

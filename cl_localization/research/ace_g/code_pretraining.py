@@ -24,7 +24,6 @@ from cl_localization.research.ace_g.code_pool import CodeScene
 from cl_localization.research.ace_g.losses import laplace_loss_3d
 from cl_localization.research.ace_g.options import AttentionConfig, CodeMappingConfig
 
-
 OLD, QUERIES = 0.8, 256
 """Share of their life after which codes count as learned, and queries of each scene that the error is told of."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from safetensors.numpy import save
 from cl_localization.data.atomic import written_file
 from cl_localization.errors import DataError, LocalizationError
 from cl_localization.features import Encoder
-from cl_localization.research.ace_g.options import AttentionConfig
+from cl_localization.research.ace_g.options import AttentionConfig, AttentionNetworkConfig
 from cl_localization.research.ace_g.scenes import open_scene
 from cl_localization.research.ace_g.sparse_pool import SparsePool, prepared
 
@@ -42,11 +43,16 @@ def sparse_pools(scenes: list[str], encoder: Encoder, config: AttentionConfig, f
         network = config.network
         said = (f"{text} by {encoder.name}, {network.candidates} candidates, {network.neighbours} neighbours, "
                 f"seed {seed}")
-        arrays = kept_arrays(folder, said, lambda: vars(prepared(open_scene(text), encoder, network, seed)))
+        made = partial(_sparse_arrays, text, encoder, network, seed)
+        arrays = kept_arrays(folder, said, made)
         pool = SparsePool(**{field.name: arrays[field.name] for field in fields(SparsePool)})
         pools.append(pool)
         tell(number + 1, len(scenes))
     return SparsePool.joined(pools)
+
+
+def _sparse_arrays(text: str, encoder: Encoder, config: AttentionNetworkConfig, seed: int) -> dict[str, np.ndarray]:
+    return dict(vars(prepared(open_scene(text), encoder, config, seed)))
 
 
 def kept_arrays(folder: Path | None, said: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

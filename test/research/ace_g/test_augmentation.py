@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.data import open_sequence
+from cl_localization.features import Features
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project
 from cl_localization.research.ace_g.augmentation import augmented_frame, scene_change
 from cl_localization.research.ace_g.scenes import feature_points
-from cl_localization.features import Features
 
 
 def test_a_turned_and_zoomed_image_sees_every_point_where_it_was():
@@ -18,7 +18,8 @@ def test_a_turned_and_zoomed_image_sees_every_point_where_it_was():
         changed = augmented_frame(frame, np.random.default_rng(seed))
         assert changed.camera.fx_px != frame.camera.fx_px
         pixels = np.stack(np.meshgrid(np.arange(5, 155, 10), np.arange(5, 115, 10)), -1).reshape(-1, 2) + 0.5
-        points_m = feature_points(changed, Features(pixels.astype(np.float32), np.zeros((len(pixels), 1)), np.zeros(len(pixels))))
+        none = np.zeros(len(pixels), np.float32)
+        points_m = feature_points(changed, Features(pixels.astype(np.float32), none[:, None], none))
         known = np.isfinite(points_m).all(axis=1)
         before_px, depth_m = project(frame.camera, se3.inverse(frame.world_T_cam), points_m[known])
         columns, rows = before_px.astype(int).T

@@ -13,13 +13,17 @@ from cl_localization.research.ace.training import AceBuffer
 from cl_localization.research.ace_g.checkpoint import make_network
 from cl_localization.research.ace_g.code_mapping import certain, learn_codes, learning_rate_share, localize_with_codes
 from cl_localization.research.ace_g.code_network import QUERY_GAIN, new_codes
-from cl_localization.research.ace_g.code_pool import code_scene
+from cl_localization.research.ace_g.code_pool import CodeScene, code_scene
 from cl_localization.research.ace_g.code_pretraining import CodeObjective, PreparedScenes
-from cl_localization.research.ace_g.options import CodeMappingConfig
+from cl_localization.research.ace_g.options import AttentionConfig, CodeMappingConfig
 from cl_localization.research.ace_g.pretraining import new_model, pretrain
 from cl_localization.research.ace_g.processes import OneProcess
 
 CPU = torch.device("cpu")
+
+
+def objective_of(scenes: list[CodeScene], config: AttentionConfig) -> CodeObjective:
+    return CodeObjective(PreparedScenes(scenes), config, CPU)
 
 
 def state(network: torch.nn.Module) -> list[torch.Tensor]:
@@ -44,7 +48,7 @@ def test_each_feature_is_answered_by_itself():
 def test_codes_are_learned_from_poses_alone_and_the_network_stays():
     scene, encoder = wall_scene(similarity=1.0)
     config = replace(CODES, pretraining=replace(CODES.pretraining, steps=220, active_scenes=1))
-    objective = CodeObjective(PreparedScenes([code_scene(*wall_scene(1), 1, augment=False)]), config, CPU)
+    objective = objective_of([code_scene(*wall_scene(1), 1, augment=False)], config)
     network = pretrain(new_model(16, "scene", config), objective, OneProcess(CPU, "32-true")).network
     before = state(network)
     buffer = AceBuffer.of(list(scene.mapping), encoder)
@@ -61,7 +65,7 @@ def test_codes_are_learned_from_poses_alone_and_the_network_stays():
 def test_query_iterations_leave_the_codes_alone_and_mapping_iterations_mostly_the_network():
     scene, encoder = wall_scene()
     config = replace(CODES, pretraining=replace(CODES.pretraining, active_scenes=1))
-    objective, network = CodeObjective(PreparedScenes([code_scene(scene, encoder, 0, augment=False)]), config, CPU), make_network(16, CODES)
+    objective, network = objective_of([code_scene(scene, encoder, 0, augment=False)], config), make_network(16, CODES)
     for_network, moved = [], []
     for step in range(22):
         before = objective._active.codes.clone() if objective._active else None
@@ -75,7 +79,7 @@ def test_query_iterations_leave_the_codes_alone_and_mapping_iterations_mostly_th
 def test_codes_begin_anew_after_their_life():
     scene, encoder = wall_scene()
     config = replace(CODES, pretraining=replace(CODES.pretraining, active_scenes=1, code_life=3))
-    objective, network = CodeObjective(PreparedScenes([code_scene(scene, encoder, 0, augment=False)]), config, CPU), make_network(16, CODES)
+    objective, network = objective_of([code_scene(scene, encoder, 0, augment=False)], config), make_network(16, CODES)
     ages = []
     for step in range(10):
         objective.loss(network, step, np.random.default_rng(step))
@@ -87,7 +91,7 @@ def test_the_network_learns_over_scenes():
     scenes = [code_scene(*wall_scene(seed), seed, augment=False) for seed in (0, 1)]
     config = replace(CODES, pretraining=replace(CODES.pretraining, steps=44))
     losses = []
-    model = pretrain(new_model(16, "scene", config), CodeObjective(PreparedScenes(scenes), config, CPU), OneProcess(CPU, "32-true"),
+    model = pretrain(new_model(16, "scene", config), objective_of(scenes, config), OneProcess(CPU, "32-true"),
                      tell=lambda done, total, loss: losses.append(loss))
     assert model.extra["steps"] == 44 and np.mean(losses[-11:]) < np.mean(losses[:11])
 
