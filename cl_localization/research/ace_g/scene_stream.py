@@ -45,8 +45,8 @@ class StreamedScenes:
         training, scenes = config.pretraining, list(texts)
         config = replace(config, encoder=replace(config.encoder, device="cpu"))
         self._workers = ProcessPoolExecutor(training.workers, multiprocessing.get_context("spawn"), _one_thread)
-        self._coming: list[Future[CodeScene]] = [
-            self._workers.submit(prepared_scene, text, config, training.seed + number, folder)
+        self._coming: list[Future[CodeScene | str]] = [
+            self._workers.submit(_scene_or_error, text, config, training.seed + number, folder)
             for number, text in enumerate(scenes)]
         self._scenes: list[CodeScene] = []
         self._least = min(training.workers, len(scenes))
@@ -72,10 +72,19 @@ class StreamedScenes:
     def _collect(self) -> None:
         for future in [one for one in self._coming if one.done()]:
             self._coming.remove(future)
-            try:
-                self._scenes.append(future.result())
-            except LocalizationError as error:
-                _LOGGER.warning("scene left out: %s", error)
+            scene = future.result()
+            if isinstance(scene, str):
+                _LOGGER.warning("scene left out: %s", scene)
+            else:
+                self._scenes.append(scene)
+
+
+def _scene_or_error(text: str, config: AttentionConfig, seed: int, folder: Path | None) -> CodeScene | str:
+    """Return a scene, or what is wrong with it: errors of several words do not come through between processes."""
+    try:
+        return prepared_scene(text, config, seed, folder)
+    except LocalizationError as error:
+        return str(error)
 
 
 def _one_thread() -> None:
