@@ -48,7 +48,7 @@ HEADERS = ("scene", "network", "queries", *(f"{name} [%]" for name in BOUNDS), "
            "learned in [s]")
 SAVED_EVERY = 1000
 RESERVE = 1.3
-"""Time kept for asking after the training, over that of asking before it, a scene."""
+"""Time kept for asking after the training, a scene, over that of the last scene before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +123,13 @@ def run(arguments: Arguments) -> None:
     with closing(cli_train.make_objective(options, texts, encoder, processes, arguments.folder)) as objective:
         scenes = unseen_scenes(arguments, encoder)
         said(f"{len(scenes)} scenes to ask for", started_s)
-        untrained, asked_s = new_model(encoder.dim, encoder.name, options), time.monotonic()
+        untrained, before_s = new_model(encoder.dim, encoder.name, options), time.monotonic()
         for one in asked("untrained", untrained, scenes[-3:], arguments.codes, device):
             outcomes.append(one)
             said(" ".join(one.row()), started_s)
+            scene_s, before_s = time.monotonic() - before_s, time.monotonic()
         left_s = arguments.seconds - (time.monotonic() - started_s)
-        asking_s = RESERVE * len(scenes) * (time.monotonic() - asked_s) / len(outcomes)
+        asking_s = RESERVE * len(scenes) * scene_s
         config = replace(options, pretraining=replace(options.pretraining, finish_seconds=max(1.0, left_s - asking_s)))
         model = new_model(encoder.dim, encoder.name, config, {"rooms": len(texts), **provenance()})
         model = pretrain(model, objective, processes, tell=Log(model, objective, out / "weights", started_s))

@@ -73,10 +73,10 @@ PRESETS: dict[str, dict[str, object]] = {
               "pretraining.precision": "16-mixed"},
     "h100": {"rooms": 600, "room_frames": 40, "room_size": "320x240", "encoder.max_keypoints": 512,
              "network.form": "codes", "network.width": 192, "network.blocks": 4, "network.heads": 6,
-             "network.codes": 1024, "pretraining.steps": 10**6, "pretraining.features_per_step": 96 * 1024,
+             "network.codes": 1024, "pretraining.steps": 10**6, "pretraining.features_per_step": 64 * 512,
              "pretraining.learning_rate": 0.001, "pretraining.network_every": 3, "pretraining.query_every": 3,
-             "pretraining.active_scenes": 96, "pretraining.code_life": 1000, "pretraining.workers": 8, "pretraining.finish_seconds": 480.0,
-             "pretraining.precision": "bf16-mixed"},
+             "pretraining.active_scenes": 64, "pretraining.code_life": 600, "pretraining.workers": 8,
+             "pretraining.finish_seconds": 480.0, "pretraining.precision": "bf16-mixed"},
 }
 """Options by name that differ from the defaults. Width, blocks and heads of ace_g follow from the size of its
 published maps and the defaults of its code; its learning rate, pool and number of iterations are not published, and
