@@ -26,6 +26,7 @@ from benchmarks.asked_scenes import AskedScene, asked_room, kitchen_scenes
 from benchmarks.scene_stream import Bound
 from benchmarks.table import BenchTable
 from cl_localization.cli.flags import argument, parse, settings
+from cl_localization.cli.tables import output_console
 from cl_localization.config import EncoderConfig
 from cl_localization.evaluation.provenance import provenance
 from cl_localization.features import Encoder, Features
@@ -197,7 +198,7 @@ def device_name() -> str:
 
 def said(line: str, started_s: float) -> None:
     """Print a line with the time since the start."""
-    print(f"{time.monotonic() - started_s:6.1f} s  {line}", flush=True)
+    output_console().print(f"{time.monotonic() - started_s:6.1f} s  {line}", soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":
