@@ -39,7 +39,6 @@ from ros_processes import Processes, memory_bytes
 from ros_robot import Robot
 from ros_world import RosWorld, wait_until
 
-START_S = 60.0
 LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PAUSE_S = 0.004
 GROWTH_BYTES = 400_000_000
@@ -69,7 +68,7 @@ class Attack:
     def on_service(self, service_type: type, name: str, paths: tuple[str, ...]) -> None:
         """Attack a service that takes a path."""
         client = self.ros.node.create_client(service_type, name)
-        wait_until(client.service_is_ready, START_S)
+        wait_until(client.service_is_ready)
         self._sources.append((client, lambda: service_type.Request(path=paths[self.random.integers(len(paths))])))
 
     def send(self, count: int) -> None:
@@ -93,7 +92,7 @@ class Attack:
 
     def settled(self) -> None:
         """Wait for the services to have answered, none with success."""
-        wait_until(lambda: all(answer.done() for answer in self._answers[-1:]), START_S)
+        wait_until(lambda: all(answer.done() for answer in self._answers[-1:]))
         assert not [answer.result() for answer in self._answers[-1:] if answer.result().success]
 
     def stamped(self, message: Any, frame_id: str = "camera_optical_frame") -> Any:
@@ -169,8 +168,8 @@ def localizer_survives(ros: RosWorld, processes: Processes, room: Any, frames: l
     real = ros.node.create_publisher(MapCodeMessage, "map_code", MAP_QOS)
     real.publish(map_message(load_map(room_map).delta_since(0), 1, "the real mapper"))
     process = processes.start("localizer", "-p", f"images.transport:={transport}", "-p", "encoder.max_keypoints:=500")
-    wait_until(lambda: any(array.status[0].name == "/localizer" for array in arrays), START_S)
-    robot.show_until(frames[:3], lambda: poses, START_S)
+    wait_until(lambda: any(array.status[0].name == "/localizer" for array in arrays))
+    robot.show_until(frames[:3], lambda: poses)
     for topic, sample in (("camera_info", attack.info), ("tf", attack.transforms), ("initialpose", attack.guess)):
         attack.on(topic, sample)
     attack.on("tf_static", attack.transforms, LATCHED)
@@ -184,7 +183,7 @@ def localizer_survives(ros: RosWorld, processes: Processes, room: Any, frames: l
         shown = set(robot.shown)
         robot.show_until([attack.frame], lambda: any(conversions.stamp_ns(pose.header.stamp) in robot.shown.keys()
                                                      - shown
-                                                     for pose in poses[count:]), START_S)
+                                                     for pose in poses[count:]))
         rounds += 1
     attack.settled()
     grown_bytes = memory_bytes(process) - before_bytes
@@ -202,7 +201,7 @@ def mapper_survives(ros: RosWorld, processes: Processes, room: Any, frames: list
     process = processes.start("mapper", "-p", "poses.source:=pose", "-r", "pose:=ground_truth", "-p",
                               "encoder.max_keypoints:=500",
                               "-p", "map_code.budget_mb:=4.0")
-    robot.show_until(frames[:3], lambda: any(status.codes for status in statuses), START_S)
+    robot.show_until(frames[:3], lambda: any(status.codes for status in statuses))
     for topic, sample in (("image", attack.image), ("camera_info", attack.info), ("depth", attack.depth),
                           ("depth_camera_info", attack.info), ("ground_truth", attack.pose),
                           ("odom", attack.odometry), ("tf", attack.transforms), ("corrected_path", attack.path)):
@@ -216,7 +215,7 @@ def mapper_survives(ros: RosWorld, processes: Processes, room: Any, frames: list
         attack.frame, shown = frames[rounds % len(frames)], set(robot.shown)
         robot.show_until([attack.frame], lambda: any(
             conversions.stamp_ns(status.header.stamp) in robot.shown.keys() - shown and status.reason in LEARNED
-            for status in statuses[-50:]), START_S)
+            for status in statuses[-50:]))
         rounds += 1
     attack.settled()
     grown_bytes = memory_bytes(process) - before_bytes
