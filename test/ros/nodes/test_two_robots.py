@@ -53,7 +53,7 @@ def start_robot(processes: Processes, name: str, tf: tuple[str, ...], prefix: st
                     "-p", f"camera_frame:={prefix}camera_optical_frame")
 
 
-@pytest.mark.parametrize(("shared_tf", "seconds"), [(False, 5), pytest.param(True, 60, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("shared_tf", "seconds"), [(False, 5), pytest.param(True, 300, marks=pytest.mark.long)])
 def test_nothing_of_two_robots_crosses(ros: RosWorld, processes: Processes, shared_tf: bool, seconds: int) -> None:
     robots = {name: Heard(ros, name) for name in HOUSES}
     shared = ros.heard(TFMessage, "/tf", 100)
