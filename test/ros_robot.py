@@ -12,6 +12,9 @@ from ros_world import WAIT_S, RosWorld
 
 SPEC = "sim:3?rooms=1&frames=40"
 SHOW_PERIOD_S = 0.08
+LEARNED = ("new view", "known view")
+"""What a mapper says of an image that it could use."""
+
 STARVED_S = 60.0
 """How long something may take on a machine that is very busy."""
 
@@ -85,5 +88,5 @@ def map_live(ros: RosWorld, robot: Robot, frames: list[Any]) -> None:
     ros.start(MapperNode, "mapper", poses__source="pose")
     for frame in frames:
         robot.show_until([frame], lambda: any(robot.shown.get(stamp_ns(status.header.stamp)) is frame
-                                              for status in statuses), STARVED_S)
+                                              and status.reason in LEARNED for status in statuses), STARVED_S)
     assert ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False)).success
