@@ -18,7 +18,7 @@ from ros_world import RosWorld, wait_until
 HOUSES = {"robot1": "sim:3?rooms=1&frames=60", "robot2": "sim:5?rooms=1&frames=60"}
 EVERYWHERE = {"/parameter_events", "/rosout", "/diagnostics", "/clock"}
 PRIVATE_TF = ("-r", "/tf:=tf", "-r", "/tf_static:=tf_static")
-START_S, WRONG_M = 90.0, 0.3
+START_S, WRONG_M = 180.0, 0.3
 
 
 class Heard:
