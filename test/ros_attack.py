@@ -20,12 +20,14 @@ from tf2_msgs.msg import TFMessage
 
 from cl_localization.ros import conversions
 from cl_localization.ros.map_topic.map_messages import checksum, map_message
+from cl_localization.ros.tf.frame_names import plain
 from map_makers import empty_map, grow
 from ros_garbage import bend, bends, headers_of, spoiled
 from ros_world import RosWorld, wait_until
 
 START_S = 60.0
 PAUSE_S = 0.004
+ROBOT_FRAMES = {"odom", "base_link", "camera_optical_frame"}
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Attack:
         frame: what the robot sees.
         sent: so many malformed messages.
         keys: of the transforms among them, see `key_of`.
+        falsified: timestamps of images whose calibration or JPEG was spoiled: the one may be that of another lens, and
+            the other still be an image, shifted sideways from the changed byte on.
     """
 
     ros: RosWorld
@@ -49,6 +53,7 @@ class Attack:
         self._services: list[Callable[[], None]] = []
         self._answers: list[Any] = []
         self.keys: list[Any] = []
+        self.falsified: set[int] = set()
         self.pause = threading.Event()
 
     def on(self, topic: str, sample: Callable[[], Any], qos: Any = 10) -> None:
@@ -81,6 +86,8 @@ class Attack:
             else:
                 messages = self._together(self._groups[number])
                 bad = self.random.integers(len(messages))
+                if isinstance(messages[bad][1], CameraInfo | CompressedImage):
+                    self.falsified.add(conversions.stamp_ns(messages[bad][1].header.stamp))
                 for place, (publisher, message) in enumerate(messages):
                     self._publish(publisher, self.spoiled(message) if place == bad else message)
             self._count()
@@ -131,8 +138,12 @@ class Attack:
         self.pause.wait(PAUSE_S)
 
     def spoiled(self, message: Any) -> Any:
-        """A spoiled copy; every other map with a checksum that fits what it holds."""
+        """A spoiled copy; every other map with a checksum that fits what it holds, and no transform of the robot's own
+        frames: that would be no malformed one but a false one.
+        """
         copy = spoiled(message, self.random)
+        while isinstance(copy, TFMessage) and {plain(one.child_frame_id) for one in copy.transforms} & ROBOT_FRAMES:
+            copy = spoiled(message, self.random)
         if isinstance(copy, MapCodeMessage) and self.random.random() < 0.5:
             copy.checksum = checksum(copy)
         return copy
@@ -184,7 +195,7 @@ class Attack:
     def transforms(self) -> TFMessage:
         """Transforms of frames that nobody needs, and one of a frame that is its own parent."""
         number = next(self._now)
-        names = [(f"a{number}", f"b{number % 50}"), (f"b{number % 50}", f"a{number}"), ("odom", "odom")]
+        names = [(f"a{number}", f"b{number % 50}"), (f"b{number % 50}", f"a{number}"), ("c", "c")]
         transforms = [TransformStamped(child_frame_id=child) for _, child in names]
         for transform, (parent, _) in zip(transforms, names):
             self.stamped(transform, parent)
