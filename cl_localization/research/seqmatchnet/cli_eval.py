@@ -45,6 +45,8 @@ class Arguments:
     speed_ratios: tuple[float, ...] = argument("Database images passed for one query image: the best of these counts.",
                                                (1.0,),
                                                metavar="RATIO [RATIO ...]")
+    normalize: bool = argument("Match sequences by distances less their local mean, over their local deviation "
+                               "(SeqSLAM); one image alone is always compared as it is.", True)
     pooling: Literal[("", *POOLINGS)] = argument("What is done with raw descriptors; empty: sequence matching.", "")
     inner_only: bool = argument("Leave out images too near to the end of a stretch for a sequence around them.", False)
     radii: tuple[float, ...] = argument("More radii at which recall is reported.", (), metavar="RADIUS [RADIUS ...]")
@@ -133,7 +135,7 @@ def place_scorer(arguments: Arguments, model: PlaceModel, described: DescribedPa
     if model.network.learned:
         checked_width(described.database.shape[1], model.network.in_dims, f"descriptors of {pair.database.name}")
     return PlaceScorer(model.network, pair.database, pair.queries, described.database, described.queries, length,
-                       arguments.speed_ratios, arguments.batch_size)
+                       arguments.speed_ratios, arguments.batch_size, arguments.normalize)
 
 
 def counts_of(matches: dict[int, PlaceMatches]) -> list[int]:
@@ -169,7 +171,7 @@ def report(
             "places": len(pair.database), "queries": queries,
             "ms_per_query": [1000 * seconds / queries for _, seconds in tests.values()],
             "model": arguments.model, "data": asdict(arguments.data), "range": arguments.range,
-            "speed_ratios": list(arguments.speed_ratios), **provenance()}
+            "speed_ratios": list(arguments.speed_ratios), "normalize": arguments.normalize, **provenance()}
 
 
 def write_extras(arguments: Arguments, matches: dict[int, PlaceMatches], described: DescribedPair) -> None:
