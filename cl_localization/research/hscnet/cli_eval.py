@@ -16,6 +16,7 @@ from cl_localization.errors import ConfigError
 from cl_localization.research.hscnet.cli_train import MODEL_FILE
 from cl_localization.research.hscnet.original_names import translated
 from cl_localization.research.hscnet.scene_data import SceneDataConfig, chosen_device, open_scenes
+from cl_localization.research.run_folders import model_in
 
 if TYPE_CHECKING:
     from cl_localization.evaluation.records import FrameRecord
@@ -66,7 +67,7 @@ def run(arguments: Arguments) -> int:
     from cl_localization.research.hscnet.model_file import load_model
 
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
-    path = arguments.checkpoint / MODEL_FILE if arguments.checkpoint.is_dir() else arguments.checkpoint
+    path = model_in(arguments.checkpoint, MODEL_FILE)
     trainer, scenes, _, _ = load_model(path, chosen_device(arguments.device))
     if arguments.model not in ("", trainer.config.model):
         raise ConfigError(f"model {path}", f"must be a {arguments.model}", trainer.config.model,

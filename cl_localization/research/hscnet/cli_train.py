@@ -13,12 +13,10 @@ from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows, warn_unreadable
-from cl_localization.config import flatten
-from cl_localization.errors import ConfigError
 from cl_localization.research.hscnet.options import DenseTrainingConfig
 from cl_localization.research.hscnet.original_names import translated
 from cl_localization.research.hscnet.scene_data import NamedScene, SceneDataConfig, chosen_device, open_scenes
-from cl_localization.research.seqmatchnet.cli_train import run_folder
+from cl_localization.research.run_folders import check_unchanged, run_folder
 
 if TYPE_CHECKING:
     from cl_localization.research.hscnet.stream import TrainingStream
@@ -48,7 +46,7 @@ class Arguments:
     out: Path | None = argument("Model file to write.", None, metavar="MODEL")
     exp_name: str = argument("Name of the run: model, checkpoint, buffer and log go to a folder of this name.", "")
     runs_path: Path = argument("Folder of runs.", Path("data/runs"), metavar="FOLDER")
-    resume: Path | None = argument("Run folder to go on in, with the options it was begun with.", None,
+    resume: Path | None = argument("Run folder, or its checkpoint, to go on in, with the options it was begun with.", None,
                                    metavar="FOLDER")
     log_summary: str = argument("File in the run folder that gets a line for each pass over a scene.", SUMMARY_FILE,
                                 metavar="NAME")
@@ -93,9 +91,9 @@ def make_stream(arguments: Arguments, folder: Path | None) -> TrainingStream:
 
     device = chosen_device(arguments.device)
     trainer, scenes, state, extra = (None, None, TrainingState(), made_of(arguments)) if arguments.resume is None \
-        else resume(arguments.resume, device)
+        else resume(folder, device)
     if trainer is not None:
-        check_options(arguments.options, trainer.config)
+        check_unchanged(arguments.options, trainer.config)
     named = open_scenes(SceneDataConfig(**extra["data"]), extra["sequences"], "train")
     for each in named:
         warn_unreadable([], each.sequence.skipped)
@@ -107,15 +105,6 @@ def make_stream(arguments: Arguments, folder: Path | None) -> TrainingStream:
         labels = folder.parent / "regions" / f"{regions_name(named, trainer.config)}.safetensors"
     plan = TrainingPlan(extra["joint"] or len(named) == 1, folder, labels, arguments.checkpoint_steps, extra)
     return TrainingStream(trainer, scenes, moved(named, scenes.shifts_m), plan, state)
-
-
-def check_options(given: DenseTrainingConfig, begun_with: DenseTrainingConfig) -> None:
-    """Raise ConfigError for an option that is given other than the run that is gone on with has it."""
-    kept = {name: value for name, value, _ in flatten(begun_with)}
-    for (name, value, _), (_, default, _) in zip(flatten(given), flatten(DenseTrainingConfig())):
-        if value not in (default, kept[name]):
-            raise ConfigError(f"option {name}", f"must be {kept[name]}, as the run was begun with", value,
-                              "leave it out, or begin another run")
 
 
 def made_of(arguments: Arguments) -> dict[str, Any]:

@@ -126,3 +126,21 @@ class SeqMatchNetConfig(Config):
     network: NetworkConfig = section(NetworkConfig)
     training: TrainingConfig = section(TrainingConfig)
     augmentation: AugmentationConfig = section(AugmentationConfig)
+
+
+TRIPLETS, CONTRAST = ("training.loss", ("triplet",)), ("training.loss", ("contrastive",))
+PIXELS, FEATURES = ("local_contrast", "patch_normalised"), ("gem", "vlad", "second_order")
+USED_WITH = {
+    **dict.fromkeys(("training.mining_method", "training.batch_size", "training.negative", "training.margin",
+                     "training.cache_refresh"), TRIPLETS),
+    **dict.fromkeys(("training.single_image_share", "training.temperature", "training.run", "training.batches_per_epoch",
+                     "augmentation."), CONTRAST),
+    "training.momentum": ("training.optimizer", ("sgd",)),
+    "training.lr_": ("training.schedule", ("step",)),
+    **dict.fromkeys(("training.loss_method", "training.single_image"), ("network.pooling", ("s1+seqmatch",))),
+    "network.w": ("network.pooling", ("seqnet",)),
+    "network.channels": ("network.front_end", ("auto", "convolutional")),
+    **dict.fromkeys(("image.width_px", "image.height_px", "augmentation"), ("image.kind", PIXELS)),
+    "image.sigma_px": ("image.kind", ("local_contrast",)), "image.patch_px": ("image.kind", ("patch_normalised",)),
+    "image.words": ("image.kind", ("vlad",)), "image.encoder.": ("image.kind", FEATURES)}
+"""By the beginning of an option's name: with which values of which other one it has an effect."""
