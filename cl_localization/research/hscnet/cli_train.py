@@ -46,8 +46,8 @@ class Arguments:
     out: Path | None = argument("Model file to write.", None, metavar="MODEL")
     exp_name: str = argument("Name of the run: model, checkpoint, buffer and log go to a folder of this name.", "")
     runs_path: Path = argument("Folder of runs.", Path("data/runs"), metavar="FOLDER")
-    resume: Path | None = argument("Run folder, or its checkpoint, to go on in, with the options it was begun with.", None,
-                                   metavar="FOLDER")
+    resume: Path | None = argument("Run folder, or its checkpoint, to go on in, with the options it was begun with.",
+                                   None, metavar="FOLDER")
     log_summary: str = argument("File in the run folder that gets a line for each pass over a scene.", SUMMARY_FILE,
                                 metavar="NAME")
     checkpoint_steps: int = argument("Steps between two checkpoints.", 5000)

@@ -133,8 +133,8 @@ PIXELS, FEATURES = ("local_contrast", "patch_normalised"), ("gem", "vlad", "seco
 USED_WITH = {
     **dict.fromkeys(("training.mining_method", "training.batch_size", "training.negative", "training.margin",
                      "training.cache_refresh"), TRIPLETS),
-    **dict.fromkeys(("training.single_image_share", "training.temperature", "training.run", "training.batches_per_epoch",
-                     "augmentation."), CONTRAST),
+    **dict.fromkeys(("training.single_image_share", "training.temperature", "training.run",
+                     "training.batches_per_epoch", "augmentation."), CONTRAST),
     "training.momentum": ("training.optimizer", ("sgd",)),
     "training.lr_": ("training.schedule", ("step",)),
     **dict.fromkeys(("training.loss_method", "training.single_image"), ("network.pooling", ("s1+seqmatch",))),

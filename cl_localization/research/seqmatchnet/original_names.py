@@ -28,13 +28,13 @@ TEST_NAMES = SHARED | {"--pooling": "--pooling", "--resume": "--model", "--resul
                        "--predictionsFile": "--candidates",
                        "--extractOnly": "--extract-only",
                        "--seqL_filterData": "--inner-only", "--cacheBatchSize": "--batch-size"}
-IGNORED = {"--normalize": 0, "--mode": 1, "--nGPU": 1, "--nocuda": 0, "--savePath": 1, "--cachePath": 1, "--start-epoch": 1,
-           "--numSamples2Project": 1,
-           "--ckpt": 1}
+IGNORED = {"--normalize": 0, "--mode": 1, "--nGPU": 1, "--nocuda": 0, "--savePath": 1, "--cachePath": 1,
+           "--start-epoch": 1, "--numSamples2Project": 1, "--ckpt": 1}
 """Options that have no counterpart, with the number of words after them: there is one model file, caches are in memory,
 and distances are normalized anyway."""
 
-SHARED_SETTINGS = {"loss": "triplet", "optimizer": "sgd", "weight-decay": "0.001", "schedule": "step", "eval-every": "1"}
+SHARED_SETTINGS = {"loss": "triplet", "optimizer": "sgd", "weight-decay": "0.001", "schedule": "step",
+                   "eval-every": "1"}
 SEQMATCHNET_SETTINGS = SHARED_SETTINGS | {"learning-rate": "0.001", "epochs": "50", "cache-batch-size": "64"}
 SEQNET_SETTINGS = SHARED_SETTINGS | {"learning-rate": "0.0001", "epochs": "200", "lr-step": "50",
                                      "cache-batch-size": "24", "cache-refresh": "0"}

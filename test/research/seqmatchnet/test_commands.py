@@ -101,7 +101,8 @@ def test_the_originals_train_and_test_lines_run_on_small_descriptors(tmp_path: P
     assert main((again + "latest").split()) == 0
     assert main((again + "MoP --nEpochs 3").split()) == 0 and load_model(run / "model.safetensors").extra["epochs"] == 3
     assert main((again + "latest/checkpoint.safetensors --lr 0.5").split()) == 1
-    assert "option training.learning_rate must be 0.001, as the run was begun with, found 0.5" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "option training.learning_rate must be 0.001, as the run was begun with, found 0.5" in said
 
 
 def test_the_hierarchy_of_seqnet_runs(tmp_path: Path, monkeypatch) -> None:
