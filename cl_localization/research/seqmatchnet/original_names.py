@@ -40,7 +40,8 @@ SEQNET_SETTINGS = SHARED_SETTINGS | {"learning-rate": "0.0001", "epochs": "200",
                                      "cache-batch-size": "24", "cache-refresh": "0"}
 ADAM_SETTINGS = {TRAINING + "weight-decay": "0", TRAINING + "schedule": "constant"}
 """Of the originals when Adam is chosen, whatever else is given."""
-NETWORK_SETTINGS = {NETWORK + "out-dims": "4096", NETWORK + "dropout": "0"}
+NETWORK_SETTINGS = {NETWORK + "out-dims": "4096", NETWORK + "dropout": "0",
+                    NETWORK + "keep-input": "0"}
 
 SEQMATCHNET_FLAGS = {"--loss_trip_method", "--neg_trip_method", "--matcher"}
 SEQNET_FLAGS = {"--msls_trainCity", "--msls_valCity"}
