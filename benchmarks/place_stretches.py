@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ FAR = 250
 def stretches(places: int, far: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
     """Yield the tested stretch (begin, end) and what is trained on (S, 2), all stretches of equal length in turn."""
     edges = np.linspace(0, places, STRETCHES + 1).astype(int).tolist()
-    for begin, end in zip(edges, edges[1:]):
+    for begin, end in itertools.pairwise(edges):
         sides = np.array([[0, begin - far], [end + far, places]])
         yield (begin, end), sides[sides[:, 1] > sides[:, 0]]
 

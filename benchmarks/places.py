@@ -50,15 +50,15 @@ def place_tables(nordland: Path, seeds: int = 1) -> list[BenchTable]:
     network, seconds = trained(train, describer, SeqMatchNetConfig())
     rows = [*both_ways("patch-normalised pixels", plain, raw), *both_ways("local contrast", plain, unseen),
             *both_ways("trained at L = 5", network, unseen)]
-    title = f"Nordland, {len(unseen.queries)} places beside those trained on, within {TOLERANCE:g} place; one network " \
-            f"trained in {seconds:.0f} s of processor time"
-    contents = [(title, RECALL_HEADERS, rows),
+    beside = (f"Nordland, {len(unseen.queries)} places beside those trained on, within {TOLERANCE:g} place; "
+              f"one network trained in {seconds:.0f} s of processor time")
+    far = (f"Nordland, {STRETCHES} stretches at least {FAR} places from those trained on, mean and spread over seeds "
+           f"({seeds})")
+    contents = [(beside, RECALL_HEADERS, rows),
                 ("Speed of the queries relative to the map run", SPEED_HEADERS, speed_rows(network, unseen)),
                 ("Time of one live search", TIME_HEADERS, [time_row(length) for length in (1, 10, 100)])]
     if seeds:
-        contents.append((f"Nordland, {STRETCHES} stretches at least {FAR} places from those trained on, "
-                         f"mean and spread over seeds ({seeds})", FAR_HEADERS,
-                         stretch_rows(data, describer, SeqMatchNetConfig(), seeds)))
+        contents.append((far, FAR_HEADERS, stretch_rows(data, describer, SeqMatchNetConfig(), seeds)))
     results = {"places": [{"title": title, "headers": headers, "rows": rows} for title, headers, rows in contents]}
     return [BenchTable(title, headers, rows, results=results) for title, headers, rows in contents]
 

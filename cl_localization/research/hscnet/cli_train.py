@@ -11,11 +11,13 @@ import numpy as np
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
+from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows, warn_unreadable
-from cl_localization.research.hscnet.options import DenseTrainingConfig
+from cl_localization.research.hscnet.options import REPLAY, USED_WITH, DenseTrainingConfig
 from cl_localization.research.hscnet.original_names import translated
 from cl_localization.research.hscnet.scene_data import NamedScene, SceneDataConfig, chosen_device, open_scenes
+from cl_localization.research.idle_options import idle_options
 from cl_localization.research.run_folders import check_unchanged, run_folder
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ def run(arguments: Arguments) -> int:
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     start = time.perf_counter()
     stream = make_stream(arguments, folder)
+    for sentence in idle(arguments, stream):
+        warn(sentence)
     train_with_progress(stream, None if folder is None else folder / arguments.log_summary)
     save_model(stream.trainer, stream.scenes, out, stream.plan.extra)
     print_rows(f"model {out}", summary_rows(stream, time.perf_counter() - start, out.stat().st_size))
@@ -105,6 +109,19 @@ def make_stream(arguments: Arguments, folder: Path | None) -> TrainingStream:
         labels = folder.parent / "regions" / f"{regions_name(named, trainer.config)}.safetensors"
     plan = TrainingPlan(extra["joint"] or len(named) == 1, folder, labels, arguments.checkpoint_steps, extra)
     return TrainingStream(trainer, scenes, moved(named, scenes.shifts_m), plan, state)
+
+
+def idle(arguments: Arguments, stream: TrainingStream) -> list[str]:
+    """Return a sentence for each option that is given but does nothing here."""
+    said, options, default = idle_options(stream.trainer.config, USED_WITH), arguments.options, DenseTrainingConfig()
+    if stream.plan.joint:
+        together = "one scene" if len(stream.sequences) == 1 else "all scenes at once"
+        said += [f"option {name} has no effect with {together}: nothing is replayed" for name in REPLAY
+                 if getattr(options, name) != getattr(default, name)]
+    if arguments.data.scene and arguments.resume is None and (arguments.sequences
+                                                              or arguments.data.dataset.startswith("i")):
+        said.append("option scene has no effect: all scenes are learned")
+    return said
 
 
 def made_of(arguments: Arguments) -> dict[str, Any]:

@@ -152,6 +152,18 @@ def test_what_cannot_be_done_is_one_line_that_names_it(data: Path, tmp_path: Pat
         assert re.search(message, capsys.readouterr().err), line
 
 
+def test_options_that_do_nothing_are_named(data: Path, tmp_path: Path, capsys) -> None:
+    line = ("train hscnet --model scrnet --dataset i7S --scene chess --joint --coordinate-channels 8 --sampling Imgbal "
+            "--n_iter 1 --data_path {data} --out {folder}/m.safetensors " + TINY)
+    assert run(line, tmp_path, data=data) == 0
+    said = capsys.readouterr().err
+    for sentence in ("option coordinate_channels has no effect with model scrnet",
+                     "option sampling has no effect with all scenes at once: nothing is replayed",
+                     "option scene has no effect: all scenes are learned"):
+        assert sentence in said
+    assert said.count("has no effect") == 3
+
+
 def test_labels_of_another_number_of_scenes_are_refused(data: Path, tmp_path: Path, capsys) -> None:
     train = (
         "train hscnet --sequences {rooms} --n_iter 1 --labels {folder}/l.safetensors --out {folder}/m.safetensors "
