@@ -61,6 +61,7 @@ class NerfBenchConfig(Config):
                               "when empty.")
     side_px: int = option(64, "Width and height of the synthetic views [px].", 4, 800)
     epochs: int = option(0, "Passes over the rays of each task; 0: as `train nerf`.", 0, 10**6)
+    seeds: int = option(1, "Seeds; tables of tasks give means and standard deviations.", 1, 100)
     chunk_steps: int = option(12, "Steps for each chunk of two frames of the synthetic stream.", 1, 10**6)
     kitchen_frames: int = option(300, "Frames of RedKitchen.", 8, 10**6)
     kitchen_steps: int = option(5, "Steps for each of them.", 1, 10**6)

@@ -8,7 +8,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 
 from cl_localization.continual.admission import AdmissionPolicy, Reservoir
@@ -80,8 +79,9 @@ class FrameMemory:
 
     def update_losses(self, slots: np.ndarray, losses: Tensor) -> None:
         """Update the mean losses of frames whose rays were replayed."""
-        for slot in np.unique(slots):
-            self.buffer.refresh(np.array([slot]), losses[torch.from_numpy(slots == slot)].mean().cpu().numpy()[None])
+        drawn, ray = np.unique(slots, return_inverse=True)
+        sums = np.bincount(ray, weights=losses.cpu().numpy())
+        self.buffer.refresh(drawn, sums / np.bincount(ray))
 
 
 def compressed(image: np.ndarray, config: OnlineConfig) -> bytes:

@@ -139,7 +139,7 @@ def prepared(arguments: Arguments, checkpoint: Checkpoint, views: list[View], re
     earlier = [view for view in views if view not in own] if len(checkpoint.tasks) > 1 else []
     kept = EarlierTasks()
     if len(checkpoint.tasks) > 1 or config.replay.use_replay:
-        kept = begin_task(field, config, rays, joined_rays(earlier, config) if earlier else None, again=resumed)
+        kept = begin_task(field, config, rays, joined_rays(earlier, config) if earlier else None, resumed, earlier)
     if isinstance(field, VoxelField) and own[0].depth is not None and not resumed:
         for view in own:
             field.add_surface(*(torch.from_numpy(part).to(field.device)

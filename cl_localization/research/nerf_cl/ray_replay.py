@@ -40,6 +40,11 @@ class RayReplay:
         self.sampling = sampling_of(config.sample_mode, config.exploration_ratio,
                                     config.centre_ratio if config.use_centre_weight else 0.0)
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes kept."""
+        return self.buffer.size_bytes
+
     def draw(self, count: int) -> tuple[np.ndarray, SeenRays]:
         """Return slots and rays for a step, with the rendered colours if `soft_targets` is set."""
         prior = self.buffer.columns.rows(slice(None))["centredness"] if self.config.use_centre_weight else None
