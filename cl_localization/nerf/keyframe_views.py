@@ -41,6 +41,9 @@ ANGLE_FLOOR = 0.02
 """Differences of direction below this [rad] count alike."""
 
 LEAST_WEIGHT = 1e-9
+SPLAT_PX = 0.75
+"""A point covers the pixels whose centres are at most so far from it along x and y."""
+
 COARSER = 0.75
 """Keyframes are reduced for views whose focal length is less than this share of theirs."""
 
@@ -64,11 +67,9 @@ class Source:
 
 
 def drawn_from(memory: FrameMemory, world_T_cam: np.ndarray,
-               camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return image, depth and mask of what the keyframes of a memory show of a view, as `drawn`; None without depth."""
+               camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return image, depth and mask of what the keyframes with depth of a memory show of a view, as `drawn`."""
     slots, poses = memory.measured_poses()
-    if len(slots) == 0:
-        return None
     apart = np.linalg.norm(poses[:, :3, 3] - world_T_cam[:3, 3], axis=1) / METRES_AS_RADIAN
     turned = np.arccos(np.clip(poses[:, :3, 2] @ world_T_cam[:3, 2], -1.0, 1.0))
     near = slots[np.argsort(apart + turned, kind="stable")[:CANDIDATES]]
@@ -115,8 +116,8 @@ def surface_depth(sources: list[Source], world_T_cam: np.ndarray, camera: Camera
     It is that of the likest source, of the others where that shows nothing, or where their surface is clearly nearer:
     the nearest of all would add up the noise of all.
     """
-    depth_m = nearest_depth(sources[0], world_T_cam, camera)
-    for source in sources[1:]:
+    depth_m = np.full((camera.height_px, camera.width_px), np.inf, np.float32)
+    for source in sources:
         other = nearest_depth(source, world_T_cam, camera)
         depth_m = np.where(np.isfinite(depth_m) & (other > CLEARLY_NEARER * depth_m), depth_m, other)
     return depth_m
@@ -128,9 +129,10 @@ def nearest_depth(source: Source, world_T_cam: np.ndarray, camera: Camera) -> np
     depth_m = np.full((height + 1) * (width + 1), np.inf, np.float32)
     points = world_points(source.depth_m, source.camera, source.world_T_cam)[source.depth_m > 0]
     pixels, depths = in_image(points, world_T_cam, camera)
-    corners = np.floor(np.clip(pixels - PIXEL_CENTRE, -2, max(width, height) + 1)).astype(np.int32)
-    for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):  # splats of 2 x 2 pixels leave hardly a gap
-        x, y = corners[:, 0] + right, corners[:, 1] + down
+    pixels = np.clip(pixels - PIXEL_CENTRE, -2, max(width, height) + 1)
+    first, last = (np.ceil(pixels - SPLAT_PX).astype(np.int32), np.floor(pixels + SPLAT_PX).astype(np.int32))
+    for x, y in ((first[:, 0], first[:, 1]), (last[:, 0], first[:, 1]), (first[:, 0], last[:, 1]),
+                 (last[:, 0], last[:, 1])):
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (depths > 0)
         np.minimum.at(depth_m, y[inside] * (width + 1) + x[inside], depths[inside])
     return closed(depth_m.reshape(height + 1, width + 1)[:height, :width])
@@ -138,8 +140,9 @@ def nearest_depth(source: Source, world_T_cam: np.ndarray, camera: Camera) -> np
 
 def closed(depth_m: np.ndarray) -> np.ndarray:
     """Return a depth map (H, W) with gaps of a pixel filled from their neighbours."""
-    around = cv2.erode(depth_m, np.ones((3, 3), np.uint8), borderValue=np.inf)
-    return np.where(np.isfinite(depth_m), depth_m, around)
+    known, around = np.isfinite(depth_m), np.ones((3, 3), np.uint8)
+    gaps = (cv2.morphologyEx(known.astype(np.uint8), cv2.MORPH_CLOSE, around) > 0) & ~known
+    return np.where(gaps, cv2.erode(depth_m, around, borderValue=np.inf), depth_m)
 
 
 def colours_of(source: Source, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -210,11 +210,10 @@ class LiveField:
             DataError: the pose is not finite or singular.
         """
         rays = camera_rays(camera, world_T_cam, NEAR_M, self.config.max_depth_m)
-        with within():
-            drawn = drawn_from(self.memory, world_T_cam, camera) if self._draws else None
-        if drawn is None:
+        if not self._draws or not self.measured:
             return self._rendered(rays, world_T_cam, camera, within)
-        image, depth_m, known = drawn
+        with within():
+            image, depth_m, known = drawn_from(self.memory, world_T_cam, camera)
         if self.field is None:
             grey = np.full_like(image, round(255 * UNKNOWN_GREY))
             return LiveRender(went_on(np.where(known[..., None], image, grey), known), depth_m, known.astype(np.float32))

@@ -124,7 +124,7 @@ class OnlineConfig(Config):
     chunk_size: int = option(2, "Frames in a chunk.", 1, 10**6)
     iterations: int = option(32, "Training steps per chunk.", 1, 10**6)
     frames: int = option(0, "Frames taken from the stream; 0: all.", 0, 10**9)
-    method: str = option("replay", "none; replay: new and old rays in one loss; agem: the gradient is projected so "
+    method: str = option("none", "none; replay: new and old rays in one loss; agem: the gradient is projected so "
                                    "that the loss of old rays does not increase.", choices=("none", "replay", "agem"))
     memory_bytes: int = option(4_000_000, "Size of the compressed images kept for replay [B].", 1, 10**12)
     image_format: str = option("png", "Compression of the images: png (lossless) or jpeg (smaller).",

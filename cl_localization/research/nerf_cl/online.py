@@ -82,7 +82,8 @@ class OnlineTraining:
             self._step(rays, share)
         self.record.seconds.append(time.perf_counter() - start)
         self.record.after_db.append(self._psnr_of(sparse))
-        self.memory.offer(views, [10 ** (-self.record.after_db[-1] / 10)] * len(views))
+        if self.config.online.method != "none":
+            self.memory.offer(views, [10 ** (-self.record.after_db[-1] / 10)] * len(views))
         self.record.kept.append(len(self.memory))
         self.chunk += 1
 
@@ -124,7 +125,7 @@ class OnlineTraining:
     def _step(self, rays: SeenRays, newest_share: float) -> None:
         online = self.config.online
         self.field.before_step(self.learner.steps, self.total_steps, float(self.chunk))
-        replays = online.method != "none" and len(self.memory) > 0
+        replays = len(self.memory) > 0 and online.method != "none"
         # With replay in the loss a step has as many rays as without, each of the same weight: the comparison is one of
         # equal work.
         mixes = replays and online.method == "replay"
