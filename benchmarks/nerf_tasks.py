@@ -140,7 +140,8 @@ def rows_of(found: list[TaskScore]) -> list[tuple[str, ...]]:
         published = f"{PUBLISHED_DB[name]:.2f}" if name in PUBLISHED_DB else "-"
         rows.append((name if name in FIRST else f"then left, {name}", with_spread(*mean_of(found, name, "right_db")),
                      f"{np.mean(apart):+.2f}" if apart and name != JOINT else "-", published,
-                     with_spread(*mean_of(found, name, "left_db")), "-" if name in FIRST else f"{of_name[0].kept_bytes / 1000:.0f}",
+                     with_spread(*mean_of(found, name, "left_db")),
+                     "-" if name in FIRST else f"{of_name[0].kept_bytes / 1000:.0f}",
                      f"{np.mean([one.seconds for one in of_name]):.1f}"))
     return rows
 

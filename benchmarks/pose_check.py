@@ -78,7 +78,8 @@ def rules_of(localizer: LocalizerConfig, support: float) -> list[Rule]:
     base, check = localizer.pose.min_support, RenderCheckConfig(least_support=support)
     refusing = replace(check, accept_above=NEVER, accept_surface_above=NEVER)
     return [Rule("as it is", base), Rule(f"support {support:g} is enough", support),
-            Rule("refused by the check", base, refusing), Rule("the same, image alone", base, refusing, uses_depth=False),
+            Rule("refused by the check", base, refusing),
+            Rule("the same, image alone", base, refusing, uses_depth=False),
             Rule(f"refused by the check, and accepted by it from support {support:g} on", base, check),
             Rule("the same, image alone", base, check, uses_depth=False)]
 

@@ -196,8 +196,8 @@ class TriangulationConfig(Config):
 class LiveNerfConfig(Config):
     """A radiance field that is learned beside the map, from its keyframes."""
 
-    views: str = option("keyframes", "What is seen: keyframes, drawn from keyframes with depth, a field is only learned "
-                                     "of those without; field, all is learned.", choices=("keyframes", "field"))
+    views: str = option("keyframes", "What is shown: keyframes, drawn from those with depth, a field only learns those "
+                                     "without; field, it learns all.", choices=("keyframes", "field"))
     width_px: int = option(160, "Width to which images are reduced [px].", 16, 4096)
     cell_size_m: float = option(0.04, "Edge of the field's cells at the start [m].", 0.001, 10)
     max_cell_size_m: float = option(0.32, "Largest edge of the cells [m]: they grow when the field does not fit its "

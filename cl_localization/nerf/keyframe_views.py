@@ -84,7 +84,8 @@ def source_of(view: View, focal_px: float) -> Source:
     if share < COARSER:
         size = max(round(share * own.width_px), 2), max(round(share * own.height_px), 2)
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        depth_m, own = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST), own.scaled_to(*size)
+        depth_m = np.asarray(cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST), np.float32)
+        own = own.scaled_to(*size)
     return Source(own, view.world_T_cam, image, filled(depth_m))
 
 
@@ -218,7 +219,7 @@ def parts_shown(source: Source, world_T_cam: np.ndarray, camera: Camera) -> np.n
 
 
 def went_on(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return an image (H, W, 3) that goes on a little where it is not known (H, W), with the nearest colours blurred."""
+    """Return an image (H, W, 3) that goes on a little beyond what is known (H, W), with the nearest colours blurred."""
     if known.all() or not known.any():
         return image
     distances, labels = cv2.distanceTransformWithLabels((~known).astype(np.uint8), cv2.DIST_L2, 5,

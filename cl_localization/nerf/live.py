@@ -153,8 +153,8 @@ class LiveField:
     def add(self, frame: Frame, points_m: np.ndarray | None = None) -> float:
         """Add a keyframe and return its PSNR before it was known [dB], low for a new view; NaN if it is ignored.
 
-        It is ignored if its range is unknown: it has no depth, and too few points are in view. Where all is learned, one
-        without depth only trains cells at measured surfaces after keyframes with depth.
+        It is ignored if its range is unknown: it has no depth, and too few points are in view. Where all is learned,
+        one without depth only trains cells at measured surfaces after keyframes with depth.
 
         Args:
             frame: with a pose, and optionally with depth.
@@ -216,7 +216,8 @@ class LiveField:
             image, depth_m, known = drawn_from(self.memory, world_T_cam, camera)
         if self.field is None:
             grey = np.full_like(image, round(255 * UNKNOWN_GREY))
-            return LiveRender(went_on(np.where(known[..., None], image, grey), known), depth_m, known.astype(np.float32))
+            image = went_on(np.where(known[..., None], image, grey), known)
+            return LiveRender(image, depth_m, known.astype(np.float32))
         rest = self._rendered(rays.rows(torch.from_numpy(~known.reshape(-1))), world_T_cam, None, within)
         opacity = known.astype(np.float32)
         image[~known], depth_m[~known], opacity[~known] = rest.image[0], rest.depth_m[0], rest.opacity[0]

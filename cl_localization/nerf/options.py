@@ -109,7 +109,8 @@ class ReplayConfig(Config):
     @property
     def generates(self) -> bool:
         """Whether the field before a task renders from the cameras of earlier ones."""
-        return self.distillation and not self.distillation_weight or self.use_replay and self.generated_share > 0
+        from_cameras = self.distillation and not self.distillation_weight
+        return from_cameras or (self.use_replay and self.generated_share > 0)
 
     @property
     def keeps_rays(self) -> bool:

@@ -134,7 +134,7 @@ def test_a_correlation_beyond_one_is_refused_as_an_option() -> None:
         RenderCheckConfig(accept_above=1.5)
 
 
-def test_moved_furniture_that_hides_a_wall_is_no_reason_to_refuse_and_the_same_surface_must_look_the_same(field) -> None:
+def test_what_hides_a_wall_is_no_reason_to_refuse_but_the_same_surface_must_look_the_same(field) -> None:
     frame, check = room_frames(side_px=64)[0], RenderCheck(field, CONFIG)
     hidden = np.zeros((64, 64), bool)
     hidden[:, 20:] = True

@@ -89,10 +89,12 @@ class OnlineTraining:
 
     def run(self, views: Sequence[View], after_chunk: AfterChunk = lambda training: None) -> None:
         """Learn the chunks of a stream that are not learned yet."""
-        for chunk in chunks_of(views, self.config)[self.chunk:]:
+        chunks = chunks_of(views, self.config)[self.chunk:]
+        for chunk in chunks:
             self.learn(chunk)
             after_chunk(self)
-        self.settle()
+        if chunks:
+            self.settle()
 
     def settle(self) -> None:
         """Replay what is kept once more after the stream, at falling learning rates."""

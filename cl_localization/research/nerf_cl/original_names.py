@@ -49,7 +49,8 @@ def translated(words: list[str], train: bool) -> list[str]:
     is_online = train and bool({"--online_cl_mode", "--online_mode", "--online-mode"} & set(words))
     while rest:
         flag, equals, value = rest.pop(0).partition("=")
-        if flag == "--online_buffer_fill_mode" and (value or rest[:1] == ["uniform"] and rest.pop(0)) == "uniform":
+        if flag == "--online_buffer_fill_mode" and "uniform" in (value, *rest[:1]):
+            rest = rest if equals else rest[1:]
             continue
         if flag in REFUSED:
             raise ConfigError(f"option {flag.lstrip('-')}", "cannot be done", flag, REFUSED[flag])

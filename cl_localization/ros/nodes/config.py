@@ -116,8 +116,8 @@ class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig
     """All parameters of the node `localizer`."""
 
     images: MapperImagesConfig = section(MapperImagesConfig)
-    depth_images: str = option("off", "`auto`: with depth, while it has a publisher, the pose check compares only what is "
-                                      "as far away as in the map; `on`: use only images with depth; `off`: no depth.",
+    depth_images: str = option("off", "`auto`: while depth has a publisher, the pose check compares only what is as "
+                                      "far away as in the map; `on`: use only images with depth; `off`: no depth.",
                                choices=("auto", "on", "off"))
     two_d: bool = option(False, "The robot moves in the plane z = 0 of the map: z, roll and pitch of map -> base are "
                                 "set to 0.", live=True)
@@ -148,8 +148,8 @@ class PoseSourceConfig(Config):
 class NerfNodeConfig(LiveNerfConfig):
     """Views of what the mapper believes."""
 
-    enabled: bool = option(False, "Show what is mapped on ~/nerf/image and ~/nerf/depth, and save it beside the map for "
-                                  "the pose check: keyframes with depth, and a field trained on those without.")
+    enabled: bool = option(False, "Show what is mapped on ~/nerf/image and ~/nerf/depth, and save it beside the map "
+                                  "for the pose check: keyframes with depth, and a field of those without.")
     seconds_per_second: float = option(0.2, "Share of one core's time spent on training.", 0.001, 1)
     max_renders_hz: float = option(1.0, "Largest rate of rendered views; rendered only with subscribers [Hz].", 0.01,
                                    100)

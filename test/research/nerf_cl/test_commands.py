@@ -163,7 +163,8 @@ def test_a_task_cut_short_goes_on_where_it_stopped(root: str, tmp_path: Path) ->
     (["--online_mode", "--num_train_in_each_chunk", "3", "--out", "x", *QUICK], "must be at most chunk_size, 2"),
     (["--num_iters_per_epoch", "200"], "num_iters_per_epoch cannot be done"),
     (["--online_buffer_fill_mode", "highest_loss"], "online_buffer_fill_mode cannot be done"),
-    (["--online_mode", "--use_replay_buf", "--online.memory-bytes", "5", "--out", "x", *QUICK], "must fit into the buffer's 5 bytes"),
+    (["--online_mode", "--use_replay_buf", "--online.memory-bytes", "5", "--out", "x", *QUICK],
+     "must fit into the buffer's 5 bytes"),
     (["--ckpt_path", "missing", "--out", "x", *SMALL], "must be a file")])
 def test_what_cannot_be_trained_is_said_in_one_line(root: str, tmp_path: Path, monkeypatch, capsys, words: list[str],
                                                     message: str) -> None:
@@ -181,8 +182,9 @@ def test_names_of_the_original_are_understood() -> None:
     assert translated(["--exploration_ratio=0.3"], train=True) == ["--replay.exploration-ratio=0.3"]
     assert translated("--online_cl_mode --exploration_ratio 0.3".split(), train=True) == [
         "--online-mode", "--online.exploration-ratio", "0.3"]
-    assert translated("--online_mode --use_replay_buf --online_buffer_size 100 --online_buffer_fill_mode uniform".split(),
-                      train=True) == ["--online-mode", "--online.method", "replay", "--online.memory-bytes", "4400"]
+    large = "--online_mode --use_replay_buf --online_buffer_size 100 --online_buffer_fill_mode uniform"
+    assert translated(large.split(), train=True) == [
+        "--online-mode", "--online.method", "replay", "--online.memory-bytes", "4400"]
     assert translated(["--buffer_sample_mode", "topk"], train=True) == [
         "--replay.sample-mode", "topk", "--replay.keep", "rays"]
     assert translated("--N_samples 5 --scene_name a --test_view NA".split(), train=False) == [
@@ -197,9 +199,9 @@ def test_a_large_trajectory_is_learned_in_chunks_of_which_some_frames_are_drawn(
     large = tmp_path / "large"
     write_scene(large, {"train": 12})
     (large / "transforms_train.json").rename(large / "transforms.json")
-    line = ("--dataset_name blender_large_online --img_wh 8 8 --threads 1 --online_mode --use_replay_buf --num_chunks 2 "
-            "--chunk_size 5 --num_train_in_each_chunk 3 --num_iters_per_chunk 2 --online_buffer_size 2000 --eval_groups 2 "
-            "--online.settle-steps 1 --voxel.voxels 1000 --learning.batch-size 64")
+    line = ("--dataset_name blender_large_online --img_wh 8 8 --threads 1 --online_mode --use_replay_buf --num_chunks "
+            "2 --chunk_size 5 --num_train_in_each_chunk 3 --num_iters_per_chunk 2 --online_buffer_size 2000 "
+            "--eval_groups 2 --online.settle-steps 1 --voxel.voxels 1000 --learning.batch-size 64")
     assert train(str(large), *line.split(), "--out", str(tmp_path / "o.safetensors")) == 0
     content = json.loads((tmp_path / "o_online.json").read_text())
     assert len(content["psnr_db_seen"]) == 6 and content["record"]["kept"] == [3, 6]
