@@ -115,7 +115,8 @@ def test_centre_weights_need_weighted_sampling() -> None:
 def test_a_task_is_learned_and_replay_keeps_the_one_before(views: list[View]) -> None:
     right, left = (rays_of(of_side(views, side)) for side in ("right", "left"))
     errors = {}
-    for name, changes in {"none": {}, "replay": {"replay.use_replay": True, "replay.keep": "rays", "replay.buffer_size": 400},
+    rays_kept = {"replay.use_replay": True, "replay.keep": "rays", "replay.buffer_size": 400}
+    for name, changes in {"none": {}, "replay": rays_kept,
                           "images": {"replay.use_replay": True},
                           "distillation": {"replay.distillation": True},
                           "new rays": {"replay.distillation": True, "replay.distillation_weight": 1.0}}.items():
