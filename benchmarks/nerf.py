@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.nerf_tasks import METHODS, learned_task, task_table
+from benchmarks.nerf_views import view_table
 from benchmarks.options import NerfBenchConfig
 from benchmarks.table import BenchTable
 from cl_localization.config import with_values
@@ -29,7 +30,7 @@ from cl_localization.research.nerf_cl.nerf_data import WHITE, score
 from cl_localization.research.nerf_cl.online import OnlineTraining, chunks_of
 from cl_localization.research.nerf_cl.task import DEFAULT_EPOCHS
 
-TASKS, STREAM, ROOM = PARTS = ("tasks", "stream", "room")
+TASKS, STREAM, ROOM, VIEWS = PARTS = ("tasks", "stream", "room", "views")
 ONLINE_HEADERS = ("stream", "method", "frames", "mean of frames seen [dB]", "held out [dB]", "forgetting [dB]",
                   "a frame [s]",
                   "memory [MB]")
@@ -64,6 +65,8 @@ def nerf_tables(lego: Path, kitchen: Path | None, options: NerfBenchConfig, out:
             rows.append(joint_row(views, config))
     if kitchen is not None and ROOM in parts:
         rows += kitchen_rows(kitchen, options, out, results)
+    if kitchen is not None and VIEWS in parts:
+        tables.append(view_table(str(kitchen), options.kitchen_frames, options.view_steps))
     if rows:
         tables.append(BenchTable("Streams seen once", ONLINE_HEADERS, rows, results={"nerf_online": results}))
     return tables
