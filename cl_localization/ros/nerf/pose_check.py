@@ -29,15 +29,15 @@ class PoseCheck:
 
 
 def pose_check_beside(map_path: str, map_code: MapCode, config: LocalizerNodeConfig) -> PoseCheck | None:
-    """Return the pose check with the field saved beside a map; None if it is disabled.
+    """Return the pose check with what was saved beside a map; None if it is disabled or nothing was saved.
 
     Raises:
         MapError: the field belongs to another map.
-        DataError: the field is missing or cannot be read.
+        DataError: the field cannot be read.
     """
-    if not config.render_check.enabled:
-        return None
     path = beside(Path(map_path))
+    if not (config.render_check.enabled and path.is_file()):
+        return None
     field, owner = load_live(path, READABLE)
     map_id, _, scene = owner.partition(" ")
     if map_id not in (map_code.map_id, map_code.parent_id):
