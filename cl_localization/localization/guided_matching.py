@@ -46,7 +46,8 @@ def visible_codes(map_code: MapCode, camera: Camera, cam_T_world: np.ndarray, ma
     rows = map_code.rows_in_view(camera, cam_T_world, margin_px, scene, MAX_FARTHER)
     pixels, depth_m = project(camera, cam_T_world, map_code.codes["positions_m"][rows])
     u, v = pixels.T
-    inside = (u > -margin_px) & (u < camera.width_px + margin_px) & (v > -margin_px) & (v < camera.height_px + margin_px)
+    inside = (u > -margin_px) & (v > -margin_px)
+    inside &= (u < camera.width_px + margin_px) & (v < camera.height_px + margin_px)
     rows, pixels = rows[keep := inside & (depth_m > MIN_DEPTH_CELLS * map_code.cell_size_m)], pixels[keep]
     alike = _seen_alike(map_code, rows, se3.inverse(cam_T_world)[:3, 3], min_view_angle_deg)
     return rows[alike], pixels[alike]
