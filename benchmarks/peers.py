@@ -1,8 +1,8 @@
 """The table `peers` of `bench`: the same queries of RedKitchen, localized by other recipes.
 
-hloc's recipe: the keyframes that look most alike, mutual nearest neighbours or LighterGlue, and PoseLib, on the features
-and the place descriptors that ours has; and ORB-SLAM3 where it is installed (`pip install pyorbslam3`), which follows
-the whole sequence as it comes.
+hloc's recipe: the keyframes that look most alike, mutual nearest neighbours or LighterGlue, and PoseLib, on the
+features and the place descriptors that ours has; and ORB-SLAM3 where it is installed (`pip install pyorbslam3`), which
+follows the whole sequence as it comes.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ class PeerRun:
 
 def peers_table(bench: Bench, kitchen: str, every: int) -> BenchTable:
     """Return the table of the near and far queries of RedKitchen, of which one in `every` is asked for."""
-    rows, results, followed = [], [], orb_slam3(kitchen)
+    rows, results, followed, matchers = [], [], orb_slam3(kitchen), _matchers()
     for experiment in kitchen_experiments(kitchen)[:2]:
-        runs = recipe_runs(bench, experiment, every)
+        runs = recipe_runs(bench, experiment, every, matchers)
         if followed is not None:
             runs.append(followed_run(followed, experiment, kitchen, every))
         rows += [run.row(runs[0].image_ms) for run in runs]
@@ -89,15 +89,15 @@ def peers_table(bench: Bench, kitchen: str, every: int) -> BenchTable:
     return BenchTable("other recipes on the same images, processor time", HEADERS, rows, results={"peers": results})
 
 
-def recipe_runs(bench: Bench, experiment: Experiment, every: int) -> list[PeerRun]:
-    """Return the rows of ours and of hloc's recipe; images are shown to all one after the other."""
+def recipe_runs(bench: Bench, experiment: Experiment, every: int, matchers: dict[str, Matcher]) -> list[PeerRun]:
+    """Return the rows of ours and of hloc's recipe with each matcher; images are shown to all one after the other."""
     mapping, queries = experiment.open()
     frames = list(image_only(select(queries, range(0, len(queries), every))))
     bench.run(Experiment(experiment.name, lambda: (mapping, None), experiment.use_depth))
     recipe = PlainRecipe(mapping, bench.localizer.encoder, use_depth=True)
     sizes = {"ours": bench.outcomes[-1].file_bytes}
     ways: dict[str, Localize] = {"ours": lambda frame: _accepted(bench, frame)}
-    for name, match in _matchers().items():
+    for name, match in matchers.items():
         for count in RETRIEVED[name]:
             sizes[f"{name}, {count} keyframes"] = recipe.map_bytes
             ways[f"{name}, {count} keyframes"] = _way(recipe, match, count)
