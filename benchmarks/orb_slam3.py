@@ -30,6 +30,9 @@ FEATURES = 1500
 PERIOD_S = 0.2
 """Frames come no faster, so that its other threads map and close loops in the meantime."""
 
+IMAGE_MS = "processor time of an image [ms]:"
+"""Begins the line that says so, among what ORB-SLAM3 itself prints."""
+
 SETTINGS = """%YAML:1.0
 File.version: "1.0"
 Camera.type: "PinHole"
@@ -88,7 +91,7 @@ def main(spec: str, trajectory: Path) -> None:
             slam.track_rgbd(image, depth_m, frame.stamp_ns * 1e-9)
             time.sleep(max(0.0, started_s + PERIOD_S - time.perf_counter()))
         slam.shutdown()
-        print(1e3 * (spent_s + time.process_time()) / len(sequence), flush=True)
+        print(f"\n{IMAGE_MS} {1e3 * (spent_s + time.process_time()) / len(sequence)}", flush=True)
         slam.save_trajectory_tum(str(trajectory))
 
 

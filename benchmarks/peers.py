@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.orb_slam3 import IMAGE_MS
 from benchmarks.plain_recipe import Matcher, PlainRecipe, nearest_neighbours
 from benchmarks.runs import Bench, Experiment, kitchen_experiments
 from benchmarks.table import BenchTable
@@ -159,7 +160,8 @@ def orb_slam3(kitchen: str) -> Followed | None:
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if not path.is_file() or not path.read_text().strip():
             return None
-        return Followed(read_trajectory(path), float(ran.stdout.split()[-1]))
+        image_ms = next(line.removeprefix(IMAGE_MS) for line in ran.stdout.splitlines() if line.startswith(IMAGE_MS))
+        return Followed(read_trajectory(path), float(image_ms))
 
 
 def followed_run(followed: Followed, experiment: Experiment, kitchen: str, every: int) -> PeerRun:
