@@ -28,7 +28,8 @@ class ShownCodes:
     """The codes that keyframes of a map show, kept until the map or the camera is another."""
 
     def __init__(self, map_code: MapCode) -> None:
-        self._map, self._camera, self._version = map_code, None, -1
+        self._map, self._version = map_code, -1
+        self._camera: Camera | None = None
         self._shown: dict[int, np.ndarray] = {}
 
     def regressor(self, keyframes: np.ndarray, camera: Camera) -> KeyframeRegressor | None:
