@@ -88,5 +88,5 @@ class SlamBenchConfig(Config):
                         "Which rows, separated by commas: RedKitchen where it is, a house of two rooms, one of six, "
                         "two laps with drifting odometry, a camera that is carried away again and again, without depth "
                         "RedKitchen, the house, and the house with drifting odometry, houses whose rooms look the "
-                        "same, localizing afterwards in RedKitchen.")
+                        "same, localizing afterwards in the house and in RedKitchen.")
     twins: int = option(20, "Houses whose rooms look the same.", 1, 1000)
