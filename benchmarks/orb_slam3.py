@@ -30,8 +30,8 @@ FEATURES = 1500
 PERIOD_S = 0.2
 """Frames come no faster, so that its other threads map and close loops in the meantime."""
 
-IMAGE_MS = "processor time of an image [ms]:"
-"""Begins the line that says so, among what ORB-SLAM3 itself prints."""
+IMAGE_MS = ".ms"
+"""Suffix of the file beside the trajectory that says how much processor time an image took."""
 
 SETTINGS = """%YAML:1.0
 File.version: "1.0"
@@ -70,8 +70,8 @@ Viewer.ViewpointF: 500.0
 
 
 def main(spec: str, trajectory: Path) -> None:
-    """Write the poses that ORB-SLAM3 has for the frames of a sequence in the end, in TUM's format; print the processor
-    time of all its threads for a frame, without reading [ms]."""
+    """Write the poses that ORB-SLAM3 has for the frames of a sequence in the end, in TUM's format; and beside them the
+    processor time of all its threads for a frame, without reading [ms]."""
     import pyorbslam3
 
     sequence = open_sequence(spec)
@@ -91,7 +91,7 @@ def main(spec: str, trajectory: Path) -> None:
             slam.track_rgbd(image, depth_m, frame.stamp_ns * 1e-9)
             time.sleep(max(0.0, started_s + PERIOD_S - time.perf_counter()))
         slam.shutdown()
-        print(f"\n{IMAGE_MS} {1e3 * (spent_s + time.process_time()) / len(sequence)}", flush=True)
+        trajectory.with_suffix(IMAGE_MS).write_text(f"{1e3 * (spent_s + time.process_time()) / len(sequence)}")
         slam.save_trajectory_tum(str(trajectory))
 
 

@@ -156,12 +156,11 @@ def orb_slam3(kitchen: str) -> Followed | None:
         return None
     with TemporaryDirectory() as folder:
         path = Path(folder, "trajectory.txt")
-        ran = subprocess.run([sys.executable, "-m", "benchmarks.orb_slam3", kitchen, str(path)], check=False,
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        subprocess.run([sys.executable, "-m", "benchmarks.orb_slam3", kitchen, str(path)], check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if not path.is_file() or not path.read_text().strip():
             return None
-        image_ms = next(line.removeprefix(IMAGE_MS) for line in ran.stdout.splitlines() if line.startswith(IMAGE_MS))
-        return Followed(read_trajectory(path), float(image_ms))
+        return Followed(read_trajectory(path), float(path.with_suffix(IMAGE_MS).read_text()))
 
 
 def followed_run(followed: Followed, experiment: Experiment, kitchen: str, every: int) -> PeerRun:
