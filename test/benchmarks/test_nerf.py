@@ -39,8 +39,8 @@ def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path,
     out = tmp_path / "out"
     words = ["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.methods", "no counter-measure,images",
              "--nerf.side-px", "8", "--nerf.epochs", "1",
-             "--nerf.chunk-steps", "1", "--nerf.kitchen-frames", "9", "--nerf.kitchen-steps", "1", "--nerf.view-steps", "1",
-             "--nerf.kitchen-voxels", "5000"]
+             "--nerf.chunk-steps", "1", "--nerf.kitchen-frames", "9", "--nerf.kitchen-steps", "1",
+             "--nerf.view-steps", "1", "--nerf.kitchen-voxels", "5000"]
     assert main(words) == 0
     content = json.loads((out / "bench.json").read_text())
     assert [row["name"] for row in content["nerf_tasks"]] == [*FIRST, "no counter-measure", "images"]

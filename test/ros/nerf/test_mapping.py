@@ -22,8 +22,9 @@ from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.data.message_depth import depth_of
 from cl_localization.data.message_images import rgb_of
-from cl_localization.nerf.live_file import beside, load_live
+from cl_localization.nerf.live_file import load_live
 from cl_localization.nerf.live_views import reduced
+from cl_localization.nerf.paths import beside
 from cl_localization.nerf.quality import psnr_db
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.mapper import MapperNode
@@ -89,8 +90,8 @@ def test_with_depth_the_view_is_drawn_from_keyframes_and_nothing_is_learned(ros,
         return shown is not None and images[-1].header.stamp == depths[-1].header.stamp and is_like(shown, images[-1],
                                                                                                      depths[-1])
 
-    robot.show_until(frames[:6], good, LONG_S)
-    robot.show_until(frames[:6], lambda: statuses[-1].nerf_keyframes >= 2, LONG_S)
+    robot.show_until(frames[:6], good)
+    robot.show_until(frames[:6], lambda: statuses[-1].nerf_keyframes >= 2)
     assert statuses[-1].nerf_steps == 0 and statuses[-1].nerf_after_db > 20
 
 
