@@ -59,6 +59,8 @@ class Arguments:
 
     outdoors: mapping without depth from exact poses, kitti_1 and terrace, beside a plain recipe on the same features.
 
+    peers: the queries of RedKitchen by ours, hloc's recipe, LighterGlue, and ORB-SLAM3 where it is installed.
+
     faults: mistakes with poses, cameras and depth: does the map warn, and do right maps not?
 
     speed: images at their full rate: the accuracy of flow between full localizations, and poses on tf a second.
@@ -69,7 +71,7 @@ class Arguments:
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
                           "continual", "regressors", "nerf", "pose_check", "slam", "outdoors",
-                          "speed", "faults", "body", "furniture"], ...] = argument(
+                          "speed", "peers", "faults", "body", "furniture"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -83,6 +85,7 @@ class Arguments:
     minutes: float = argument("Duration of the soak after the map is full [min].", 5.0)
     place_seeds: int = argument("Seeds of the trainings of place recognition far from what is tested, five each; 0 "
                                 "omits the table.", 1)
+    peers_every: int = argument("One query in so many is asked for in the table peers.", 1)
     seed: int = argument("Seed of the simulated house.", 7)
     out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER")
     json: Path | None = argument("Another file for the contents of bench.json.", None, metavar="FILE")
@@ -166,6 +169,10 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
 
         kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
         others += speed_tables(bench, arguments.tracker, kitchen, arguments.seed, arguments.seconds)
+    if "peers" in chosen:
+        from benchmarks.peers import peers_table
+
+        others.append(peers_table(bench, str(kitchen_folder(arguments)), arguments.peers_every))
     if "slam" in chosen:
         from benchmarks.slam import slam_tables
 

@@ -120,7 +120,7 @@ def results_file(path: Path | None, length: int) -> Path | None:
 
 def idle(arguments: Arguments, model: PlaceModel) -> list[str]:
     """Return a sentence for each option that is given but does nothing here."""
-    from cl_localization.places.sequence_distance import SAME_SPEED
+    from cl_localization.research.seqmatchnet.sequence_distance import SAME_SPEED
 
     data, network = arguments.data, model.network
     reasons = {"image": ("the model: it describes images as it was trained",

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cl_localization.errors import DataError
-from cl_localization.places.sequence_distance import unit
 from cl_localization.research.seqmatchnet.options import LEARNED, SEQUENCE_MATCHED, NetworkConfig
+from cl_localization.research.seqmatchnet.sequence_distance import unit
 
 KERNEL_PX = 3
 FIRST_KERNEL_PX = 5

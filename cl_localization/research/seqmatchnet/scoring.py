@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from cl_localization.places.normalization import REACH
-from cl_localization.places.sequence_distance import (
+from cl_localization.research.seqmatchnet.network import PlaceNetwork, described, described_images
+from cl_localization.research.seqmatchnet.normalization import REACH
+from cl_localization.research.seqmatchnet.sequence_distance import (
     BLOCK_QUERIES,
     SAME_SPEED,
     image_distances,
     line_offsets,
     sequence_block,
 )
-from cl_localization.research.seqmatchnet.network import PlaceNetwork, described, described_images
 from cl_localization.research.seqmatchnet.traverse import Traverse
 from cl_localization.research.seqmatchnet.windows import centred_windows
 

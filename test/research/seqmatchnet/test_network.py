@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from cl_localization.errors import DataError
-from cl_localization.places.sequence_distance import unit
 from cl_localization.research.seqmatchnet.network import (
     ConvolutionalFrontEnd,
     PlaceNetwork,
@@ -12,6 +11,7 @@ from cl_localization.research.seqmatchnet.network import (
     described_images,
 )
 from cl_localization.research.seqmatchnet.options import NetworkConfig
+from cl_localization.research.seqmatchnet.sequence_distance import unit
 
 
 def windows(batch: int = 3, length: int = 5, width: int = 6) -> torch.Tensor:

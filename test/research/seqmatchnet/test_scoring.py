@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from cl_localization.errors import DataError
-from cl_localization.places.normalization import normalized
-from cl_localization.places.sequence_distance import image_distances, sequence_distances, unit
 from cl_localization.research.seqmatchnet.network import PlaceNetwork
+from cl_localization.research.seqmatchnet.normalization import normalized
 from cl_localization.research.seqmatchnet.options import NetworkConfig
 from cl_localization.research.seqmatchnet.scoring import PlaceScorer
+from cl_localization.research.seqmatchnet.sequence_distance import image_distances, sequence_distances, unit
 from cl_localization.research.seqmatchnet.traverse import TraversePair
 from place_makers import pair_of, random_pair, tensors, traverse_of
 

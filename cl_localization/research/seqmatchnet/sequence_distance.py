@@ -16,10 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cl_localization.errors import DataError
-from cl_localization.places.normalization import normalized
-
-MIN_SQUARED_DISTANCE = 1e-6
-"""Least squared distance, so that round-off gives no NaN and the root has a zero gradient at equal descriptors."""
+from cl_localization.places.place_index import MIN_SQUARED_DISTANCE
+from cl_localization.research.seqmatchnet.normalization import normalized
 
 BLOCK_QUERIES = 256
 SAME_SPEED = (1.0,)

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import torch
 
-from cl_localization.places.normalization import normalized
-from cl_localization.places.sequence_distance import image_distances, sequence_block, sequence_distances, unit
+from cl_localization.research.seqmatchnet.normalization import normalized
+from cl_localization.research.seqmatchnet.sequence_distance import (
+    image_distances,
+    sequence_block,
+    sequence_distances,
+    unit,
+)
 
 
 def directly(distances: torch.Tensor, reach: int) -> torch.Tensor:
