@@ -25,7 +25,6 @@ from map_makers import empty_map, grow
 from ros_garbage import bend, bends, headers_of, spoiled
 from ros_world import RosWorld, wait_until
 
-START_S = 60.0
 PAUSE_S = 0.004
 ROBOT_FRAMES = {"odom", "base_link", "camera_optical_frame"}
 
@@ -68,7 +67,7 @@ class Attack:
     def on_service(self, service_type: type, name: str, paths: tuple[str, ...]) -> None:
         """Attack a service that takes a path."""
         client = self.ros.node.create_client(service_type, name)
-        wait_until(client.service_is_ready, START_S)
+        wait_until(client.service_is_ready)
 
         def call() -> None:
             self.settled()
@@ -150,7 +149,7 @@ class Attack:
 
     def settled(self) -> None:
         """Wait for the services to have answered, none with success."""
-        wait_until(lambda: all(answer.done() for answer in self._answers[-1:]), START_S)
+        wait_until(lambda: all(answer.done() for answer in self._answers[-1:]))
         assert not [answer.result() for answer in self._answers[-1:] if answer.result().success]
 
     def stamped(self, message: Any, frame_id: str = "camera_optical_frame") -> Any:

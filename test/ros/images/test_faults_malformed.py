@@ -28,11 +28,11 @@ from cl_localization.map.map_file import load_map
 from cl_localization.ros import conversions
 from cl_localization.ros.map_topic.map_messages import map_message
 from cl_localization.ros.map_topic.map_subscription import MAP_QOS
-from ros_attack import START_S, Attack, key_of
+from ros_attack import Attack, key_of
 from ros_garbage import PATHS
 from ros_processes import Processes, memory_bytes
 from ros_robot import LEARNED, SHOW_PERIOD_S, Robot
-from ros_world import RosWorld, wait_until
+from ros_world import WAIT_S, RosWorld, wait_until
 
 LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 GROWTH_BYTES = 400_000_000
@@ -71,7 +71,7 @@ def refuse_many(attack: Attack, diagnosed: Diagnosed) -> int:
     """Have images in a row refused until diagnostics have told of it; check that they never said OK, and return how
     often they spoke meanwhile.
     """
-    deadline_s = time.monotonic() + START_S
+    deadline_s = time.monotonic() + WAIT_S
     while len(diagnosed.after_refusals()) < 5:
         assert time.monotonic() < deadline_s, "deadline passed"
         attack.send_refused()
@@ -122,8 +122,8 @@ def localizer_survives(ros: RosWorld, processes: Processes, room: Any, frames: l
     real.publish(map_message(load_map(room_map).delta_since(0), 1, "the real mapper"))
     process = processes.start("localizer", "-p", f"images.transport:={transport}", "-p", "encoder.max_keypoints:=500",
                               "-p", "diagnostics_period_s:=0.2")
-    wait_until(lambda: diagnosed.statuses, START_S)
-    robot.show_until(frames[:3], lambda: poses, START_S)
+    wait_until(lambda: diagnosed.statuses)
+    robot.show_until(frames[:3], lambda: poses)
     image = {"image": attack.image} if transport == "raw" else {"image/compressed": attack.compressed}
     attack.on_all({"camera_info": attack.info, **image})
     for topic, sample in (("tf", attack.transforms), ("initialpose", attack.guess)):
@@ -155,7 +155,7 @@ def mapper_survives(ros: RosWorld, processes: Processes, room: Any, frames: list
     process = processes.start("mapper", "-p", "poses.source:=pose", "-r", "pose:=ground_truth", "-p",
                               "encoder.max_keypoints:=500", "-p", "diagnostics_period_s:=0.2",
                               "-p", "map_code.budget_mb:=4.0")
-    robot.show_until(frames[:3], lambda: any(status.codes for status in statuses), START_S)
+    robot.show_until(frames[:3], lambda: any(status.codes for status in statuses))
     attack.on_all({"ground_truth": attack.pose, "camera_info": attack.info, "depth": attack.depth,
                    "image": attack.image})
     for topic, sample in (("depth_camera_info", attack.info), ("odom", attack.odometry), ("tf", attack.transforms),
@@ -185,7 +185,7 @@ def attacked(attack: Attack, robot: Robot, process: Any, messages: int,
 
     def show_good() -> None:
         attack.frame, shown = attack.frames[next(rounds) % len(attack.frames)], set(robot.shown)
-        robot.show_until([attack.frame], lambda: is_answered(robot.shown.keys() - shown), START_S)
+        robot.show_until([attack.frame], lambda: is_answered(robot.shown.keys() - shown))
     attack.bend_headers()
     show_good()
     until = attack.sent + messages
