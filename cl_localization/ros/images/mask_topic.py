@@ -40,7 +40,8 @@ class MaskTopic:
         messages = tuple(self._messages)
         if not messages:
             return None
-        nearest = min(reversed(messages), key=lambda message: abs(conversions.stamp_ns(message.header.stamp) - stamp_ns))
+        nearest = min(reversed(messages),
+                      key=lambda message: abs(conversions.stamp_ns(message.header.stamp) - stamp_ns))
         return rgb_of(nearest, "mask", self._max_pixels)
 
     def _take(self, message: Image) -> None:
