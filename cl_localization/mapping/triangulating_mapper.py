@@ -36,9 +36,6 @@ LOOSE = 4.0
 
 FINAL_ROUNDS = 3
 
-FEW_STEPS, STEPS = 2, 6
-"""Of Gauss-Newton on points: with every view, as the next view refines them again, and in the end."""
-
 FIRST_POINTS, ENOUGH_CODES = 20, 150
 """Fewer points than the first are no beginning: they set the size of the cells. With fewer codes than the second,
 nobody knows yet how far away things are."""
@@ -132,8 +129,7 @@ class TriangulatingMapper:
         for _ in range(FINAL_ROUNDS if self._poses_move else 1):
             for view in self._store.views:
                 self._link_to_map(view, 1.0)
-            self._refine(codes_of(self._store.views), moving=self._store.views if self._poses_move else [],
-                         steps=STEPS)
+            self._refine(codes_of(self._store.views), moving=self._store.views if self._poses_move else [])
         if self._poses_move:
             self._judge_given_poses()
 
@@ -251,7 +247,7 @@ class TriangulatingMapper:
         other.link(of_other[kept], rows[kept])
         return int(kept.sum())
 
-    def _refine(self, codes: np.ndarray, moving: list[View], steps: int = FEW_STEPS) -> None:
+    def _refine(self, codes: np.ndarray, moving: list[View]) -> None:
         """Adjust codes and the poses of moving views to all their sightings, and remove the codes that fit badly."""
         codes = self._own(codes)
         if len(codes) == 0:
@@ -260,8 +256,7 @@ class TriangulatingMapper:
             self._adjust(codes, moving)
         seen, _ = self._store.observations(codes)
         max_error_px = max(self._max_error_px(view) for view in self._store.views)
-        points_m, sigmas_m = refined_points(self._map.codes["positions_m"][codes], seen, 0.5 * max_error_px,
-                                            steps)
+        points_m, sigmas_m = refined_points(self._map.codes["positions_m"][codes], seen, 0.5 * max_error_px)
         angle_deg = parallax_deg(points_m, seen)
         good = self._well_seen(points_m, seen, 2 * max_error_px) & (angle_deg > self._config.min_parallax_deg)
         sigmas_m *= np.sin(np.deg2rad(np.minimum(angle_deg, 90.0)))
