@@ -15,6 +15,7 @@ from cl_localization.geometry.se3 import inverse
 from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of, widened
 from cl_localization.localization.depth_jackknife import depth_jackknife
+from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
 from cl_localization.localization.regressor import Regressor, SceneCoordinates
@@ -55,13 +56,16 @@ class PoseEstimator:
         return accept_or_reject(found, self.config)
 
     def with_rival(self, features: Features, camera: Camera, found: Localization) -> Localization:
-        """Return an accepted pose with how many features agree with another one."""
+        """Return an accepted pose with how many features agree with it and with another one, and how much the map
+        should show there."""
         searched = features.select(slice(self.config.max_keypoints))
         found = replace(found, explained=found.inliers / max(len(searched), 1))
-        if not found.accepted or found.explained >= MOSTLY_EXPLAINED:
+        if not found.accepted or found.world_T_cam is None or found.explained >= MOSTLY_EXPLAINED:
             return found
         rivals = rival_inliers(self._map, searched, camera, self._scene_coordinates(searched), found, self.config)
-        return replace(found, rival_inliers=rivals)
+        in_view, _ = visible_codes(self._map, camera.pinhole(), inverse(found.world_T_cam), 0.0,
+                                   self._map.scene_number(found.scene))
+        return replace(found, rival_inliers=rivals, expected=len(in_view) / max(len(searched), 1))
 
     def _scene_coordinates(self, features: Features) -> SceneCoordinates:
         """Return the unambiguous matches, those of the scene that most of them belong to."""

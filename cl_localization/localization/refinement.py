@@ -83,8 +83,8 @@ def _refined_within(threshold_px: float, map_code: MapCode, features: Features, 
 
 def expected_errors_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarray, rows: np.ndarray,
                        errors_px: np.ndarray, config: PoseConfig) -> np.ndarray:
-    """Return the expected reprojection errors (N,) of codes (N,) with errors (N,): that of keypoints, as found, and that
-    of the codes' positions."""
+    """Return the expected reprojection errors (N,) of codes (N,) with errors (N,): that of keypoints, as found, and
+    that of the codes' positions."""
     keypoint_px = max(pixels_in(pinhole, config.keypoint_sigma_px), ERROR_TO_SIGMA * float(np.median(errors_px)))
     camera_m = -cam_T_world[:3, :3].T @ cam_T_world[:3, 3]
     distance_m = np.linalg.norm(map_code.codes["positions_m"][rows] - camera_m, axis=1)
