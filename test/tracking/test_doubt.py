@@ -56,8 +56,15 @@ def test_doubtful_poses_are_refused_before_any_other():
 
 def test_a_pose_that_explains_little_vouches_for_none():
     made = DoubtfulPoses()
-    assert made.judge(looked(0, at(0.3), explained=0.29), at(0)).accepted
+    assert made.judge(looked(0, at(0.3), explained=0.25), at(0)).accepted
     assert not made.judge(looked(1, at(0.3), rivals=150), at(0)).accepted
+
+
+def test_a_pose_that_odometry_does_not_lead_to_vouches_for_none_unless_it_explains_much(poses):
+    assert poses.judge(looked(1, at(3.0), explained=0.45), at(0)).accepted
+    assert not poses.judge(looked(2, at(3.0), rivals=150), at(0)).accepted
+    assert poses.judge(looked(3, at(3.0), explained=0.5), at(0)).accepted
+    assert poses.judge(looked(4, at(3.0), rivals=150), at(0)).accepted
 
 
 def test_without_odometry_nothing_is_refused(poses):
