@@ -128,7 +128,7 @@ class ImageBundle:
 
 
 class ImageSource:
-    """Subscribes to image, camera_info and depth, and hands over paired messages in the order of arrival.
+    """Subscribes to image, camera_info, depth and masks, and hands over paired messages in the order of arrival.
 
     Attributes:
         images: images received.
@@ -136,8 +136,7 @@ class ImageSource:
     """
 
     def __init__(self, node: ManagedNode, config: ImagesConfig, depth: str, hand_over: Callable[[ImageBundle], None],
-                 now_s: Callable[[], float] = time.monotonic, lookup: TfLookup | None = None,
-                 masks: MaskTopic | None = None) -> None:
+                 now_s: Callable[[], float] = time.monotonic, lookup: TfLookup | None = None) -> None:
         """Subscribe.
 
         Args:
@@ -145,7 +144,6 @@ class ImageSource:
             hand_over: called on the executor with each bundle.
             now_s: clock.
             lookup: where the camera is on the robot, and where the depth camera is, if it has a frame of its own.
-            masks: of the images.
         """
         self.images = self.lost = 0
         self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
@@ -154,8 +152,9 @@ class ImageSource:
             self._topics.append(_with_transport("depth", config.depth_transport))
         self._registrar = None if lookup is None or depth == "off" else DepthRegistrar(lookup, depth == "on")
         self._depth_info: CameraInfo | None = None
+        self._masks = MaskTopic(node, config.max_pixels)
         self._reading = replace(self._made_reading(config), camera_frame=node.config.frames.camera,
-                                registrar=self._registrar, masks=masks,
+                                registrar=self._registrar, masks=self._masks,
                                 upright=None if lookup is None else Upright(lookup, node.config.frames.base))
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
@@ -196,6 +195,7 @@ class ImageSource:
 
     def close(self) -> None:
         """End the subscriptions."""
+        self._masks.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 

@@ -8,7 +8,6 @@ from std_srvs.srv import Trigger
 
 from cl_localization.features.shared import shared_encoder
 from cl_localization.ros.images.image_source import ImageSource
-from cl_localization.ros.images.mask_topic import MaskTopic
 from cl_localization.ros.map_topic.map_digest import MapDigest
 from cl_localization.ros.map_topic.map_in_use import MapInUse
 from cl_localization.ros.map_topic.map_subscription import MapSubscription
@@ -53,10 +52,8 @@ class LocalizerNode(ManagedNode):
         self.reconfigure()
         self._tracking.forget("the node starts")
         self._outputs.initial.listen(self._tf.lookup)
-        masks = MaskTopic(self, self.config.images.max_pixels)
-        self.active.callback(masks.close)
-        self._images = ImageSource(self, self.config.images, "off", self._stream.offer, lookup=self._tf.lookup,
-                                   masks=masks)
+        self._images = ImageSource(self, self.config.images, self.config.depth_images, self._stream.offer,
+                                   lookup=self._tf.lookup)
         self.active.callback(self._images.close)
         worker = self._stream.map_worker
         if self.config.map_topic.follow:

@@ -14,7 +14,6 @@ from cl_localization.map.map_delta import MapDelta
 from cl_localization.map.map_file import load_map
 from cl_localization.mapper import Mapper
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
-from cl_localization.ros.images.mask_topic import MaskTopic
 from cl_localization.ros.map_topic.map_stream import MapStream
 from cl_localization.ros.mapping.given_poses import make_learning
 from cl_localization.ros.mapping.health_watch import HealthWatch
@@ -70,10 +69,7 @@ class MapperNode(ManagedNode):
         self._nerf.start(lambda: self._learning)
         self._tf.wait_while(self.active)
         self._poses.start(self._worker)
-        masks = MaskTopic(self, config.images.max_pixels)
-        self.active.callback(masks.close)
-        self._images = ImageSource(self, config.images, config.depth_images, self._on_image, lookup=self._tf.lookup,
-                                   masks=masks)
+        self._images = ImageSource(self, config.images, config.depth_images, self._on_image, lookup=self._tf.lookup)
         self.active.callback(self._images.close)
         self.service(SaveMap, "~/save_map", answer_later(self, self._saver.serve))
         self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
