@@ -22,11 +22,6 @@ FILE = NetworkFile("cl_localization_live_nerf", "radiance field", DataError, "on
 REPLAY, USED, DENSITY, COLOUR = "replay", "used", "density", "colour"
 
 
-def beside(map_path: Path) -> Path:
-    """Return the path of a map's field: `kitchen.nerf.safetensors` for `kitchen.safetensors`."""
-    return map_path.with_suffix(f".nerf{map_path.suffix}")
-
-
 def save_live(live: LiveField, path: Path, owner: str) -> None:
     """Write a field, with the id of its owner, such as a map.
 
