@@ -29,7 +29,7 @@ LEAST_KNOWN_SHARE = 0.7
 MIN_SURFACE_PATCHES = 6
 """With fewer patches whose depth agrees, the whole image decides."""
 
-LEAST_PRODUCT = 0.01
+LEAST_PRODUCT = 0.05
 """Added to products of standard deviations, so that the rounding of a plain patch correlates with nothing."""
 
 LEAST_CONTRAST = 2.5
