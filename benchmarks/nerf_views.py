@@ -1,4 +1,4 @@
-"""The table of views: frames of a sequence with depth that were held out, drawn from keyframes and by a field."""
+"""The table of views: frames with depth that were held out, drawn from keyframes and rendered by a field."""
 
 from __future__ import annotations
 

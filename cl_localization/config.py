@@ -194,7 +194,7 @@ class TriangulationConfig(Config):
 
 @dataclass(frozen=True)
 class LiveNerfConfig(Config):
-    """A radiance field that is learned beside the map, from its keyframes."""
+    """Views of the map: from its keyframes, and by a radiance field."""
 
     views: str = option("keyframes", "What is shown: keyframes, drawn from those with depth, a field only learns those "
                                      "without; field, it learns all.", choices=("keyframes", "field"))
@@ -218,16 +218,13 @@ class RenderCheckConfig(Config):
     width_px: int = option(80, "Width at which they are compared [px].", 16, 1024)
     patch_px: int = option(10, "Edge of the patches that are correlated [px].", 3, 256)
     min_patches: int = option(12, "With fewer patches to compare, the check decides nothing.", 1, 100000)
-    reject_below: float = option(0.25, "Without depth, a pose is rejected when the mean correlation of its patches is "
-                                       "below this; -1: never.", -1, 1)
+    reject_below: float = option(0.25, "Without depth, a pose whose mean correlation is below this is rejected.", -1, 1)
     accept_above: float = option(0.65, "Without depth, a pose that lacks support is accepted when the mean correlation "
                                        "is above this; 1: never.", -1, 1)
-    reject_surface_below: float = option(0.6, "With depth, a pose is rejected when the correlation of what is as far "
-                                               "away as in the map is below this; -1: never.", -1, 1)
-    accept_surface_above: float = option(0.7, "With depth, a pose that lacks support is accepted when that correlation "
-                                              "is above this; 1: never.", -1, 1)
-    accept_depth_above: float = option(0.7, "And when measured and rendered depth agree in a larger share of the "
-                                            "pixels.", 0, 1)
+    reject_surface_below: float = option(0.6, "With depth, the same for what is as far away as in the map.", -1, 1)
+    accept_surface_above: float = option(0.7, "With depth, the same for what is as far away as in the map, 1: never;",
+                                         -1, 1)
+    accept_depth_above: float = option(0.7, "and measured and rendered depth agree in a larger share of pixels.", 0, 1)
     least_support: float = option(8.0, "Least support of a pose that is accepted this way; see pose.min_support.", 0,
                                   10000)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -149,7 +150,8 @@ def closed(depth_m: np.ndarray) -> np.ndarray:
 def colours_of(source: Source, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the colours (H, W, 3) of world points (H, W, 3) in a source, and the mask (H, W) of those it sees."""
     pixels, depths = in_image(points.reshape(-1, 3), source.world_T_cam, source.camera)
-    shape, nothing = points.shape[:2], np.zeros(0, np.float32)
+    shape: tuple[int, ...] = points.shape[:2]
+    nothing: Any = None  # the stubs want a second map, which one of two channels has no use for
     where, depths = (pixels - np.float32(PIXEL_CENTRE)).reshape(*shape, 2), depths.reshape(shape)
     measured = cv2.remap(source.depth_m, where, nothing, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
     colours = cv2.remap(source.image, where, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -29,8 +29,8 @@ LEAST_KNOWN_SHARE = 0.7
 MIN_SURFACE_PATCHES = 6
 """With fewer patches whose depth agrees, the whole image decides."""
 
-LEAST_PRODUCT = 0.01
-"""Added to products of standard deviations, so that the rounding of a plain patch correlates with nothing."""
+LEAST_SPREAD = 0.1
+"""Least standard deviation in grey levels that is divided by: the rounding of a plain patch correlates with nothing."""
 
 LEAST_CONTRAST = 2.5
 """Least standard deviation in grey levels of a compared patch, in one of the images."""
@@ -124,9 +124,9 @@ def patch_correlations(image: np.ndarray, seen: LiveRender, patch_px: int) -> np
     grey, rendered, known, counts = grey[enough], rendered[enough], known[enough], counts[enough]
     one, other = (known * (values - (known * values).sum(axis=1, keepdims=True) / counts)
                   for values in (grey, rendered))
-    spreads = [np.sqrt((values**2).sum(axis=1) / counts[:, 0]) for values in (one, other)]
+    spreads = [np.maximum(np.sqrt((values**2).sum(axis=1) / counts[:, 0]), LEAST_SPREAD) for values in (one, other)]
     contrast = np.maximum(*spreads) >= LEAST_CONTRAST
-    return ((one * other).sum(axis=1) / (counts[:, 0] * spreads[0] * spreads[1] + LEAST_PRODUCT))[contrast]
+    return ((one * other).sum(axis=1) / (counts[:, 0] * spreads[0] * spreads[1]))[contrast]
 
 
 def smoothed_grey(image: np.ndarray) -> np.ndarray:

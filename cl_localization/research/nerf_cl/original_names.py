@@ -27,7 +27,7 @@ TRAIN_NAMES = {
     "--imgcentre_ratio": REPLAY + "centre-ratio",
     "--online_cl_mode": "--online-mode", "--num_frames": ONLINE + "frames", "--chunk_size": ONLINE + "chunk-size",
     "--num_iters_per_chunk": ONLINE + "iterations", "--online_buffer_sample_mode": ONLINE + "sample-mode",
-    "--val_after_n_epochs": "--val-every"}
+    "--online_buffer_size": ONLINE + "memory-bytes", "--val_after_n_epochs": "--val-every"}
 TEST_NAMES = {"--N_samples": "--samples", "--N_importance": "--importance-samples", "--use_disp": "--in-disparity"}
 IGNORED = {"--spheric_poses": 0, "--loss_type": 1, "--num_gpus": 1, "--prefixes_to_ignore": 1, "--scene_name": 1,
            "--resume": 1}
@@ -56,7 +56,7 @@ def translated(words: list[str], train: bool) -> list[str]:
             raise ConfigError(f"option {flag.lstrip('-')}", "cannot be done", flag, REFUSED[flag])
         if flag == "--online_buffer_size":
             rays = value or (rest.pop(0) if rest else "")
-            result += [ONLINE + "memory-bytes", str(RAY_BYTES * int(rays)) if rays.isdigit() else rays]
+            result += [names[flag], str(RAY_BYTES * int(rays)) if rays.isdigit() else rays]
             continue
         if flag in IGNORED:
             rest = rest if equals else rest[IGNORED[flag]:]
