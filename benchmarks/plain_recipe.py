@@ -1,8 +1,9 @@
-"""The plain recipe that mapping without depth must not lose to: points triangulated from poses as they were given,
-the keyframes that look most alike, their mutual nearest neighbours, and PoseLib."""
+"""The plain recipe that ours must not lose to, hloc's: keyframes whose features have points, by depth or triangulated
+from poses as they were given; of an image those that look most alike, what matches in them, and PoseLib."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from cl_localization.geometry.pnp import robust_pose
 from cl_localization.geometry.triangulation import Observations, ray_midpoints, refined_points, reprojection_errors
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View, ViewStore
+from cl_localization.mapping.depth_points import depths_of
 
 MIN_SIMILARITY = 0.8
 RETRIEVED = 5
@@ -27,6 +29,10 @@ MAX_ERROR_PX, THRESHOLD_PX = 2.0, 4.0
 
 MIN_PARALLAX_DEG = 1.0
 MAX_ITERATIONS = 10000
+MAX_DEPTH_M = 6.0
+
+Matcher = Callable[[View, View], tuple[np.ndarray, np.ndarray]]
+"""Returns features of two views (M,) and (M,) that match."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,40 +43,64 @@ class _Matched:
     feature: np.ndarray
 
 
+def nearest_neighbours(a: View, b: View) -> tuple[np.ndarray, np.ndarray]:
+    """Return features of a and b (M,) that are each other's nearest."""
+    return mutual_matches(a.features.descriptors, b.features.descriptors, MIN_SIMILARITY)[:2]
+
+
 class PlainRecipe:
     """A map of keyframes whose features have points, and the poses of images in it."""
 
-    def __init__(self, mapping: Sequence, encoder: Encoder) -> None:
+    def __init__(self, mapping: Sequence, encoder: Encoder, use_depth: bool = False) -> None:
         """Map all frames of a sequence."""
         self._encoder, store = encoder, ViewStore(len(mapping))
+        measured_m = []
         for frame in mapping:
             store.add(self._view(frame, frame.world_T_cam))
+            if use_depth:
+                measured_m.append(_measured_points(store.views[-1], frame))
         self._views = store.views
-        self._points_m = [_points(view, matches) for view, matches in zip(self._views, _all_matches(store))]
+        self._points_m = measured_m if use_depth else [_points(view, matches) for view, matches
+                                                       in zip(self._views, _all_matches(store))]
         self._looks = unit_place_descriptors(np.array([place_descriptor(view.features.descriptors)
                                                        for view in self._views]))
 
     def _view(self, frame: Frame, world_T_cam: np.ndarray) -> View:
         return View.of(-1, world_T_cam, frame.camera, self._encoder.encode(frame.image))
 
-    def localize(self, frame: Frame) -> np.ndarray | None:
-        """Return world_T_cam (4, 4) of a frame, None when no pose agrees with its matches."""
+    @property
+    def map_bytes(self) -> int:
+        """Size of the map with descriptors as int8: of a feature that has a point, this, pixel and point as float32."""
+        known = sum(int(np.isfinite(points_m[:, 0]).sum()) for points_m in self._points_m)
+        return known * (self._encoder.dim + 5 * 4) + len(self._views) * (7 * 4 + self._looks.shape[1])
+
+    def localize(self, frame: Frame, match: Matcher = nearest_neighbours, retrieved: int = RETRIEVED,
+                 threshold_px: float = THRESHOLD_PX) -> np.ndarray | None:
+        """Return world_T_cam (4, 4) of a frame, None when no pose agrees with its matches.
+
+        Args:
+            match: matches it with a keyframe.
+            retrieved: keyframes that it is matched with.
+            threshold_px: see `THRESHOLD_PX`.
+        """
         view = self._view(frame, np.eye(4))
         look = unit_place_descriptors(place_descriptor(view.features.descriptors)[None])[0]
         pixels, points_m = [np.zeros((0, 2))], [np.zeros((0, 3))]
-        for index in np.argsort(-(self._looks @ look))[:RETRIEVED]:
-            of_image, of_keyframe = _mutual(view, self._views[index])
+        for index in np.argsort(-(self._looks @ look))[:retrieved]:
+            of_image, of_keyframe = match(view, self._views[index])
             known = np.isfinite(self._points_m[index][of_keyframe, 0])
             pixels.append(view.features.keypoints_px[of_image[known]])
             points_m.append(self._points_m[index][of_keyframe[known]])
         found = robust_pose(view.camera, np.concatenate(pixels), np.concatenate(points_m),
-                            pixels_in(view.camera, THRESHOLD_PX), MAX_ITERATIONS, 0)
+                            pixels_in(view.camera, threshold_px), MAX_ITERATIONS, 0)
         return None if found is None else se3.inverse(found.cam_T_world)
 
 
-def _mutual(a: View, b: View) -> tuple[np.ndarray, np.ndarray]:
-    """Return features of a and b (M,) that are each other's nearest."""
-    return mutual_matches(a.features.descriptors, b.features.descriptors, MIN_SIMILARITY)[:2]
+def _measured_points(view: View, frame: Frame) -> np.ndarray:
+    """Return the point (N, 3) of each feature by depth; NaN where there is none."""
+    depth_m = depths_of(frame, view.features, MAX_DEPTH_M)
+    depth_m = np.where(depth_m > 0, depth_m, np.nan)
+    return se3.transform(view.world_T_cam, np.column_stack([view.rays, np.ones(len(depth_m))]) * depth_m[:, None])
 
 
 def _all_matches(store: ViewStore) -> list[list[_Matched]]:
@@ -81,7 +111,7 @@ def _all_matches(store: ViewStore) -> list[list[_Matched]]:
     matches: list[list[_Matched]] = [[] for _ in store.views]
     for first, second in sorted(pairs):
         a, b = store.views[first], store.views[second]
-        of_a, of_b = _mutual(a, b)
+        of_a, of_b = nearest_neighbours(a, b)
         for index, view, other, features, of_other in ((first, a, b, of_a, of_b), (second, b, a, of_b, of_a)):
             feature = np.full(len(view.features), -1, np.int64)
             feature[features] = of_other

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.options import SlamBenchConfig
-from benchmarks.slam_afterwards import afterwards_table
+from benchmarks.slam_afterwards import afterwards_tables
 from benchmarks.slam_figure import draw_trajectories
 from benchmarks.slam_peers import peer_runs
 from benchmarks.slam_run import HEADERS, SlamRun, all_of, scored
@@ -54,8 +54,8 @@ def slam_tables(kitchen: str | None, seed: int, config: SlamBenchConfig, mapper:
         draw_trajectories(runs, figure)
         tables.append(BenchTable("mapping with own poses", HEADERS, [run.row() for run in runs],
                                  results={"slam": [run.to_json() for run in runs]}))
-    if AFTERWARDS in parts and kitchen is not None:
-        tables.append(afterwards_table(kitchen, mapper, localizer))
+    if AFTERWARDS in parts:
+        tables += afterwards_tables(kitchen, seed, mapper, localizer)
     return tables
 
 

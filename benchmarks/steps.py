@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.large_map import repeated
 from benchmarks.runs import Bench, Experiment
 from benchmarks.table import BenchTable
+from benchmarks.thread_counts import thread_table
 from cl_localization.cli.progress import tracked
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
@@ -38,11 +39,12 @@ Given, Done = TypeVar("Given"), TypeVar("Done")
 
 
 def step_tables(bench: Bench, experiment: Experiment) -> list[BenchTable]:
-    """Map, and return the tables of the steps of an image, and of maps of one room and of many."""
+    """Map, and return the tables of the steps of an image, of threads, and of maps of one room and of many."""
     bench.run(Experiment(experiment.name, lambda: (experiment.open()[0], None), experiment.use_depth))
     queries = image_only(experiment.open()[1])
     frames = [queries[number] for number in np.linspace(0, len(queries) - 1, QUERIES).astype(int).tolist()]
-    return [engine_table(bench.localizer, frames), large_table(bench.localizer, frames)]
+    return [engine_table(bench.localizer, frames), thread_table(bench.localizer.config.encoder, frames),
+            large_table(bench.localizer, frames)]
 
 
 def engine_table(localizer: Localizer, frames: list[Frame]) -> BenchTable:

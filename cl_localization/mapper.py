@@ -24,7 +24,7 @@ from cl_localization.mapping.fixed_codes import FixedCodes
 from cl_localization.mapping.given_map import map_to_extend
 from cl_localization.mapping.given_pose import checked_pose
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
-from cl_localization.mapping.learned.learner import CodeLearner
+from cl_localization.mapping.learned import make_learner
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.mapping.slam.window_mapper import WindowMapper
@@ -64,7 +64,7 @@ class Mapper:
                                           lambda: self._without_depth.keyframe_policy())
         self._examination = Examination(self.map_code, config.depth.max_depth_m)
         self.without_scale = self._examination.without_scale
-        self._learner = None if learned is None else CodeLearner(self.map_code, learned)
+        self._learner = make_learner(self.map_code, learned)
 
     @property
     def made(self) -> MapCode:

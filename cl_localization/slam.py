@@ -8,6 +8,7 @@ import numpy as np
 
 from cl_localization.config import LocalizerConfig
 from cl_localization.data.frame import Frame
+from cl_localization.geometry import se3
 from cl_localization.geometry.smoothing import between as between_poses
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of
 from cl_localization.mapper import Mapper
@@ -16,6 +17,7 @@ from cl_localization.mapping.slam.closing import LoopClosing
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, look_at_frame
 from cl_localization.mapping.slam.frame_pose import FramePoser
 from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
+from cl_localization.mapping.slam.metric_scale import MetricScale
 from cl_localization.mapping.slam.motion import MotionModel
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.mapping.slam.own_trajectory import OwnTrajectory, free_scene
@@ -32,8 +34,8 @@ class SlamResult:
         world_T_cam: (4, 4) its pose in the map; None when none is trusted, and nothing was learned.
         covariance: (6, 6) of position [m] and rotation [rad] in the map, in world axes; None without a pose. It is that
             of the view alone: what poses drifted on the way here is not in it.
-        status: "began" a map or a part of one, "tracking", "relocalized", "loop closed" or "joined" to another part of
-            the map; "starting", "unconfirmed" or "lost" without a pose.
+        status: "began" a map or a part of one, "tracking", "relocalized", "loop closed", "joined" to another part of
+            the map, or "scaled" to metres; "starting", "unconfirmed" or "lost" without a pose.
         scene: name of the part of the map that the camera is in; empty when lost.
         mapping: what the mapper did with the frame, where it was given to it.
         posed_before: frames before this one that got their poses only now.
@@ -76,14 +78,15 @@ class Slam:
         self._graph = KeyframeGraph(mapper.map_code)
         self._poser = FramePoser(mapper.map_code, config, localizer)
         self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose, mapper.without_scale)
-        self._motion, self._start = MotionModel(), TwoViewStart(config)
+        self._motion, self._start, self._scale = MotionModel(), TwoViewStart(config), MetricScale(mapper.map_code)
         self._scene = self._keyframe = -1
         self._lost_frames = 0
 
     def add(self, frame: Frame, learn: bool = True) -> SlamResult:
         """Find the pose of a frame, and learn from it if it can be trusted.
 
-        In a scene without a scale, depth and odometry say nothing and are not used.
+        In a scene without a scale, depth and odometry are not used but to find the scale, and as soon as they agree on
+        it the scene is metric.
 
         Args:
             learn: False leaves the map as it is.
@@ -104,9 +107,10 @@ class Slam:
             self._forget(found.scene)
         if found.is_sure:
             status = "tracking" if found.is_tracked else "relocalized"
-            if learn:
-                return self._learned(frame, found.seen.world_T_cam, look, found.seen, status)
-            return self._seen(frame, look, found.seen, status)
+            if not learn:
+                return self._seen(frame, look, found.seen, status)
+            result = self._learned(frame, found.seen.world_T_cam, look, found.seen, status)
+            return result if frame is given else self._scaled(result, given, seen, found.seen)
         self._motion.trust(frame, look, found.seen.world_T_cam)
         return SlamResult(None, None, "unconfirmed")
 
@@ -116,6 +120,20 @@ class Slam:
             return frame, look
         return (replace(frame, depth_m=None, odom_T_cam=None),
                 replace(look, depths_m=np.zeros_like(look.depths_m)))
+
+    def _scaled(self, result: SlamResult, frame: Frame, look: Look, seen: SeenPose) -> SlamResult:
+        """Make a scene without a scale metric, as soon as what is measured with its frames tells how."""
+        metres = self._scale.add(frame, look, seen) if result.status in ("tracking", "relocalized") else None
+        if metres is None:
+            return result
+        growth = se3.similarity(np.eye(4), metres)  # around where it began: how a camera is mounted was given in metres
+        growth[:3, 3] = (1 - metres) * self.begin_world_T_cam[:3, 3]
+        self.trajectory.rescale(self._closing.grow(self._scene, growth))
+        self._motion.follow(growth)
+        self._scale.forget()
+        grown = np.repeat([metres, 1.0], 3)
+        return replace(result, world_T_cam=self._motion.last_world_T_cam, status="scaled",
+                       covariance=result.covariance * np.outer(grown, grown))
 
     def finish(self) -> None:
         """End a sequence: bend the map once more by all that is known. The next frame may be anywhere."""
@@ -128,6 +146,7 @@ class Slam:
         """Go on in a scene without knowing how the camera came there."""
         self._motion.forget()
         self._closing.forget()
+        self._scale.forget()
         self._scene, self._keyframe = scene, -1
 
     def _lost(self, frame: Frame, look: Look) -> SlamResult:
@@ -139,23 +158,26 @@ class Slam:
         if self._lost_frames < (self.config.begin_after_frames if len(map_code) else 1):
             return SlamResult(None, None, "lost")
         if has_depth:
-            self._begin()
+            self._begin(frame)
             return self._learned(frame, self.begin_world_T_cam, look, None, "began")
         start = self._start.add(frame, look)
         return SlamResult(None, None, "starting") if start is None else self._began(start)
 
-    def _begin(self) -> None:
-        """Begin another part of the map, or the first."""
+    def _begin(self, frame: Frame) -> None:
+        """Begin another part of the map, or the first, with a frame."""
+        last, keyframe, seconds = self._motion.last_world_T_cam, self._keyframe, self._motion.seconds_to(frame)
         self._lost_frames = 0
         self._start.forget()
         self._forget(free_scene(self.mapper.map_code, self.mapper.config.scene))
+        if last is not None and self._is_live(keyframe):
+            self._closing.reach.began(self._scene, self.begin_world_T_cam, keyframe, last, seconds)
 
     def _began(self, start: Start) -> SlamResult:
         """Begin with two views, and pose the frames between them in what the two tell."""
-        self._begin()
+        (first, first_look), *between, (second, second_look) = start.frames
+        self._begin(first)
         if not start.is_metric:
             self.mapper.without_scale.add(self._scene_name)
-        (first, first_look), *between, (second, second_look) = start.frames
         self._learned(first, self.begin_world_T_cam, first_look, None, "began")
         result = self._learned(second, self.begin_world_T_cam @ start.first_T_second, second_look, None, "began")
         (_, world_T_first), (_, world_T_second) = self.trajectory.poses(self._scene)

@@ -9,9 +9,11 @@ import numpy as np
 from cl_localization.config import MapCodeConfig
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.features import Features
+from cl_localization.localization.attention.network import SparseNetwork
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.research.ace_g.options import AttentionConfig, AttentionNetworkConfig, PretrainingConfig
 from cl_localization.research.ace_g.scenes import TrainingScene
+from cl_localization.research.ace_g.sparse_network import SparseRegressor
 from core_makers import PointScene, SceneEncoder, look_at, noisy, unit_vectors, wall_depth
 
 QUICK = AttentionConfig(network=AttentionNetworkConfig(width=16, blocks=1, heads=2, candidates=4, neighbours=4,
@@ -46,6 +48,12 @@ def wall_scene(
         return [encoder.frame(pose, wall_depth(pose) if depth else None) for pose in poses]
 
     return TrainingScene("wall", FrameList("mapping", seen(0)), FrameList("queries", seen(frames))), encoder
+
+
+def in_numpy(network: SparseRegressor) -> SparseNetwork:
+    """The same network as localizing has it."""
+    return SparseNetwork(network.dim, network.config,
+                         {name: value.numpy() for name, value in network.state_dict().items()})
 
 
 def map_of(positions_m: np.ndarray, descriptors: np.ndarray, world_T_map: np.ndarray | None = None,

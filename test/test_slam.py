@@ -104,3 +104,12 @@ def test_a_map_at_its_budget_goes_on_without_the_keyframes_that_had_to_go() -> N
     live = len(drive.slam.mapper.map_code.keyframes)
     assert drive.slam.mapper.map_code.size_bytes <= 100_000 and 0 < live
     assert statuses.count("lost") < 20 and drive.errors_m().max() < 0.3
+
+
+@pytest.mark.parametrize("max_speed_m_s, joined", [(1.2, 0), (3.0, 1)])
+def test_parts_are_not_joined_where_the_camera_cannot_have_gone_so_fast(max_speed_m_s: float, joined: int) -> None:
+    drive = Drive(ROOM, begin_after_frames=3, loop_every_m=0.1, max_speed_m_s=max_speed_m_s)
+    drive.go(turning(12, turn_deg=120.0))
+    assert "began" in drive.go(turning(4, 300.0, 20.0))  # 0.8 m away, after 0.2 s
+    drive.go(turning(14, 320.0, 110.0))
+    assert drive.slam.joined == joined

@@ -3,12 +3,14 @@ input does."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cl_localization.evaluation.trajectory_error import rmse
 from core_makers import look_at
-from slam_makers import Drive, joined_scene, room_points, spinning, turning
+from slam_makers import Drive, box_depth, joined_scene, room_points, spinning, turning
 
 ROOM = room_points(1)
 BOTH = joined_scene(ROOM, room_points(2, room=1))
@@ -93,12 +95,28 @@ def test_nothing_is_learned_through_a_covered_lens_and_tracking_goes_on_after_it
     assert drive.aligned_errors_m(with_scale=True).max() < 0.03
 
 
-def test_depth_that_comes_later_does_not_mix_metres_with_another_unit() -> None:
+@pytest.mark.parametrize("later", ["has_depth", "has_odometry"])
+def test_what_is_metric_and_comes_later_makes_the_map_metric(later: str) -> None:
+    drive = Drive(ROOM, has_depth=False)
+    drive.slam.begin_world_T_cam = look_at((0.5, 0.0, 1.0), (0.0, 0.0, 3.0))
+    drive.go(turning(20, turn_deg=120.0))
+    assert drive.slam.mapper.without_scale == {"default"}
+    setattr(drive, later, True)
+    statuses = drive.go(turning(40, 120.0, 240.0))
+    assert statuses.count("scaled") == 1 and set(statuses) <= {"tracking", "loop closed", "scaled"}
+    assert not drive.slam.mapper.without_scale and not drive.slam.mapper.examine().scenes_without_scale
+    assert drive.aligned_errors_m(with_scale=False).max() < 0.05
+    assert np.allclose(drive.slam.trajectory.poses()[0][1], drive.slam.begin_world_T_cam, atol=0.03)
+
+
+def test_depth_that_contradicts_itself_makes_no_map_metric() -> None:
     drive = Drive(ROOM, has_depth=False)
     drive.go(turning(20, turn_deg=120.0))
-    drive.has_depth = True
-    assert set(drive.go(turning(20, 120.0, 120.0))) <= {"tracking", "loop closed"}
-    assert drive.aligned_errors_m(with_scale=True).max() < 0.03
+    for number, pose in enumerate(turning(12, 120.0, 60.0)):
+        frame = drive.frame(pose)
+        wrong_m = box_depth(pose) * (1.0 if number % 2 else 0.5)
+        assert drive.slam.add(replace(frame, depth_m=wrong_m)).status in ("tracking", "loop closed")
+    assert drive.slam.mapper.without_scale == {"default"}
 
 
 @pytest.mark.parametrize("has_scale", [False, True])

@@ -7,16 +7,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from cl_localization import __version__
 from cl_localization.data.atomic import written_file
 from cl_localization.errors import EncoderError, LocalizationError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Value = TypeVar("Value")
 
 FORMAT_VERSION = 1
 
@@ -39,6 +43,8 @@ class NetworkFile:
 
     def write(self, path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, Any]) -> None:
         """Write a file; a crash leaves the old or the new one, whole. Raises `error` when it cannot be written."""
+        from safetensors.torch import save
+
         header = json.dumps({"format_version": FORMAT_VERSION, "software": f"cl_localization {__version__}",
                              **metadata})
         held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
@@ -53,11 +59,18 @@ class NetworkFile:
     def read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors and metadata of a file; raises `error` for none, another kind, a truncated one or another
         version."""
+        return self._read(path, "pt")
+
+    def read_arrays(self, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the same as arrays, without PyTorch; see `read`."""
+        return self._read(path, "np")
+
+    def _read(self, path: Path, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
         name = f"{self.thing} {path}"
         if not path.is_file():
             raise self.error(name, "must be a file", "nothing there" if not path.exists() else "a folder", self.remedy)
         try:
-            with safe_open(path, framework="pt") as file:
+            with safe_open(path, framework=framework) as file:
                 header = file.metadata() or {}
                 if header.get("format") != self.format:
                     raise self.error(name, f"must be of format {self.format}", header.get("format"),
@@ -72,13 +85,15 @@ class NetworkFile:
                              f"it is truncated, damaged or no {self.thing}") from error
 
 
-def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def with_prefix(tensors: Mapping[str, Value], prefix: str) -> dict[str, Value]:
     """Return the tensors whose names begin with a prefix, without it."""
     return {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return what an optimizer remembers of its parameters, under names NUMBER.KEY."""
+    from torch import Tensor
+
     return {f"{number}.{key}": value for number, state in optimizer.state_dict()["state"].items()
             for key, value in state.items() if isinstance(value, Tensor)}
 

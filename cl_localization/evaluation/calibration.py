@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from cl_localization.evaluation.records import FrameRecord
 from cl_localization.geometry.se3 import difference
@@ -64,7 +64,7 @@ def inside_95_percent(errors: np.ndarray, covariances: np.ndarray, part: slice =
     chosen = errors[:, part]
     solved = np.linalg.solve(covariances[:, part, part], chosen[:, :, None])[:, :, 0]
     squared = (chosen * solved).sum(axis=1)
-    return 100.0 * float(np.mean(squared <= chi2.ppf(0.95, chosen.shape[1])))
+    return 100.0 * float(np.mean(squared <= chdtri(chosen.shape[1], 1 - 0.95)))
 
 
 def calibration(records: Sequence[FrameRecord]) -> Calibration | None:

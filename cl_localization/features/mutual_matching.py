@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+PAIRS_AT_ONCE = 1024
+"""The descriptors of so many pairs stay in the processor's cache."""
+
 
 def mutual_matches(first: np.ndarray, second: np.ndarray, min_similarity: float,
                    possible: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -28,8 +31,25 @@ def mutual_matches(first: np.ndarray, second: np.ndarray, min_similarity: float,
     return row, nearest[row], best[row]
 
 
+def best_pairs(first: np.ndarray, second: np.ndarray, of_first: np.ndarray, of_second: np.ndarray,
+               min_similarity: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the same where only pairs (P,) and (P,) of rows can match, fewer than all; the most similar pairs first.
+
+    One after the other, each pair takes both its rows from those that are less similar.
+    """
+    similarity = np.empty(len(of_first), np.float32)
+    for start in range(0, len(similarity), PAIRS_AT_ONCE):
+        some = slice(start, start + PAIRS_AT_ONCE)
+        np.einsum("nd,nd->n", first[of_first[some]], second[of_second[some]], out=similarity[some])
+    alike = np.flatnonzero(similarity > min_similarity)
+    alike = alike[np.argsort(-similarity[alike])]
+    alike = alike[firsts(of_first[alike]) & firsts(of_second[alike])]
+    return of_first[alike], of_second[alike], similarity[alike]
+
+
 def firsts(labels: np.ndarray) -> np.ndarray:
-    """Return which entries (N,) are the first of their label."""
-    first = np.zeros(len(labels), bool)
-    first[np.unique(labels, return_index=True)[1]] = True
-    return first
+    """Return which entries (N,) are the first of their label; labels are small numbers from 0 on."""
+    number = np.arange(len(labels))
+    first = np.empty(labels.max(initial=-1) + 1, np.int64)
+    first[labels[::-1]] = number[::-1]  # of several the last stays
+    return first[labels] == number

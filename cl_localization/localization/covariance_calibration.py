@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
@@ -48,7 +48,7 @@ CORRELATION_KEPT = 0.9
 """Share of the correlation between position and rotation that is believed. An image fixes some combinations of the
 two far better than either; errors that matches share do not spare those."""
 
-DIFFERENT = float(chi2.ppf(0.99, 6))
+DIFFERENT = float(chdtri(6, 1 - 0.99))
 """Squared Mahalanobis distance of two estimates of a pose that differ by more than chance explains."""
 
 SMALLEST, LARGEST = 1e-6, 1e6
@@ -87,7 +87,7 @@ def variance_factor_of(map_code: MapCode, scene: int, world_T_cam: np.ndarray) -
     known = (map_code.keyframes["keyframe_scenes"][rows] == scene) & (factors > UNKNOWN)
     nearest = _nearest(map_code.keyframe_world_T_cam[known], world_T_cam)
     quantile = float(np.quantile(np.append(factors[known][nearest], PRIOR), QUANTILE))
-    return max(1.0, DEGREES_OF_FREEDOM * quantile / chi2.ppf(QUANTILE, DEGREES_OF_FREEDOM))
+    return max(1.0, DEGREES_OF_FREEDOM * quantile / chdtri(DEGREES_OF_FREEDOM, 1 - QUANTILE))
 
 
 def _nearest(poses: np.ndarray, world_T_cam: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cl_localization.features.encoder import Features
-from cl_localization.features.mutual_matching import firsts
+from cl_localization.features.mutual_matching import best_pairs
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import project
@@ -45,8 +45,10 @@ def visible_codes(map_code: MapCode, camera: Camera, cam_T_world: np.ndarray, ma
     """
     rows = map_code.rows_in_view(camera, cam_T_world, margin_px, scene, MAX_FARTHER)
     pixels, depth_m = project(camera, cam_T_world, map_code.codes["positions_m"][rows])
-    inside = (pixels > -margin_px) & (pixels < [camera.width_px + margin_px, camera.height_px + margin_px])
-    rows, pixels = rows[keep := (depth_m > MIN_DEPTH_CELLS * map_code.cell_size_m) & inside.all(axis=1)], pixels[keep]
+    u, v = pixels.T
+    inside = (u > -margin_px) & (v > -margin_px)
+    inside &= (u < camera.width_px + margin_px) & (v < camera.height_px + margin_px)
+    rows, pixels = rows[keep := inside & (depth_m > MIN_DEPTH_CELLS * map_code.cell_size_m)], pixels[keep]
     alike = _seen_alike(map_code, rows, se3.inverse(cam_T_world)[:3, 3], min_view_angle_deg)
     return rows[alike], pixels[alike]
 
@@ -84,10 +86,5 @@ def guided_matches(map_code: MapCode, features: Features, keypoints_px: np.ndarr
     feature = feature[code, slot]
     used, compact = np.unique(code, return_inverse=True)
     keys = map_code.descriptors(rows[used])
-    similarity = np.einsum("nd,nd->n", keys[compact], features.descriptors[feature])
-    similar = similarity > min_similarity
-    code, feature, similarity = code[similar], feature[similar], similarity[similar]
-    order = np.argsort(-similarity)
-    code, feature, similarity = code[order], feature[order], similarity[order]
-    mutual = firsts(code) & firsts(feature)
-    return GuidedMatches(feature[mutual], rows[code[mutual]], similarity[mutual])
+    code, feature, similarity = best_pairs(keys, features.descriptors, compact, feature, min_similarity)
+    return GuidedMatches(feature, rows[used[code]], similarity)

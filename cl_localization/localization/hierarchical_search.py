@@ -24,7 +24,7 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import widened
-from cl_localization.localization.keyframe_regressor import KeyframeRegressor
+from cl_localization.localization.keyframe_regressor import ShownCodes
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor, Regressor
 from cl_localization.localization.result import Localization
@@ -55,6 +55,7 @@ class PoseSearch:
         self._map, index = map_code, CodeIndex(map_code, in_background=in_background)
         self._pose, self._enough_support = config.pose, config.place.enough_support
         self._whole_map = PoseEstimator(map_code, make_regressor(map_code, config, index), config.pose)
+        self._shown = ShownCodes(map_code)
         self._covisible = CovisibleCodes(map_code, in_background) if config.regressor != "attention" else None
         self._fallback = make_attention_fallback(map_code, config, index)
 
@@ -100,7 +101,7 @@ class PoseSearch:
         than the whole map, then that of the whole map."""
         for keyframes in around:
             if self._covisible and len(keyframes):
-                shown = KeyframeRegressor.of_keyframes(self._map, keyframes, camera)
+                shown = self._shown.regressor(keyframes, camera)
                 near = self._covisible.around(keyframes) if shown is None else None
                 if shown is not None or near is not None:
                     yield PoseEstimator(self._map, shown or NearestRegressor(self._map, near), self._pose)

@@ -21,6 +21,36 @@ MIN_SIMILARITY = 0.8
 MAX_CODES = 8000
 """Keyframes that show more codes than this are in a room whose codes are searched as quickly all at once."""
 
+KEPT_KEYFRAMES = 100
+
+
+class ShownCodes:
+    """The codes that keyframes of a map show, kept until the map or the camera is another."""
+
+    def __init__(self, map_code: MapCode) -> None:
+        self._map, self._version = map_code, -1
+        self._camera: Camera | None = None
+        self._shown: dict[int, np.ndarray] = {}
+
+    def regressor(self, keyframes: np.ndarray, camera: Camera) -> KeyframeRegressor | None:
+        """Return the regressor of the codes that a camera at live keyframes (K,) should see; None for too many."""
+        if (self._map.version, camera) != (self._version, self._camera) or len(self._shown) > KEPT_KEYFRAMES:
+            self._version, self._camera, self._shown = self._map.version, camera, {}
+        rows = np.zeros(0, np.int64)
+        for keyframe in keyframes[self._map.keyframes.live[keyframes]].tolist():
+            if keyframe not in self._shown:
+                self._shown[keyframe] = self._seen_from(keyframe, camera.pinhole())
+            rows = union(rows, self._shown[keyframe])
+            if len(rows) > MAX_CODES:
+                return None
+        return KeyframeRegressor(self._map, rows) if len(rows) else None
+
+    def _seen_from(self, keyframe: int, pinhole: Camera) -> np.ndarray:
+        table = self._map.keyframes
+        world_T_cam = se3.from_quaternions(table["keyframe_poses"][[keyframe]])[0]
+        return visible_codes(self._map, pinhole, se3.inverse(world_T_cam), 0.0,
+                             int(table["keyframe_scenes"][keyframe]))[0]
+
 
 class KeyframeRegressor:
     """A feature lies where the code is that it and nothing else is most like, of those that keyframes show."""
@@ -28,19 +58,6 @@ class KeyframeRegressor:
     def __init__(self, map_code: MapCode, rows: np.ndarray) -> None:
         self._map, self._rows = map_code, rows
         self._keys = map_code.descriptors(rows)
-
-    @classmethod
-    def of_keyframes(cls, map_code: MapCode, keyframes: np.ndarray, camera: Camera) -> KeyframeRegressor | None:
-        """Return the regressor of the codes that a camera at live keyframes (K,) should see; None for too many."""
-        table, rows = map_code.keyframes, np.zeros(0, np.int64)
-        keyframes = keyframes[table.live[keyframes]]
-        for scene, world_T_cam in zip(table["keyframe_scenes"][keyframes].tolist(),
-                                      se3.from_quaternions(table["keyframe_poses"][keyframes])):
-            shown, _ = visible_codes(map_code, camera.pinhole(), se3.inverse(world_T_cam), 0.0, scene)
-            rows = union(rows, shown)
-            if len(rows) > MAX_CODES:
-                return None
-        return cls(map_code, rows) if len(rows) else None
 
     def regress(self, features: Features) -> SceneCoordinates:
         """Return the positions of codes that are a feature's nearest and it theirs."""

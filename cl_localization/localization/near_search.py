@@ -8,13 +8,14 @@ So each code is searched as far around its projection as the pose may be wrong: 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import Features
-from cl_localization.features.mutual_matching import firsts
+from cl_localization.features.mutual_matching import best_pairs
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import project, reprojection_errors_px, robust_pose
@@ -90,10 +91,7 @@ def _matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pi
     rows = rows[chosen]
     around = cKDTree(keypoints_px).query_ball_point(pixels[chosen], radius_px[chosen])
     code = np.repeat(np.arange(len(rows)), [len(one) for one in around])
-    feature = np.concatenate([np.asarray(one, np.int64) for one in around])
-    similarity = np.einsum("nd,nd->n", map_code.descriptors(rows)[code], features.descriptors[feature])
-    alike = similarity > config.min_similarity
-    order = np.argsort(-similarity[alike])
-    code, feature = code[alike][order], feature[alike][order]
-    mutual = firsts(code) & firsts(feature)
-    return feature[mutual], rows[code[mutual]]
+    feature = np.fromiter(chain.from_iterable(around), np.int64, len(code))
+    code, feature, _ = best_pairs(map_code.descriptors(rows), features.descriptors, code, feature,
+                                  config.min_similarity)
+    return feature, rows[code]

@@ -25,6 +25,10 @@ EXACT_PX, PEAKED_SHARE = 4.0, 0.55
 """Where a map is exact, most matches that agree to so many pixels [px of a 640 px wide image] agree to half as many.
 Then those decide, as far points that agree loosely leave the position open. Elsewhere they scatter more."""
 
+HOPELESS_SUPPORT = 3.0
+"""Poses with less support are neither accepted nor tried again by default: they are not refined, which would be most of
+the time that an image of another place takes."""
+
 
 class PoseEstimator:
     """Estimates camera poses in one map.
@@ -46,7 +50,7 @@ class PoseEstimator:
         matched_s = time.perf_counter()
         first = self._solve(pinhole, keypoints_px, coordinates)
         solved_s = time.perf_counter()
-        found = Localization() if first is None else self._refine(searched, keypoints_px, pinhole, coordinates, first)
+        found = self._refine(searched, keypoints_px, pinhole, coordinates, first) if first else Localization()
         timings_s = {"search": matched_s - started_s, "solve": solved_s - matched_s}
         if first is not None:
             timings_s["refine"] = time.perf_counter() - solved_s
@@ -72,8 +76,13 @@ class PoseEstimator:
         if len(coordinates.features) < MIN_MATCHES:
             return None
         threshold_px = pixels_in(pinhole, self.config.inlier_threshold_px)
-        return robust_pose(pinhole, keypoints_px[coordinates.features], coordinates.points_m, threshold_px,
-                           self.config.max_iterations, self.config.seed)
+        found = robust_pose(pinhole, keypoints_px[coordinates.features], coordinates.points_m, threshold_px,
+                            self.config.max_iterations, self.config.seed)
+        return None if found is None or self._is_hopeless(found) else found
+
+    def _is_hopeless(self, found: PnPResult) -> bool:
+        support = float(found.inliers.sum() * found.inliers.mean())
+        return support < min(HOPELESS_SUPPORT, self.config.min_support)
 
     def _exact(self, pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates,
                first: PnPResult) -> tuple[PnPResult, PoseConfig]:

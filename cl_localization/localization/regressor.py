@@ -47,6 +47,12 @@ class SceneCoordinates:
                                 self.rows[mask])
 
 
+def no_coordinates() -> SceneCoordinates:
+    """Return coordinates of no features."""
+    rows, values = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    return SceneCoordinates(rows, np.zeros((0, 3), np.float32), values, values, rows)
+
+
 class Regressor(Protocol):
     """Gives features their scene coordinates from a map."""
 

@@ -16,6 +16,9 @@ SLACK = 1.001
 
 AXIS_BITS = 16
 
+AT_ONCE = 50_000
+"""So many codes stay in the processor's cache while their blocks are found."""
+
 
 class CodeBlocks:
     """The codes of a map by block and scene, updated incrementally.
@@ -67,8 +70,8 @@ class CodeBlocks:
         left = np.flatnonzero(np.bincount(1 + grown[np.concatenate([changed, removed])])[1:])
         self._block_of, self._version = grown, version
         self._block_of[removed] = -1
-        entered = self._enter(changed) if len(changed) else np.zeros(0, np.int64)
-        for block in np.setdiff1d(left, entered).tolist():
+        entered = [self._enter(changed[start:start + AT_ONCE]) for start in range(0, len(changed), AT_ONCE)]
+        for block in np.setdiff1d(left, np.concatenate([np.zeros(0, np.int64), *entered])).tolist():
             self._keep(block, self._members[block])
 
     def _anchored_to_moved(self) -> np.ndarray:

@@ -8,7 +8,7 @@ at its first search, so that time and recall of a search do not depend on the si
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import faiss
 import numpy as np
@@ -27,12 +27,25 @@ MAX_AT_ONCE = 60_000
 """So many codes are clustered within some tenths of a second; more are left to a thread where that is asked for."""
 
 
+LARGE, LARGE_COUNT = 60_000, 8
+"""In more codes than this, so many are searched at once as any regressor asks for: that takes hardly longer than one,
+and twice would be a tenth of a second."""
+
+
 class CodeSearch(Protocol):
     """Finds the codes nearest to descriptors, in a map or a part of it."""
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return similarities (N, count) and map rows (N, count), best first; padded with similarity and row -1."""
         ...
+
+
+class _Answer(NamedTuple):
+    """What was asked last, descriptors (N, D), and found: (N, count) and (N, count), see `CodeSearch`."""
+
+    asked: np.ndarray
+    similarity: np.ndarray
+    rows: np.ndarray
 
 
 class CodeIndex:
@@ -57,6 +70,7 @@ class CodeIndex:
         self._making: Clustering | None = None
         self._version = -1
         self._index: faiss.Index
+        self._answer: _Answer | None = None
         self._clear()
 
     @property
@@ -65,16 +79,20 @@ class CodeIndex:
         return self._making is None
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `CodeSearch`."""
+        """See `CodeSearch`; what is asked once more, by another regressor, is not searched again."""
         if self._making is not None and self._making.index.done():
             self._take(self._making)
         if self._map.version != self._version:
             self._follow()
-        similarity, rows = self._index.search(np.ascontiguousarray(descriptors, np.float32), count)
-        return np.where(rows < 0, -1, similarity), rows
+        asked, known = np.array(descriptors, np.float32, order="C"), self._answer
+        if known is None or known.rows.shape[1] < count or not np.array_equal(known.asked, asked):
+            similarity, rows = self._index.search(asked, max(count, LARGE_COUNT if self._clustered_for > LARGE else 0))
+            self._answer = known = _Answer(asked, np.where(rows < 0, -1, similarity), rows)
+        return known.similarity[:, :count], known.rows[:, :count]
 
     def _follow(self) -> None:
         """Update the index to the map's version."""
+        self._answer = None
         members = self._members().copy()
         size = int(np.count_nonzero(members))
         if size <= MIN_CLUSTERED:
@@ -104,6 +122,7 @@ class CodeIndex:
 
     def _take(self, made: Clustering) -> None:
         """Use clusters that were made from an earlier version of the map."""
+        self._answer = None
         self._index, self._held, self._version = made.index.result(), made.members, made.version
         self._clustered_for, self._making = int(np.count_nonzero(made.members)), None
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from cl_localization.config import PlaceIndexConfig
 from cl_localization.errors import DataError
-from cl_localization.places.sequence_distance import MIN_SQUARED_DISTANCE
 from cl_localization.places.sequence_matching import Image, LineVotes, ShortlistIndex, checked_descriptors
+
+MIN_SQUARED_DISTANCE = 1e-6
+"""Least squared distance, so that round-off gives no NaN; in training, equal descriptors give a zero gradient."""
 
 APART = 3
 """Least distance of returned places, in keyframes."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cl_localization.cli.main import main
+from cl_localization.features.exported import exported_network
 
 HOUSE = "sim:3?rooms=1&frames=40"
 QUERIES = "sim:3?rooms=1&path=tracking&frames=60"
@@ -69,6 +72,16 @@ def test_the_trajectory_holds_only_trusted_poses(house_map: Path, tmp_path: Path
     poses = np.loadtxt(tmp_path / "poses.txt")
     assert 3 <= len(poses) <= 5 and (np.diff(poses[:, 0]) > 0).all()
     assert np.linalg.norm(poses[:, 4:], axis=1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("engine, package", [("openvino", "openvino"), ("onnx", "onnxruntime")])
+def test_localizing_does_without_pytorch(house_map: Path, tmp_path: Path, engine: str, package: str) -> None:
+    pytest.importorskip(package)
+    exported_network("")  # takes PyTorch where it was not done before
+    words = ["localize", str(house_map), f"{QUERIES}[::30]", "--out", str(tmp_path / "poses.txt"), "--encoder.engine",
+             engine, "--encoder.device", "cpu"]
+    code = f"import sys; from cl_localization.cli.main import main; sys.exit(main({words!r}) or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_info_knows_scene_camera_and_how_the_map_was_made(house_map: Path, capsys) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.features.mutual_matching import firsts, mutual_matches
+from cl_localization.features.mutual_matching import PAIRS_AT_ONCE, best_pairs, firsts, mutual_matches
 from core_makers import unit_vectors
 
 
@@ -32,3 +32,24 @@ def test_pairs_are_those_that_a_search_of_all_finds(count: int, other: int, seed
 
 def test_the_first_entry_of_each_label_counts() -> None:
     assert firsts(np.array([3, 1, 3, 2, 1])).tolist() == [True, True, False, True, False]
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31 - 1), st.sampled_from([0, 7, 5 * PAIRS_AT_ONCE]))
+def test_of_some_pairs_the_best_that_is_left_is_taken_until_none_is(count: int, other: int, seed: int,
+                                                                    pairs: int) -> None:
+    random = np.random.default_rng(seed)
+    first, second = unit_vectors(random, count, 8), unit_vectors(random, other, 8)
+    of_first, of_second = random.integers(count, size=pairs), random.integers(other, size=pairs)
+    similarity = np.einsum("pd,pd->p", first[of_first], second[of_second])
+    best_of: dict[tuple[str, int], int] = {}
+    taken = []
+    for pair in np.argsort(-similarity, kind="stable").tolist():
+        if similarity[pair] > 0.3:
+            sides = ("first", int(of_first[pair])), ("second", int(of_second[pair]))
+            if not any(side in best_of for side in sides):
+                taken.append((sides[0][1], sides[1][1]))
+            best_of.update(dict.fromkeys(sides, pair))
+    rows, columns, found = best_pairs(first, second, of_first, of_second, 0.3)
+    assert sorted(zip(rows.tolist(), columns.tolist())) == sorted(taken)
+    assert np.allclose(found, np.einsum("pd,pd->p", first[rows], second[columns]), atol=1e-6)
+    assert (np.diff(found) <= 0).all()

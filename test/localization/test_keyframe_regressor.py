@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cl_localization.config import MapCodeConfig
-from cl_localization.localization.keyframe_regressor import KeyframeRegressor
+from cl_localization.geometry.camera import Camera
+from cl_localization.localization.keyframe_regressor import ShownCodes
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import CAMERA, PointScene, look_at
 
@@ -26,7 +27,7 @@ def map_code() -> MapCode:
 
 
 def test_features_lie_where_their_codes_are(map_code):
-    regressor = KeyframeRegressor.of_keyframes(map_code, np.array([0]), CAMERA)
+    regressor = ShownCodes(map_code).regressor(np.array([0]), CAMERA)
     features = SCENE.features(look_at((0.1, 0.0, 0.1), (0.1, 0.0, 3.8)), similarity=0.95)
     found = regressor.regress(features)
     truth = (features.descriptors[found.features] @ SCENE.descriptors.T).argmax(axis=1)
@@ -37,9 +38,21 @@ def test_features_lie_where_their_codes_are(map_code):
 
 @pytest.mark.parametrize("keyframes", [[1], [], [77]], ids=["looks away", "none", "given up"])
 def test_keyframes_that_show_nothing_propose_nothing(map_code, keyframes):
-    assert KeyframeRegressor.of_keyframes(map_code, np.array(keyframes, np.int64), CAMERA) is None
+    assert ShownCodes(map_code).regressor(np.array(keyframes, np.int64), CAMERA) is None
 
 
 def test_keyframes_that_show_very_much_are_left_to_the_search_of_everything(map_code, monkeypatch):
     monkeypatch.setattr("cl_localization.localization.keyframe_regressor.MAX_CODES", 10)
-    assert KeyframeRegressor.of_keyframes(map_code, np.array([0]), CAMERA) is None
+    assert ShownCodes(map_code).regressor(np.array([0]), CAMERA) is None
+
+
+def test_what_keyframes_show_follows_the_map_and_the_camera(map_code):
+    def shown(codes: ShownCodes, camera: Camera) -> int:
+        return len(codes.regressor(np.array([0]), camera).regress(SCENE.features(HERE)).rows)
+
+    changed = MapCode.from_snapshot(map_code.delta_since(0), MapCodeConfig())
+    kept, narrow = ShownCodes(changed), Camera(40, 40, 300.0, 300.0, 20.0, 20.0)
+    whole = shown(kept, CAMERA)
+    assert 0 < shown(kept, narrow) < whole == shown(kept, CAMERA)
+    changed.remove(changed.codes.rows()[::2])
+    assert shown(kept, CAMERA) == shown(ShownCodes(changed), CAMERA) < whole

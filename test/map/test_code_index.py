@@ -266,3 +266,18 @@ def test_a_failure_in_the_background_is_raised_where_the_index_is_used(monkeypat
     index = CodeIndex(map_code, in_background=True)
     with pytest.raises(TypeError, match="not callable"):
         wait_for(index, np.zeros((1, DIM), np.float32))
+
+
+@pytest.mark.parametrize("large", [10**9, 0])
+def test_what_is_asked_again_has_the_same_answer_until_the_map_changes(monkeypatch, large):
+    monkeypatch.setattr(code_index, "LARGE", large)
+    map_code = new_map()
+    rows = grow(map_code, 3 * MIN_CLUSTERED)
+    queries = noisy(np.random.default_rng(1), map_code.descriptors(rows[::40]), 0.9)
+    index = CodeIndex(map_code)
+    for count in (4, 8, 4):
+        for found, wanted in zip(index.search(queries, count), CodeIndex(map_code).search(queries, count)):
+            np.testing.assert_array_equal(found, wanted)
+    nearest = index.search(queries, 1)[1][:, 0]
+    map_code.remove(nearest)
+    assert not np.isin(index.search(queries, 4)[1], nearest).any()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cl_localization.errors import MapError
 from cl_localization.features.encoder import Features
 from cl_localization.localization.attention.candidates import propose
 from cl_localization.localization.attention.weights import PACKAGED, AttentionWeights, load_weights
-from cl_localization.localization.regressor import SceneCoordinates
+from cl_localization.localization.regressor import SceneCoordinates, no_coordinates
 from cl_localization.map.code_index import CodeIndex
 from cl_localization.map.map_code import MapCode
 
@@ -51,24 +50,21 @@ class AttentionRegressor:
         """
         return cls(map_code, load_weights(Path(weights) if weights else PACKAGED), index)
 
-    @torch.inference_mode()
     def regress(self, features: Features) -> SceneCoordinates:
         """Return the place that every feature points at; its ambiguity is the chance that this is wrong."""
         if len(self._map) == 0 or len(features) == 0:
-            nothing = np.zeros(0, np.float32)
-            return SceneCoordinates(np.zeros(0, np.int64), np.zeros((0, 3), np.float32), nothing, nothing,
-                                    np.zeros(0, np.int64))
+            return no_coordinates()
         config, codes = self._network.config, self._map.codes
         found = propose(self._map, self._index, features, config.candidates, config.neighbours)
         chosen = np.flatnonzero(found.rows[:, 0] >= 0)
+        if len(chosen) == 0:
+            return no_coordinates()
         rows, scalars = found.rows[chosen], found.scalars[chosen]
         known, rows = rows >= 0, np.maximum(rows, 0)
         keys = self._map.descriptors(rows.reshape(-1)).reshape(*rows.shape, self._map.dim)
         cell_m = np.float32(self._map.cell_size_m)
         positions = codes["positions_m"][rows] / cell_m
-        tensors = (torch.from_numpy(column) for column in (features.descriptors[chosen], keys, scalars, positions,
-                                                           known))
-        answer = self._network(*tensors)
-        best = rows[np.arange(len(rows)), answer.best.numpy()]
-        sigmas_m = answer.log_sigma.clamp(-3, 8).exp().numpy() * cell_m
-        return SceneCoordinates(chosen, answer.points.numpy() * cell_m, sigmas_m, 1 - answer.probability.numpy(), best)
+        answer = self._network.answer(features.descriptors[chosen], keys, scalars, positions, known)
+        best = rows[np.arange(len(rows)), answer.best]
+        sigmas_m = np.exp(np.clip(answer.log_sigma, -3, 8)) * cell_m
+        return SceneCoordinates(chosen, answer.points * cell_m, sigmas_m, 1 - answer.probability, best)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from cl_localization.config import with_values
 from cl_localization.data.network_file import NetworkFile, with_prefix
 from cl_localization.errors import EncoderError, LocalizationError, MapError
-from cl_localization.localization.attention.network import SparseRegressor
+from cl_localization.localization.attention.network import SparseNetwork
 from cl_localization.localization.attention.options import AttentionNetworkConfig
 
 PACKAGED = Path(__file__).with_name("small.safetensors")
@@ -24,9 +21,9 @@ NETWORK, OPTIONS = "network.", "network."
 
 @dataclass(frozen=True, eq=False)
 class AttentionWeights:
-    """A pre-trained network in evaluation mode, and the name of the encoder whose features it takes."""
+    """A pre-trained network, and the name of the encoder whose features it takes."""
 
-    network: SparseRegressor
+    network: SparseNetwork
     encoder: str
 
 
@@ -38,7 +35,7 @@ def load_weights(path: Path) -> AttentionWeights:
             together.
         MapError: the network is not of the sparse form.
     """
-    tensors, header = FILE.read(path)
+    arrays, header = FILE.read_arrays(path)
     try:
         values = {name.removeprefix(OPTIONS): value for name,
                   value in header["config"].items() if name.startswith(OPTIONS)}
@@ -46,17 +43,10 @@ def load_weights(path: Path) -> AttentionWeights:
         if config.form != "sparse":
             raise MapError(f"weights {path}", "must be of the form sparse to read a grown map", config.form,
                            "codes are tried with `test attention`")
-        return AttentionWeights(_network(int(header["dim"]), config, tensors), str(header["encoder"]))
+        network = SparseNetwork(int(header["dim"]), config, with_prefix(arrays, NETWORK))
+        return AttentionWeights(network, str(header["encoder"]))
     except MapError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, LocalizationError) as error:
         raise EncoderError(f"weights {path}", "must have parts that fit together", " ".join(str(error).split())[:200],
                            "train it again") from error
-
-
-def _network(dim: int, config: AttentionNetworkConfig, tensors: dict[str, Tensor]) -> SparseRegressor:
-    # the random weights that are replaced must not cost others their random numbers
-    with torch.random.fork_rng(devices=[]):
-        network = SparseRegressor(dim, config)
-    network.load_state_dict(with_prefix(tensors, NETWORK))
-    return network.eval()

@@ -6,7 +6,7 @@ import numpy as np
 
 from cl_localization.features.encoder import Features
 from cl_localization.localization.learned.attention import AttentionCodes
-from cl_localization.localization.regressor import SceneCoordinates
+from cl_localization.localization.regressor import SceneCoordinates, no_coordinates
 from cl_localization.map.learned_codes import learned_arrays
 from cl_localization.map.map_code import MapCode
 
@@ -27,9 +27,7 @@ class LearnedRegressor:
         Its ambiguity is the share of the image's features whose codes agree better on a place: 0 for the best of them.
         """
         if len(features) == 0:
-            nothing = np.zeros(0, np.float32)
-            return SceneCoordinates(np.zeros(0, np.int64), np.zeros((0, 3), np.float32), nothing, nothing,
-                                    np.zeros(0, np.int64))
+            return no_coordinates()
         if self._version != self._map.version:
             self._codes, self._version = AttentionCodes(learned_arrays(self._map)), self._map.version
         points_m, spread_m, best = self._codes.answer(features.descriptors)

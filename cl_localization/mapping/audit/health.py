@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from cl_localization.localization.covariance_calibration import UNKNOWN
 from cl_localization.map.map_code import MapCode
@@ -175,7 +175,7 @@ def pose_innovation_factor(map_code: MapCode) -> float | None:
     known = factors[factors > UNKNOWN].astype(np.float64)
     if len(known) < MIN_KEYFRAMES:
         return None
-    return DEGREES_OF_FREEDOM * float(np.quantile(known, QUANTILE)) / float(chi2.ppf(QUANTILE, DEGREES_OF_FREEDOM))
+    return DEGREES_OF_FREEDOM * float(np.quantile(known, QUANTILE)) / float(chdtri(DEGREES_OF_FREEDOM, 1 - QUANTILE))
 
 
 def scale_warnings(scenes: tuple[str, ...]) -> tuple[str, ...]:

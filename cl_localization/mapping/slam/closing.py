@@ -16,6 +16,7 @@ from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
 from cl_localization.mapping.slam.loops import Loop, LoopFinder
 from cl_localization.mapping.slam.old_place import around
 from cl_localization.mapping.slam.options import SlamConfig
+from cl_localization.mapping.slam.reach import Reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,11 @@ class Closure:
 
 
 class LoopClosing:
-    """Finds loops of a camera that maps, and mends the map by them."""
+    """Finds loops of a camera that maps, and mends the map by them.
+
+    Attributes:
+        reach: how parts of the map were begun.
+    """
 
     def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
                  without_scale: MutableSet[str] | None = None) -> None:
@@ -47,7 +52,8 @@ class LoopClosing:
         part of another go from it."""
         self._map, self._graph, self._config = map_code, graph, config
         self._without_scale = set() if without_scale is None else without_scale
-        self._finder = LoopFinder(map_code, graph, config, pose, self._without_scale)
+        self.reach = Reach(map_code, config.max_speed_m_s)
+        self._finder = LoopFinder(map_code, graph, config, pose, self.reach, self._without_scale)
 
     def forget(self) -> None:
         """Let what was seen up to now confirm no loop: the camera was lost."""
@@ -76,6 +82,15 @@ class LoopClosing:
         self._finder.forget()
         correction = se3.similarity(self._graph.pose(keyframe), growth.get(keyframe, 1.0)) @ se3.inverse(before)
         return Closure(joined, scene, correction, self._merge(newest), growth)
+
+    def grow(self, scene: int, growth: np.ndarray) -> dict[int, float]:
+        """Make a scene without a scale metric by a similarity (4, 4); return by how much distances grew around which
+        keyframes."""
+        self._without_scale.discard(self._map.scene_names[scene])
+        grown = self._moved(scene, growth)
+        self._graph.rescale(grown)
+        self._finder.forget()
+        return grown
 
     def _join(self, scene: int, old_scene: int, correction: np.ndarray) -> tuple[int, dict[int, float]]:
         """Bring the younger of two scenes to the older one, given the similarity (4, 4) that takes the first to the

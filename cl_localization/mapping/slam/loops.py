@@ -16,6 +16,7 @@ from cl_localization.mapping.slam.depth_pose import Look, SeenPose, pose_near
 from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
 from cl_localization.mapping.slam.old_place import FEATURES, alike, around, near_pose, pose_by
 from cl_localization.mapping.slam.options import SlamConfig
+from cl_localization.mapping.slam.reach import Reach
 
 FLOOR_M, FLOOR_DEG = 0.05, 2.0
 """Views of one loop may differ by this, and a loop by it from no drift at all."""
@@ -70,10 +71,10 @@ class LoopFinder:
     """Looks for old places while the camera moves."""
 
     def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
-                 without_scale: Set[str] = frozenset()) -> None:
+                 reach: Reach, without_scale: Set[str] = frozenset()) -> None:
         """Make a finder; `without_scale` are the names of scenes whose unit of length is unknown, and drifts."""
         self._map, self._graph, self._config, self._pose = map_code, graph, config, pose
-        self._without_scale = without_scale
+        self._reach, self._without_scale = reach, without_scale
         self._looked_at_m = -np.inf
         self._seen: list[Loop] = []
 
@@ -125,9 +126,15 @@ class LoopFinder:
         enough = max(self._config.loop_min_inliers, int(JOINING_SHARE * min(len(look.features), FEATURES)))
         for one in alike(self._map, look, others):
             loop = self._loop_at(look, keyframe, world_T_cam, around(self._map, one, others), enough)
-            if loop is not None:
+            if loop is not None and self._is_reachable(loop, scene):
                 return loop
         return None
+
+    def _is_reachable(self, loop: Loop, scene: int) -> bool:
+        """Return whether the camera can have come from one of two scenes to the other as fast as a loop says."""
+        old_scene, names = int(self._map.keyframes["keyframe_scenes"][loop.old]), self._map.scene_names
+        return bool(self._without_scale & {names[scene], names[old_scene]}) or self._reach.allows(
+            scene, old_scene, loop.correction)
 
     def _loop_at(self, look: Look, keyframe: int, world_T_cam: np.ndarray, keyframes: np.ndarray,
                  min_inliers: int) -> Loop | None:

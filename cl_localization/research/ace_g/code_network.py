@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cl_localization.localization.attention.blocks import CrossAttention, input_mlp, output_mlp
 from cl_localization.research.ace.head import dehomogenised
+from cl_localization.research.ace_g.blocks import CrossAttention, input_mlp, output_mlp
 from cl_localization.research.ace_g.options import AttentionNetworkConfig
 
 CODE_SCALE = 0.01

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cl_localization.localization.attention.network import sparse_loss
 from cl_localization.research.ace.training import one_cycle
 from cl_localization.research.ace_g.checkpoint import AttentionModel, load_optimizer, make_network, save_attention
 from cl_localization.research.ace_g.options import AttentionConfig
 from cl_localization.research.ace_g.processes import Processes
+from cl_localization.research.ace_g.sparse_network import sparse_loss
 from cl_localization.research.ace_g.sparse_pool import SparsePool
 
 Tell = Callable[[int, int, float], None]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from cl_localization.errors import ConfigError
-from cl_localization.places.sequence_distance import image_distances, line_means
 from cl_localization.research.seqmatchnet.augmentation import augmented
 from cl_localization.research.seqmatchnet.losses import contrastive_loss, triplet_loss
 from cl_localization.research.seqmatchnet.mining import Triplet, TripletMiner
@@ -17,6 +16,7 @@ from cl_localization.research.seqmatchnet.network import PlaceNetwork
 from cl_localization.research.seqmatchnet.options import SeqMatchNetConfig, TrainingConfig
 from cl_localization.research.seqmatchnet.runs import RunSampler
 from cl_localization.research.seqmatchnet.scoring import PlaceScorer
+from cl_localization.research.seqmatchnet.sequence_distance import image_distances, line_means
 from cl_localization.research.seqmatchnet.traverse import TraversePair
 from cl_localization.research.seqmatchnet.windows import centred_windows
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cl_localization.places.sequence_distance import MIN_SQUARED_DISTANCE
+from cl_localization.places.place_index import MIN_SQUARED_DISTANCE
 
 
 def aligned_distance(first: Tensor, second: Tensor, method: str) -> Tensor:

@@ -129,7 +129,7 @@ class OwnPoses:
         if result.scene and (not self._home or not self._has_keyframes(self._home)):
             self._home = result.scene
         if before is None or result.status != before.status:
-            if result.status in ("began", "relocalized", "loop closed", "joined"):
+            if result.status in ("began", "relocalized", "loop closed", "joined", "scaled"):
                 self._node.get_logger().info(f"own poses: {result.status} in {result.scene}")
             elif result.status == "starting":
                 self._node.get_logger().info(self.problem)

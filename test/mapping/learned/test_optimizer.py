@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
-from cl_localization.localization.learned.attention import attended
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
 from cl_localization.mapping.learned.schedule import falling, learn_to_the_end
 from core_makers import PointScene
@@ -49,16 +47,6 @@ def test_a_code_that_begins_anew_stands_for_its_sample() -> None:
     assert len(codes) == 12 and len(codes.usage) == 12
     torch.testing.assert_close(codes.positions[[3, 10, 11]], samples.points[20:23])
     codes.step(samples, 0.1, 1.0)
-
-
-def test_the_spread_of_an_answer_is_that_of_its_codes() -> None:
-    keys = 50.0 * torch.eye(3)
-    positions = torch.tensor([[0.0, 0, 0], [2.0, 0, 0], [9.0, 9, 9]])
-    halfway = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    found = attended(halfway, keys, positions)
-    torch.testing.assert_close(found.points, torch.tensor([[1.0, 0, 0], [9.0, 9, 9]]), atol=1e-4, rtol=0)
-    assert found.spread[0] == pytest.approx(1.0, abs=1e-3) and found.spread[1] < 0.05
-    assert found.best[1] == 2
 
 
 def test_the_rate_falls_to_nothing_and_the_clamp_to_its_least() -> None:

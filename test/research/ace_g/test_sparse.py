@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from attention_makers import CODES, QUICK, asked, map_of
+from attention_makers import CODES, QUICK, asked, in_numpy, map_of
 from cl_localization.config import LocalizerConfig, MapCodeConfig
 from cl_localization.errors import MapError
 from cl_localization.features import Features
 from cl_localization.localization.attention.candidates import SCALARS, propose
-from cl_localization.localization.attention.network import PLACE_CELLS, SparseAnswer, sparse_loss
 from cl_localization.localization.attention.regressor import AttentionRegressor
 from cl_localization.localization.attention.weights import AttentionWeights
 from cl_localization.localization.hierarchical_search import make_regressor
@@ -19,10 +18,11 @@ from cl_localization.localization.regressor import NearestRegressor
 from cl_localization.map.code_index import CodeIndex
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.research.ace_g.checkpoint import AttentionModel, make_network, save_attention
+from cl_localization.research.ace_g.sparse_network import PLACE_CELLS, SparseAnswer, sparse_loss
 from core_makers import motion, unit_vectors
 
 MODEL = AttentionModel(make_network(16, QUICK).eval(), QUICK, "scene")
-WEIGHTS = AttentionWeights(MODEL.network, MODEL.encoder)
+WEIGHTS = AttentionWeights(in_numpy(MODEL.network), MODEL.encoder)
 
 
 def test_what_is_told_of_candidates_does_not_change_when_the_map_is_moved_turned_and_scaled():
@@ -137,7 +137,7 @@ def test_weights_of_another_encoder_or_form_are_refused(tmp_path):
     positions_m, descriptors, _ = asked()
     map_code = map_of(positions_m, descriptors)
     with pytest.raises(MapError, match="must be trained on features of scene"):
-        AttentionRegressor(map_code, AttentionWeights(MODEL.network, "xfeat"))
+        AttentionRegressor(map_code, AttentionWeights(WEIGHTS.network, "xfeat"))
     save_attention(AttentionModel(make_network(16, CODES), CODES, "scene"), tmp_path / "codes")
     with pytest.raises(MapError, match="must be of the form sparse"):
         AttentionRegressor.from_file(map_code, str(tmp_path / "codes"))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from cl_localization.places.sequence_distance import unit
 from cl_localization.research.seqmatchnet.losses import aligned_distance, contrastive_loss, triplet_loss
+from cl_localization.research.seqmatchnet.sequence_distance import unit
 
 
 def sequences(count: int, seed: int, length: int = 5) -> torch.Tensor:

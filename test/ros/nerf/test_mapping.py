@@ -22,8 +22,9 @@ from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.data.message_depth import depth_of
 from cl_localization.data.message_images import rgb_of
-from cl_localization.nerf.live_file import beside, load_live
+from cl_localization.nerf.live_file import load_live
 from cl_localization.nerf.live_views import reduced
+from cl_localization.nerf.paths import beside
 from cl_localization.nerf.quality import psnr_db
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.mapper import MapperNode
@@ -31,7 +32,7 @@ from ros_robot import Robot
 from ros_world import WAIT_S, RosWorld, wait_until
 
 LEARNING = {"poses__source": "pose", "niceness": 0, "threads": 1, "nerf__enabled": True,
-            "nerf__seconds_per_second": 1.0,
+            "nerf__seconds_per_second": 1.0, "nerf__views": "field",
             "nerf__width_px": 80, "nerf__max_renders_hz": 20.0, "nerf__cell_size_m": 0.08, "nerf__rays": 512,
             "nerf__settle_steps": 3}
 LEAST_PSNR_DB = 18.0
@@ -78,6 +79,20 @@ def test_renders_look_like_the_image_of_their_stamp_and_the_status_tells_novelty
     status = statuses[-1]
     assert status.nerf and status.nerf_keyframes >= 1 and status.nerf_steps >= 1 and status.nerf_bytes > 1000
     assert 5 < status.nerf_before_db < 60 and 5 < status.nerf_after_db < 60 and status.nerf_skipped_steps == 0
+
+
+def test_with_depth_the_view_is_drawn_from_keyframes_and_nothing_is_learned(ros, robot, statuses, frames) -> None:
+    ros.start(MapperNode, "mapper", **{**LEARNING, "nerf__views": "keyframes"})
+    images, depths = (ros.heard(Image, f"/mapper/nerf/{name}") for name in ("image", "depth"))
+
+    def good() -> bool:
+        shown = robot.shown.get(conversions.stamp_ns(images[-1].header.stamp)) if images and depths else None
+        return shown is not None and images[-1].header.stamp == depths[-1].header.stamp and is_like(shown, images[-1],
+                                                                                                     depths[-1])
+
+    robot.show_until(frames[:6], good)
+    robot.show_until(frames[:6], lambda: statuses[-1].nerf_keyframes >= 2)
+    assert statuses[-1].nerf_steps == 0 and statuses[-1].nerf_after_db > 20
 
 
 def test_a_view_that_is_asked_for_is_rendered_once_with_its_stamp(ros, robot, statuses, frames) -> None:

@@ -14,9 +14,11 @@ import pytest
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from rcl_interfaces.srv import GetParameters
 from std_msgs.msg import Bool
 
+from cl_localization.features.exported import exported_network
 from cl_localization.map.map_file import load_map, save_map
 from cl_localization.ros.map_topic.map_stream import HISTORY
 from cl_localization.ros.nodes.config import NodeConfig
@@ -127,6 +129,17 @@ def test_a_localizer_process_started_late_gets_the_whole_map_of_a_mapper_process
         return {value.key: value.value for value in found[-1].values}["codes"] if found else ""
 
     wait_until(lambda: codes() == str(len(map_code)))
+
+
+def test_a_localizer_process_has_poses_without_pytorch(ros: RosWorld, processes, robot, room_map, frames) -> None:
+    pytest.importorskip("openvino")
+    exported_network("")  # takes PyTorch where it was not done before
+    poses = ros.heard(PoseWithCovarianceStamped, "/localizer/pose")
+    process = processes.start("localizer", "-p", f"map_file:={room_map}", "-p", "encoder.device:=cpu", "-p",
+                              "encoder.engine:=openvino")
+    robot.show_until(frames, lambda: poses)
+    libraries = Path(f"/proc/{process.pid}/maps").read_text()
+    assert "openvino" in libraries and "libtorch" not in libraries
 
 
 def test_shared_memory_of_the_dead_is_removed_and_that_of_the_living_stays(tmp_path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cl_localization.errors import DataError
-from cl_localization.places.sequence_distance import (
+from cl_localization.research.seqmatchnet.sequence_distance import (
     image_distances,
     line_means,
     line_offsets,

@@ -1,0 +1,57 @@
+"""Whether a camera can have gone from where it was lost in one part of a map to where it began the next."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cl_localization.geometry import se3
+from cl_localization.map.map_code import MapCode
+
+FLOOR_M = 0.5
+"""What two places may be apart without any time between them: poses around a gap are not exact."""
+
+
+class _Gap(NamedTuple):
+    """Between the last trusted pose, which follows a keyframe, and the first (4, 4) of another part of the map."""
+
+    keyframe: int
+    keyframe_T_cam: np.ndarray
+    world_T_begin: np.ndarray
+    seconds: float
+
+
+class Reach:
+    """Remembers how parts of a map were begun: with the camera lost, but not carried away faster than it can move.
+
+    Rooms that look the same cannot be told apart by what is seen in them; but who is lost for half a second is not in
+    another one after that.
+    """
+
+    def __init__(self, map_code: MapCode, max_speed_m_s: float) -> None:
+        self._map, self._max_speed_m_s = map_code, max_speed_m_s
+        self._gaps: dict[int, _Gap] = {}
+
+    def began(self, scene: int, world_T_begin: np.ndarray, keyframe: int, world_T_last: np.ndarray,
+              seconds: float) -> None:
+        """Take note that a scene was begun at a pose (4, 4), some seconds after the last trusted pose (4, 4), which
+        followed a keyframe of another scene."""
+        self._gaps[scene] = _Gap(keyframe, se3.inverse(self._pose(keyframe)) @ world_T_last, world_T_begin, seconds)
+
+    def allows(self, scene: int, other: int, scene_to_other: np.ndarray) -> bool:
+        """Return whether a motion (4, 4) of one scene to another leaves a way that the camera can have gone."""
+        return (self._allows(scene, other, scene_to_other)
+                and self._allows(other, scene, np.linalg.inv(scene_to_other)))
+
+    def _allows(self, begun: int, before: int, begun_to_before: np.ndarray) -> bool:
+        gap = self._gaps.get(begun)
+        table = self._map.keyframes
+        if gap is None or not table.live[gap.keyframe] or table["keyframe_scenes"][gap.keyframe] != before:
+            return True
+        last_m = (self._pose(gap.keyframe) @ gap.keyframe_T_cam)[:3, 3]
+        began_m = se3.moved(begun_to_before, gap.world_T_begin)[:3, 3]
+        return bool(np.linalg.norm(began_m - last_m) <= FLOOR_M + self._max_speed_m_s * gap.seconds)
+
+    def _pose(self, keyframe: int) -> np.ndarray:
+        return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframe)]
