@@ -61,10 +61,14 @@ def strongest_peaks(heatmap: np.ndarray, reliability: np.ndarray,
                     count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return row, column and score (N,) of at most `count` local maxima of an (H, W) heatmap, strongest first.
 
-    The score is the heatmap times the (H/8, W/8) reliability of the cell, as in the paper.
+    Of neighbours that are equal, as bfloat16 has them, one is taken. The score is the heatmap times the (H/8, W/8)
+    reliability of the cell, as in the paper.
     """
     window = np.ones((2 * NMS_RADIUS_PX + 1,) * 2, np.uint8)
     is_peak = (heatmap == cv2.dilate(heatmap, window)) & (heatmap > DETECTION_THRESHOLD)
+    number = np.zeros(heatmap.shape, np.float32)
+    number[is_peak] = np.arange(1, np.count_nonzero(is_peak) + 1)
+    is_peak &= number == cv2.dilate(number, window)
     rows, columns = np.divmod(np.flatnonzero(is_peak), heatmap.shape[1])
     positions_px = np.column_stack([columns, rows]).astype(np.float32) + np.float32(0.5)
     scores = heatmap[rows, columns] * sample_bilinear(reliability[..., None], positions_px, heatmap.shape)[:, 0]

@@ -30,6 +30,13 @@ def test_a_peak_on_the_border_stays_in_the_image():
     assert sorted(refined_peaks(heatmap, rows, columns).tolist()) == [[0.5, 0.5], [31.5, 31.5]]
 
 
+def test_of_neighbours_that_are_equal_one_is_a_peak():
+    heatmap = np.zeros((32, 32), np.float32)
+    heatmap[10:12, 10:12] = heatmap[20, 20] = heatmap[22, 22] = heatmap[28, 4] = 0.5
+    rows, columns, _ = strongest_peaks(heatmap, np.ones((4, 4), np.float32), 10)
+    assert sorted(zip(rows.tolist(), columns.tolist())) == [(11, 11), (22, 22), (28, 4)]
+
+
 def test_unreliable_peaks_come_last():
     heatmap = np.zeros((32, 32), np.float32)
     heatmap[4, 4], heatmap[20, 20] = 0.9, 0.5

@@ -144,11 +144,11 @@ def test_when_images_stop_it_is_lost_says_so_and_tf_falls_silent(robot: Robot, h
 
 
 def test_a_camera_that_repeats_its_last_stamp_has_stopped_too(robot: Robot, heard: Heard, frames: list, start) -> None:
-    start(tracker__lost_after_s=2.0)
+    start(tracker__lost_after_s=0.6)
     robot.show_until(frames, heard.corrections)
     stuck = max(robot.shown)
-    wait_until(lambda: show_at(robot, frames[0], stuck) or heard.said("no new images"))
-    assert heard.said("the timestamp is the same as that of the last image")
+    wait_until(lambda: show_at(robot, frames[0], stuck) or (
+        heard.said("no new images") and heard.said("the timestamp is the same as that of the last image")))
 
 
 def test_relocalize_is_lost_with_a_reason_until_the_next_pose(ros: RosWorld, robot: Robot, heard: Heard, frames: list,
