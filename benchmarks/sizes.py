@@ -1,5 +1,5 @@
 """How large the product is: `scripts/run python -m benchmarks.sizes`. Counts lines of Python, docstrings and blank
-lines included."""
+lines included, and the files that one image goes through."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.traversal import files_of_one_localization
 from cl_localization.cli.tables import print_rows
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -70,6 +71,9 @@ def main() -> None:
             "product: nodes and commands, without the radiance field": product, "what localizer.py needs": localize}
     print_rows("sizes", [(title, f"{lines(names, known):,}", str(len(names))) for title, names in rows.items()],
                ("what", "lines", "modules"))
+    calls = files_of_one_localization()
+    print_rows(f"{len(calls)} files that one Localizer.localize goes through",
+               [(name, str(count)) for name, count in sorted(calls.items())], ("file", "calls"))
 
 
 if __name__ == "__main__":

@@ -196,6 +196,8 @@ class TriangulationConfig(Config):
 class LiveNerfConfig(Config):
     """A radiance field that is learned beside the map, from its keyframes."""
 
+    views: str = option("keyframes", "What is shown: keyframes, drawn from those with depth, a field only learns those "
+                                     "without; field, it learns all.", choices=("keyframes", "field"))
     width_px: int = option(160, "Width to which images are reduced [px].", 16, 4096)
     cell_size_m: float = option(0.04, "Edge of the field's cells at the start [m].", 0.001, 10)
     max_cell_size_m: float = option(0.32, "Largest edge of the cells [m]: they grow when the field does not fit its "
@@ -216,13 +218,16 @@ class RenderCheckConfig(Config):
     width_px: int = option(80, "Width at which they are compared [px].", 16, 1024)
     patch_px: int = option(10, "Edge of the patches that are correlated [px].", 3, 256)
     min_patches: int = option(12, "With fewer patches to compare, the check decides nothing.", 1, 100000)
-    reject_below: float = option(0.25, "A pose is rejected when the mean correlation of its patches is below this; -1: "
-                                       "never.", -1, 1)
-    accept_above: float = option(0.4, "A pose that lacks support is accepted when the mean correlation is above this; "
-                                      "1: never.", -1, 1)
-    accept_depth_above: float = option(0.95, "It is also accepted when measured and rendered depth agree in a larger "
-                                             "share of the pixels and the correlation does not reject it; 1: never.",
-                                       0, 1)
+    reject_below: float = option(0.25, "Without depth, a pose is rejected when the mean correlation of its patches is "
+                                       "below this; -1: never.", -1, 1)
+    accept_above: float = option(0.65, "Without depth, a pose that lacks support is accepted when the mean correlation "
+                                       "is above this; 1: never.", -1, 1)
+    reject_surface_below: float = option(0.6, "With depth, a pose is rejected when the correlation of what is as far "
+                                               "away as in the map is below this; -1: never.", -1, 1)
+    accept_surface_above: float = option(0.7, "With depth, a pose that lacks support is accepted when that correlation "
+                                              "is above this; 1: never.", -1, 1)
+    accept_depth_above: float = option(0.7, "And when measured and rendered depth agree in a larger share of the "
+                                            "pixels.", 0, 1)
     least_support: float = option(8.0, "Least support of a pose that is accepted this way; see pose.min_support.", 0,
                                   10000)
 

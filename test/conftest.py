@@ -18,10 +18,18 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA_VARIABLE = "CL_LOCALIZATION_DATA"
+LONG_TIMEOUT_S = 7200.0
 
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True,
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that are long a timeout of their own; pyproject.toml has that of the others."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.nerf.live import LiveField
 from nerf_makers import room_views
 
-SMALL = LiveNerfConfig(width_px=32, cell_size_m=0.15, rays=512, settle_steps=3)
+SMALL = LiveNerfConfig(views="field", width_px=32, cell_size_m=0.15, rays=512, settle_steps=3)
 
 
 def room_frames(count: int = 8, side_px: int = 32) -> list[Frame]:
@@ -28,11 +26,9 @@ def learned(frames: list[Frame], config: LiveNerfConfig = SMALL, steps: int = 10
     return field
 
 
-def room_field(frames: list[Frame] | None = None, steps: int = 8) -> LiveField:
-    """A live field that has learned frames of the room, by default eight of them, well enough to be looked at."""
-    field = LiveField(LiveNerfConfig(width_px=48, cell_size_m=0.1, rays=512))
+def room_field(frames: list[Frame] | None = None) -> LiveField:
+    """A live field that took frames of the room, by default eight of them, to be looked at."""
+    field = LiveField(LiveNerfConfig(width_px=48))
     for frame in room_frames(side_px=64) if frames is None else frames:
         field.add(frame)
-        goal = field.steps + steps
-        field.learn(math.inf, lambda: field.steps >= goal)
     return field

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,24 @@ from ros_processes import Processes, remove_dead_segments
 from ros_robot import SPEC, Robot, save_map_of
 from ros_world import RosWorld
 
-DOMAINS = itertools.count(os.getpid())
+# Test processes that were started together begin far apart.
+DOMAINS = itertools.count(37 * os.getpid())
 
 
 @pytest.fixture
-def domain() -> int:
-    """A ROS domain that no other test run on this machine is likely to use, nor the tests before: what they killed is
-    not met again."""
-    return 1 + next(DOMAINS) % 100
+def domain() -> Iterator[int]:
+    """A ROS domain that no other test on this machine uses now, nor the tests before: what they killed is not met
+    again.
+
+    Whoever binds the abstract socket of that name has the domain: like DDS itself that holds within a network
+    namespace, and it ends with the process.
+    """
+    with socket.socket(socket.AF_UNIX) as claim:
+        for number in (1 + count % 100 for count in itertools.islice(DOMAINS, 100)):
+            with suppress(OSError):
+                claim.bind(f"\0cl_localization/test/domain/{number}")
+                break
+        yield number
 
 
 @pytest.fixture

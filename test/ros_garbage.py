@@ -6,6 +6,7 @@ from __future__ import annotations
 import array
 import math
 import re
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -79,6 +80,31 @@ def spoil_field(message: Any, random: np.random.Generator) -> None:
         setattr(message, name, not value)
     else:
         setattr(message, name, TEXTS[random.integers(len(TEXTS))])
+
+
+def headers_of(message: Any) -> Iterator[Any]:
+    """Yield the headers in a message, at any depth; each is the message's own, not a copy."""
+    for name in message.get_fields_and_field_types():
+        value = getattr(message, name)
+        if name == "header":
+            yield value
+        for inner in value if isinstance(value, list) else (value,):
+            if hasattr(inner, "get_fields_and_field_types"):
+                yield from headers_of(inner)
+
+
+def bends(stamp: Any) -> list[tuple[str, Any]]:
+    """Return (field, value) of everything hostile that a header may hold; numbers are also moved a little."""
+    sec, nanosec = INTEGERS["int32"], INTEGERS["uint32"]
+    seconds = {*sec, 0, 1, -1, stamp.sec - 1, stamp.sec + 1, stamp.sec - 3600, stamp.sec + 3600}
+    nanoseconds = {*nanosec, 10**9 - 1, 10**9, 2**31}
+    return [*(("sec", value) for value in sorted(seconds)), *(("nanosec", value) for value in sorted(nanoseconds)),
+            *(("frame_id", text) for text in TEXTS)]
+
+
+def bend(header: Any, field: str, value: Any) -> None:
+    """Put a value into a header."""
+    setattr(header if field == "frame_id" else header.stamp, field, value)
 
 
 def spoiled(message: Any, random: np.random.Generator) -> Any:

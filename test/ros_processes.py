@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 END_S = 10.0
+BORN_S = 60.0  # in which a process that starts has long locked its segment
 
 
 class Processes:
@@ -98,12 +100,13 @@ def remove_dead_segments(folder: Path = Path("/dev/shm")) -> int:
     """Remove the shared memory that killed processes of Fast DDS left behind, and return how many segments went.
 
     The owner of a segment `fastdds_ID` holds a lock on `fastdds_ID_el` as long as it lives (`fastdds shm clean` goes by
-    that, too). A few hundred kills would else fill the memory of the machine.
+    that, too). A few hundred kills would else fill the memory of the machine. A young segment may be that of a process
+    that another test is just starting: it stays for the next call.
     """
     removed = 0
     for lock in folder.glob("fastdds_*_el"):
         segment = lock.with_name(lock.name.removesuffix("_el"))
-        if "port" in lock.name or not segment.exists():
+        if "port" in lock.name or not segment.exists() or time.time() - lock.stat().st_mtime < BORN_S:
             continue
         with lock.open("rb") as stream:
             try:

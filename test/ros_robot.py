@@ -12,6 +12,11 @@ from ros_world import WAIT_S, RosWorld
 
 SPEC = "sim:3?rooms=1&frames=40"
 SHOW_PERIOD_S = 0.08
+LEARNED = ("new view", "known view")
+"""What a mapper says of an image that it could use."""
+
+STARVED_S = 60.0
+"""How long something may take on a machine that is very busy."""
 
 
 class Robot:
@@ -68,3 +73,20 @@ def save_map_of(frames: list[Any], path: Path) -> Path:
     mapper.finish()
     save_map(mapper.map_code, path)
     return path
+
+
+def map_live(ros: RosWorld, robot: Robot, frames: list[Any]) -> None:
+    """Start a mapper, show it frames until it has taken each, and have it keep that map."""
+    from cl_localization.msg import MappingStatus
+    from std_srvs.srv import SetBool
+
+    from cl_localization.ros.conversions import stamp_ns
+    from cl_localization.ros.nodes.mapper import MapperNode
+
+    robot.send_poses()
+    statuses = ros.heard(MappingStatus, "/mapper/status", 100)
+    ros.start(MapperNode, "mapper", poses__source="pose")
+    for frame in frames:
+        robot.show_until([frame], lambda: any(robot.shown.get(stamp_ns(status.header.stamp)) is frame
+                                              and status.reason in LEARNED for status in statuses), STARVED_S)
+    assert ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False)).success

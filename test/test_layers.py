@@ -13,7 +13,7 @@ from source_files import PACKAGE, REPOSITORY, python_files, shown, tree_of
 LEVELS = {"errors": 0, "option_names": 0, "config": 1, "geometry": 2, "data": 3, "simulation": 4, "features": 4,
           "continual": 4, "map": 5,
           "places": 6, "localization": 7, "mapping": 8, "nerf": 8, "tracking": 8, "localizer": 9, "mapper": 9,
-          "slam": 10, "evaluation": 11, "viz": 11, "cli": 12, "ros": 12, "demo": 13, "research": 14, "benchmarks": 15}
+          "slam": 10, "evaluation": 11, "viz": 11, "ros": 12, "cli": 13, "demo": 14, "research": 15, "benchmarks": 16}
 """A room imports from lower levels only, never from another room of its own level."""
 
 ROS_ROOMS = {"ros", "demo", "benchmarks"}

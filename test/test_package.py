@@ -12,6 +12,9 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
 import cl_localization
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,6 +27,18 @@ NOTICES = (REPOSITORY / "THIRD_PARTY_NOTICES.md").read_text()
 INTERFACES = sorted(path.relative_to(REPOSITORY).as_posix() for kind in ("msg", "srv")
                     for path in (REPOSITORY / kind).iterdir())
 NORMALIZED = re.compile(r"[-_.]+")
+
+
+PYTHON_KEYS = {"python3-faiss": "faiss-cpu", "python3-matplotlib": "matplotlib", "python3-numpy": "numpy",
+               "python3-opencv": "opencv-python-headless", "python3-pil": "pillow", "python3-rich": "rich",
+               "python3-rosbags-pip": "rosbags", "python3-scipy": "scipy", "python3-yaml": "pyyaml"}
+"""Keys that rosdep has, and what they bring."""
+
+ROS_KEYS = {"ament_cmake", "ament_cmake_pytest", "ament_cmake_python", "ament_index_python", "builtin_interfaces",
+            "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch", "launch_ros", "lifecycle_msgs", "nav_msgs",
+            "rcl_interfaces", "rclpy", "rosgraph_msgs", "rosidl_default_generators", "rosidl_default_runtime", "rviz2",
+            "sensor_msgs", "std_msgs", "std_srvs", "tf2_msgs", "tf2_ros", "tf2_ros_py", "tf_transformations"}
+"""Packages of Jazzy and Kilted."""
 
 
 def manifest(folder: Path) -> ElementTree.Element:
@@ -105,6 +120,27 @@ def test_every_ros_package_that_the_nodes_import_is_declared():
              "std_srvs", "tf2_msgs", "tf2_ros", "tf_transformations", "visualization_msgs"}
     used = imported_packages(REPOSITORY / "cl_localization" / "ros") | imported_packages(REPOSITORY / "launch")
     assert used & known <= dependencies(REPOSITORY)
+
+
+def own_rosdep_keys() -> dict[str, str]:
+    """What the keys of requirements/rosdep.yaml bring from PyPI."""
+    rules = yaml.safe_load((REPOSITORY / "requirements" / "rosdep.yaml").read_text())
+    found = {key: rule["*"]["pip"]["packages"] for key, rule in rules.items()}
+    assert all(len(packages) == 1 for packages in found.values())
+    return {key: packages[0] for key, packages in found.items()}
+
+
+def test_rosdep_finds_every_key_of_the_manifest_and_brings_what_pip_would():
+    keys = PYTHON_KEYS | own_rosdep_keys()
+    known = ROS_KEYS | {"python3-hypothesis", "python3-pytest"}
+    assert dependencies(REPOSITORY) - known == set(keys)
+    assert set(keys.values()) == requirement_names("\n".join(pyproject()["project"]["dependencies"]))
+
+
+@pytest.mark.parametrize("path", ["Dockerfile", ".github/workflows/ci.yml", "docs/install.md"])
+def test_what_setup_brings_from_pypi_is_skipped_by_rosdep(path: str):
+    skipped = " ".join(re.findall(r'--skip-keys "([^"]+)"', (REPOSITORY / path).read_text())).split()
+    assert set(skipped) == {"python3-faiss", "python3-rosbags-pip", *own_rosdep_keys()}
 
 
 def test_every_node_is_a_program_that_cmake_installs():

@@ -28,8 +28,8 @@ SHELLS = ("", "bash", "sh", "console", "shell")
 QUICK = ("config", "--help", "--version")
 OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-args", "--symlink-install", "--cmake-args",
                         "--packages-select", "--packages-up-to", "--clock", "--remap", "--params-file", "--recursive",
-                        "--from-paths", "--ignore-src", "--once", "--loop", "--show-args",
-                        "--nproc_per_node", "--image_path", "--workspace_path",
+                        "--from-paths", "--ignore-src", "--os", "--simulate", "--skip-keys", "--once", "--loop",
+                        "--show-args", "--nproc_per_node", "--image_path", "--workspace_path",
                         "--long", "--build-arg", "--tag", "--default-yes", "--system-site-packages"}
 
 

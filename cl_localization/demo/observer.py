@@ -5,18 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-import rclpy
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
 from rclpy.client import Client
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
@@ -27,11 +22,12 @@ from cl_localization.evaluation.trajectory_error import aligned_errors_m, alignm
 from cl_localization.map.map_code import MapCode
 from cl_localization.msg import LocalizationStatus, MappingStatus
 from cl_localization.ros.conversions import matrix_of, stamp_ns
+from cl_localization.ros.watcher import Watcher
 
 POLL_S = 0.02
 
 
-class DemoObserver:
+class DemoObserver(Watcher):
     """Collects truth, poses and statuses by the stamps of their images.
 
     Attributes:
@@ -48,6 +44,7 @@ class DemoObserver:
 
     def __init__(self, domain: int) -> None:
         """Open a node in a ROS domain."""
+        super().__init__("demo", domain)
         self.truths: dict[int, np.ndarray] = {}
         self.mapping_rmse_cm: float | None = None
         self._map_T_world = np.eye(4)
@@ -57,41 +54,20 @@ class DemoObserver:
         self.reason, self.mapping = "", MappingStatus()
         self.overlay: np.ndarray | None = None
         self.done: set[str] = set()
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
-        self._node = rclpy.create_node("demo", context=self._context)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
         for kind, topic, callback in ((PoseStamped, "ground_truth", self._on_truth),
                                       (MappingStatus, "mapper/status", self._on_mapping),
                                       (PoseWithCovarianceStamped, "localizer/pose", self._on_pose),
                                       (LocalizationStatus, "localizer/status", self._on_status)):
-            self._node.create_subscription(kind, topic, callback, 100)
-        self._thread = threading.Thread(target=self._executor.spin, name="demo", daemon=True)
-        self._thread.start()
-
-    def __enter__(self) -> DemoObserver:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self._executor.shutdown(timeout_sec=1.0)
-        self._thread.join(1.0)
-        self._node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+            self.hear(kind, topic, callback)
 
     def watch_player(self, name: str) -> None:
         """Note in `done` when a player has sent its last frame."""
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._node.create_subscription(Bool, f"{name}/done", lambda message: self.done.add(name), latched)
-
-    def hear(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
-        """Call back, in the observer's thread, with what is published on a topic."""
-        self._node.create_subscription(kind, topic, callback, 100)
+        self.hear(Bool, f"{name}/done", lambda message: self.done.add(name), latched)
 
     def watch_overlay(self) -> None:
         """Begin to receive overlay images."""
-        self._node.create_subscription(Image, "localizer/overlay", self._on_overlay, 1)
+        self.hear(Image, "localizer/overlay", self._on_overlay, 1)
 
     def transition(self, name: str, transition: int, timeout_s: float, check: Callable[[], None]) -> None:
         """Bring a lifecycle node through a transition; raises RosError when it fails or takes too long."""

@@ -144,7 +144,8 @@ class UsedCells:
             return laplacian
         starts, columns, values = (torch.from_numpy(part)
                                    for part in (laplacian.indptr, laplacian.indices, laplacian.data))
-        return torch.sparse_csr_tensor(starts, columns, values, size=(count, count)).to(self.used.device)
+        return torch.sparse_csr_tensor(starts, columns, values, size=(count, count), check_invariants=False).to(
+            self.used.device)
 
 
 def _blocks(used: Tensor) -> Tensor:

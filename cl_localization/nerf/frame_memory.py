@@ -8,7 +8,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 
 from cl_localization.continual.admission import AdmissionPolicy, Reservoir
@@ -78,10 +77,24 @@ class FrameMemory:
             parts.append(view.rays(self.near, self.far, pixels))
         return SeenRays.joined(parts), np.repeat(slots, shares)
 
+    def views(self, slots: np.ndarray) -> list[View]:
+        """Return the frames in slots (N,)."""
+        columns = self.buffer.columns.rows(slots)
+        return [_view(columns, number) for number in range(len(slots))]
+
+    def measured_poses(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slots (N,) of frames with depth, and their world_T_cam (N, 4, 4)."""
+        if not len(self):
+            return np.zeros(0, int), np.zeros((0, 4, 4))
+        columns = self.buffer.columns.rows(slice(None))
+        slots = np.array([slot for slot, depth in enumerate(columns["depth"]) if depth], int)
+        return slots, columns["pose"][slots]
+
     def update_losses(self, slots: np.ndarray, losses: Tensor) -> None:
         """Update the mean losses of frames whose rays were replayed."""
-        for slot in np.unique(slots):
-            self.buffer.refresh(np.array([slot]), losses[torch.from_numpy(slots == slot)].mean().cpu().numpy()[None])
+        drawn, ray = np.unique(slots, return_inverse=True)
+        sums = np.bincount(ray, weights=losses.cpu().numpy())
+        self.buffer.refresh(drawn, sums / np.bincount(ray))
 
 
 def compressed(image: np.ndarray, config: OnlineConfig) -> bytes:

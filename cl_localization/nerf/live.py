@@ -1,10 +1,10 @@
-"""A radiance field trained online: it takes keyframes one by one, trains for a given time, and renders views.
+"""Views of what is mapped: drawn from keyframes with depth, and from a radiance field trained on those without.
 
 The number of images and the size of the scene need not be known. Memory is bounded: a replay memory keeps compressed
 images, and the field's cells are enlarged when there are too many.
 
     field = LiveField(LiveNerfConfig())
-    before_db = field.add(keyframe)           # PSNR before training: low for a new view
+    before_db = field.add(keyframe)           # PSNR before it was known: low for a new view
     field.learn(seconds=0.5)
     seen = field.render(world_T_cam, camera)  # image, depth, opacity
 """
@@ -26,12 +26,13 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 from cl_localization.nerf.frame_memory import FrameMemory
+from cl_localization.nerf.keyframe_views import drawn_from, went_on
 from cl_localization.nerf.learner import Batch, Learner, render_rays
 from cl_localization.nerf.live_views import BYTES_PER_MB, NEAR_M, reduced, seen_cells, seen_points, size_px
 from cl_localization.nerf.live_voxels import GrowingVoxels
 from cl_localization.nerf.options import LearningConfig, OnlineConfig, VoxelConfig
 from cl_localization.nerf.quality import psnr_db
-from cl_localization.nerf.rays import SeenRays, camera_rays, up_to_surfaces
+from cl_localization.nerf.rays import RayBundle, SeenRays, camera_rays, up_to_surfaces
 from cl_localization.nerf.views import View, surface_of
 
 UNKNOWN_GREY = 0.5
@@ -87,10 +88,10 @@ class LiveRender:
 
 
 class LiveField:
-    """Trains on keyframes as they arrive; not thread-safe.
+    """Takes keyframes as they arrive and trains on those without depth, or on all; not thread-safe.
 
     Attributes:
-        field: the voxels; None before the first keyframe.
+        field: the voxels; None before the first keyframe to train on.
         memory: the replayed keyframes.
         keyframes: number of keyframes taken.
         before_db: PSNR of the newest keyframe before training on it; low for a new view; NaN before the first.
@@ -105,7 +106,7 @@ class LiveField:
         self.config, self._generator = config, torch.Generator().manual_seed(config.seed)
         self.keyframes = self.restarts = 0
         self.before_db = self.after_db = math.nan
-        self.measured = False
+        self.measured, self._draws = False, config.views == "keyframes"
         self._steps_before = self._skipped_before = 0
         self.field: GrowingVoxels | None = None
         self._learner: Learner | None = None
@@ -117,6 +118,11 @@ class LiveField:
     def steps(self) -> int:
         """Number of steps, including skipped ones."""
         return self._steps_before + (self._learner.steps if self._learner else 0)
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to train."""
+        return self.field is not None
 
     @property
     def skipped(self) -> int:
@@ -142,13 +148,13 @@ class LiveField:
 
     def psnr_db(self, frame: Frame) -> float:
         """Return the PSNR of a frame's rendering [dB], from a part of its rays; raises DataError without a pose."""
-        return self._psnr_of(self._sparse(_view_of(self.reduced(frame))))
+        return self._psnr_of_view(_view_of(self.reduced(frame)))
 
     def add(self, frame: Frame, points_m: np.ndarray | None = None) -> float:
-        """Add a keyframe and return its PSNR before training on it [dB], low for a new view; NaN if it is ignored.
+        """Add a keyframe and return its PSNR before it was known [dB], low for a new view; NaN if it is ignored.
 
-        It is ignored if its range is unknown: no keyframe had depth so far, and too few points are in view. After
-        keyframes with depth, one without depth only trains cells at measured surfaces.
+        It is ignored if its range is unknown: it has no depth, and too few points are in view. Where all is learned,
+        one without depth only trains cells at measured surfaces after keyframes with depth.
 
         Args:
             frame: with a pose, and optionally with depth.
@@ -158,15 +164,17 @@ class LiveField:
             DataError, GeometryError: no or an invalid pose, or a memory too small for one keyframe.
         """
         view = _view_of(self.reduced(frame))
-        sparse = self._sparse(view)
+        if self._draws and view.depth is not None:
+            return self._keep(view)
         bounds = seen_points(view, self.config.max_depth_m, points_m)
-        if len(bounds) == 0 and not self.measured:
+        if len(bounds) == 0 and (self._draws or not self.measured):
             return math.nan
+        sparse = self._sparse(view)
         field = self.field if self.field is not None else self.begin_at(view.world_T_cam[:3, 3],
                                                                         self.config.cell_size_m)
         before_db = self._psnr_of(sparse)
         self._measure_after()
-        if view.depth is not None or not self.measured:
+        if self._draws or view.depth is not None or not self.measured:
             self._make_room(field, view, bounds)
         self.memory.offer([view], [10 ** (-before_db / 10)])
         self._newest, self._sparse_newest = self._rays(view), sparse
@@ -202,8 +210,24 @@ class LiveField:
             DataError: the pose is not finite or singular.
         """
         rays = camera_rays(camera, world_T_cam, NEAR_M, self.config.max_depth_m)
-        size = camera.height_px, camera.width_px
+        if not self._draws or not self.measured:
+            return self._rendered(rays, world_T_cam, camera, within)
+        with within():
+            image, depth_m, known = drawn_from(self.memory, world_T_cam, camera)
         if self.field is None:
+            grey = np.full_like(image, round(255 * UNKNOWN_GREY))
+            image = went_on(np.where(known[..., None], image, grey), known)
+            return LiveRender(image, depth_m, known.astype(np.float32))
+        rest = self._rendered(rays.rows(torch.from_numpy(~known.reshape(-1))), world_T_cam, None, within)
+        opacity = known.astype(np.float32)
+        image[~known], depth_m[~known], opacity[~known] = rest.image[0], rest.depth_m[0], rest.opacity[0]
+        return LiveRender(image, depth_m, opacity)
+
+    def _rendered(self, rays: RayBundle, world_T_cam: np.ndarray, camera: Camera | None,
+                  within: Callable[[], AbstractContextManager]) -> LiveRender:
+        """Return what the field shows along rays, as an image of a camera, or of one row."""
+        size = (camera.height_px, camera.width_px) if camera else (1, len(rays))
+        if self.field is None or len(rays) == 0:
             nothing = np.zeros(size, np.float32)
             return LiveRender(np.full((*size, 3), round(255 * UNKNOWN_GREY), np.uint8), nothing, nothing.copy())
         parts = []
@@ -232,11 +256,21 @@ class LiveField:
     def begin_at(self, centre: np.ndarray, edge_m: float) -> GrowingVoxels:
         """Start an empty field around a point (3,) with cells of length `edge_m`, and return it."""
         self._steps_before, self._skipped_before = self.steps, self.skipped
-        self.memory, self._newest, self._sparse_newest = self._new_memory(), None, None
+        if self.field is not None:
+            self.memory = self._new_memory()
+        self._newest = self._sparse_newest = None
         max_bytes = round(self.config.field_mb * BYTES_PER_MB)
         self.field = GrowingVoxels(VOXELS, centre, edge_m, UNKNOWN_GREY, self.config.max_depth_m, max_bytes)
         self._learner = Learner(self.field, LEARNING, self._generator)
         return self.field
+
+    def _keep(self, view: View) -> float:
+        """Keep a keyframe to draw from, and return its PSNR before [dB]."""
+        before_db = self._psnr_of_view(view)
+        self.memory.offer([view], [10 ** (-before_db / 10)])
+        self.measured, self.keyframes = True, self.keyframes + 1
+        self.before_db, self.after_db = before_db, self._psnr_of_view(view)
+        return before_db
 
     def _new_memory(self) -> FrameMemory:
         online = OnlineConfig(memory_bytes=round(self.config.replay_mb * BYTES_PER_MB), image_format="jpeg")
@@ -283,6 +317,12 @@ class LiveField:
 
     def _sparse(self, view: View) -> SeenRays:
         return view.rays(NEAR_M, self.config.max_depth_m, slice(None, None, SPARSE_STRIDE))
+
+    def _psnr_of_view(self, view: View) -> float:
+        if not self._draws:
+            return self._psnr_of(self._sparse(view))
+        seen = self.render(view.world_T_cam, view.camera).image
+        return psnr_db(torch.from_numpy(seen / 255), torch.from_numpy(view.image / 255))
 
     def _psnr_of(self, rays: SeenRays) -> float:
         if self.field is None:

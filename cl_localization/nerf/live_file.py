@@ -1,4 +1,4 @@
-"""Files of live fields: field and replay memory in one file, written atomically, to resume training."""
+"""Files of live fields: keyframes, and the field if there is one, in one file, written atomically, to go on from."""
 
 from __future__ import annotations
 
@@ -22,28 +22,26 @@ FILE = NetworkFile("cl_localization_live_nerf", "radiance field", DataError, "on
 REPLAY, USED, DENSITY, COLOUR = "replay", "used", "density", "colour"
 
 
-def beside(map_path: Path) -> Path:
-    """Return the path of a map's field: `kitchen.nerf.safetensors` for `kitchen.safetensors`."""
-    return map_path.with_suffix(f".nerf{map_path.suffix}")
-
-
 def save_live(live: LiveField, path: Path, owner: str) -> None:
     """Write a field, with the id of its owner, such as a map.
 
     Raises:
         DataError: it cannot be written, or has no keyframes.
     """
-    if live.field is None:
+    if not live.keyframes:
         raise DataError(f"radiance field {path}", "must have a keyframe to be saved", "none yet", "add a keyframe")
-    grid = live.field.cells.grid
     with TemporaryDirectory() as folder:
         live.memory.save(Path(folder) / REPLAY)
         replay = torch.from_numpy(np.fromfile(Path(folder) / REPLAY, np.uint8))
-    tensors = {DENSITY: live.field.density, COLOUR: live.field.colour, REPLAY: replay,
-               USED: torch.from_numpy(np.packbits(live.field.cells.used.numpy().reshape(-1)))}
-    FILE.write(path, tensors, {"owner": owner, "low": grid.low, "edge": grid.edge, "corners": grid.corners,
-                               "keyframes": live.keyframes, "steps": live.steps, "skipped": live.skipped,
-                               "measured": live.measured})
+    tensors = {REPLAY: replay}
+    metadata = {"owner": owner, "keyframes": live.keyframes, "steps": live.steps, "skipped": live.skipped,
+                "measured": live.measured}
+    if live.field is not None:
+        grid = live.field.cells.grid
+        tensors |= {DENSITY: live.field.density, COLOUR: live.field.colour,
+                    USED: torch.from_numpy(np.packbits(live.field.cells.used.numpy().reshape(-1)))}
+        metadata |= {"low": grid.low, "edge": grid.edge, "corners": grid.corners}
+    FILE.write(path, tensors, metadata)
 
 
 def load_live(path: Path, config: LiveNerfConfig) -> tuple[LiveField, str]:
@@ -57,7 +55,11 @@ def load_live(path: Path, config: LiveNerfConfig) -> tuple[LiveField, str]:
         live = LiveField(config)
         live.resume_counts(int(metadata["keyframes"]), int(metadata["steps"]), int(metadata["skipped"]))
         live.measured = bool(metadata["measured"])
-        _put(live, tensors, metadata)
+        if DENSITY in tensors:
+            _put(live, tensors, metadata)
+        with TemporaryDirectory() as folder:
+            tensors[REPLAY].numpy().tofile(Path(folder) / REPLAY)
+            live.memory.resume(Path(folder) / REPLAY)
         return live, str(metadata["owner"])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError, LocalizationError) as error:
         raise DataError(f"radiance field {path}", "must be consistent and fit the memory bounds",
@@ -81,6 +83,3 @@ def _put(live: LiveField, tensors: dict[str, Tensor], metadata: dict[str, Any]) 
         raise ValueError(f"{tuple(density.shape)} densities and {tuple(colour.shape)} colours for "
                          f"{len(cells.corner_numbers)} corners")
     field.adopt(cells, density, colour)
-    with TemporaryDirectory() as folder:
-        tensors[REPLAY].numpy().tofile(Path(folder) / REPLAY)
-        live.memory.resume(Path(folder) / REPLAY)

@@ -80,11 +80,13 @@ class ReplayConfig(Config):
 
     distillation: bool = option(False, "Also match the renders of the field before this task, from the cameras of "
                                        "earlier tasks.")
-    distillation_weight: float = option(0.0, "Weight of also matching these renders on every new ray; 1 in the "
+    distillation_weight: float = option(0.0, "Weight of matching renders along the new rays instead; 1 in the "
                                              "original.", 0, 1000)
-    use_replay: bool = option(False, "Replay rays of earlier tasks.")
+    use_replay: bool = option(False, "Replay images or rays of earlier tasks.")
     replay_weight: float = option(1.0, "Weight of the replayed rays.", 0, 1000)
-    buffer_size: int = option(20480, "Rays of earlier tasks kept.", 1, 10**9)
+    keep: str = option("images", "What is kept of earlier tasks: whole images as PNG, as many as fit in the bytes of "
+                                 "buffer_size rays; or rays, as in the original.", choices=("images", "rays"))
+    buffer_size: int = option(20480, "Rays of earlier tasks kept, or their bytes in images (44 B a ray).", 1, 10**9)
     fill_mode: str = option("random", "Which rays are kept: random, every n-th, or those of largest or lowest loss.",
                             choices=FILL_MODES)
     sample_mode: str = option("random", "Which of these rays are replayed: random, weighted by loss, or those of "
@@ -94,15 +96,26 @@ class ReplayConfig(Config):
     dynamic_update: bool = option(False, "Update the losses of replayed rays.")
     use_centre_weight: bool = option(False, "Prefer rays near the centre of their image.")
     centre_ratio: float = option(0.3, "Share of that preference against the loss.", 0, 1)
-    generated_share: float = option(0.8, "Share of the replayed rays that the field before this task renders from the "
+    generated_share: float = option(0.0, "Share of the replayed rays that the field before this task renders from the "
                                          "cameras of earlier tasks; 0: only stored rays.", 0, 1)
-    anchor: float = option(0.5, "Weight of elastic weight consolidation: values important for earlier rays change "
+    anchor: float = option(0.0, "Weight of elastic weight consolidation: values important for earlier rays change "
                                 "less; 0: off.", 0, 1e6)
 
     @property
     def keeps(self) -> bool:
         """Whether replay or distillation is used."""
         return self.use_replay or self.distillation
+
+    @property
+    def generates(self) -> bool:
+        """Whether the field before a task renders from the cameras of earlier ones."""
+        from_cameras = self.distillation and not self.distillation_weight
+        return from_cameras or (self.use_replay and self.generated_share > 0)
+
+    @property
+    def keeps_rays(self) -> bool:
+        """Whether single rays are kept."""
+        return self.use_replay and self.keep == "rays"
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,7 @@ class OnlineConfig(Config):
     chunk_size: int = option(2, "Frames in a chunk.", 1, 10**6)
     iterations: int = option(32, "Training steps per chunk.", 1, 10**6)
     frames: int = option(0, "Frames taken from the stream; 0: all.", 0, 10**9)
-    method: str = option("replay", "none; replay: new and old rays in one loss; agem: the gradient is projected so "
+    method: str = option("none", "none; replay: new and old rays in one loss; agem: the gradient is projected so "
                                    "that the loss of old rays does not increase.", choices=("none", "replay", "agem"))
     memory_bytes: int = option(4_000_000, "Size of the compressed images kept for replay [B].", 1, 10**12)
     image_format: str = option("png", "Compression of the images: png (lossless) or jpeg (smaller).",
@@ -123,6 +136,8 @@ class OnlineConfig(Config):
     exploration_ratio: float = option(0.2, "Share of weighted samples drawn uniformly.", 0, 1)
     newest_share: float = option(0.15, "Share of a step's rays from the newest chunk, at least the chunk's share of "
                                        "all frames.", 0, 1)
+    settle_steps: int = option(60, "Steps of replay alone after the stream, at falling rates: a robot that stands has "
+                                   "time for them.", 0, 10**6)
 
 
 STREAM_VALUES = {"voxel.final_rate": 0.3, "voxel.upsample_at": "0.02,0.04,0.06"}

@@ -1,7 +1,9 @@
-"""Pose check by rendering: compares the image with the view that a radiance field renders from its pose.
+"""Pose check by rendering: compares the image with the view of the map from its pose.
 
 Matches on moved furniture can support a wrong pose; a rendered view compares the whole image. Patches are compared by
-zero-mean normalised cross-correlation, which does not depend on light, exposure and shadows over a whole patch.
+zero-mean normalised cross-correlation, which does not depend on light, exposure and shadows over a whole patch. With
+depth, only what is as far away as the map has it is compared: furniture that was moved says nothing then, but the same
+surface must look the same.
 """
 
 from __future__ import annotations
@@ -18,11 +20,17 @@ from cl_localization.localization.result import Localization
 from cl_localization.nerf.live import MIN_OPACITY, LiveField, LiveRender
 from cl_localization.nerf.live_views import reduced
 
-SMOOTHING_PX = 0.7
+SMOOTHING_PX = 1.0
 """Standard deviation of the blur of both images, since a field is less sharp than an image."""
 
 LEAST_KNOWN_SHARE = 0.7
 """Least opaque share of a compared patch."""
+
+MIN_SURFACE_PATCHES = 6
+"""With fewer patches whose depth agrees, the whole image decides."""
+
+LEAST_PRODUCT = 0.01
+"""Added to products of standard deviations, so that the rounding of a plain patch correlates with nothing."""
 
 LEAST_CONTRAST = 2.5
 """Least standard deviation in grey levels of a compared patch, in one of the images."""
@@ -36,11 +44,14 @@ class RenderEvidence:
         correlation: mean over the patches, -1 to 1; NaN for none.
         patches: number of compared patches.
         depth_agreement: share of pixels whose measured and rendered depths agree; NaN for none.
+        surface_correlation, surface_patches: the same of the pixels whose depths agree; NaN and 0 without depth.
     """
 
     correlation: float
     patches: int
     depth_agreement: float = float("nan")
+    surface_correlation: float = float("nan")
+    surface_patches: int = 0
 
 
 class RenderCheck:
@@ -58,9 +69,12 @@ class RenderCheck:
         """
         view = reduced(replace(frame, world_T_cam=world_T_cam), self.config.width_px, self.field.config.max_depth_m)
         seen = self.field.render(world_T_cam, view.camera)
-        correlations = patch_correlations(view.image, seen, self.config.patch_px)
-        return RenderEvidence(float(correlations.mean()) if len(correlations) else float("nan"), len(correlations),
-                              depth_agreement(view.depth_m, seen.depth_m))
+        of_image = mean_and_count(patch_correlations(view.image, seen, self.config.patch_px))
+        if view.depth_m is None:
+            return RenderEvidence(*of_image)
+        surface = replace(seen, opacity=np.where(depths_agree(view.depth_m, seen.depth_m), seen.opacity, 0))
+        of_surface = mean_and_count(patch_correlations(view.image, surface, self.config.patch_px))
+        return RenderEvidence(*of_image, depth_agreement(view.depth_m, seen.depth_m), *of_surface)
 
     def judge(self, frame: Frame, found: Localization, pose: PoseConfig) -> Localization:
         """Return a localization with `accepted` and `reason` after the check; other than nearly accepted poses are not
@@ -71,24 +85,34 @@ class RenderCheck:
 
 
 def is_nearly_accepted(found: Localization, config: RenderCheckConfig, pose: PoseConfig) -> bool:
-    """Return whether a rejected pose would be accepted with `least_support` instead of `pose.min_support`."""
+    """Return whether a pose that lacks support would be accepted with `least_support` instead of `pose.min_support`."""
     if found.accepted or found.world_T_cam is None or found.covariance is None:
+        return False
+    if reason_to_reject(found, pose) is None:  # refused for something else, such as another pose as likely
         return False
     return reason_to_reject(found, replace(pose, min_support=min(config.least_support, pose.min_support))) is None
 
 
 def decided(found: Localization, evidence: RenderEvidence, config: RenderCheckConfig, pose: PoseConfig) -> Localization:
     """Return a localization, accepted or rejected by the evidence of a rendered view."""
-    if evidence.patches < config.min_patches:
+    by_surface = evidence.surface_patches >= MIN_SURFACE_PATCHES
+    if not by_surface and evidence.patches < config.min_patches:
         return found
-    if found.accepted and evidence.correlation < config.reject_below:
-        return replace(found, accepted=False, reason=f"correlation with the rendered view {evidence.correlation:.2f}, "
-                                                     f"{config.reject_below:.2f} needed")
-    looks_right = evidence.correlation > config.accept_above or (
-        evidence.correlation >= config.reject_below and evidence.depth_agreement > config.accept_depth_above)
+    correlation = evidence.surface_correlation if by_surface else evidence.correlation
+    needed = config.reject_surface_below if by_surface else config.reject_below
+    if found.accepted and correlation < needed:
+        return replace(found, accepted=False,
+                       reason=f"correlation with the rendered view {correlation:.2f}, {needed:.2f} needed")
+    looks_right = correlation > config.accept_surface_above and evidence.depth_agreement > config.accept_depth_above \
+        if by_surface else correlation > config.accept_above
     if looks_right and is_nearly_accepted(found, config, pose):
         return replace(found, accepted=True, reason="ok")
     return found
+
+
+def mean_and_count(correlations: np.ndarray) -> tuple[float, int]:
+    """Return the mean of correlations (P,), NaN for none, and their number."""
+    return float(correlations.mean()) if len(correlations) else float("nan"), len(correlations)
 
 
 def patch_correlations(image: np.ndarray, seen: LiveRender, patch_px: int) -> np.ndarray:
@@ -102,7 +126,7 @@ def patch_correlations(image: np.ndarray, seen: LiveRender, patch_px: int) -> np
                   for values in (grey, rendered))
     spreads = [np.sqrt((values**2).sum(axis=1) / counts[:, 0]) for values in (one, other)]
     contrast = np.maximum(*spreads) >= LEAST_CONTRAST
-    return ((one * other).sum(axis=1) / (counts[:, 0] * spreads[0] * spreads[1] + 1e-6))[contrast]
+    return ((one * other).sum(axis=1) / (counts[:, 0] * spreads[0] * spreads[1] + LEAST_PRODUCT))[contrast]
 
 
 def smoothed_grey(image: np.ndarray) -> np.ndarray:
@@ -117,8 +141,13 @@ def patches_of(values: np.ndarray, patch_px: int) -> np.ndarray:
     return whole.swapaxes(1, 2).reshape(rows * columns, patch_px**2)
 
 
-def depth_agreement(measured_m: np.ndarray | None, rendered_m: np.ndarray) -> float:
-    """Return the share of pixels whose measured and rendered depths (H, W) differ by less than 10 % or 5 cm."""
-    if measured_m is None or not (known := (measured_m > 0) & (rendered_m > 0)).any():
-        return float("nan")
-    return float((np.abs(measured_m - rendered_m)[known] < np.maximum(0.1 * measured_m[known], 0.05)).mean())
+def depth_agreement(measured_m: np.ndarray, rendered_m: np.ndarray) -> float:
+    """Return the share of the pixels with both depths (H, W) that agree; NaN for none."""
+    known = (measured_m > 0) & (rendered_m > 0)
+    return float(depths_agree(measured_m, rendered_m)[known].mean()) if known.any() else float("nan")
+
+
+def depths_agree(measured_m: np.ndarray, rendered_m: np.ndarray) -> np.ndarray:
+    """Return the mask (H, W) of pixels whose measured and rendered depths differ by less than 10 % or 5 cm."""
+    known = (measured_m > 0) & (rendered_m > 0)
+    return known & (np.abs(measured_m - rendered_m) < np.maximum(0.1 * measured_m, 0.05))

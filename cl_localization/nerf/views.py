@@ -56,6 +56,7 @@ def read_synthetic(root: Path, split: str, size_px: tuple[int, int], need_alpha:
     """Return the images of `transforms_<split>.json` in order of their names, with white transparent parts.
 
     Args:
+        split: empty for `transforms.json`.
         size_px: width and height of the views.
         need_alpha: whether images without an alpha channel are refused, since their background is unknown.
 
@@ -63,7 +64,7 @@ def read_synthetic(root: Path, split: str, size_px: tuple[int, int], need_alpha:
         DataError: missing or invalid files, no focal length, images of different sizes or without alpha.
         GeometryError: an invalid pose.
     """
-    file = root / f"transforms_{split}.json"
+    file = root / (f"transforms_{split}.json" if split else "transforms.json")
     if not file.is_file():
         raise DataError(f"split {split} of {root}", f"needs the file {file.name}", "nothing there",
                         "check --root_dir, or read other sequences with --dataset_name sequence")

@@ -119,3 +119,8 @@ def cloud_message(points_m: np.ndarray) -> PointCloud2:
     points = np.asarray(points_m, np.float32).reshape(-1, 3)
     return PointCloud2(height=1, width=len(points), fields=fields, is_bigendian=False, point_step=12,
                        row_step=12 * len(points), data=bytes_field(points), is_dense=True)
+
+
+def points_of(cloud: PointCloud2) -> np.ndarray:
+    """Return the points (N, 3) float32 of a cloud that begins with float32 x y z, as `cloud_message` makes it."""
+    return np.frombuffer(cloud.data, np.float32).reshape(cloud.width * cloud.height, -1)[:, :3]

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 
-from cl_localization.geometry.se3 import to_quaternion
 from cl_localization.viz.top_view import up_axis
 
 if TYPE_CHECKING:
     from cl_localization.map.map_code import MapCode
 
-FRUSTUM_FOV_RAD, FRUSTUM_ASPECT, FRUSTUM_SCALE_M = 0.9, 4 / 3, 0.08
 KEYFRAME_COLOR = (48, 99, 142)
+FRUSTUM_M = 0.06 * np.array([[0, 0, 0], [-0.64, -0.48, 1], [0.64, -0.48, 1], [0.64, 0.48, 1], [-0.64, 0.48, 1]])
+"""A camera's centre and the corners of its image, in the camera's frame."""
+
+FRUSTUM_EDGES = np.array([[0, 1], [0, 2], [0, 3], [0, 4], [1, 2], [2, 3], [3, 4], [4, 1]])
+
+ASIDE = 0.6
+"""How far aside one looks at a map from, over how far from above."""
 
 
 def show_map(server: Any, map_code: MapCode, point_size_m: float) -> None:
@@ -24,17 +29,49 @@ def show_map(server: Any, map_code: MapCode, point_size_m: float) -> None:
         server: a `viser.ViserServer`.
         point_size_m: edge of a code's square.
     """
-    poses = np.asarray(map_code.keyframe_world_T_cam)
-    up = up_axis(poses)
-    server.scene.set_up_direction(f"{up_sign(poses, up)}{up}")
-    positions_m = np.asarray(map_code.positions_m, np.float32)
-    server.scene.add_point_cloud("/codes", points=positions_m, colors=height_colors(positions_m[:, "xyz".index(up)]),
+    up = show_keyframes(server, np.asarray(map_code.keyframe_world_T_cam))
+    show_codes(server, map_code.positions_m, up, point_size_m)
+    server.on_client_connect(lambda client: look_at(client, map_code.positions_m, up))
+
+
+def show_codes(server: Any, positions_m: np.ndarray, up: str, point_size_m: float) -> None:
+    """Put codes (M, 3) into the scene, coloured by height along `up`, "+z" say, in place of those that were there."""
+    points_m = np.asarray(positions_m, np.float32)
+    server.scene.add_point_cloud("/codes", points=points_m, colors=height_colors(points_m @ direction(up)),
                                  point_size=point_size_m)
-    for number, world_T_cam in enumerate(poses):
-        position_m, quat_xyzw = to_quaternion(world_T_cam)
-        server.scene.add_camera_frustum(f"/keyframes/{number}", fov=FRUSTUM_FOV_RAD, aspect=FRUSTUM_ASPECT,
-                                        scale=FRUSTUM_SCALE_M, color=KEYFRAME_COLOR, wxyz=np.roll(quat_xyzw, 1),
-                                        position=position_m)
+
+
+def show_keyframes(server: Any, world_T_cams: np.ndarray) -> str:
+    """Put keyframes (K, 4, 4) into the scene in place of those that were there; return where the tops of their images
+    point, "+z" say, which is up in the scene.
+    """
+    axis = up_axis(world_T_cams)
+    up = f"{up_sign(world_T_cams, axis)}{axis}"
+    server.scene.set_up_direction(up)
+    server.scene.add_line_segments("/keyframes", points=frustum_lines_m(world_T_cams), colors=KEYFRAME_COLOR,
+                                   line_width=2)
+    return up
+
+
+def look_at(client: Any, positions_m: np.ndarray, up: str) -> None:
+    """Let a `viser.ClientHandle` look at codes (M, 3) from above and aside."""
+    if len(positions_m) == 0:
+        return
+    low_m, high_m = np.percentile(positions_m, [5, 95], axis=0)
+    middle_m, upwards = (low_m + high_m) / 2, direction(up)
+    client.camera.position = middle_m + (upwards - ASIDE * np.roll(upwards, 1)) * np.linalg.norm(high_m - low_m)
+    client.camera.look_at = middle_m
+
+
+def direction(up: str) -> np.ndarray:
+    """Return the unit vector (3,) of an axis with its sign, as "-y"."""
+    return (1.0 if up[0] == "+" else -1.0) * np.eye(3)["xyz".index(up[1])]
+
+
+def frustum_lines_m(world_T_cams: np.ndarray) -> np.ndarray:
+    """Return the edges (8 K, 2, 3) of small pyramids, one for each camera pose (K, 4, 4), open where it looks."""
+    corners_m = FRUSTUM_M @ world_T_cams[:, :3, :3].transpose(0, 2, 1) + world_T_cams[:, None, :3, 3]
+    return corners_m[:, FRUSTUM_EDGES].reshape(-1, 2, 3).astype(np.float32)
 
 
 def up_sign(world_T_cams: np.ndarray, up: str) -> str:

@@ -41,7 +41,8 @@ def test_nothing_asked_is_nothing_found() -> None:
 
 def test_what_is_not_known_of_a_query_is_none_in_json() -> None:
     known, nowhere = look(50, 0.8, (0.01, 1.0)).to_json(), Look(Localization(1)).to_json()
-    assert known == {"inliers": 100, "patches": 40, "support": pytest.approx(50), "correlation": 0.8,
+    assert known == {"inliers": 100, "patches": 40, "surface_patches": 0, "surface_correlation": None,
+                     "support": pytest.approx(50), "correlation": 0.8,
                      "depth_agreement": None,
                      "error_m": 0.01, "error_deg": 1.0}
     assert [nowhere[name] for name in ("correlation", "error_m", "patches")] == [None, None, 0]

@@ -13,6 +13,7 @@ from cl_localization.data import open_sequence
 from cl_localization.evaluation.run import map_frames
 from cl_localization.geometry.se3 import inverse
 from cl_localization.localizer import Localizer
+from cl_localization.map.map_code import MapCode
 from cl_localization.mapper import Mapper
 from evaluation_fakes import FakeSequence
 from tracking_makers import PERIOD_NS, START_NS, at, found
@@ -70,31 +71,36 @@ def test_a_slow_machine_looks_at_fewer_images_and_none_may_lack_odometry():
     assert judged(images, TrackerConfig(), odometry=False).in_time == 1
 
 
-def kidnapped(seed: int, rooms: int, mapped: int, count: int, frames: int) -> list[Seen]:
-    """Map a simulated house and look at kidnappings in it."""
+def mapped(seed: int, rooms: int, frames: int) -> MapCode:
+    """Map a simulated house."""
     mapper = Mapper()
-    map_frames(mapper, open_sequence(f"sim:{seed}?rooms={rooms}&path=mapping&frames={mapped}"))
-    return look(Localizer(mapper.map_code), carried(stretches(seed, rooms, count, frames), 0.1))
+    map_frames(mapper, open_sequence(f"sim:{seed}?rooms={rooms}&path=mapping&frames={frames}"))
+    return mapper.map_code
 
 
-def test_a_robot_carried_about_in_a_room_knows_soon_where_it_is_and_never_believes_what_is_wrong():
-    seen = kidnapped(seed=7, rooms=1, mapped=40, count=6, frames=4)
+@pytest.fixture(scope="module")
+def one_room() -> MapCode:
+    """The map of the room of seed 7."""
+    return mapped(seed=7, rooms=1, frames=40)
+
+
+def test_a_robot_carried_about_in_a_room_knows_soon_where_it_is_and_never_believes_what_is_wrong(one_room):
+    seen = look(Localizer(one_room), carried(stretches(7, 1, 6, 4), 0.1))
     for odometry in (True, False):
         summary = judged(seen, TrackerConfig(), odometry=odometry)
         assert (summary.kidnappings, summary.in_time, summary.wrong) == (6, 6, 0)
 
 
-def test_flow_between_full_localizations_carries_no_pose_along_when_the_robot_is_carried_away():
-    mapper, hz = Mapper(), 3 * IMAGES_HZ
-    map_frames(mapper, open_sequence("sim:7?rooms=1&path=mapping&frames=40"))
+def test_flow_between_full_localizations_carries_no_pose_along_when_the_robot_is_carried_away(one_room):
+    hz = 3 * IMAGES_HZ
     frames = carried(stretches(7, 1, 6, 12, hz), 1 / hz)
-    for summary in followed(Localizer(mapper.map_code), frames, TrackerConfig(), look_s=0.1).values():
+    for summary in followed(Localizer(one_room), frames, TrackerConfig(), look_s=0.1).values():
         assert (summary.kidnappings, summary.in_time, summary.wrong, summary.images) == (6, 6, 0, 72)
 
 
 @pytest.mark.long
 def test_a_hundred_kidnappings_in_a_house_of_six_rooms():
-    seen = kidnapped(seed=11, rooms=6, mapped=480, count=100, frames=10)
+    seen = look(Localizer(mapped(seed=11, rooms=6, frames=480)), carried(stretches(11, 6, 100, 10), 0.1))
     for every in (1, 3):
         for odometry in (True, False):
             summary = judged(seen, TrackerConfig(), every, odometry)

@@ -35,19 +35,19 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
     def slow(localizer: Localizer, frame, *guess):
         newest_ns = max(list(robot.shown))
         found = original(localizer, frame, *guess)
-        wait_until(lambda: max(list(robot.shown)) > newest_ns + SLOW_S * 1e9 or len(robot.shown) >= FLOOD, 60)
+        wait_until(lambda: max(list(robot.shown)) > newest_ns + SLOW_S * 1e9 or len(robot.shown) >= FLOOD)
         worked_on.append((newest_ns, frame.stamp_ns))
         return found
 
     node = ros.start(LocalizerNode, map_file=str(room_map), diagnostics_period_s=0.1)
     statuses, arrays = ros.heard(LocalizationStatus, "/localizer/status"), ros.heard(DiagnosticArray, "/diagnostics")
-    robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses), 60)
+    robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses))
     monkeypatch.setattr(Localizer, "localize", slow)
     shown_before = len(robot.shown)
-    robot.show_until(frames, lambda: len(robot.shown) >= max(FLOOD, shown_before + FLOOD // 2), 60)
+    robot.show_until(frames, lambda: len(robot.shown) >= max(FLOOD, shown_before + FLOOD // 2))
     last_ns = max(robot.shown)
     monkeypatch.undo()
-    robot.show_until(frames, lambda: any(stamp_ns(status.header.stamp) >= last_ns for status in statuses), 60)
+    robot.show_until(frames, lambda: any(stamp_ns(status.header.stamp) >= last_ns for status in statuses))
     stamps = [stamp_ns(status.header.stamp) for status in statuses]
     assert stamps == sorted(stamps) and worked_on
     shown = sorted(robot.shown)
@@ -60,6 +60,12 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
     assert node._stream.answered + node._stream.dropped >= len(stamps)
 
 
+@pytest.fixture
+def own_domain(domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nodes are started in a domain that no other test uses."""
+    monkeypatch.setattr("benchmarks.load.DOMAINS", [domain])
+
+
 @pytest.fixture(scope="module")
 def small_house() -> Iterator[Shown]:
     """A house that is mapped, and a way through it, as small images."""
@@ -67,17 +73,22 @@ def small_house() -> Iterator[Shown]:
         yield shown
 
 
-def test_nodes_alone_beside_a_mapper_and_composed_serve_poses(small_house: Shown) -> None:
-    outcomes = [run_load(mapper, "all", small_house, 0.5, 3.0) for mapper in ("none", "process", "composed")]
-    assert all(outcome.served_hz > 0 and outcome.latency_ms(50) <= outcome.latency_ms(95) for outcome in outcomes)
-    assert outcomes[0].learned_hz == 0 and outcomes[1].learned_hz > 0 and outcomes[2].learned_hz > 0
-    assert load_row(outcomes[1], 1.5)[0] == "mapper in a process of its own"
+@pytest.mark.usefixtures("own_domain")
+@pytest.mark.parametrize(("mapper", "title"), [
+    ("process", "mapper in a process of its own"),
+    pytest.param("none", "alone", marks=pytest.mark.long),
+    pytest.param("composed", "mapper in the same process", marks=pytest.mark.long)])
+def test_nodes_alone_beside_a_mapper_and_composed_serve_poses(small_house: Shown, mapper: str, title: str) -> None:
+    outcome = run_load(mapper, "all", small_house, 0.5, 3.0)
+    assert outcome.served_hz > 0 and outcome.latency_ms(50) <= outcome.latency_ms(95)
+    assert (outcome.learned_hz > 0) == (mapper != "none") and load_row(outcome, 1.5)[0] == title
 
 
 def test_a_run_without_poses_has_no_latency() -> None:
     assert math.isnan(LoadOutcome("none", "all", 10.0, 0.0, 0.0, []).latency_ms(50))
 
 
+@pytest.mark.usefixtures("own_domain")
 def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded(small_house: Shown) -> None:
     outcome = run_soak(replace(small_house, hz=30.0), 0.5, 2.0, 8.0)
     assert outcome.images > 20 and outcome.learned > 0 and len(outcome.latency_ms) > 10
@@ -86,6 +97,7 @@ def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded(small_house
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("own_domain")
 def test_memory_stays_flat_for_half_an_hour_at_full_rate() -> None:
     with house(3, 30.0, "320x240", mapped=60, shown=30) as shown:
         outcome = run_soak(shown, 4.0, 120.0, 1800.0)

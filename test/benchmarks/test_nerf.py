@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.nerf import METHODS, PARTS, chosen
+from benchmarks.nerf import PARTS, STREAMS, chosen
+from benchmarks.nerf_tasks import FIRST, METHODS
 from cl_localization.cli.main import main
 from cl_localization.errors import ConfigError
 from nerf_makers import write_frames, write_scene
@@ -36,20 +37,18 @@ def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path,
     kitchen.mkdir(parents=True)
     write_frames(kitchen, 9)
     out = tmp_path / "out"
-    words = ["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.methods", "no counter-measure,replay",
+    words = ["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.methods", "no counter-measure,images",
              "--nerf.side-px", "8", "--nerf.epochs", "1",
              "--nerf.chunk-steps", "1", "--nerf.kitchen-frames", "9", "--nerf.kitchen-steps", "1",
-             "--nerf.kitchen-voxels", "5000"]
+             "--nerf.view-steps", "1", "--nerf.kitchen-voxels", "5000"]
     assert main(words) == 0
     content = json.loads((out / "bench.json").read_text())
-    assert set(content["nerf_tasks"]) == {"right only", "left only", "no counter-measure", "replay"}
+    assert [row["name"] for row in content["nerf_tasks"]] == [*FIRST, "no counter-measure", "images"]
     assert [(row["stream"], row["method"]) for row in content["nerf_online"]] == [
-        ("synthetic", "none"), ("synthetic", "replay"), ("synthetic", "agem"), ("RedKitchen", "none"),
-        ("RedKitchen", "replay")]
+        *(("synthetic", method) for method in STREAMS), ("RedKitchen", "none"), ("RedKitchen", "replay and settling")]
     assert {file.name for file in out.glob("*.png")} == {
-        "nerf_tasks.png", *(f"nerf_synthetic_{method}.png" for method in ("none", "replay", "agem")),
-        "nerf_RedKitchen_none.png",
-        "nerf_RedKitchen_replay.png"}
+        "nerf_tasks.png", *(f"nerf_synthetic_{method.replace(' ', '_')}.png" for method in STREAMS),
+        "nerf_RedKitchen_none.png", "nerf_RedKitchen_replay_and_settling.png"}
 
 
 def test_all_parts_and_methods_are_made_unless_some_are_named() -> None:
@@ -57,7 +56,7 @@ def test_all_parts_and_methods_are_made_unless_some_are_named() -> None:
         "room",
         "stream",
     ]
-    with pytest.raises(ConfigError, match="option nerf.methods must name some of no counter-measure, distillation"):
+    with pytest.raises(ConfigError, match="option nerf.methods must name some of no counter-measure, distillation of"):
         chosen("prayer", METHODS, "methods")
 
 
@@ -69,7 +68,7 @@ def test_one_part_can_be_made_alone(tmp_path: Path) -> None:
                  "--nerf.chunk-steps", "1"]) == 0
     content = json.loads((out / "bench.json").read_text())
     assert [(row["stream"], row["method"]) for row in content["nerf_online"]] == [
-        ("synthetic", method) for method in ("none", "replay", "agem")]
+        ("synthetic", method) for method in STREAMS]
     assert "nerf_tasks" not in content and not (out / "nerf_tasks.png").exists()
 
 

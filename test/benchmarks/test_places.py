@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import place_stretches as bench_stretches
 from benchmarks import places as bench_places
 from benchmarks.places import place_tables
 from cl_localization.cli.main import main
@@ -20,6 +21,8 @@ def small(monkeypatch) -> None:
                               training=TrainingConfig(epochs=1, batches_per_epoch=1, run_length=8))
     monkeypatch.setattr(bench_places, "SeqMatchNetConfig", lambda: quick)
     monkeypatch.setattr(bench_places, "TRAINED_PLACES", 40)
+    monkeypatch.setattr(bench_stretches, "FAR", 5)
+    monkeypatch.setattr(bench_stretches, "STRETCHES", 2)
     monkeypatch.setattr(bench_places, "BIG_INDEX", 6000)
     monkeypatch.setattr(bench_places, "BIG_WIDTH", 16)
     monkeypatch.setattr(bench_places, "BIG_QUERIES", 3)
@@ -29,7 +32,7 @@ def test_every_table_has_its_columns(small, tmp_path: Path) -> None:
     for seed, season in enumerate(("summer", "winter")):
         write_images(tmp_path / season, list(range(80)), seed)
     tables = list(place_tables(tmp_path, seeds=1))
-    assert [len(table.rows) for table in tables] == [6, 3, 3, 6]
+    assert [len(table.rows) for table in tables] == [12, 3, 3, 6]
     assert all(len(row) == len(table.headers) for table in tables for row in table.rows)
 
 
@@ -42,7 +45,7 @@ def test_live_recall_counts_keyframes_within_the_tolerance() -> None:
 def test_bench_writes_the_tables_of_places(small, tmp_path: Path) -> None:
     for seed, season in enumerate(("summer", "winter")):
         write_images(tmp_path / "nordland" / season, list(range(80)), seed)
-    words = ["bench", "--tables", "places", "--data", str(tmp_path), "--loss-seeds", "0", "--out",
+    words = ["bench", "--tables", "places", "--data", str(tmp_path), "--place-seeds", "0", "--out",
              str(tmp_path / "out")]
     assert main(words) == 0
     assert len(json.loads((tmp_path / "out" / "bench.json").read_text())["places"]) == 3

@@ -24,8 +24,8 @@ def test_the_check_is_shown_on_and_off(small_images) -> None:
     table = check_table(None, options, MapperConfig(), LocalizerConfig())
     assert all(len(row) == len(table.headers) for row in table.rows)
     rows = table.results["pose_check"]
-    assert [row["place"] for row in rows] == ["room 31"] * 5
-    assert [row["same"]["queries"] for row in rows] == [10] * 5 and rows[-1]["others"] == {
+    assert [row["place"] for row in rows] == ["room 31"] * 6
+    assert [row["same"]["queries"] for row in rows] == [10] * 6 and rows[-1]["others"] == {
         "queries": 2,
         "right": 0,
         "wrong": 0,

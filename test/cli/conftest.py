@@ -14,6 +14,7 @@ import pytest
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.mapping.audit.health import MapHealth
+from viser_fake import FakeServer
 
 HEALTH = {"warnings": ("the axes look wrong",), "codes_seen_once_percent": 36.0, "keyframes_moved_m": 0.0}
 
@@ -164,25 +165,15 @@ def small_sequence(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def fake_viser(monkeypatch) -> list[object]:
-    """Put a fake in the place of viser, and interrupt `view` as soon as it waits; gives what the server was told."""
+def fake_viser(monkeypatch) -> list[FakeServer]:
+    """Put a fake in the place of viser, and interrupt `view` as soon as it waits; gives the servers that were made."""
     from cl_localization.cli import view
 
-    events: list[object] = []
+    servers: list[FakeServer] = []
 
-    class Server:
-        """Stands for viser's server."""
-
-        def __init__(self, host: str, port: int) -> None:
-            events.append((host, port))
-            self.scene = SimpleNamespace(
-                set_up_direction=events.append,
-                add_point_cloud=lambda name, **_: events.append(name),
-                add_camera_frustum=lambda name, **_: None,
-            )
-
-        def stop(self) -> None:
-            events.append("stopped")
+    def serve(**address: object) -> FakeServer:
+        servers.append(FakeServer(**address))
+        return servers[-1]
 
     class Interrupted:
         """An event that is interrupted while it is waited for."""
@@ -191,7 +182,7 @@ def fake_viser(monkeypatch) -> list[object]:
             raise KeyboardInterrupt
 
     module = ModuleType("viser")
-    module.ViserServer = Server
+    module.ViserServer = serve
     monkeypatch.setitem(sys.modules, "viser", module)
     monkeypatch.setattr(view, "threading", SimpleNamespace(Event=Interrupted))
-    return events
+    return servers

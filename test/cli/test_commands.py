@@ -260,7 +260,25 @@ def test_view_needs_viser_and_says_how_to_get_it(small_map: Path, monkeypatch, c
 
 def test_view_serves_the_map_until_interrupted(small_map: Path, fake_viser: list) -> None:
     assert run("view", small_map, "--port", "9000") == 0
-    assert fake_viser == [("127.0.0.1", 9000), "-y", "/codes", "stopped"]
+    (server,) = fake_viser
+    assert server.address == {"host": "127.0.0.1", "port": 9000} and server.stopped
+    assert (server.scene.up, set(server.scene.added)) == ("-y", {"/codes", "/keyframes"})
+
+
+def test_view_live_watches_nodes_until_interrupted_with_or_without_a_map(small_map: Path, fake_viser: list) -> None:
+    pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+    for words in ((), (small_map,)):
+        assert run("view", *words, "--live", "--namespace", "robot1") == 0
+        assert fake_viser[-1].stopped and "Nothing has been heard" in fake_viser[-1].gui.text.content
+    assert "/codes" in fake_viser[-1].scene.added and "/codes" not in fake_viser[0].scene.added
+
+
+def test_view_of_nothing_and_live_without_ros_say_what_is_missing(monkeypatch, capsys, fake_viser: list) -> None:
+    assert run("view") == 1
+    assert "view needs a map file, found none; give one, or --live" in capsys.readouterr().err.replace("\n", " ")
+    monkeypatch.setitem(sys.modules, "cl_localization.ros.live_view", None)
+    assert run("view", "--live") == 1
+    assert "view --live needs ROS 2" in capsys.readouterr().err
 
 
 def test_bench_makes_its_tables_from_a_photo_set(fake_core, small_sequence: Path, tmp_path: Path, capsys) -> None:

@@ -62,4 +62,4 @@ def test_the_others_make_a_map_a_trajectory_a_report_and_a_view_of_a_capture(tmp
     assert "median translation" in Path("report.html").read_text()
 
     run(viewing)
-    assert "at http://127.0.0.1:8080" in capsys.readouterr().out and fake_viser[-1] == "stopped"
+    assert "at http://127.0.0.1:8080" in capsys.readouterr().out and fake_viser[-1].stopped

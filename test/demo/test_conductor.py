@@ -104,7 +104,7 @@ def test_a_node_that_ends_by_itself_is_named_with_the_end_of_its_log(domain: int
 
     with NodeProcesses(domain, tmp_path) as nodes:
         nodes.start("sequence_player", "player", {"sequence": "nowhere"})
-        wait_until(ended, 40)
+        wait_until(ended)
         with pytest.raises(RosError, match="node player must run to the end of the demo, found exit code 1.*nowhere"):
             nodes.check()
 
@@ -185,9 +185,10 @@ def test_a_segment_that_no_node_works_on_is_an_error(tmp_path):
         demo._show(Segment("place_0", "place", "", 1.0), 1)
 
 
-def test_the_demo_maps_recovers_and_tracks_with_real_nodes(tmp_path: Path) -> None:
+def test_the_demo_maps_recovers_and_tracks_with_real_nodes(domain: int, tmp_path: Path) -> None:
     stages = []
-    config = DemoConfig(out=str(tmp_path / "out"), places=1, place_frames=10, tracking_frames=20, mapping_hz=25.0)
+    config = DemoConfig(out=str(tmp_path / "out"), domain=domain, places=1, place_frames=10, tracking_frames=20,
+                        mapping_hz=25.0)
     found = run_demo(config, lambda progress: stages.append(progress.stage))
     assert list(dict.fromkeys(stages)) == ["starting mapper, localizer and player", "mapping", "place 0", "tracking",
                                            "done"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_localization.features.peaks import NMS_RADIUS_PX, refined_peaks, strongest_peaks
+from cl_localization.features.xfeat import NMS_RADIUS_PX, refined_peaks, strongest_peaks
 
 
 def bumps(centres: np.ndarray, width_px: int = 64, height_px: int = 48) -> np.ndarray:

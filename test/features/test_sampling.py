@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cl_localization.features.sampling import sample_bilinear, sample_descriptors
+from cl_localization.features.xfeat import sample_bilinear, sample_descriptors
 
 TOLERANCE = 2e-6
 

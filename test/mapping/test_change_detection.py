@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import itertools
 from dataclasses import replace
 
@@ -40,13 +42,24 @@ class House:
         self.encoder.scene.descriptors = np.where(where[:, None], others, self.encoder.scene.descriptors)
 
 
+@functools.cache
+def _driven_once() -> House:
+    house = House()
+    house.drive()
+    return house
+
+
+def driven() -> House:
+    """A house that was driven along once; it was mapped once for all tests."""
+    return copy.deepcopy(_driven_once())
+
+
 def reasons(results: list[MappingResult]) -> list[str]:
     return [result.reason for result in results]
 
 
 def test_a_place_that_looks_as_it_did_is_looked_at_and_left_as_it_is() -> None:
-    house = House()
-    house.drive()
+    house = driven()
     version = house.mapper.map_code.version
     assert set(reasons(house.drive())) == {STAYED}
     assert house.mapper.map_code.version == version
@@ -68,14 +81,12 @@ def test_no_look_where_looking_is_off_or_there_is_no_depth() -> None:
     house.switch_light()
     encoded = len(house.encoder.encoded)
     assert set(reasons(house.drive())) == {UNSEEN} and len(house.encoder.encoded) == encoded
-    other = House()
-    other.drive()
+    other = driven()
     assert {other.mapper.add(other.encoder.frame(pose)).reason for pose in POSES[:1]} == {UNSEEN}
 
 
 def test_other_light_is_learned_beside_the_light_before() -> None:
-    house = House()
-    house.drive()
+    house = driven()
     day = len(house.mapper.map_code)
     house.switch_light()
     assert set(reasons(house.drive())) == {LIGHT}
@@ -122,8 +133,7 @@ def test_a_place_where_every_look_differs_is_learned_a_few_times_only() -> None:
 def test_codes_of_a_changed_place_that_are_not_seen_again_go() -> None:
     def codes(noisy_looks: int) -> int:
         """Codes after a drive at night, of which the first looks show features that are never seen again."""
-        house = House()
-        house.drive()
+        house = driven()
         for number, pose in enumerate(POSES):
             house.switch_light(seed=100 + min(number, noisy_looks))
             house.mapper.add(house.encoder.frame(pose, wall_depth(pose)))
@@ -146,8 +156,7 @@ def test_what_has_moved_away_between_two_sequences_fades() -> None:
 
 
 def test_a_thing_that_was_seen_in_this_sequence_does_not_fade_by_measuring_past_it() -> None:
-    house = House()
-    house.drive()
+    house = driven()
     codes = len(house.mapper.map_code)
     house.drive()
     assert len(house.mapper.map_code) == codes

@@ -22,7 +22,8 @@ from cl_localization.research.nerf_cl.task import Progress, TaskTraining
 SMALL = {"voxel.voxels": 1500, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 3,
          "mlp.layers": 2,
          "mlp.width": 8, "render.samples": 8, "render.importance_samples": 4}
-REPLAY = {"replay.use_replay": True, "replay.buffer_size": 100}
+REPLAY = {"replay.use_replay": True, "replay.keep": "rays", "replay.buffer_size": 100, "replay.generated_share": 0.8,
+          "replay.anchor": 0.5}
 
 
 def config_of(**changes: object) -> NerfConfig:
@@ -73,7 +74,7 @@ def test_an_anchor_keeps_what_was_rendered_along_earlier_rays(views: list[View],
     right, left = (rays_of(of_side(views, side)) for side in ("right", "left"))
     shift = {}
     for strength in (0.0, 1e4):
-        config = config_of(field=field, **{"replay.distillation": True, "replay.generated_share": 0.0,
+        config = config_of(field=field, **{**REPLAY, "replay.generated_share": 0.0, "replay.replay_weight": 0.0,
                                            "replay.anchor": strength, "learning.learning_rate": 0.01})
         made = trained(config, right)
         before = render_rays(made, right, 9999).colours

@@ -14,6 +14,7 @@ from cl_localization.nerf.options import NerfConfig, ReplayConfig
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
 from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
+from cl_localization.research.nerf_cl.image_replay import RAY_BYTES, ImageReplay
 from cl_localization.research.nerf_cl.making import make_field
 from cl_localization.research.nerf_cl.ray_replay import RayReplay
 from cl_localization.research.nerf_cl.task import Progress, TaskTraining
@@ -114,19 +115,32 @@ def test_centre_weights_need_weighted_sampling() -> None:
 def test_a_task_is_learned_and_replay_keeps_the_one_before(views: list[View]) -> None:
     right, left = (rays_of(of_side(views, side)) for side in ("right", "left"))
     errors = {}
-    for name, changes in {"none": {}, "replay": {"replay.use_replay": True, "replay.buffer_size": 400},
+    rays_kept = {"replay.use_replay": True, "replay.keep": "rays", "replay.buffer_size": 400}
+    for name, changes in {"none": {}, "replay": rays_kept,
+                          "images": {"replay.use_replay": True},
                           "distillation": {"replay.distillation": True},
                           "new rays": {"replay.distillation": True, "replay.distillation_weight": 1.0}}.items():
         config = config_of(**{"learning.num_epochs": 0, **changes})
         field, progress = make_field(config, SYNTHETIC_BOX, 1.0), Progress()
         for number, (rays, earlier) in enumerate(((right, None), (left, right))):
             progress.next_task(config_of(**{"learning.num_epochs": 5 * (number + 1)}))
-            kept = begin_task(field, config, rays, earlier) if number else EarlierTasks()
+            kept = EarlierTasks()
+            if number:
+                kept = begin_task(field, config, rays, earlier, views=of_side(views, "right"))
             training = TaskTraining(field, config, rays, progress, kept)
             training.run()
         assert progress.epoch == 10 and training.loss < 0.05
         errors[name] = float(((render_rays(field, right, 9999).colours - right.colours) ** 2).mean())
     assert max(errors["replay"], errors["distillation"], errors["new rays"]) < errors["none"]
+    assert errors["images"] < errors["replay"]
+
+
+def test_images_of_earlier_tasks_are_kept_within_the_bytes_of_the_rays(views: list[View]) -> None:
+    all_of_them = ImageReplay(config_of(), views)
+    slots, rays = all_of_them.draw(64)
+    assert len(all_of_them.memory) == len(views) and len(rays) == len(slots) == 64
+    few = ImageReplay(config_of(**{"replay.buffer_size": all_of_them.size_bytes // RAY_BYTES // 2}), views)
+    assert 0 < len(few.memory) < len(views) and few.size_bytes <= all_of_them.size_bytes / 2
 
 
 def test_epochs_count_those_of_the_checkpoint() -> None:

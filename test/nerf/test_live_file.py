@@ -11,7 +11,8 @@ import torch
 
 from cl_localization.errors import DataError
 from cl_localization.nerf.live import LiveField
-from cl_localization.nerf.live_file import FILE, beside, load_live, save_live
+from cl_localization.nerf.live_file import FILE, load_live, save_live
+from cl_localization.nerf.paths import beside
 from live_makers import SMALL, learned, room_frames
 
 

@@ -13,15 +13,14 @@ from rclpy.qos import DurabilityPolicy  # noqa: E402
 from rclpy.time import Time  # noqa: E402
 
 DEADLINE_S = 10.0
-DOMAIN_ID = 87
 TF_TYPE_HASH = "RIHS01_e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"
 
 
 @pytest.fixture
-def ros():
+def ros(domain):
     """A node and a function that spins it until a condition holds or the deadline has passed."""
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=DOMAIN_ID)
+    rclpy.init(context=context, domain_id=domain)
     node = rclpy.create_node("tf_test", context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
@@ -83,8 +82,8 @@ def test_the_topics_have_the_qualities_and_the_type_that_all_of_ros_agrees_on(ro
     assert broadcasters
 
 
-def test_a_listener_can_spin_its_node_in_a_thread_of_its_own():
-    rclpy.init(domain_id=DOMAIN_ID)
+def test_a_listener_can_spin_its_node_in_a_thread_of_its_own(domain):
+    rclpy.init(domain_id=domain)
     node = rclpy.create_node("tf_thread_test")
     buffer = tf2_ros.Buffer(node=node)
     listener = tf2_ros.TransformListener(buffer, node, spin_thread=True)

@@ -16,6 +16,7 @@ from cl_localization.errors import ConfigError
 from cl_localization.research.hscnet.cli_train import MODEL_FILE
 from cl_localization.research.hscnet.original_names import translated
 from cl_localization.research.hscnet.scene_data import SceneDataConfig, chosen_device, open_scenes
+from cl_localization.research.run_folders import model_in
 
 if TYPE_CHECKING:
     from cl_localization.evaluation.records import FrameRecord
@@ -35,7 +36,11 @@ class Arguments:
     Example: cl_localization test hscnet --dataset i7S --data_path data --checkpoint data/runs/latest --json result.json
     """
 
-    checkpoint: Path = argument("Model file or run folder.", metavar="MODEL")
+    checkpoint: Path = argument("Model file, run folder, or name of a run with or without its date; or a checkpoint "
+                                "that HSCNet's or CL_HSCNet's authors released (.pkl), with their data package.",
+                                metavar="MODEL")
+    convert: Path | None = argument("Model file to write the released checkpoint to, with its regions.", None,
+                                    metavar="MODEL")
     model: Literal["", "hscnet", "scrnet"] = argument("What the model must be; empty: whatever it is.", "")
     data: SceneDataConfig = settings(SceneDataConfig)
     sequences: tuple[str, ...] = argument("Posed sequences to test on instead of a data set, in the order of the "
@@ -56,18 +61,17 @@ def understood(words: list[str]) -> list[str]:
 
 def run(arguments: Arguments) -> int:
     """Test, print and write the results; return the exit code."""
-    if arguments.json is not None:
-        require_writable(arguments.json)
+    for output in (arguments.json, arguments.convert):
+        if output is not None:
+            require_writable(output)
     if arguments.output is not None:
         require_folder(arguments.output)
 
     import torch
 
-    from cl_localization.research.hscnet.model_file import load_model
-
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
-    path = arguments.checkpoint / MODEL_FILE if arguments.checkpoint.is_dir() else arguments.checkpoint
-    trainer, scenes, _, _ = load_model(path, chosen_device(arguments.device))
+    path = model_in(arguments.checkpoint, MODEL_FILE)
+    trainer, scenes = opened(arguments, path)
     if arguments.model not in ("", trainer.config.model):
         raise ConfigError(f"model {path}", f"must be a {arguments.model}", trainer.config.model,
                           "leave --model out or give another")
@@ -76,6 +80,28 @@ def run(arguments: Arguments) -> int:
     print_rows(f"{trainer.config.model} {path}", table(summaries), HEADERS)
     write_results(arguments, trainer.config.model, records, summaries)
     return 0
+
+
+def opened(arguments: Arguments, path: Path) -> tuple[DenseTrainer, SceneFrames]:
+    """Return the network that is tested, and its scenes; a released checkpoint is converted where that is asked for.
+
+    Raises:
+        EncoderError, DataError: it or its regions cannot be read.
+        ConfigError: a model of ours is to be converted.
+    """
+    from cl_localization.research.hscnet.model_file import load_model, save_model
+    from cl_localization.research.hscnet.released import is_released, read_released
+
+    data, device = arguments.data, chosen_device(arguments.device)
+    if not is_released(path):
+        if arguments.convert is not None:
+            raise ConfigError("option convert", "is for checkpoints that the authors released (.pkl)", str(path),
+                              "leave it out")
+        return load_model(path, device)[:2]
+    trainer, scenes = read_released(path, data.dataset, data.scene, Path(data.data_path), device)
+    if arguments.convert is not None:
+        save_model(trainer, scenes, arguments.convert, {"converted_from": str(path), "data": asdict(data)})
+    return trainer, scenes
 
 
 def test_scenes(arguments: Arguments, trainer: DenseTrainer, scenes: SceneFrames) -> dict[str, list[FrameRecord]]:

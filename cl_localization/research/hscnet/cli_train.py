@@ -11,14 +11,14 @@ import numpy as np
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
+from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows, warn_unreadable
-from cl_localization.config import flatten
-from cl_localization.errors import ConfigError
-from cl_localization.research.hscnet.options import DenseTrainingConfig
+from cl_localization.research.hscnet.options import REPLAY, USED_WITH, DenseTrainingConfig
 from cl_localization.research.hscnet.original_names import translated
 from cl_localization.research.hscnet.scene_data import NamedScene, SceneDataConfig, chosen_device, open_scenes
-from cl_localization.research.seqmatchnet.cli_train import run_folder
+from cl_localization.research.idle_options import idle_options
+from cl_localization.research.run_folders import check_unchanged, run_folder
 
 if TYPE_CHECKING:
     from cl_localization.research.hscnet.stream import TrainingStream
@@ -48,8 +48,8 @@ class Arguments:
     out: Path | None = argument("Model file to write.", None, metavar="MODEL")
     exp_name: str = argument("Name of the run: model, checkpoint, buffer and log go to a folder of this name.", "")
     runs_path: Path = argument("Folder of runs.", Path("data/runs"), metavar="FOLDER")
-    resume: Path | None = argument("Run folder to go on in, with the options it was begun with.", None,
-                                   metavar="FOLDER")
+    resume: Path | None = argument("Run folder, or its checkpoint, to go on in, with the options it was begun with.",
+                                   None, metavar="FOLDER")
     log_summary: str = argument("File in the run folder that gets a line for each pass over a scene.", SUMMARY_FILE,
                                 metavar="NAME")
     checkpoint_steps: int = argument("Steps between two checkpoints.", 5000)
@@ -75,6 +75,8 @@ def run(arguments: Arguments) -> int:
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     start = time.perf_counter()
     stream = make_stream(arguments, folder)
+    for sentence in idle(arguments, stream):
+        warn(sentence)
     train_with_progress(stream, None if folder is None else folder / arguments.log_summary)
     save_model(stream.trainer, stream.scenes, out, stream.plan.extra)
     print_rows(f"model {out}", summary_rows(stream, time.perf_counter() - start, out.stat().st_size))
@@ -93,9 +95,9 @@ def make_stream(arguments: Arguments, folder: Path | None) -> TrainingStream:
 
     device = chosen_device(arguments.device)
     trainer, scenes, state, extra = (None, None, TrainingState(), made_of(arguments)) if arguments.resume is None \
-        else resume(arguments.resume, device)
+        else resume(folder, device)
     if trainer is not None:
-        check_options(arguments.options, trainer.config)
+        check_unchanged(arguments.options, trainer.config)
     named = open_scenes(SceneDataConfig(**extra["data"]), extra["sequences"], "train")
     for each in named:
         warn_unreadable([], each.sequence.skipped)
@@ -109,13 +111,17 @@ def make_stream(arguments: Arguments, folder: Path | None) -> TrainingStream:
     return TrainingStream(trainer, scenes, moved(named, scenes.shifts_m), plan, state)
 
 
-def check_options(given: DenseTrainingConfig, begun_with: DenseTrainingConfig) -> None:
-    """Raise ConfigError for an option that is given other than the run that is gone on with has it."""
-    kept = {name: value for name, value, _ in flatten(begun_with)}
-    for (name, value, _), (_, default, _) in zip(flatten(given), flatten(DenseTrainingConfig())):
-        if value not in (default, kept[name]):
-            raise ConfigError(f"option {name}", f"must be {kept[name]}, as the run was begun with", value,
-                              "leave it out, or begin another run")
+def idle(arguments: Arguments, stream: TrainingStream) -> list[str]:
+    """Return a sentence for each option that is given but does nothing here."""
+    said, options, default = idle_options(stream.trainer.config, USED_WITH), arguments.options, DenseTrainingConfig()
+    if stream.plan.joint:
+        together = "one scene" if len(stream.sequences) == 1 else "all scenes at once"
+        said += [f"option {name} has no effect with {together}: nothing is replayed" for name in REPLAY
+                 if getattr(options, name) != getattr(default, name)]
+    if arguments.data.scene and arguments.resume is None and (arguments.sequences
+                                                              or arguments.data.dataset.startswith("i")):
+        said.append("option scene has no effect: all scenes are learned")
+    return said
 
 
 def made_of(arguments: Arguments) -> dict[str, Any]:

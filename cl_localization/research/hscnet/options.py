@@ -33,3 +33,7 @@ class DenseTrainingConfig(Config):
     dense_pred: bool = option(False, "Whether replay also distils the predictions stored with the frames.")
     memory_mb: float = option(2048.0, "Frames kept in memory instead of being read at every step [MB].", 0, 1e6)
     seed: int = option(0, "Of everything random.", 0, 2**31 - 1)
+
+USED_WITH = {"coordinate_channels": ("model", ("hscnet",))}
+REPLAY = ("buffer_size", "sampling", "dense_pred")
+"""Options that have an effect where scenes are learned one after the other only."""

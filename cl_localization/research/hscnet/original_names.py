@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cl_localization.errors import ConfigError
 
-NAMES = {"--n_iter": "--iterations", "--init_lr": "--learning-rate", "--train_id": "--exp-name"}
+NAMES = {"--n_iter": "--iterations", "--init_lr": "--learning-rate"}
+RUN_NAMES = ("--exp_name", "--exp-name", "--train_id", "--train-id")
+"""The originals put both into the name of the run's folder."""
 SWITCHES = {"--aug": ([], ["--no-augment"]), "--dense_pred": (["--dense-pred"], []),
             "--dense-pred": (["--dense-pred"], [])}
 """Options that take a word for true or false, and our words for either."""
@@ -17,16 +19,19 @@ def translated(words: list[str]) -> list[str]:
     Raises:
         ConfigError: a switch with another word than one for true or false.
     """
-    result, rest = [], list(words)
+    result, rest, run = [], list(words), []
     while rest:
         flag, equals, value = rest.pop(0).partition("=")
+        if flag in RUN_NAMES and (equals or rest):
+            run.append(value if equals else rest.pop(0))
+            continue
         if flag not in SWITCHES:
             result.append(NAMES.get(flag, flag) + equals + value)
             continue
         if not equals:
             value = rest.pop(0) if rest and not rest[0].startswith("-") else "true"
         result += SWITCHES[flag][_is_false(flag, value)]
-    return result
+    return result + (["--exp-name", "_".join(filter(None, run))] if run else [])
 
 
 def _is_false(flag: str, word: str) -> bool:

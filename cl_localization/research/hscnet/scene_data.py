@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cl_localization.data.sequence import IndexedSequence
+    from cl_localization.research.hscnet.scene_groups import BenchmarkScene
 
 DATASET_NAMES = ("7S", "12S", "i7S", "i12S", "i19S")
 APART_M = 30.0
@@ -49,6 +50,7 @@ def open_scenes(data: SceneDataConfig, sequences: Sequence[str], split: str) -> 
 
     Raises:
         DataError: what is wrong with them.
+        ConfigError: a scene that the data set does not have.
     """
     import numpy as np
 
@@ -60,10 +62,18 @@ def open_scenes(data: SceneDataConfig, sequences: Sequence[str], split: str) -> 
                 spec in enumerate(sequences)]
     scenes = benchmark_scenes(data.dataset, data.scene)
     if split == "test" and data.scene:
-        scenes = tuple(each for each in scenes if each.name == data.scene) or scenes
+        scenes = scenes[scene_number(data, scenes):][:1]
     return [NamedScene(each.name, open_benchmark_scene(each, Path(data.data_path), split),
                        np.array(each.offset_m, float))
             for each in scenes]
+
+
+def scene_number(data: SceneDataConfig, scenes: Sequence[BenchmarkScene]) -> int:
+    """Return where the scene is among those of its data set. Raises ConfigError for none of them."""
+    names = [each.name for each in scenes]
+    if data.scene not in names:
+        raise ConfigError("option scene", f"must be one of {data.dataset}: {', '.join(names)}", repr(data.scene))
+    return names.index(data.scene)
 
 
 def chosen_device(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cl_localization.cli.outputs import require_folder, require_writable
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
+from cl_localization.config import flatten
 from cl_localization.errors import ConfigError, DataError
 from cl_localization.nerf.options import NerfConfig
 from cl_localization.research.nerf_cl.nerf_data import SYNTHETIC, background_of, read_split, validation_figures
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 MODEL_FILE, BEST_FILE = "model.safetensors", "best.safetensors"
 SAVE_EVERY_EPOCHS = 10
 DEPTH_NEAR, DEPTH_FAR = 0.05, 8.0
+MLP_ALONE = ("mlp.", "render.samples", "render.importance_samples", "render.in_disparity", "render.perturb",
+             "render.noise_std", "learning.optimizer", "learning.learning_rate", "learning.momentum",
+             "learning.weight_decay", "learning.schedule", "learning.decay_", "learning.poly_exp", "learning.warmup_")
+"""Options, by the beginnings of their names, that only the original network uses."""
 
 
 def understood(words: list[str]) -> list[str]:
@@ -87,9 +92,21 @@ def checked_config(arguments: Arguments) -> NerfConfig:
         raise ConfigError("option img_wh", "must be square for synthetic scenes", arguments.img_wh)
     if arguments.dataset_name == "sequence" and (config.near, config.far) == (NerfConfig().near, NerfConfig().far):
         config = replace(config, near=DEPTH_NEAR, far=DEPTH_FAR)
+    ignored = ignored_options(config)
+    if ignored:
+        from cl_localization.cli.pose_sources import warn
+
+        warn(f"the voxel field does not use {', '.join(ignored)}; --field mlp does")
     if config.near >= config.far:
         raise ConfigError("option near", "must be less than far", (config.near, config.far))
     return config
+
+
+def ignored_options(config: NerfConfig) -> list[str]:
+    """Return the options given that the field has no use for."""
+    usual = {name: value for name, value, _ in flatten(NerfConfig())}
+    return [name for name, value, _ in flatten(config)
+            if config.field == "voxel" and name.startswith(MLP_ALONE) and value != usual[name]]
 
 
 def task_views(arguments: Arguments, config: NerfConfig) -> list[View]:
@@ -139,7 +156,7 @@ def prepared(arguments: Arguments, checkpoint: Checkpoint, views: list[View], re
     earlier = [view for view in views if view not in own] if len(checkpoint.tasks) > 1 else []
     kept = EarlierTasks()
     if len(checkpoint.tasks) > 1 or config.replay.use_replay:
-        kept = begin_task(field, config, rays, joined_rays(earlier, config) if earlier else None, again=resumed)
+        kept = begin_task(field, config, rays, joined_rays(earlier, config) if earlier else None, resumed, earlier)
     if isinstance(field, VoxelField) and own[0].depth is not None and not resumed:
         for view in own:
             field.add_surface(*(torch.from_numpy(part).to(field.device)

@@ -11,6 +11,8 @@ import numpy as np
 from cl_localization.cli.outputs import require_folder, write_json
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
+from cl_localization.config import with_values
+from cl_localization.errors import ConfigError
 from cl_localization.nerf.options import NerfConfig
 from cl_localization.research.forgetting import AccuracyMatrix
 from cl_localization.research.nerf_cl.nerf_data import background_of, read_split, score
@@ -52,7 +54,7 @@ def run_online(arguments: Arguments, config: NerfConfig, out: Path, folder: Path
     from cl_localization.research.nerf_cl.field_file import save_checkpoint
     from cl_localization.research.nerf_cl.train_arguments import made_of
 
-    learned, held_out = stream_views(arguments, config)
+    config, learned, held_out = stream_views(arguments, config)
     checkpoint = stream_checkpoint(arguments, config, learned)
     training = stream_training(checkpoint, learned)
     if arguments.ckpt_path is not None and memory_file(arguments.ckpt_path).is_file():
@@ -78,14 +80,26 @@ def memory_file(checkpoint: Path) -> Path:
     return checkpoint.with_name(f"{checkpoint.stem}_memory.safetensors")
 
 
-def stream_views(arguments: Arguments, config: NerfConfig) -> tuple[list[View], list[View]]:
-    """Return the frames to learn in their order, and those to test only."""
-    views = read_split(arguments.root_dir, arguments.dataset_name, "train", arguments.img_wh, config.background,
-                       config.online.frames)
-    if arguments.hold_out < 2:
-        return views, []
-    held = [number % arguments.hold_out == arguments.hold_out - 1 for number in range(len(views))]
-    return [view for view, out in zip(views, held) if not out], [view for view, out in zip(views, held) if out]
+def stream_views(arguments: Arguments, config: NerfConfig) -> tuple[NerfConfig, list[View], list[View]]:
+    """Return the options with chunks of what is learned, the frames to learn in their order, and those to test only.
+
+    Raises:
+        ConfigError: more frames of a chunk to learn than it has.
+    """
+    size, learned = config.online.chunk_size, arguments.num_train_in_each_chunk
+    if learned > size:
+        raise ConfigError("option num_train_in_each_chunk", f"must be at most chunk_size, {size}", learned)
+    frames = arguments.num_chunks * size or config.online.frames
+    views = read_split(arguments.root_dir, arguments.dataset_name, "train", arguments.img_wh, config.background, frames)
+    held = np.zeros(len(views), bool)
+    if arguments.hold_out > 1:
+        held[arguments.hold_out - 1::arguments.hold_out] = True
+    if learned:
+        rng = np.random.default_rng(config.learning.seed)
+        for chunk in range(0, len(views), size):
+            held[chunk + rng.permutation(len(views[chunk:chunk + size]))[learned:]] = True
+        config = with_values(config, {"online.chunk_size": learned})
+    return config, [view for view, out in zip(views, held) if not out], [view for view, out in zip(views, held) if out]
 
 
 def stream_checkpoint(arguments: Arguments, config: NerfConfig, views: list[View]) -> Any:

@@ -3,6 +3,7 @@ held."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,9 @@ from cl_localization.errors import DataError
 from cl_localization.nerf.learner import Field, render_rays
 from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.rays import SeenRays
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.anchoring import anchored
+from cl_localization.research.nerf_cl.image_replay import ImageReplay
 from cl_localization.research.nerf_cl.ray_replay import RayReplay
 
 
@@ -22,12 +25,12 @@ class EarlierTasks:
     """What is kept of the tasks before a task.
 
     Attributes:
-        replay: some of their rays.
+        replay: their images, or some of their rays.
         generated: rays of their cameras with what the field rendered along them before the task.
         soft: (N, 3) what it rendered along the rays of the task itself, where these are to show that, too.
     """
 
-    replay: RayReplay | None = None
+    replay: RayReplay | ImageReplay | None = None
     generated: SeenRays | None = None
     soft: Tensor | None = None
 
@@ -46,7 +49,7 @@ class EarlierTasks:
 
 
 def begin_task(field: Field, config: NerfConfig, rays: SeenRays, earlier: SeenRays | None,
-               again: bool = False) -> EarlierTasks:
+               again: bool = False, views: Sequence[View] = ()) -> EarlierTasks:
     """Get a field ready for a task that follows others and return what is kept of them, as the options want it.
 
     Args:
@@ -54,6 +57,7 @@ def begin_task(field: Field, config: NerfConfig, rays: SeenRays, earlier: SeenRa
         earlier: of the tasks before it: of their images as many rays are kept as the buffer may hold, of the others the
             cameras.
         again: whether the task was begun before: the field then has its anchor and goes on with its optimizer.
+        views: those tasks' images, to keep whole.
 
     Raises:
         DataError: replay without earlier rays.
@@ -65,17 +69,20 @@ def begin_task(field: Field, config: NerfConfig, rays: SeenRays, earlier: SeenRa
     if options.distillation and not (has_earlier or options.distillation_weight):
         raise DataError("distillation", "needs cameras of an earlier task or a weight for new rays", 0,
                         "give --replay.distillation-weight 1")
-    seen = render_rays(field, earlier, config.render.chunk) if has_earlier and options.keeps else None
-    if options.use_replay:
+    needs_renders = has_earlier and (options.generates or options.keeps_rays)
+    seen = render_rays(field, earlier, config.render.chunk) if needs_renders else None
+    if options.use_replay and not options.keeps_rays:
+        kept.replay = ImageReplay(config, views)
+    if options.keeps_rays:
         losses = ((seen.colours - earlier.colours) ** 2).mean(dim=1)
         kept.replay = RayReplay(options, earlier, seen.colours, losses, config.learning.seed)
-    if seen is not None and options.generated_share:
+    if has_earlier and options.generates:
         kept.generated = replace(earlier, colours=seen.colours,
                                  depths=torch.where(earlier.depths > 0, seen.depths, earlier.depths))
     if options.distillation and options.distillation_weight:
         kept.soft = render_rays(field, rays, config.render.chunk).colours
     if not again:
         field.restart(reuse=not options.keeps)
-        field.anchor = anchored(field, earlier, options.anchor,
-                                config.learning.seed) if seen is not None and options.anchor else None
+        holds = has_earlier and options.keeps and options.anchor > 0
+        field.anchor = anchored(field, earlier, options.anchor, config.learning.seed) if holds else None
     return kept

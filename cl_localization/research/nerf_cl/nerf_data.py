@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cl_localization.nerf.options import NerfConfig
     from cl_localization.nerf.views import View
 
-SYNTHETIC = ("blender", "blender_online")
+LARGE = "blender_large_online"
+SYNTHETIC = ("blender", "blender_online", LARGE)
 WHITE, BLACK = 1.0, 0.0
 VALIDATION_VIEWS = 8
 
@@ -50,7 +51,7 @@ def read_split(root: Path | str, dataset: str, split: str, size_px: tuple[int, i
 
     if dataset not in SYNTHETIC:
         return read_frames(str(root), size_px, frames)
-    views = read_synthetic(Path(root), split, size_px, need_alpha=background == "auto")
+    views = read_synthetic(Path(root), "" if dataset == LARGE else split, size_px, need_alpha=background == "auto")
     if dataset == "blender_online" and split == "train":
         views = along_a_path(views)
     return views[:frames] if frames else views

@@ -21,6 +21,9 @@ from cl_localization.research.nerf_cl.task import batch_size
 RECORD_STRIDE = 7
 """Of every chunk, each so manieth ray is rendered before and after it is learned."""
 
+SETTLED_RATE = 0.1
+"""Factor on the learning rates at the end of settling."""
+
 HIDDEN_MARGIN = 0.3
 """How far behind a measured surface rays are followed in training."""
 
@@ -35,12 +38,14 @@ class OnlineRecord:
         seconds: time of learning each chunk.
         before_db, after_db: PSNR of each chunk's frames before and after they were learned, on some of their rays.
         kept: frames in memory after each chunk.
+        settling_seconds: time of the steps after the stream.
     """
 
     seconds: list[float] = field(default_factory=list)
     before_db: list[float] = field(default_factory=list)
     after_db: list[float] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
+    settling_seconds: float = 0.0
 
 
 class OnlineTraining:
@@ -77,15 +82,34 @@ class OnlineTraining:
             self._step(rays, share)
         self.record.seconds.append(time.perf_counter() - start)
         self.record.after_db.append(self._psnr_of(sparse))
-        self.memory.offer(views, [10 ** (-self.record.after_db[-1] / 10)] * len(views))
+        if self.config.online.method != "none":
+            self.memory.offer(views, [10 ** (-self.record.after_db[-1] / 10)] * len(views))
         self.record.kept.append(len(self.memory))
         self.chunk += 1
 
     def run(self, views: Sequence[View], after_chunk: AfterChunk = lambda training: None) -> None:
         """Learn the chunks of a stream that are not learned yet."""
-        for chunk in chunks_of(views, self.config)[self.chunk:]:
+        chunks = chunks_of(views, self.config)[self.chunk:]
+        for chunk in chunks:
             self.learn(chunk)
             after_chunk(self)
+        if chunks:
+            self.settle()
+
+    def settle(self) -> None:
+        """Replay what is kept once more after the stream, at falling learning rates."""
+        start, steps = time.perf_counter(), self.config.online.settle_steps
+        if self.config.online.method != "replay" or len(self.memory) == 0:
+            return
+        for number in range(steps):
+            self.field.before_step(self.learner.steps, self.total_steps, float(self.chunk))
+            for group in self.field.optimizer.param_groups:
+                group["lr"] *= SETTLED_RATE ** ((number + 1) / steps)
+            rays, slots = self.memory.draw(self.batch_size)
+            found = self.learner.step([self._batch(rays, 1.0)])
+            if not found.skipped:
+                self.memory.update_losses(slots, found.losses[0])
+        self.record.settling_seconds = time.perf_counter() - start
 
     def psnr_db(self, views: Sequence[View]) -> float:
         """Return the mean PSNR of views."""
@@ -101,25 +125,27 @@ class OnlineTraining:
             self.field.add_surface(points, colours)
 
     def _step(self, rays: SeenRays, newest_share: float) -> None:
-        online, device = self.config.online, self.field.device
+        online = self.config.online
         self.field.before_step(self.learner.steps, self.total_steps, float(self.chunk))
-        replays = online.method != "none" and len(self.memory) > 0
+        replays = len(self.memory) > 0 and online.method != "none"
         # With replay in the loss a step has as many rays as without, each of the same weight: the comparison is one of
         # equal work.
         mixes = replays and online.method == "replay"
         share = newest_share if mixes else 1.0
         count = max(round(share * self.batch_size), 1)
         rows = torch.randint(len(rays), (count,), generator=self.generator)
-        new = Batch(self.field.tightened(up_to_surfaces(rays.rows(rows), HIDDEN_MARGIN).to(device)), share)
+        new = self._batch(rays.rows(rows), share)
         if not replays:
             self.learner.step([new])
             return
         old_rays, slots = self.memory.draw(max(self.batch_size - count, 1) if mixes else self.batch_size)
-        old = Batch(self.field.tightened(up_to_surfaces(old_rays, HIDDEN_MARGIN).to(device)),
-                    1.0 - share if mixes else 1.0)
+        old = self._batch(old_rays, 1.0 - share if mixes else 1.0)
         found = self.learner.step([new, old]) if mixes else self.learner.step([new], constraint=old)
         if not found.skipped:
             self.memory.update_losses(slots, found.losses[1])
+
+    def _batch(self, rays: SeenRays, weight: float) -> Batch:
+        return Batch(self.field.tightened(up_to_surfaces(rays, HIDDEN_MARGIN).to(self.field.device)), weight)
 
 
 def chunks_of(views: Sequence[View], config: NerfConfig) -> list[Sequence[View]]:

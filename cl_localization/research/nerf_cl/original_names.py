@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from cl_localization.errors import ConfigError
+from cl_localization.research.nerf_cl.image_replay import RAY_BYTES
+
 LEARNING, RENDER, REPLAY, ONLINE = "--learning.", "--render.", "--replay.", "--online."
 RENDERING = {"--N_samples": "samples", "--N_importance": "importance-samples", "--use_disp": "in-disparity",
              "--chunk": "chunk"}
@@ -31,7 +34,12 @@ IGNORED = {"--spheric_poses": 0, "--loss_type": 1, "--num_gpus": 1, "--prefixes_
 """Options that have no counterpart, with the number of words after them: streams go on from checkpoint and memory, for
 one."""
 
+REFUSED = {"--num_iters_per_epoch": "counts steps of one frame each of an upper bound: give --learning.max-steps",
+           "--online_buffer_fill_mode": "images are kept, an even sample of the stream: give uniform or leave it out"}
+"""Options that mean something here does not do, and what to do instead."""
+
 LISTS = ("--decay_step",)
+RAY_MODES = ("--buffer_fill_mode", "--buffer_sample_mode")
 SAMPLED_ONLINE = ("--exploration_ratio", "--buffer_sample_mode")
 
 
@@ -41,6 +49,15 @@ def translated(words: list[str], train: bool) -> list[str]:
     is_online = train and bool({"--online_cl_mode", "--online_mode", "--online-mode"} & set(words))
     while rest:
         flag, equals, value = rest.pop(0).partition("=")
+        if flag == "--online_buffer_fill_mode" and "uniform" in (value, *rest[:1]):
+            rest = rest if equals else rest[1:]
+            continue
+        if flag in REFUSED:
+            raise ConfigError(f"option {flag.lstrip('-')}", "cannot be done", flag, REFUSED[flag])
+        if flag == "--online_buffer_size":
+            rays = value or (rest.pop(0) if rest else "")
+            result += [ONLINE + "memory-bytes", str(RAY_BYTES * int(rays)) if rays.isdigit() else rays]
+            continue
         if flag in IGNORED:
             rest = rest if equals else rest[IGNORED[flag]:]
             continue
@@ -53,8 +70,8 @@ def translated(words: list[str], train: bool) -> list[str]:
         result.append(ours + equals + value)
         if flag in LISTS and not equals:
             result.append(",".join(_taken_numbers(rest)))
-    if is_online and not any(word.startswith(ONLINE + "method") for word in result):
-        result += [ONLINE + "method", "none"] if "--online_cl_mode" in words else []
+    if not is_online and set(RAY_MODES) & set(words) and not any(word.startswith(REPLAY + "keep") for word in result):
+        result += [REPLAY + "keep", "rays"]
     return result
 
 

@@ -36,9 +36,16 @@ class RayReplay:
         self.config = config
         self.buffer = ReplayBuffer(filling(config, len(rays)), capacity=config.buffer_size, seed=seed)
         columns = {name: getattr(rays, name).numpy() for name in COLUMNS}
-        self.buffer.offer({**columns, SOFT: soft.numpy()}, losses=losses.numpy())
+        if config.soft_targets:
+            columns[SOFT] = soft.numpy()
+        self.buffer.offer(columns, losses=losses.numpy())
         self.sampling = sampling_of(config.sample_mode, config.exploration_ratio,
                                     config.centre_ratio if config.use_centre_weight else 0.0)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes kept."""
+        return self.buffer.size_bytes
 
     def draw(self, count: int) -> tuple[np.ndarray, SeenRays]:
         """Return slots and rays for a step, with the rendered colours if `soft_targets` is set."""

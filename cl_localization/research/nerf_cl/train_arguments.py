@@ -24,13 +24,16 @@ class Arguments:
     root_dir: str = argument("Folder with transforms_train.json and so on, or any posed sequence with --dataset_name "
                              "sequence.",
                              metavar="DIR")
-    dataset_name: Literal["blender", "blender_online", "sequence"] = argument(
-        "blender: synthetic scenes; blender_online: these in an order that moves smoothly; sequence: posed frames of "
-        "any kind.", "blender")
+    dataset_name: Literal["blender", "blender_online", "blender_large_online", "sequence"] = argument(
+        "blender: synthetic scenes; blender_online: these in an order that moves smoothly; blender_large_online: the "
+        "trajectory of transforms.json; sequence: posed frames of any kind.", "blender")
     img_wh: tuple[int, int] = argument("Width and height that images are scaled to [px].", (800, 800), metavar="W H")
     continual_mode: bool = argument("Learn the views of one side only: one task of several.", False)
     train_view: Literal["right", "left", "all"] = argument("Which side: camera x > 0 is right.", "all")
     online_mode: bool = argument("Learn online: frames come in chunks and go again.", False)
+    num_chunks: int = argument("Chunks of a stream; 0: all that there are.", 0)
+    num_train_in_each_chunk: int = argument("Frames of each chunk that are learned, drawn at random, the others are "
+                                            "only tested; 0: all.", 0)
     hold_out: int = argument("Every how manieth frame of a stream is only tested; 0: none.", 0)
     eval_groups: int = argument("Parts of a stream that are told apart in the table of forgetting; 0: no table.", 10)
     save_plots: bool = argument("Draw PSNR and forgetting of a stream beside its checkpoint.", False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_writable, write_json
+from cl_localization.cli.outputs import require_folder, require_writable, write_json
+from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.tables import print_rows
 from cl_localization.errors import ConfigError
 from cl_localization.research.seqmatchnet.options import POOLINGS, ImageDescriptorConfig, PlaceDataConfig
@@ -45,13 +46,16 @@ class Arguments:
     speed_ratios: tuple[float, ...] = argument("Database images passed for one query image: the best of these counts.",
                                                (1.0,),
                                                metavar="RATIO [RATIO ...]")
+    normalize: bool = argument("Match sequences by distances less their local mean, over their local deviation "
+                               "(SeqSLAM); one image alone is always compared as it is.", True)
     pooling: Literal[("", *POOLINGS)] = argument("What is done with raw descriptors; empty: sequence matching.", "")
-    inner_only: bool = argument("Leave out images too near to the end of a stretch for a sequence around them.", False)
+    inner_only: int = argument("Leave out images of both traverses too near to the end of a stretch for a sequence of "
+                               "so many around them; 0: none.", 0, metavar="L")
     radii: tuple[float, ...] = argument("More radii at which recall is reported.", (), metavar="RADIUS [RADIUS ...]")
     json: Path | None = argument("JSON file to write.", None, metavar="FILE")
     figure: Path | None = argument("Figure to write: precision and recall, and the matches.", None, metavar="FIGURE")
-    results: Path | None = argument("File (.npz) to write the best matches to, of the last length.", None,
-                                    metavar="FILE")
+    results: Path | None = argument("File (.npz) to write the best matches to, of the last length; or a folder, for a "
+                                    "file with date and length in its name.", None, metavar="FILE")
     candidates: Path | None = argument("File of another test's --results: only its matches are compared (hierarchical "
                                        "search).", None,
                                        metavar="FILE")
@@ -75,6 +79,7 @@ def run(arguments: Arguments) -> int:
     """
     if arguments.extract_only and arguments.results is None:
         raise ConfigError("option --extract-only", "needs a file to write to", remedy="name it with --results FILE")
+    arguments = replace(arguments, results=results_file(arguments.results, arguments.seqL[-1]))
     for path in (arguments.json, arguments.figure, arguments.results):
         if path is not None:
             require_writable(path)
@@ -86,6 +91,8 @@ def run(arguments: Arguments) -> int:
     if arguments.range:
         pair = pair.part(*parse_range(arguments.range))
     model = open_model(arguments.model, pair, arguments.image, arguments.pooling)
+    for sentence in idle(arguments, model):
+        warn(sentence)
     described = describe_with_progress(pair, Describer(model.image, model.vocabulary))
     if arguments.extract_only:
         database, queries = place_scorer(arguments, model, described, arguments.seqL[-1]).descriptors
@@ -104,6 +111,29 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
+def results_file(path: Path | None, length: int) -> Path | None:
+    """Return the file for the results: what is named, or a new one in the folder that is."""
+    if path is None or (path.suffix == ".npz" and not path.is_dir()):
+        return path
+    return require_folder(path) / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_l{length}.npz"
+
+
+def idle(arguments: Arguments, model: PlaceModel) -> list[str]:
+    """Return a sentence for each option that is given but does nothing here."""
+    from cl_localization.research.seqmatchnet.sequence_distance import SAME_SPEED
+
+    data, network = arguments.data, model.network
+    reasons = {"image": ("the model: it describes images as it was trained",
+                         arguments.model != RAW and arguments.image != patch_normalised_pixels()),
+               "speed_ratios": (f"pooling {network.config.pooling}",
+                                not network.matches_sequences and arguments.speed_ratios != SAME_SPEED),
+               "tolerance": (f"dataset {data.dataset}, which has its own",
+                             bool(data.dataset) and data.tolerance != PlaceDataConfig().tolerance),
+               "split": ("traverses that are not of a data set by name",
+                         arguments.split != "val" and (not data.dataset or data.dataset.endswith(".db")))}
+    return [f"option {name} has no effect with {other}" for name, (other, is_idle) in reasons.items() if is_idle]
+
+
 def find_places(arguments: Arguments, model: PlaceModel, described: DescribedPair, length: int) -> PlaceMatches:
     """Return the best matches of all queries for one sequence length.
 
@@ -114,9 +144,9 @@ def find_places(arguments: Arguments, model: PlaceModel, described: DescribedPai
     from cl_localization.research.seqmatchnet.windows import inner_images
 
     pair, scorer = described.pair, place_scorer(arguments, model, described, length)
-    keep = inner_images(pair.queries.bounds, len(pair.queries), length) if arguments.inner_only else None
+    inner = [inner_images(side.bounds, len(side), arguments.inner_only) for side in (pair.database, pair.queries)]
     candidates = None if arguments.candidates is None else read_results(arguments.candidates)
-    return match_places(scorer, pair, keep=keep, candidates=candidates)
+    return match_places(scorer, pair, keep=inner[1], candidates=candidates, places=inner[0])
 
 
 def place_scorer(arguments: Arguments, model: PlaceModel, described: DescribedPair, length: int) -> PlaceScorer:
@@ -133,7 +163,7 @@ def place_scorer(arguments: Arguments, model: PlaceModel, described: DescribedPa
     if model.network.learned:
         checked_width(described.database.shape[1], model.network.in_dims, f"descriptors of {pair.database.name}")
     return PlaceScorer(model.network, pair.database, pair.queries, described.database, described.queries, length,
-                       arguments.speed_ratios, arguments.batch_size)
+                       arguments.speed_ratios, arguments.batch_size, arguments.normalize)
 
 
 def counts_of(matches: dict[int, PlaceMatches]) -> list[int]:
@@ -169,7 +199,7 @@ def report(
             "places": len(pair.database), "queries": queries,
             "ms_per_query": [1000 * seconds / queries for _, seconds in tests.values()],
             "model": arguments.model, "data": asdict(arguments.data), "range": arguments.range,
-            "speed_ratios": list(arguments.speed_ratios), **provenance()}
+            "speed_ratios": list(arguments.speed_ratios), "normalize": arguments.normalize, **provenance()}
 
 
 def write_extras(arguments: Arguments, matches: dict[int, PlaceMatches], described: DescribedPair) -> None:
@@ -203,7 +233,7 @@ def write_arrays(path: Path, **arrays: Any) -> None:
 
 
 def read_results(path: Path) -> Any:
-    """Return the matches (N, K) that `write_results` wrote.
+    """Return the matches (N, K) that `write_results` or an original wrote.
 
     Raises:
         DataError: no such file, or another kind of file.
@@ -216,6 +246,6 @@ def read_results(path: Path) -> Any:
         raise DataError(f"candidates {path}", "must be a file", "nothing there", "write it with --results")
     try:
         with np.load(path, allow_pickle=False) as content:
-            return content["found"]
+            return content["found" if "found" in content else "preds"]
     except (ValueError, OSError, KeyError, EOFError) as error:
         raise DataError(f"candidates {path}", "must be a file that --results wrote", error) from None

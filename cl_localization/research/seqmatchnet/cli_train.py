@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_folder, require_writable
+from cl_localization.cli.outputs import require_writable
+from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
-from cl_localization.research.seqmatchnet.options import PlaceDataConfig, SeqMatchNetConfig
+from cl_localization.config import with_values
+from cl_localization.research.idle_options import idle_options
+from cl_localization.research.run_folders import check_unchanged, run_folder
+from cl_localization.research.seqmatchnet.options import USED_WITH, PlaceDataConfig, SeqMatchNetConfig
 from cl_localization.research.seqmatchnet.original_names import translated
 from cl_localization.research.seqmatchnet.place_models import MODEL_FILE, describe_with_progress, parse_range
 
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
     from cl_localization.research.seqmatchnet.trainer import Trainer
     from cl_localization.research.seqmatchnet.training import DescribedPair
 
-CHECKPOINT_FILE, LATEST = "checkpoint.safetensors", "latest"
+CHECKPOINT_FILE = "checkpoint.safetensors"
+EPOCHS = "training.epochs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +46,8 @@ class Arguments:
     exp_name: str = argument("Name of the run: model, checkpoint, options and TensorBoard events go to a folder of "
                              "this name.", "")
     runs_path: Path = argument("Folder of runs.", Path("data/runs"), metavar="FOLDER")
-    resume: Path | None = argument("Run folder to go on in, with the options it was begun with.", None,
-                                   metavar="FOLDER")
+    resume: Path | None = argument("Run folder, or its checkpoint, to go on in, with the options it was begun with; "
+                                   "--nEpochs sets a later end.", None, metavar="FOLDER")
     threads: int = argument("Processor threads; 0: as many as there are cores.", 0)
     options: SeqMatchNetConfig = settings(SeqMatchNetConfig)
 
@@ -61,13 +66,13 @@ def run(arguments: Arguments) -> int:
 
     from cl_localization.research.seqmatchnet.datasets import open_pair
     from cl_localization.research.seqmatchnet.describer import Describer
-    from cl_localization.research.seqmatchnet.model_file import read_checkpoint_config, save_model
+    from cl_localization.research.seqmatchnet.model_file import save_model
     from cl_localization.research.seqmatchnet.training import describe_pair, split_validation
 
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
-    config = (
-        arguments.options if arguments.resume is None else read_checkpoint_config(arguments.resume / CHECKPOINT_FILE)
-    )
+    config = arguments.options if arguments.resume is None else resumed_options(arguments.options, folder)
+    for sentence in idle_options(config, USED_WITH):
+        warn(sentence)
     pair = open_pair(arguments.data, "train")
     if arguments.train_range:
         pair = pair.part(*parse_range(arguments.train_range))
@@ -87,20 +92,20 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def run_folder(arguments: Arguments) -> Path | None:
-    """Return the folder of the run, made and with a link `latest` to it beside it; None when only a model file is asked
-    for."""
-    if arguments.resume is not None:
-        return arguments.resume
-    if arguments.out is not None and not arguments.exp_name:
-        return None
-    name = "_".join(part for part in (time.strftime("%Y-%m-%d_%H-%M-%S"), arguments.exp_name) if part)
-    folder = require_folder(arguments.runs_path / name)
-    link = arguments.runs_path / LATEST
-    if link.is_symlink() or not link.exists():
-        link.unlink(missing_ok=True)
-        link.symlink_to(folder.name)
-    return folder
+def resumed_options(given: SeqMatchNetConfig, folder: Path) -> SeqMatchNetConfig:
+    """Return the options that a run was begun with, to the epoch that is now given.
+
+    Raises:
+        ConfigError: another option is given and other than the run has it.
+        EncoderError: no checkpoint.
+    """
+    from cl_localization.research.seqmatchnet.model_file import read_checkpoint_config
+
+    begun_with = read_checkpoint_config(folder / CHECKPOINT_FILE)
+    check_unchanged(given, begun_with, (EPOCHS,))
+    if given.training.epochs == SeqMatchNetConfig().training.epochs:
+        return begun_with
+    return with_values(begun_with, {EPOCHS: given.training.epochs})
 
 
 def train_with_progress(train: DescribedPair, validation: DescribedPair | None, describer: Any,

@@ -2,7 +2,7 @@
 data set's name.
 
 The named data sets are those of SeqNet and SeqMatchNet, in the folders that their authors distribute:
-`structFiles/*.db` (with `imageNamesFiles` and `seqBoundsFiles`) and `descData/TYPE/*.npy`.
+`structFiles/*.db` (with `seqBoundsFiles`; `imageNamesFiles` may be missing) and `descData/TYPE/*.npy`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cl_localization.data.open import open_sequence
 from cl_localization.errors import DataError
 from cl_localization.research.seqmatchnet.descriptor_file import descriptor_traverse, read_descriptors
 from cl_localization.research.seqmatchnet.options import PlaceDataConfig
 from cl_localization.research.seqmatchnet.place_struct import PlaceStruct, read_place_struct, struct_traverse
+from cl_localization.research.seqmatchnet.split_rows import NORDLAND_ROWS, read_split_rows
 from cl_localization.research.seqmatchnet.traverse import (
     Traverse,
     TraversePair,
@@ -68,12 +71,13 @@ def open_traverse(spec: str, split_at_gaps: bool = False) -> Traverse:
 
 @dataclass(frozen=True)
 class NamedPart:
-    """Files of one split of a data set, below structFiles and descData; lists and bounds may be empty."""
+    """Files of one split of a data set, below structFiles and descData; lists, bounds and rows may be empty."""
 
     struct: str
     descriptors: tuple[str, str]
     names: tuple[str, str] = ("", "")
     bounds: tuple[str, str] = ("", "")
+    split_rows: str = ""
 
 
 def named_part(config: PlaceDataConfig, split: str) -> NamedPart:
@@ -95,7 +99,8 @@ def named_part(config: PlaceDataConfig, split: str) -> NamedPart:
         ending = "train_d-20_d2-5" if split == "train" else f"test_{radii[name]}"
         return NamedPart(f"{name}_{'_'.join(drives)}_{ending}.db",
                          tuple(f"oxford_{drive}_stereo_left.npy" for drive in drives),
-                         tuple(f"oxford_{drive}_imagenames_subsampled-2m.txt" for drive in drives))
+                         tuple(f"oxford_{drive}_imagenames_subsampled-2m.txt" for drive in drives),
+                         split_rows=f"{name}_splitInds.npz")
     if name == "msls":
         city = {"train": config.train_city, "val": config.validation_city}.get(split, "amman")
         sides = ("database", "query")
@@ -111,14 +116,20 @@ def open_named_pair(config: PlaceDataConfig, split: str) -> TraversePair:
     structs = next((folder for folder in (root / "structFiles", root.parent / "structFiles") if folder.is_dir()),
                    root / "structFiles")
     found = read_place_struct(structs / part.struct)
-    sides = [_named_side(found, part, side, structs, root / "descData" / config.descriptor_type) for side in (0, 1)]
+    sides = [_named_side(found, part, side, structs, root / "descData" / config.descriptor_type, split)
+             for side in (0, 1)]
     return paired(*sides, found.true_radius, found.near_radius)
 
 
-def _named_side(found: PlaceStruct, part: NamedPart, side: int, structs: Path, descriptors: Path) -> Traverse:
+def _named_side(found: PlaceStruct, part: NamedPart, side: int, structs: Path, descriptors: Path,
+                split: str) -> Traverse:
     names, positions = ((found.database_names, found.database_positions),
                         (found.query_names, found.query_positions))[side]
     listed = structs / "imageNamesFiles" / part.names[side] if part.names[side] else None
     bounds = structs / "seqBoundsFiles" / part.bounds[side] if part.bounds[side] else None
+    rows = None
+    if listed is not None and not listed.is_file():
+        listed, rows = None, (read_split_rows(structs / part.split_rows, split)[side] if part.split_rows
+                              else np.arange(*NORDLAND_ROWS[split]))
     path = descriptors / part.descriptors[side]
-    return struct_traverse(str(path), names, positions, read_descriptors(path), listed, bounds)
+    return struct_traverse(str(path), names, positions, read_descriptors(path), listed, bounds, rows)

@@ -60,7 +60,7 @@ def load_model(path: Path) -> PlaceModel:
     tensors, metadata = MODEL.read(path)
     try:
         shape = metadata["image_shape"]
-        network = PlaceNetwork(NetworkConfig(**metadata["network"]), int(metadata["in_dims"]),
+        network = PlaceNetwork(NetworkConfig(**{"keep_input": 0.0} | metadata["network"]), int(metadata["in_dims"]),
                                None if shape is None else tuple(shape))
         network.load_state_dict(with_prefix(tensors, NETWORK))
         vocabulary = tensors[VOCABULARY].numpy() if VOCABULARY in tensors else None
@@ -87,7 +87,7 @@ def read_checkpoint_config(path: Path) -> SeqMatchNetConfig:
     """Return the options that a checkpoint was made with. Raises EncoderError as `load_checkpoint`."""
     _, metadata = CHECKPOINT.read(path)
     try:
-        return with_values(SeqMatchNetConfig(), metadata["config"])
+        return with_values(SeqMatchNetConfig(), {"network.keep_input": 0.0} | metadata["config"])
     except (KeyError, TypeError, AttributeError, LocalizationError) as error:
         raise EncoderError(f"checkpoint {path}", "must hold its options", str(error),
                            "it was made by another version") from error

@@ -65,6 +65,9 @@ class PlaceNetwork(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """Return unit descriptors (B, out) of windows of L images (B, L, D); with sequence matching L must be 1.
 
+        In evaluation mode the images' own descriptors are appended with their weight: what was learned on one stretch
+        holds less on another, what an image looks like holds everywhere. What is trained is the learned part alone.
+
         SeqNet: a convolution over time, averaged. smooth: the mean. delta: second half minus first half. single: the
             centre image.
         """
@@ -72,7 +75,10 @@ class PlaceNetwork(nn.Module):
         if self.transform is None:
             return unit(self._fixed(windows))
         features = self.dropout(self.front_end(windows.reshape(batch * length, width)))
-        return unit(self.transform(features.reshape(batch, length, -1).transpose(1, 2)).mean(dim=2))
+        learned = unit(self.transform(features.reshape(batch, length, -1).transpose(1, 2)).mean(dim=2))
+        if self.training or not self.matches_sequences or not self.config.keep_input:
+            return learned
+        return unit(torch.cat([learned, self.config.keep_input * unit(self._fixed(windows))], dim=1))
 
     def images(self, descriptors: Tensor) -> Tensor:
         """Return unit descriptors (B, out) of single images (B, D)."""

@@ -60,7 +60,9 @@ class NetworkConfig(Config):
                                     "nothing. auto: "
                             "convolutional where there are pixels.", choices=("auto", "convolutional", "none"))
     channels: int = option(16, "Channels of its first layer; later ones have twice as many.", 1, 256)
-    out_dims: int = option(512, "Width of the descriptors that are compared.", 1, 65536)
+    out_dims: int = option(512, "Width of the learned descriptors.", 1, 65536)
+    keep_input: float = option(1.0, "Weight of the image's own descriptor, which is appended to the learned one when "
+                                    "places are compared (s1+seqmatch only); 0: it is left out.", 0, 100)
     w: int = option(3, "SeqNet: images that its convolution over time spans.", 1, 100)
     dropout: float = option(0.1, "Share of the inputs of the transform left out in training.", 0, 0.95)
 
@@ -126,3 +128,22 @@ class SeqMatchNetConfig(Config):
     network: NetworkConfig = section(NetworkConfig)
     training: TrainingConfig = section(TrainingConfig)
     augmentation: AugmentationConfig = section(AugmentationConfig)
+
+
+TRIPLETS, CONTRAST = ("training.loss", ("triplet",)), ("training.loss", ("contrastive",))
+PIXELS, FEATURES = ("local_contrast", "patch_normalised"), ("gem", "vlad", "second_order")
+USED_WITH = {
+    **dict.fromkeys(("training.mining_method", "training.batch_size", "training.negative", "training.margin",
+                     "training.cache_refresh"), TRIPLETS),
+    **dict.fromkeys(("training.single_image_share", "training.temperature", "training.run",
+                     "training.batches_per_epoch", "augmentation."), CONTRAST),
+    "training.momentum": ("training.optimizer", ("sgd",)),
+    "training.lr_": ("training.schedule", ("step",)),
+    **dict.fromkeys(("network.keep_input", "training.loss_method", "training.single_image"),
+                    ("network.pooling", ("s1+seqmatch",))),
+    "network.w": ("network.pooling", ("seqnet",)),
+    "network.channels": ("network.front_end", ("auto", "convolutional")),
+    **dict.fromkeys(("image.width_px", "image.height_px", "augmentation"), ("image.kind", PIXELS)),
+    "image.sigma_px": ("image.kind", ("local_contrast",)), "image.patch_px": ("image.kind", ("patch_normalised",)),
+    "image.words": ("image.kind", ("vlad",)), "image.encoder.": ("image.kind", FEATURES)}
+"""By the beginning of an option's name: with which values of which other one it has an effect."""

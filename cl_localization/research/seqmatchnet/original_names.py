@@ -1,10 +1,11 @@
 """The options of SeqNet's and SeqMatchNet's own programs, as words of our commands: their command lines run with ours.
 
-A command line that chooses the original loss gets the originals' settings too, unless it says otherwise.
+A training command line of either gets that program's settings, too, where it says nothing else.
 """
 
 from __future__ import annotations
 
+from cl_localization.cli.pose_sources import warn
 from cl_localization.errors import ConfigError
 
 TRAINING, NETWORK = "--training.", "--network."
@@ -27,16 +28,23 @@ TEST_NAMES = SHARED | {"--pooling": "--pooling", "--resume": "--model", "--resul
                        "--predictionsFile": "--candidates",
                        "--extractOnly": "--extract-only",
                        "--seqL_filterData": "--inner-only", "--cacheBatchSize": "--batch-size"}
-IGNORED = {"--mode": 1, "--nGPU": 1, "--nocuda": 0, "--savePath": 1, "--cachePath": 1, "--start-epoch": 1,
-           "--numSamples2Project": 1,
-           "--ckpt": 1}
-"""Options that have no counterpart, with the number of words after them: there is one model file, and caches are in
-memory."""
+IGNORED = {"--normalize": 0, "--mode": 1, "--nGPU": 1, "--nocuda": 0, "--savePath": 1, "--cachePath": 1,
+           "--start-epoch": 1, "--numSamples2Project": 1, "--ckpt": 1}
+"""Options that have no counterpart, with the number of words after them: there is one model file, caches are in memory,
+and distances are normalized anyway."""
 
-ORIGINAL_SETTINGS = {"loss": "triplet", "optimizer": "sgd", "learning-rate": "0.001", "weight-decay": "0.001",
-                     "schedule": "step",
-                     "epochs": "50", "eval-every": "1"}
-ORIGINAL_DIMS = "4096"
+SHARED_SETTINGS = {"loss": "triplet", "optimizer": "sgd", "weight-decay": "0.001", "schedule": "step",
+                   "eval-every": "1"}
+SEQMATCHNET_SETTINGS = SHARED_SETTINGS | {"learning-rate": "0.001", "epochs": "50", "cache-batch-size": "64"}
+SEQNET_SETTINGS = SHARED_SETTINGS | {"learning-rate": "0.0001", "epochs": "200", "lr-step": "50",
+                                     "cache-batch-size": "24", "cache-refresh": "0"}
+ADAM_SETTINGS = {TRAINING + "weight-decay": "0", TRAINING + "schedule": "constant"}
+"""Of the originals when Adam is chosen, whatever else is given."""
+NETWORK_SETTINGS = {NETWORK + "out-dims": "4096", NETWORK + "dropout": "0",
+                    NETWORK + "keep-input": "0"}
+
+SEQMATCHNET_FLAGS = {"--loss_trip_method", "--neg_trip_method", "--matcher"}
+SEQNET_FLAGS = {"--msls_trainCity", "--msls_valCity"}
 
 
 def translated(words: list[str], train: bool) -> list[str]:
@@ -46,7 +54,6 @@ def translated(words: list[str], train: bool) -> list[str]:
         ConfigError: `--mode` asks for the other command.
     """
     names, result, rest = TRAIN_NAMES if train else TEST_NAMES, [], list(words)
-    original_loss = train and bool({"--loss_trip_method", "--neg_trip_method"} & set(_flags(words)))
     while rest:
         flag, equals, value = rest.pop(0).partition("=")
         if flag in IGNORED:
@@ -64,15 +71,46 @@ def translated(words: list[str], train: bool) -> list[str]:
                 result.append("s1+seqmatch")  # SeqMatchNet's own flag takes no value
             if flag == "--optim" and rest:
                 rest[0] = rest[0].lower()
-    return _with_original_settings(result) if original_loss else result
+    settings = _settings(words) if train else {}
+    return _with_settings(result, settings) if settings else result
 
 
-def _with_original_settings(words: list[str]) -> list[str]:
-    given = set(_flags(words))
-    settings = {TRAINING + name: value for name, value in ORIGINAL_SETTINGS.items()} | {
-        NETWORK + "out-dims": ORIGINAL_DIMS
-    }
-    return words + [word for flag, value in settings.items() if flag not in given for word in (flag, value)]
+def _settings(words: list[str]) -> dict[str, str]:
+    """Return the settings of the original program whose training command line this is; empty for one of ours, and for
+    a run that has its settings already."""
+    flags, pooling = set(_flags(words)), _pooling(words)
+    if "--resume" in flags:
+        return {}
+    if SEQMATCHNET_FLAGS & flags:
+        return SEQMATCHNET_SETTINGS
+    if pooling == "seqnet" or SEQNET_FLAGS & flags or (pooling and "--mode" in flags):
+        return SEQNET_SETTINGS
+    return SEQMATCHNET_SETTINGS if "--mode" in flags else {}
+
+
+def _pooling(words: list[str]) -> str:
+    """Return the value of --pooling, empty for SeqMatchNet's flag without one."""
+    for word, following in zip(words, [*words[1:], ""]):
+        if word.startswith("--pooling="):
+            return word.partition("=")[2]
+        if word == "--pooling" and not following.startswith("-"):
+            return following
+    return ""
+
+
+def _with_settings(words: list[str], settings: dict[str, str]) -> list[str]:
+    """Return the words with the settings that they leave open; what does nothing in the original is said to."""
+    whole = {TRAINING + name: value for name, value in settings.items()} | NETWORK_SETTINGS
+    if settings is SEQNET_SETTINGS:
+        whole[NETWORK + "pooling"] = "seqnet"
+    given = dict(zip(words, [*words[1:], ""])) | dict(word.split("=", 1) for word in words if "=" in word)
+    words = words + [word for flag, value in whole.items() if flag not in given for word in (flag, value)]
+    if given.get(TRAINING + "optimizer") == "adam":
+        for flag, value in ADAM_SETTINGS.items():
+            if flag in given:
+                warn(f"option {flag} has no effect with --optim ADAM, as in the original")
+            words += [flag, value]  # of a flag given twice the last counts
+    return words
 
 
 def _flags(words: list[str]) -> list[str]:

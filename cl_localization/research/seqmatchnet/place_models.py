@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cl_localization.cli.progress import tracked
 from cl_localization.errors import ConfigError
+from cl_localization.research.run_folders import model_in
 
 if TYPE_CHECKING:
     from cl_localization.research.seqmatchnet.describer import Describer
@@ -52,7 +53,7 @@ def open_model(name: str, pair: TraversePair, raw: ImageDescriptorConfig, poolin
     from cl_localization.research.seqmatchnet.options import LEARNED, NetworkConfig
 
     if name != RAW:
-        return with_pooling(load_model(Path(name) / MODEL_FILE if Path(name).is_dir() else Path(name)), pooling)
+        return with_pooling(load_model(model_in(Path(name), MODEL_FILE)), pooling)
     if pooling in LEARNED:
         raise ConfigError("option pooling", "must be one without parameters for raw descriptors", pooling,
                           "give a trained --model")

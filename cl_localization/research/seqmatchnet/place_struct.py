@@ -94,22 +94,25 @@ def read_bounds(path: Path, count: int) -> np.ndarray:
 
 
 def struct_traverse(name: str, names: list[str], positions: np.ndarray, descriptors: np.ndarray,
-                    listed: Path | None = None, bounds: Path | None = None) -> Traverse:
+                    listed: Path | None = None, bounds: Path | None = None, rows: np.ndarray | None = None) -> Traverse:
     """Return one side of a structure with its descriptors.
 
     Args:
         descriptors: (rows, D); of the structure's images in their order, or of those in `listed`.
         listed: text file with the image name of each row.
+        rows: the structure's rows, where there is no such file.
         bounds: text file of sequence bounds; without it the traverse has no breaks.
 
     Raises:
         DataError: rows that cannot be assigned to the images.
     """
     if len(descriptors) != len(names):
-        if listed is None:
+        if listed is not None:
+            rows = _rows_of(names, listed, len(descriptors))
+        if rows is None or len(rows) != len(names) or rows.max() >= len(descriptors):
             raise DataError(f"descriptors of {name}", f"must be one for each of {len(names)} images of the structure",
                             len(descriptors), "or give a list of the image names of all rows")
-        descriptors = descriptors[_rows_of(names, listed, len(descriptors))]
+        descriptors = descriptors[rows]
     stretches = whole(len(names)) if bounds is None else read_bounds(bounds, len(names))
     return Traverse(name, names, positions, stretches, descriptors=descriptors)
 

@@ -48,21 +48,27 @@ class PlaceMatches:
 
 
 def match_places(scorer: PlaceScorer, pair: TraversePair, count: int = max(RECALL_AT), keep: np.ndarray | None = None,
-                 candidates: np.ndarray | None = None) -> PlaceMatches:
+                 candidates: np.ndarray | None = None, places: np.ndarray | None = None) -> PlaceMatches:
     """Return the `count` nearest database images of each query.
 
     Args:
         keep: (N,) which queries count; all when None.
         candidates: (N, K) database image numbers that alone are compared with each query, -1 for none; all when None.
+        places: (M,) which images of the database count; all when None.
 
     Raises:
-        DataError: candidates that do not fit the traverses.
+        DataError: candidates that do not fit the traverses, or no image of the database that counts.
     """
     if candidates is not None:
         _check_candidates(candidates, pair)
-    count = min(count, len(pair.database))
+    places = np.ones(len(pair.database), bool) if places is None else places
+    if not places.any():
+        raise DataError(f"traverse {pair.database.name}", "must have images that count", "none",
+                        "choose a shorter --inner-only")
+    count = min(count, int(places.sum()))
     found, distances = [], []
     for begin, block in scorer.blocks():
+        block[torch.from_numpy(~places)] = torch.inf
         if candidates is not None:
             block = torch.where(_chosen(candidates[begin:begin + block.shape[1]], len(pair.database)), block, torch.inf)
         nearest = torch.topk(block, count, dim=0, largest=False)
@@ -73,7 +79,7 @@ def match_places(scorer: PlaceScorer, pair: TraversePair, count: int = max(RECAL
     rows = np.where(np.isfinite(away), rows, -1)
     positions = pair.queries.positions[queries]
     error = np.linalg.norm(pair.database.positions[rows] - positions[:, None], axis=2)
-    nearest_error, _ = cKDTree(pair.database.positions).query(positions)
+    nearest_error, _ = cKDTree(pair.database.positions[places]).query(positions)
     return PlaceMatches(queries, rows, away, np.where(rows >= 0, error, np.inf), nearest_error)
 
 

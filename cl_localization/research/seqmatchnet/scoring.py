@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cl_localization.research.seqmatchnet.network import PlaceNetwork, described, described_images
+from cl_localization.research.seqmatchnet.normalization import REACH
 from cl_localization.research.seqmatchnet.sequence_distance import (
     BLOCK_QUERIES,
     SAME_SPEED,
@@ -29,6 +30,7 @@ class PlaceScorer:
         sequence_length: images of a sequence.
         slopes: speed ratios that sequence matching tries.
         batch_size: images described at once.
+        normalize: whether sequences are matched by normalized distances; one image alone never is.
 
     Raises:
         DataError: a traverse has no stretch as long as a sequence.
@@ -36,8 +38,9 @@ class PlaceScorer:
 
     def __init__(self, network: PlaceNetwork, database: Traverse, queries: Traverse, database_descriptors: Tensor,
                  query_descriptors: Tensor, sequence_length: int, slopes: tuple[float, ...] = SAME_SPEED,
-                 batch_size: int = 256) -> None:
+                 batch_size: int = 256, normalize: bool = False) -> None:
         self._database, self._queries, self._length, self._slopes = database, queries, sequence_length, slopes
+        self._reach = REACH if normalize and sequence_length > 1 else 0
         self._matches_sequences = network.matches_sequences
         self._sides, self._has_window = [], []
         for traverse, descriptors in ((database, database_descriptors), (queries, query_descriptors)):
@@ -86,5 +89,5 @@ class PlaceScorer:
         for first, last in self._database.bounds:
             if last - first > shortest and len(queries) >= self._length:
                 result[first:last] = sequence_block(database[first:last], queries, self._length, self._slopes, begin,
-                                                    end)
+                                                    end, self._reach)
         return result

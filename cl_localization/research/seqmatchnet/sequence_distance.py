@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cl_localization.errors import DataError
 from cl_localization.places.place_index import MIN_SQUARED_DISTANCE
+from cl_localization.research.seqmatchnet.normalization import normalized
 
 BLOCK_QUERIES = 256
 SAME_SPEED = (1.0,)
@@ -111,16 +112,20 @@ def _window_distances(distances: Tensor, length: int, slopes: tuple[float, ...],
 
 
 def sequence_block(database: Tensor, queries: Tensor, sequence_length: int, slopes: tuple[float, ...], begin: int,
-                   end: int) -> Tensor:
+                   end: int, reach: int = 0) -> Tensor:
     """Return the sequence distances (M, end - begin) of all database images and the queries [begin, end).
 
     Args:
         database, queries: unit descriptors (M, D) and (N, D) of consecutive images.
+        reach: of the normalization of the image distances, see `normalized`; 0 takes them as they are.
     """
     left, right = max(begin - sequence_length + 1, 0), min(end + sequence_length - 1, len(queries))
     left = max(min(left, len(queries) - sequence_length), 0)  # the last windows are shifted back
-    part = image_distances(database, queries[left:right])
-    return _window_distances(part, sequence_length, slopes, begin - left, end - left)
+    first = max(left - reach, 0)
+    part = image_distances(database, queries[first:right + reach])
+    if reach:
+        part = normalized(part, reach)
+    return _window_distances(part[:, left - first:right - first], sequence_length, slopes, begin - left, end - left)
 
 
 def unit(descriptors: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from cl_localization.data.frame import Frame
+from cl_localization.errors import LocalizationError
 from cl_localization.features import Encoder
 from cl_localization.localization.result import Localization
 from cl_localization.localizer import Localizer
@@ -67,11 +68,14 @@ class MapInUse:
 
         Raises:
             MapError: the file cannot be read, or was made with another encoder.
-            DataError: the pose check is enabled, and there is no radiance field beside the map file.
         """
         started_s = time.monotonic()
         map_code = load_map(path, self._encoder.name)
-        self._check = pose_check_beside(path, map_code, self._node.config)
+        try:
+            self._check = pose_check_beside(path, map_code, self._node.config)
+        except LocalizationError as error:  # poses are then not checked
+            self._check = None
+            self._node.report(error)
         self.follower.use(map_code)
         self.use()
         duration_s = time.monotonic() - started_s

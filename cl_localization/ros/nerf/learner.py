@@ -185,7 +185,7 @@ class NerfLearner:
             if len(life) and life.field.steps >= life.next_step:
                 keyframe = life.newest()
                 life.field.add(keyframe.frame, keyframe.points_m)
-                life.next_step = life.field.steps + life.field.config.settle_steps
+                life.next_step = life.field.steps + life.field.learns * life.field.config.settle_steps
             else:
                 life.field.learn(min(SLICE_S, self._budget.left_s), self._stopping.is_set)
             life.size_bytes = life.field.size_bytes

@@ -13,7 +13,8 @@ from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.nerf.live import LiveField
-from cl_localization.nerf.live_file import beside, load_live, save_live
+from cl_localization.nerf.live_file import load_live, save_live
+from cl_localization.nerf.paths import beside
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.nerf.learner import Keyframe, Life, NerfLearner
 from cl_localization.ros.nerf.outputs import NerfOutputs, Viewpoint

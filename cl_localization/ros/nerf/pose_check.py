@@ -10,6 +10,7 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
+from cl_localization.nerf.paths import beside
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
 
 if TYPE_CHECKING:
@@ -31,18 +32,18 @@ class PoseCheck:
 
 
 def pose_check_beside(map_path: str, map_code: MapCode, config: LocalizerNodeConfig) -> PoseCheck | None:
-    """Return the pose check with the field saved beside a map; None if it is disabled.
+    """Return the pose check with what was saved beside a map; None if it is disabled or nothing was saved.
 
     Raises:
         MapError: the field belongs to another map.
-        DataError: the field is missing or cannot be read.
+        DataError: the field cannot be read.
     """
-    if not config.render_check.enabled:
+    path = beside(Path(map_path))
+    if not (config.render_check.enabled and path.is_file()):
         return None
-    from cl_localization.nerf.live_file import beside, load_live
+    from cl_localization.nerf.live_file import load_live
     from cl_localization.nerf.render_check import RenderCheck
 
-    path = beside(Path(map_path))
     field, owner = load_live(path, READABLE)
     map_id, _, scene = owner.partition(" ")
     if map_id not in (map_code.map_id, map_code.parent_id):

@@ -105,17 +105,20 @@ class MapTopicConfig(Config):
 
 @dataclass(frozen=True)
 class RenderCheckNodeConfig(RenderCheckConfig):
-    """Pose check by rendering, with the radiance field that the mapper saved beside the map."""
+    """Pose check: the image is compared with the view of the map from its pose, which the mapper saved beside it."""
 
-    enabled: bool = option(False, "Check each pose by rendering the radiance field saved beside the map file. A map "
-                                  "received on map_code has no field.")
+    enabled: bool = option(True, "Check each pose by the view of what a mapper with nerf.enabled saved beside the map "
+                                 "file. Without that file, or with a map from map_code, no pose is checked.")
 
 
 @dataclass(frozen=True)
 class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig):
     """All parameters of the node `localizer`."""
 
-    images: ImagesConfig = section(ImagesConfig)
+    images: MapperImagesConfig = section(MapperImagesConfig)
+    depth_images: str = option("off", "`auto`: while depth has a publisher, the pose check compares only what is as "
+                                      "far away as in the map; `on`: use only images with depth; `off`: no depth.",
+                               choices=("auto", "on", "off"))
     two_d: bool = option(False, "The robot moves in the plane z = 0 of the map: z, roll and pitch of map -> base are "
                                 "set to 0.", live=True)
     publish_initial_pose: bool = option(False, "Publish the first trusted base pose, and that after each loss, on "
@@ -143,9 +146,10 @@ class PoseSourceConfig(Config):
 
 @dataclass(frozen=True)
 class NerfNodeConfig(LiveNerfConfig):
-    """The radiance field of the mapper."""
+    """Views of what the mapper believes."""
 
-    enabled: bool = option(False, "Train a radiance field beside the map; ~/nerf/image and ~/nerf/depth show it.")
+    enabled: bool = option(False, "Show what is mapped on ~/nerf/image and ~/nerf/depth, and save it beside the map "
+                                  "for the pose check: keyframes with depth, and a field of those without.")
     seconds_per_second: float = option(0.2, "Share of one core's time spent on training.", 0.001, 1)
     max_renders_hz: float = option(1.0, "Largest rate of rendered views; rendered only with subscribers [Hz].", 0.01,
                                    100)

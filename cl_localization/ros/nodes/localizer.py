@@ -52,7 +52,8 @@ class LocalizerNode(ManagedNode):
         self.reconfigure()
         self._tracking.forget("the node starts")
         self._outputs.initial.listen(self._tf.lookup)
-        self._images = ImageSource(self, self.config.images, "off", self._stream.offer, lookup=self._tf.lookup)
+        self._images = ImageSource(self, self.config.images, self.config.depth_images, self._stream.offer,
+                                   lookup=self._tf.lookup)
         self.active.callback(self._images.close)
         worker = self._stream.map_worker
         if self.config.map_topic.follow:

@@ -81,10 +81,10 @@ def test_the_readme_of_hscnet_runs(data: Path, tmp_path: Path, model: str, datas
     names = {"data": data, "model": model, "dataset": dataset, "scene": scene}
     train = ("train hscnet --model {model} --dataset {dataset} --scene {scene} --n_iter 2 --data_path {data} "
              "--log-summary log.txt "
-             "--train_id one --runs-path {folder} ") + TINY
+             "--exp_name small --train_id one --runs-path {folder} ") + TINY
     assert run(train, tmp_path, **names) == 0 and "epoch 1" in (tmp_path / "latest" / "log.txt").read_text()
     test = ("test hscnet --model {model} --dataset {dataset} --scene {scene} --checkpoint "
-            "{folder}/latest --data_path {data} --device cpu")
+            "{folder}/small_one --data_path {data} --device cpu")
     assert run(test, tmp_path, **names) == 0
 
 
@@ -97,9 +97,11 @@ def test_sequences_of_ones_own_are_learned_and_a_run_is_gone_on_with(data: Path,
     )
     assert run(train, tmp_path, rooms=rooms) == 0 and (tmp_path / "labels.safetensors").is_file()
     assert run("train hscnet --resume {folder}/latest --threads 1 --device cpu", tmp_path) == 0
+    checkpoint = "train hscnet --resume {folder}/latest/checkpoint.safetensors --threads 1 --device cpu"
+    assert run(checkpoint, tmp_path) == 0
     assert run("train hscnet --resume {folder}/latest --device cpu --width 0.5", tmp_path) == 1
     assert "option width must be 0.02, as the run was begun with, found 0.5; leave it out" in capsys.readouterr().err
-    test = "test hscnet --sequences {rooms} --checkpoint {folder}/latest --threads 1 --device cpu"
+    test = "test hscnet --sequences {rooms} --checkpoint {folder}/own --threads 1 --device cpu"
     assert run(test, tmp_path, rooms=rooms) == 0 and "mean" in capsys.readouterr().out
     assert run(test, tmp_path, rooms=f"{rooms} {data}/12Scenes/apt2/luke") == 1
     assert "option sequences must be at most 2, the model's scenes, found 3" in capsys.readouterr().err
@@ -139,11 +141,27 @@ def test_what_cannot_be_done_is_one_line_that_names_it(data: Path, tmp_path: Pat
         ),
         ("test hscnet --checkpoint {folder}/none --data_path {data}", "model .*none must be a file"),
         ("train hscnet --resume {folder} --device cpu", "model .*checkpoint.safetensors must be a file"),
+        (
+            "test hscnet --dataset i7S --scene nowhere --checkpoint {folder}/m.safetensors --data_path {data}",
+            "option scene must be one of i7S: chess, fire, .*stairs, found 'nowhere'",
+        ),
         (seven + " --dense_pred maybe", "option --dense_pred must be True or False, found 'maybe'"),
     ]:
         capsys.readouterr()
         assert run(line, tmp_path, data=data) == 1, line
         assert re.search(message, capsys.readouterr().err), line
+
+
+def test_options_that_do_nothing_are_named(data: Path, tmp_path: Path, capsys) -> None:
+    line = ("train hscnet --model scrnet --dataset i7S --scene chess --joint --coordinate-channels 8 --sampling Imgbal "
+            "--n_iter 1 --data_path {data} --out {folder}/m.safetensors " + TINY)
+    assert run(line, tmp_path, data=data) == 0
+    said = capsys.readouterr().err
+    for sentence in ("option coordinate_channels has no effect with model scrnet",
+                     "option sampling has no effect with all scenes at once: nothing is replayed",
+                     "option scene has no effect: all scenes are learned"):
+        assert sentence in said
+    assert said.count("has no effect") == 3
 
 
 def test_labels_of_another_number_of_scenes_are_refused(data: Path, tmp_path: Path, capsys) -> None:
@@ -166,6 +184,7 @@ def test_the_originals_switches_take_a_word_or_none() -> None:
         "1e-4",
     ]
     assert translated("--aug=yes --dense_pred=0 --train_id x".split()) == ["--exp-name", "x"]
+    assert translated("--exp_name a --joint --train_id=b".split()) == ["--joint", "--exp-name", "a_b"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -125,7 +125,8 @@ def test_frames_with_depth_are_learned_online_and_some_held_out(tmp_path: Path, 
     )
     more = line.replace("--hold_out 3", "--hold_out 0")
     assert train(str(tmp_path), *more.split(), "--ckpt_path", str(out), "--out", str(tmp_path / "p.safetensors")) == 0
-    assert json.loads((tmp_path / "p_online.json").read_text())["record"]["kept"] == [6, 8, 10]
+    kept = [0, 0, 0] if method == "none" else [6, 8, 10]
+    assert json.loads((tmp_path / "p_online.json").read_text())["record"]["kept"] == kept
     test = ["test", "nerf", "--root_dir", str(tmp_path), "--dataset_name", "sequence", "--img_wh", "24", "24",
             "--ckpt_path", str(out)]
     assert main([*test, "--every", "2", "--threads", "1"]) == 0
@@ -159,7 +160,11 @@ def test_a_task_cut_short_goes_on_where_it_stopped(root: str, tmp_path: Path) ->
     (["--img_wh", "8", "9", "--out", "x"], "img_wh must be square"),
     (["--img_wh", "0", "0", "--out", "x"], "img_wh must be positive"),
     (["--near", "7", "--out", "x"], "near must be less than far"),
-    (["--online_mode", "--online.memory-bytes", "5", "--out", "x", *QUICK], "must fit into the buffer's 5 bytes"),
+    (["--online_mode", "--num_train_in_each_chunk", "3", "--out", "x", *QUICK], "must be at most chunk_size, 2"),
+    (["--num_iters_per_epoch", "200"], "num_iters_per_epoch cannot be done"),
+    (["--online_buffer_fill_mode", "highest_loss"], "online_buffer_fill_mode cannot be done"),
+    (["--online_mode", "--use_replay_buf", "--online.memory-bytes", "5", "--out", "x", *QUICK],
+     "must fit into the buffer's 5 bytes"),
     (["--ckpt_path", "missing", "--out", "x", *SMALL], "must be a file")])
 def test_what_cannot_be_trained_is_said_in_one_line(root: str, tmp_path: Path, monkeypatch, capsys, words: list[str],
                                                     message: str) -> None:
@@ -176,10 +181,34 @@ def test_names_of_the_original_are_understood() -> None:
         "--render.in-disparity"]
     assert translated(["--exploration_ratio=0.3"], train=True) == ["--replay.exploration-ratio=0.3"]
     assert translated("--online_cl_mode --exploration_ratio 0.3".split(), train=True) == [
-        "--online-mode", "--online.exploration-ratio", "0.3", "--online.method", "none"]
+        "--online-mode", "--online.exploration-ratio", "0.3"]
+    large = "--online_mode --use_replay_buf --online_buffer_size 100 --online_buffer_fill_mode uniform"
+    assert translated(large.split(), train=True) == [
+        "--online-mode", "--online.method", "replay", "--online.memory-bytes", "4400"]
+    assert translated(["--buffer_sample_mode", "topk"], train=True) == [
+        "--replay.sample-mode", "topk", "--replay.keep", "rays"]
     assert translated("--N_samples 5 --scene_name a --test_view NA".split(), train=False) == [
         "--samples",
         "5",
         "--test-view",
         "NA",
     ]
+
+
+def test_a_large_trajectory_is_learned_in_chunks_of_which_some_frames_are_drawn(root: str, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    write_scene(large, {"train": 12})
+    (large / "transforms_train.json").rename(large / "transforms.json")
+    line = ("--dataset_name blender_large_online --img_wh 8 8 --threads 1 --online_mode --use_replay_buf --num_chunks "
+            "2 --chunk_size 5 --num_train_in_each_chunk 3 --num_iters_per_chunk 2 --online_buffer_size 2000 "
+            "--eval_groups 2 --online.settle-steps 1 --voxel.voxels 1000 --learning.batch-size 64")
+    assert train(str(large), *line.split(), "--out", str(tmp_path / "o.safetensors")) == 0
+    content = json.loads((tmp_path / "o_online.json").read_text())
+    assert len(content["psnr_db_seen"]) == 6 and content["record"]["kept"] == [3, 6]
+    assert content["psnr_db_mean_held_out"] > 5 and content["record"]["settling_seconds"] > 0
+
+
+def test_the_voxel_field_says_which_options_it_does_not_use(root: str, tmp_path: Path, capsys) -> None:
+    words = ["--field", "voxel", "--lr", "0.001", "--N_samples", "5", "--out", str(tmp_path / "x.safetensors")]
+    assert train(root, *SMALL, *words, "--voxel.voxels", "1000", "--num_epochs", "1", "--learning.max-steps", "1") == 0
+    assert "does not use render.samples, learning.learning_rate; --field mlp does" in capsys.readouterr().err

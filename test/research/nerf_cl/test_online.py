@@ -27,21 +27,23 @@ def config_of(**changes: object) -> NerfConfig:
 
 @pytest.mark.parametrize("method", ["none", "replay", "agem"])
 def test_a_stream_is_learned_by_every_method(views: list[View], method: str) -> None:
-    config, stream = config_of(**{"online.method": method}), along_a_path(views)
+    config, stream = config_of(**{"online.method": method, "online.settle_steps": 2}), along_a_path(views)
     training = OnlineTraining(make_field(config, SYNTHETIC_BOX, 1.0), config, 3)
     told: list[int] = []
     training.run(stream, lambda now: told.append(now.chunk))
     record = training.record
-    assert told == [1, 2, 3] and record.kept == [4, 8, 12] and training.learner.steps == 18
+    kept, settling = ([0, 0, 0], 0) if method == "none" else ([4, 8, 12], 2 * (method == "replay"))
+    assert told == [1, 2, 3] and record.kept == kept and training.learner.steps == 18 + settling
     assert len(record.seconds) == len(record.before_db) == len(record.after_db) == 3
     assert np.mean(record.after_db) > np.mean(record.before_db)
     training.run(stream, lambda now: told.append(now.chunk))
-    assert told == [1, 2, 3]
+    assert told == [1, 2, 3] and training.learner.steps == 18 + settling
 
 
 def test_every_ray_of_a_step_weighs_the_same_and_new_frames_keep_a_share(views: list[View],
                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    config = config_of(**{"online.newest_share": 0.25, "online.chunk_size": 2, "online.iterations": 1,
+    config = config_of(**{"online.method": "replay", "online.newest_share": 0.25, "online.chunk_size": 2,
+                          "online.iterations": 1, "online.settle_steps": 1,
                           "learning.batch_size": 200})
     training, steps = OnlineTraining(make_field(config, SYNTHETIC_BOX, 1.0), config, 5), []
     step = training.learner.step
@@ -53,7 +55,7 @@ def test_every_ray_of_a_step_weighs_the_same_and_new_frames_keep_a_share(views: 
     monkeypatch.setattr(training.learner, "step", told)
     training.run(views[:10])
     assert steps == [[(200, 1.0)], [(100, 0.5), (100, 0.5)], [(67, pytest.approx(1 / 3)), (133, pytest.approx(2 / 3))],
-                     [(50, 0.25), (150, 0.75)], [(50, 0.25), (150, 0.75)]]
+                     [(50, 0.25), (150, 0.75)], [(50, 0.25), (150, 0.75)], [(200, 1.0)]]
 
 
 def test_rays_of_small_images_are_drawn_from_many_of_them() -> None:
@@ -115,7 +117,8 @@ def test_a_lens_with_distortion_is_refused(views: list[View]) -> None:
 
 def test_surfaces_given_by_depth_are_seen_from_elsewhere_at_once() -> None:
     views = room_views(8, 24)
-    config = config_of(**{"near": 0.05, "far": 9.0, "voxel.voxels": 30_000, "online.chunk_size": 2,
+    config = config_of(**{"online.method": "replay", "near": 0.05, "far": 9.0, "voxel.voxels": 30_000,
+                          "online.chunk_size": 2,
                           "online.iterations": 3})
     field = make_field(config, box_of(views, config.near, config.far), 0.0, empty=True)
     training = OnlineTraining(field, config, 4)

@@ -10,6 +10,7 @@ import torch
 
 from cl_localization.cli.main import main
 from cl_localization.errors import ConfigError
+from cl_localization.research.seqmatchnet.model_file import load_model
 from cl_localization.research.seqmatchnet.place_models import parse_range
 from place_makers import route_descriptors, seen_again, write_images
 from struct_makers import struct_fields, write_nordland, write_struct
@@ -73,13 +74,13 @@ def test_raw_pixels_need_no_training(folders, tmp_path: Path) -> None:
 def test_the_baselines_of_the_originals_are_there(folders, pooling: str, tmp_path: Path) -> None:
     result = tmp_path / "r.json"
     words = ["test", "seqmatchnet", "--pooling", pooling, *traverses(folders), "--seqL", "4", "--json", str(result),
-             "--inner-only"]
+             "--inner-only", "4"]
     assert main(words) == 0
     content = json.loads(result.read_text())
     assert content["queries"] == 37 and content["recall_at_1"][0] > 0.9
 
 
-def test_the_originals_train_and_test_lines_run_on_small_descriptors(tmp_path: Path, monkeypatch) -> None:
+def test_the_originals_train_and_test_lines_run_on_small_descriptors(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     write_nordland(tmp_path / "data", 40)
     small = ["--outDims", "8", "--nEpochs", "2", "--threads", "1"]
@@ -96,24 +97,34 @@ def test_the_originals_train_and_test_lines_run_on_small_descriptors(tmp_path: P
             "test --resume data/runs/latest --json r.json")
     assert main(test.split()) == 0
     assert json.loads(Path("r.json").read_text())["places"] == 40
-    assert main([*"train seqmatchnet --dataset nordland-sw --resume data/runs/latest --threads 1".split()]) == 0
+    again = "train seqmatchnet --dataset nordland-sw --threads 1 --resume data/runs/"
+    assert main((again + "latest").split()) == 0
+    assert main((again + "MoP --nEpochs 3").split()) == 0 and load_model(run / "model.safetensors").extra["epochs"] == 3
+    assert main((again + "latest/checkpoint.safetensors --lr 0.5").split()) == 1
+    said = capsys.readouterr().err
+    assert "option training.learning_rate must be 0.001, as the run was begun with, found 0.5" in said
 
 
 def test_the_hierarchy_of_seqnet_runs(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_nordland(tmp_path / "data", 40)
-    quick = ["--training.epochs", "1", "--training.batches-per-epoch", "2", "--outDims", "8", "--threads", "1"]
+    quick = ["--training.epochs", "1", "--outDims", "8", "--threads", "1"]
     line = "train seqmatchnet --mode train --pooling seqnet --dataset nordland-sw --seqL {} --w {} --out {}"
     assert main([*line.format(5, 3, "s5.safetensors").split(), *quick]) == 0
     assert main([*line.format(1, 1, "s1.safetensors").split(), *quick]) == 0
     first = ("test seqmatchnet --pooling seqnet --dataset nordland-sw --seqL 5 --split test "
-             "--resume s5.safetensors --resultsPath p.npz")
+             "--resume s5.safetensors --resultsPath results")
     second = (
         "test seqmatchnet --pooling s1+seqmatch --dataset nordland-sw --seqL 5 --split test --resume s1.safetensors "
-        "--predictionsFile p.npz"
+        "--predictionsFile {}"
     )
-    assert main(first.split()) == 0 and main(second.split()) == 0
-    assert main([*second.replace("s1+seqmatch", "smooth").split()]) == 1
+    assert main(first.split()) == 0
+    written, = Path("results").glob("*_l5.npz")
+    assert main(second.format(written).split()) == 0
+    with np.load(written) as content:
+        np.savez("theirs.npz", preds=content["found"])
+    assert main(second.format("theirs.npz").split()) == 0
+    assert main([*second.format(written).replace("s1+seqmatch", "smooth").split()]) == 1
 
 
 def test_a_structure_with_its_descriptors_is_tested(tmp_path: Path) -> None:
@@ -196,3 +207,30 @@ def test_descriptors_alone_are_written_when_only_they_are_asked_for(folders, tmp
     assert "recall@" not in capsys.readouterr().out
     assert main(words) == 1
     assert "option --extract-only needs a file to write to" in re.sub(r"\s+", " ", capsys.readouterr().err)
+
+
+def test_images_near_the_ends_are_left_out_of_both_traverses(folders, tmp_path: Path) -> None:
+    words = ["test", "seqmatchnet", *traverses(folders), "--seqL", "5", "--json", str(tmp_path / "r.json")]
+    assert main([*words, "--seqL_filterData", "5", "--resultsPath", str(tmp_path / "r.npz")]) == 0
+    assert json.loads((tmp_path / "r.json").read_text())["queries"] == 36
+    with np.load(tmp_path / "r.npz") as content:
+        found = content["found"]
+        assert (found[:2] == -1).all() and found[2:38].min() == 2 and found.max() == 37
+    assert main([*words, "--seqL_filterData", "41"]) == 1
+
+
+def test_options_that_do_nothing_are_named(folders, tmp_path: Path, capsys) -> None:
+    model = str(tmp_path / "m.safetensors")
+    train = ["train", "seqmatchnet", *traverses(folders), "--seqL", "3", "--out", model, *QUICK]
+    assert main([*train, "--margin", "0.2", "--lrStep", "3", "--momentum", "0.5"]) == 0
+    said = capsys.readouterr().err
+    for sentence in ("option training.margin has no effect with training.loss contrastive",
+                     "option training.lr_step has no effect with training.schedule one_cycle",
+                     "option training.momentum has no effect with training.optimizer adamw"):
+        assert sentence in said
+    assert said.count("has no effect") == 3
+    test = ["test", "seqmatchnet", "--model", model, *traverses(folders), "--seqL", "3", "--split", "test"]
+    assert main([*test, "--image.patch-px", "4"]) == 0
+    said = capsys.readouterr().err
+    assert "option image has no effect with the model: it describes images as it was trained" in said
+    assert "option split has no effect with traverses that are not of a data set by name" in said

@@ -49,6 +49,39 @@ def test_structures_may_lie_beside_the_data_folder(tmp_path: Path) -> None:
     assert len(open_pair(PlaceDataConfig(dataset="nordland-sw", data_path=str(root)), "test").queries) == 10
 
 
+@pytest.mark.parametrize("split, first, count", [("train", 0, 15000), ("test", 15100, 3000), ("val", 18200, 3000)])
+def test_nordland_needs_no_lists_of_images(tmp_path: Path, split: str, first: int, count: int) -> None:
+    ending = "d-40_d2-10" if split == "train" else "d-1_d2-1"
+    write_struct(tmp_path / "structFiles" / f"nordland_{split}_{ending}.db", struct_fields(first, count))
+    folder = tmp_path / "descData" / "netvlad-pytorch"
+    folder.mkdir(parents=True)
+    for season in ("summer", "winter"):
+        np.save(folder / f"nordland-clean-{season}.npy", np.arange(27592.0)[:, None])
+    pair = open_pair(PlaceDataConfig(dataset="nordland-sw", data_path=str(tmp_path)), split)
+    assert np.array_equal(pair.queries.descriptors[:, 0], np.arange(first, first + count))
+
+
+def test_oxford_needs_no_lists_of_images(tmp_path: Path) -> None:
+    drives, structs = ("2015-03-17-11-08-44", "2014-12-16-18-44-24"), tmp_path / "structFiles"
+    write_struct(structs / f"oxford-v1.0_{'_'.join(drives)}_train_d-20_d2-5.db", struct_fields(0, 4))
+    (tmp_path / "descData" / "netvlad-pytorch").mkdir(parents=True)
+    for drive in drives:
+        np.save(tmp_path / "descData" / "netvlad-pytorch" / f"oxford_{drive}_stereo_left.npy", np.arange(9.0)[:, None])
+    options = PlaceDataConfig(dataset="oxford-v1.0", data_path=str(tmp_path))
+    with pytest.raises(DataError, match="splitInds.npz must be a file"):
+        open_pair(options, "train")
+    rows = np.empty(2, object)
+    rows[:] = [np.array([0, 1, 7, 8]), np.array([2, 3, 4, 5])]
+    np.savez(structs / "oxford-v1.0_splitInds.npz", trainInds=rows)
+    pair = open_pair(options, "train")
+    assert pair.database.descriptors[:, 0].tolist() == [0, 1, 7, 8]
+    assert pair.queries.descriptors[:, 0].tolist() == [2, 3, 4, 5]
+    for wrong in (np.array([[0, 1]]), np.array(["a", None, {}], object)):
+        np.savez(structs / "oxford-v1.0_splitInds.npz", trainInds=wrong)
+        with pytest.raises(DataError, match="must be two arrays of whole numbers for each split"):
+            open_pair(options, "train")
+
+
 @pytest.mark.parametrize("name, part", [("oxford-v1.0", "test_d-10_d2-5"), ("oxford-pnv", "test_d-25_d2-5")])
 def test_oxford_is_known_by_its_drives(tmp_path: Path, name: str, part: str) -> None:
     drives = ("2015-03-17-11-08-44", "2014-12-16-18-44-24")

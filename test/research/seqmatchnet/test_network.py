@@ -49,9 +49,17 @@ def test_seqnet_is_the_mean_of_a_convolution_over_time() -> None:
 
 
 def test_seqmatchnet_transforms_each_image_by_itself() -> None:
-    transform, given = network("s1+seqmatch", out_dims=4), windows()
+    transform, given = network("s1+seqmatch", out_dims=4, keep_input=0.0), windows()
     expected = unit(given[:, 0] @ transform.transform.weight[:, :, 0].T + transform.transform.bias)
     assert torch.allclose(transform.images(given[:, 0]), expected, atol=1e-5)
+
+
+def test_the_images_own_descriptor_is_compared_beside_the_learned_one() -> None:
+    given = windows()[:, 0]
+    learned = network("s1+seqmatch", out_dims=4, keep_input=0.0).images(given)
+    both = network("s1+seqmatch", out_dims=4, keep_input=2.0)
+    assert torch.allclose(both.images(given), unit(torch.cat([learned, 2 * unit(given)], dim=1)), atol=1e-5)
+    assert both.train().images(given).shape == (3, 4)
 
 
 def test_raw_descriptors_are_only_brought_to_unit_length() -> None:

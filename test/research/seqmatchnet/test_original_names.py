@@ -8,6 +8,7 @@ from cl_localization.cli.flags import parse
 from cl_localization.errors import ConfigError
 from cl_localization.research.seqmatchnet import cli_eval as test_command
 from cl_localization.research.seqmatchnet import cli_train as train_command
+from cl_localization.research.seqmatchnet.options import SeqMatchNetConfig
 from cl_localization.research.seqmatchnet.original_names import translated
 
 TRAIN_LINES = [
@@ -62,15 +63,45 @@ def test_the_original_loss_brings_the_original_settings_unless_they_are_given() 
                       train=True).count("--training.epochs") == 1
 
 
+def trained_with(line: str) -> SeqMatchNetConfig:
+    return parse(train_command.Arguments, translated(shlex.split(line), train=True), "train").options
+
+
+def test_seqnets_line_brings_seqnets_loss_and_optimizer() -> None:
+    for line in (TRAIN_LINES[2], "--dataset msls --msls_trainCity amman"):
+        options = trained_with(line)
+        training = options.training
+        assert (training.loss, training.optimizer, training.learning_rate, training.weight_decay) == (
+            "triplet", "sgd", 0.0001, 0.001)
+        assert (training.epochs, training.schedule, training.lr_step, training.cache_refresh) == (200, "step", 50, 0)
+        assert (options.network.pooling, options.network.out_dims, options.network.dropout) == ("seqnet", 4096, 0)
+    assert trained_with("--seqL 5").training.loss == "contrastive"
+
+
+def test_the_originals_leave_nothing_out_and_do_not_decay_with_adam(capsys) -> None:
+    options = trained_with(TRAIN_LINES[0] + " --optim ADAM")
+    assert (options.network.dropout, options.training.weight_decay, options.training.schedule) == (0, 0, "constant")
+    assert capsys.readouterr().err == ""
+    assert trained_with(TRAIN_LINES[3]).training.weight_decay == 0
+    said = capsys.readouterr().err
+    assert "option --training.weight-decay has no effect with --optim ADAM, as in the original" in said
+
+
 def test_no_matcher_means_single_images() -> None:
-    words = ["--training.loss-method", "centerOnly", "--training.mining-method", "centerOnly"]
-    assert translated(["--matcher", "None"], train=True) == words
-    assert translated(["--matcher=seqMatchNet"], train=True) == []
+    training = trained_with("--matcher None").training
+    assert training.loss_method == training.mining_method == "centerOnly" and training.loss == "triplet"
+    assert trained_with("--matcher=seqMatchNet").training.loss_method == "meanOfPairs"
+
+
+def test_a_run_that_is_gone_on_with_has_its_settings_already() -> None:
+    assert translated(["--mode", "train", "--resume", "runs/a", "--nEpochs", "9"], train=True) == [
+        "--resume", "runs/a", "--training.epochs", "9"]
 
 
 def test_flags_with_an_equals_sign_are_understood() -> None:
     words = ["--training.sequence-length=5", "--network.pooling", "s1+seqmatch"]
-    assert translated(["--seqL=5", "--mode=train", "--pooling"], train=True) == words
+    assert translated(["--seqL=5", "--mode=train", "--pooling"], train=True)[:3] == words
+    assert translated(["--normalize", "--seqL", "5"], train=False) == ["--seqL", "5"]
 
 
 def test_the_mode_of_the_other_command_is_refused() -> None:

@@ -6,6 +6,7 @@ import torch
 
 from cl_localization.errors import DataError
 from cl_localization.research.seqmatchnet.network import PlaceNetwork
+from cl_localization.research.seqmatchnet.normalization import normalized
 from cl_localization.research.seqmatchnet.options import NetworkConfig
 from cl_localization.research.seqmatchnet.scoring import PlaceScorer
 from cl_localization.research.seqmatchnet.sequence_distance import image_distances, sequence_distances, unit
@@ -63,3 +64,11 @@ def test_traverses_shorter_than_a_sequence_are_refused() -> None:
     pair = pair_of(np.ones((4, 3), np.float32), np.ones((9, 3), np.float32))
     with pytest.raises(DataError, match="traverse must have 6 images in a row"):
         scorer(pair, 6)
+
+
+def test_normalized_sequences_are_matched_within_their_stretches_and_one_image_as_it_is() -> None:
+    pair = random_pair(40)
+    single = image_distances(*(unit(side) for side in tensors(pair)))
+    expected = sequence_distances(normalized(single), 5)
+    assert torch.allclose(scorer(pair, 5, normalize=True).block(0, 40), expected, atol=1e-3)
+    assert torch.equal(scorer(pair, 1, normalize=True).block(0, 40), scorer(pair, 1).block(0, 40))

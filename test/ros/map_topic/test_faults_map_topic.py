@@ -29,9 +29,8 @@ from map_makers import assert_same_map, empty_map, grow
 from ros_faults import Relay
 from ros_map_sender import XFEAT_DIM, Sender, version_of
 from ros_processes import Processes
-from ros_world import RosWorld, wait_until
+from ros_world import WAIT_S, RosWorld, wait_until
 
-START_S = 60.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 LEASE_S = 40.0
 
@@ -128,7 +127,7 @@ def test_messages_that_are_dropped_doubled_late_and_damaged_end_in_the_same_map(
             pause.wait(0.01)
         if name != "third":
             ros.end(localizer)
-    wait_until(lambda: sender.tell() or version_of(localizer) == sender.map_code.version, START_S)
+    wait_until(lambda: sender.tell() or version_of(localizer) == sender.map_code.version)
     assert relay.dropped > 10
     assert_same_map(localizer._map.follower.map_code, sender.map_code)
 
@@ -149,9 +148,9 @@ def arrives(ros: RosWorld, processes: Processes, folder: Path, megabytes: float)
     diagnoses, path = Diagnoses(ros), folder / "big.safetensors"
     save_map(big_map(megabytes), path)
     processes.start("mapper", "-p", f"map_file:={path}", "-p", "map_code.budget_mb:=1000.0")
-    wait_until(lambda: diagnoses.value("/mapper", "map digest"), START_S)
+    wait_until(lambda: diagnoses.value("/mapper", "map digest"))
     processes.start("localizer")
-    wait_until(diagnoses.same_map, START_S)
+    wait_until(diagnoses.same_map)
 
 
 def test_a_frozen_mapper_is_waited_for_and_followed_on_when_it_thaws(ros: RosWorld, processes: Processes,
@@ -160,12 +159,12 @@ def test_a_frozen_mapper_is_waited_for_and_followed_on_when_it_thaws(ros: RosWor
     grow(map_code)
     save_map(map_code, path)
     mapper = processes.start("mapper", "-p", f"map_file:={path}")
-    wait_until(lambda: diagnoses.value("/mapper", "map digest"), START_S)
+    wait_until(lambda: diagnoses.value("/mapper", "map digest"))
     processes.freeze(mapper)
     localizer = ros.start(LocalizerNode, diagnostics_period_s=0.1)
     wait_until(lambda: diagnoses.status("/localizer") is not None)
     processes.thaw(mapper)
-    wait_until(lambda: version_of(localizer) > 0, START_S)
+    wait_until(lambda: version_of(localizer) > 0)
     assert len(localizer._map.follower.map_code) == len(map_code)
 
 
@@ -179,13 +178,13 @@ def test_a_mapper_that_was_killed_and_started_again_is_followed_within_the_lease
     save_map(map_code, path)
     mapper = processes.start("mapper", "-p", f"map_file:={path}", "-p", "resume:=true")
     localizer = ros.start(LocalizerNode)
-    wait_until(lambda: version_of(localizer) > 0, START_S)
+    wait_until(lambda: version_of(localizer) > 0)
     source = localizer._map.follower.source
     grow(map_code)
     save_map(map_code, path)
     processes.restart(mapper)
-    wait_until(lambda: localizer._map.follower.source != source, START_S + LEASE_S)
-    wait_until(diagnoses.same_map, START_S)
+    wait_until(lambda: localizer._map.follower.source != source, WAIT_S + LEASE_S)
+    wait_until(diagnoses.same_map)
     assert len(localizer._map.follower.map_code) == len(map_code)
 
 
@@ -198,16 +197,16 @@ def follow_through_kills(ros: RosWorld, processes: Processes, frames: int, kills
     processes.start("mapper", "-p", "poses.source:=pose", "-r", "pose:=ground_truth", "-p",
                     "encoder.max_keypoints:=500")
     localizer = processes.start("localizer", "-r", "map_code:=spoiled", "-p", "map_topic.resync_period_s:=0.3")
-    wait_until(lambda: diagnoses.status("/mapper") and diagnoses.status("/localizer"), START_S)
+    wait_until(lambda: diagnoses.status("/mapper") and diagnoses.status("/localizer"))
     processes.start("sequence_player", "-p", f"sequence:=sim:3?rooms=1&frames={frames}", "-p", f"rate:={rate}", "-p",
                     "odometry:=false")
     for _ in range(kills):
         before = diagnoses.value("/mapper", "map version")
         wait_until(lambda: done or (diagnoses.value("/mapper", "map version") != before
-                                    and diagnoses.value("/localizer", "map")), START_S)
+                                    and diagnoses.value("/localizer", "map")))
         localizer = restarted(processes, localizer, diagnoses)
     wait_until(lambda: done, 600.0)
-    digest = wait_until(diagnoses.same_map, START_S)
+    digest = wait_until(diagnoses.same_map)
     lost = f"{relay.dropped} of {relay.dropped + relay.passed} lost"
     return f"{diagnoses.value('/mapper', 'codes')} codes, {kills} kills, {lost}: {digest}"
 
@@ -216,7 +215,7 @@ def restarted(processes: Processes, process: subprocess.Popen, diagnoses: Diagno
     """Kill -9 a localizer, start it again and wait for it to say something."""
     process = processes.restart(process)
     diagnoses.forget()
-    wait_until(lambda: diagnoses.status("/localizer"), START_S)
+    wait_until(lambda: diagnoses.status("/localizer"))
     return process
 
 

@@ -19,9 +19,7 @@ from cl_localization.nerf.live import LiveField
 from cl_localization.ros.nerf.learner import SAVED_UP_S, WAITING, Keyframe, Life, NerfLearner, TimeBudget
 from cl_localization.ros.nodes.config import NerfNodeConfig
 from live_makers import SMALL, room_frames
-from ros_world import wait_until
-
-LONG_S = 60.0
+from ros_world import WAIT_S, wait_until
 
 
 class Node:
@@ -81,7 +79,7 @@ def test_each_keyframe_is_learned_for_some_steps_before_the_next_is_taken(node: 
             taken.append(life.field.steps)
         return len(taken) == 3
 
-    wait_until(done, LONG_S)
+    wait_until(done)
     assert all(after - before >= SMALL.settle_steps for before, after in itertools.pairwise(taken))
     assert life.size_bytes > 0 and not node.errors
 
@@ -94,7 +92,7 @@ def test_nothing_is_learned_when_it_may_not(node: Node) -> None:
     for _ in range(3):
         node.tick()
     learner.ask("look", lambda: done.append(True))
-    wait_until(lambda: done, LONG_S)
+    wait_until(lambda: done)
     assert life.field.keyframes == 0 and len(life) == 1
 
 
@@ -105,20 +103,20 @@ def test_failures_are_reported_and_the_thread_goes_on(node: Node) -> None:
         raise RosError("view", "must be known", "nowhere")
 
     learner.ask("show", fail)
-    wait_until(lambda: node.errors, LONG_S)
+    wait_until(lambda: node.errors)
     assert learner.problem == "radiance field: view must be known, found nowhere"
     learner.ask("show", lambda: None)
-    wait_until(lambda: not learner.problem, LONG_S)
+    wait_until(lambda: not learner.problem)
 
 
 def test_a_waiting_task_is_queued_once_per_name(node: Node) -> None:
     import threading
     learner, go_on, done = NerfLearner(node, Life(LiveField(SMALL)), lambda: True), threading.Event(), []
-    learner.ask("first", lambda: go_on.wait(LONG_S))
+    learner.ask("first", lambda: go_on.wait(WAIT_S))
     for number in range(5):
         learner.ask("show", lambda number=number: done.append(number))
     go_on.set()
-    wait_until(lambda: done, LONG_S)
+    wait_until(lambda: done)
     assert done == [0]
 
 

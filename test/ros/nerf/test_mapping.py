@@ -22,23 +22,23 @@ from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.data.message_depth import depth_of
 from cl_localization.data.message_images import rgb_of
-from cl_localization.nerf.live_file import beside, load_live
+from cl_localization.nerf.live_file import load_live
 from cl_localization.nerf.live_views import reduced
+from cl_localization.nerf.paths import beside
 from cl_localization.nerf.quality import psnr_db
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_robot import Robot
-from ros_world import RosWorld, wait_until
+from ros_world import WAIT_S, RosWorld, wait_until
 
 LEARNING = {"poses__source": "pose", "niceness": 0, "threads": 1, "nerf__enabled": True,
-            "nerf__seconds_per_second": 1.0,
+            "nerf__seconds_per_second": 1.0, "nerf__views": "field",
             "nerf__width_px": 80, "nerf__max_renders_hz": 20.0, "nerf__cell_size_m": 0.08, "nerf__rays": 512,
             "nerf__settle_steps": 3}
 LEAST_PSNR_DB = 18.0
 """Grey has 14.8 to 16 dB of these images, and what was learned for some seconds 20 to 24 dB."""
 
 LARGEST_ERROR_M = 0.25
-LONG_S = 60.0
 
 
 @pytest.fixture
@@ -72,18 +72,32 @@ def test_renders_look_like_the_image_of_their_stamp_and_the_status_tells_novelty
         shown = robot.shown.get(stamps.pop()) if len(stamps) == 1 else None
         return shown and is_like(shown, *ends[:2]) and ends
 
-    image, depth, info = robot.show_until(frames[:6], good, LONG_S)
+    image, depth, info = robot.show_until(frames[:6], good)
     assert {message.header.frame_id for message in (image, depth, info)} == {"camera_optical_frame"}
     assert (image.encoding, depth.encoding, image.width, info.width) == ("rgb8", "32FC1", 80, 80)
-    robot.show_until(frames[:6], lambda: math.isfinite(statuses[-1].nerf_after_db), LONG_S)
+    robot.show_until(frames[:6], lambda: math.isfinite(statuses[-1].nerf_after_db))
     status = statuses[-1]
     assert status.nerf and status.nerf_keyframes >= 1 and status.nerf_steps >= 1 and status.nerf_bytes > 1000
     assert 5 < status.nerf_before_db < 60 and 5 < status.nerf_after_db < 60 and status.nerf_skipped_steps == 0
 
 
+def test_with_depth_the_view_is_drawn_from_keyframes_and_nothing_is_learned(ros, robot, statuses, frames) -> None:
+    ros.start(MapperNode, "mapper", **{**LEARNING, "nerf__views": "keyframes"})
+    images, depths = (ros.heard(Image, f"/mapper/nerf/{name}") for name in ("image", "depth"))
+
+    def good() -> bool:
+        shown = robot.shown.get(conversions.stamp_ns(images[-1].header.stamp)) if images and depths else None
+        return shown is not None and images[-1].header.stamp == depths[-1].header.stamp and is_like(shown, images[-1],
+                                                                                                     depths[-1])
+
+    robot.show_until(frames[:6], good)
+    robot.show_until(frames[:6], lambda: statuses[-1].nerf_keyframes >= 2)
+    assert statuses[-1].nerf_steps == 0 and statuses[-1].nerf_after_db > 20
+
+
 def test_a_view_that_is_asked_for_is_rendered_once_with_its_stamp(ros, robot, statuses, frames) -> None:
     ros.start(MapperNode, "mapper", **LEARNING)
-    robot.show_until(frames[:3], lambda: statuses and statuses[-1].nerf_keyframes, LONG_S)
+    robot.show_until(frames[:3], lambda: statuses and statuses[-1].nerf_keyframes)
     images = ros.heard(Image, "/mapper/nerf/image")
     asking = ros.node.create_publisher(PoseStamped, "/mapper/nerf/view", 1)
     request = PoseStamped(pose=conversions.pose_message(frames[1].world_T_cam))
@@ -93,15 +107,15 @@ def test_a_view_that_is_asked_for_is_rendered_once_with_its_stamp(ros, robot, st
         asking.publish(request)
         return [image for image in images if conversions.stamp_ns(image.header.stamp) == 123_000_000_456]
 
-    wait_until(asked, LONG_S)
+    wait_until(asked)
     count = len(images)
-    wait_until(lambda: any(conversions.stamp_ns(image.header.stamp) in robot.shown for image in images[count:]), LONG_S)
+    wait_until(lambda: any(conversions.stamp_ns(image.header.stamp) in robot.shown for image in images[count:]))
     assert {image.header.frame_id for image in images} == {"camera_optical_frame"}
 
 
 def test_a_view_may_be_asked_for_in_any_frame_that_tf_knows(ros, robot, statuses, frames) -> None:
     ros.start(MapperNode, "mapper", **{**LEARNING, "poses__source": "tf", "frames__map": "odom"})
-    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_keyframes, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_keyframes)
     images = ros.heard(Image, "/mapper/nerf/image")
     asking = ros.node.create_publisher(PoseStamped, "/mapper/nerf/view", 1)
     request = PoseStamped(pose=conversions.pose_message(np.eye(4)))
@@ -112,7 +126,7 @@ def test_a_view_may_be_asked_for_in_any_frame_that_tf_knows(ros, robot, statuses
         asking.publish(request)
         return any(conversions.stamp_ns(image.header.stamp) == between_ns for image in images)
 
-    wait_until(shown, LONG_S)
+    wait_until(shown)
 
 
 def test_nothing_is_rendered_and_said_without_the_field(ros, robot, statuses, frames) -> None:
@@ -125,17 +139,17 @@ def test_nothing_is_rendered_and_said_without_the_field(ros, robot, statuses, fr
 def at_rest(ros: RosWorld, node: MapperNode) -> None:
     """Have the field's thread finish what it does, and begin nothing."""
     ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False))
-    node._nerf._learner._worker.run(lambda: None).result(LONG_S)
+    node._nerf._learner._worker.run(lambda: None).result(WAIT_S)
 
 
 def test_the_node_stops_while_it_learns_and_shows(ros, robot, statuses, frames) -> None:
     node = ros.start(MapperNode, "mapper", **LEARNING)
     images = ros.heard(Image, "/mapper/nerf/image")
-    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 5 and images, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 5 and images)
     assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
     steps = statuses[-1].nerf_steps
-    robot.show_until(frames[:6], lambda: statuses[-1].nerf_steps > steps, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses[-1].nerf_steps > steps)
     assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
 
@@ -143,14 +157,14 @@ def test_the_node_stops_while_it_learns_and_shows(ros, robot, statuses, frames) 
 def test_the_mapper_goes_on_from_the_field_that_it_saved(ros, robot, statuses, frames, tmp_path: Path) -> None:
     path = tmp_path / "room.safetensors"
     node = ros.start(MapperNode, "mapper", map_file=str(path), **LEARNING)
-    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 5, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 5)
     at_rest(ros, node)
     ros.end(node)
     field, _ = load_live(beside(path), LiveNerfConfig())
     assert field.keyframes >= 1 and field.steps > 5
     statuses.clear()
     ros.start(MapperNode, "mapper", map_file=str(path), **LEARNING)
-    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > field.steps, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > field.steps)
     assert statuses[-1].nerf_keyframes >= field.keyframes
 
 
@@ -158,7 +172,7 @@ def test_a_field_of_another_map_or_that_is_damaged_is_left_alone(ros, robot, sta
     path = tmp_path / "room.safetensors"
     beside(path).write_bytes(b"something else")
     ros.start(MapperNode, "mapper", map_file=str(path), save_on_shutdown=False, **LEARNING)
-    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps)
     assert beside(path).read_bytes() == b"something else"
 
 
@@ -170,7 +184,7 @@ def test_a_view_that_cannot_be_shown_is_said_and_the_newest_is_shown_again(ros, 
                                                                            said) -> None:
     node = ros.start(MapperNode, "mapper", **LEARNING)
     images = ros.heard(Image, "/mapper/nerf/image")
-    robot.show_until(frames[:3], lambda: statuses and statuses[-1].nerf_keyframes and images, LONG_S)
+    robot.show_until(frames[:3], lambda: statuses and statuses[-1].nerf_keyframes and images)
     asking = ros.node.create_publisher(PoseStamped, "/mapper/nerf/view", 1)
     request = PoseStamped(pose=conversions.pose_message(np.eye(4)))
     request.pose.position.x, request.header.frame_id = x, frame
@@ -181,15 +195,15 @@ def test_a_view_that_cannot_be_shown_is_said_and_the_newest_is_shown_again(ros, 
         asking.publish(request)
         return [error for error in errors if said in error]
 
-    wait_until(refused, LONG_S)
+    wait_until(refused)
     count = len(images)
-    wait_until(lambda: len(images) > count, LONG_S)
+    wait_until(lambda: len(images) > count)
 
 
 @pytest.mark.parametrize("how", ["reset", "scene"])
 def test_the_field_begins_anew_with_another_map_or_scene(ros, robot, statuses, frames, how: str) -> None:
     node = ros.start(MapperNode, "mapper", **LEARNING)
-    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 5, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 5)
     ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False))
     life = node._nerf._life
     if how == "reset":
@@ -204,7 +218,7 @@ def test_the_field_begins_anew_with_another_map_or_scene(ros, robot, statuses, f
 
 def test_learning_stands_still_while_it_is_switched_off(ros, robot, statuses, frames) -> None:
     node = ros.start(MapperNode, "mapper", **LEARNING)
-    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 2, LONG_S)
+    robot.show_until(frames[:6], lambda: statuses and statuses[-1].nerf_steps > 2)
     at_rest(ros, node)
     steps = node._nerf._life.field.steps
     seen = len(statuses)
@@ -218,5 +232,5 @@ def test_a_memory_too_small_for_one_keyframe_is_said(ros, robot, statuses, frame
     messages = ros.heard(DiagnosticArray, "/diagnostics")
     ros.start(MapperNode, "mapper", diagnostics_period_s=0.1, nerf__replay_mb=0.001, **LEARNING)
     robot.show_until(frames, lambda: any("must fit into the buffer's 1000 bytes" in status.message
-                                         for message in messages for status in message.status), LONG_S)
+                                         for message in messages for status in message.status))
     assert statuses[-1].keyframes and not statuses[-1].nerf_keyframes

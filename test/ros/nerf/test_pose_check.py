@@ -14,13 +14,14 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 
 from cl_localization.msg import LocalizationStatus
 
-from cl_localization.config import LiveNerfConfig
+from cl_localization.config import LiveNerfConfig, with_values
 from cl_localization.errors import DataError, MapError
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_file import load_map
 from cl_localization.nerf.live import LiveField
-from cl_localization.nerf.live_file import beside, save_live
+from cl_localization.nerf.live_file import save_live
+from cl_localization.nerf.paths import beside
 from cl_localization.ros.nerf.pose_check import pose_check_beside
 from cl_localization.ros.nodes.config import LocalizerNodeConfig, RenderCheckNodeConfig
 from cl_localization.ros.nodes.localizer import LocalizerNode
@@ -42,22 +43,27 @@ def test_a_field_judges_poses_in_its_scene_and_leaves_others_alone(map_code: Map
     frames = room_frames(side_px=64)
     save_live(room_field(), beside(tmp_path / "map.safetensors"), f"{map_code.map_id} kitchen")
     check = pose_check_beside(str(tmp_path / "map.safetensors"), map_code, CONFIG)
-    elsewhere = Localization(1, True, "ok", frames[6].world_T_cam, 1e-4 * np.eye(6), inliers=100, scene="kitchen")
+    elsewhere = Localization(1, True, "ok", frames[5].world_T_cam, 1e-4 * np.eye(6), inliers=100, scene="kitchen")
     assert check.map_id == map_code.map_id
-    assert "correlation with the rendered view" in check.judge(frames[2], elsewhere, CONFIG).reason
+    assert "correlation with the rendered view" in check.judge(frames[0], elsewhere, CONFIG).reason
     hall = replace(elsewhere, scene="hall")
-    assert check.judge(frames[2], hall, CONFIG) is hall
+    assert check.judge(frames[0], hall, CONFIG) is hall
 
 
-def test_without_being_asked_for_no_pose_is_checked(map_code: MapCode, tmp_path: Path) -> None:
-    assert pose_check_beside(str(tmp_path / "map.safetensors"), map_code, LocalizerNodeConfig()) is None
+def test_no_pose_is_checked_when_that_is_switched_off_or_nothing_was_saved(map_code: MapCode, tmp_path: Path) -> None:
+    path, off = tmp_path / "map.safetensors", with_values(LocalizerNodeConfig(), {"render_check.enabled": False})
+    assert pose_check_beside(str(path), map_code, LocalizerNodeConfig()) is None
+    save_live(room_field(), beside(path), f"{map_code.map_id} kitchen")
+    assert pose_check_beside(str(path), map_code, off) is None
+    assert pose_check_beside(str(path), map_code, LocalizerNodeConfig()) is not None
 
 
-def test_a_field_that_is_missing_or_that_of_another_map_is_an_error(map_code: MapCode, tmp_path: Path) -> None:
+def test_a_field_that_is_damaged_or_that_of_another_map_is_an_error(map_code: MapCode, tmp_path: Path) -> None:
     path = tmp_path / "map.safetensors"
-    with pytest.raises(DataError, match="one is saved when the mapper ends"):
+    beside(path).write_bytes(b"no field")
+    with pytest.raises(DataError, match="must be a whole safetensors file"):
         pose_check_beside(str(path), map_code, CONFIG)
-    save_live(room_field(steps=1), beside(path), "another kitchen")
+    save_live(room_field(), beside(path), "another kitchen")
     with pytest.raises(MapError, match="must belong to the map beside it"):
         pose_check_beside(str(path), map_code, CONFIG)
 
@@ -65,7 +71,7 @@ def test_a_field_that_is_missing_or_that_of_another_map_is_an_error(map_code: Ma
 def test_a_localizer_with_the_pose_check_trusts_no_pose_whose_render_differs_from_the_image(
         ros: Any, room: Any, room_map: Path, frames: list[Any], tmp_path: Path) -> None:
     noise, field = np.random.default_rng(0), LiveField(LiveNerfConfig(width_px=80, cell_size_m=0.08))
-    for frame in frames[::4]:
+    for frame in frames:
         coarse = noise.integers(0, 255, (12, 16, 3)).repeat(frame.camera.height_px // 12,
                                                             0).repeat(frame.camera.width_px // 16, 1)
         field.add(replace(frame, image=coarse.astype(np.uint8)))

@@ -23,9 +23,7 @@ from cl_localization.ros.nodes.localizer import LocalizerNode
 from cl_localization.ros.nodes.mapper import MapperNode
 from cl_localization.ros.workers.cpu import Turns
 from ros_robot import Robot
-from ros_world import RosWorld, wait_until
-
-START_S, END_S = 60.0, 20.0
+from ros_world import WAIT_S, RosWorld, wait_until
 
 
 def pair(ros: RosWorld, **given) -> tuple[LocalizerNode, MapperNode]:
@@ -63,7 +61,7 @@ def test_each_image_is_encoded_once_for_both_nodes(ros, room, frames, monkeypatc
          keyframes__min_rotation_deg=0.0)
     localized, mapped = ros.heard(LocalizationStatus, "/localizer/status"), ros.heard(MappingStatus, "/mapper/status")
     robot.show_until([marked(frames[number % len(frames)], number) for number in range(200)], lambda: any(
-        status.reason == "ok" for status in localized) and sum(status.is_keyframe for status in mapped) >= 5, START_S)
+        status.reason == "ok" for status in localized) and sum(status.is_keyframe for status in mapped) >= 5)
     assert len({image.tobytes() for image in encoded}) == len(encoded)
 
 
@@ -84,11 +82,11 @@ def test_the_process_has_both_nodes_and_ends_within_two_seconds_of_a_signal(ros,
     values = {}
     for name in ("localizer", "mapper"):
         client = ros.node.create_client(GetParameters, f"/{name}/get_parameters")
-        wait_until(client.service_is_ready, START_S)
+        wait_until(client.service_is_ready)
         values[name] = ros.call(GetParameters, f"/{name}/get_parameters",
                                 GetParameters.Request(names=["threads"])).values[0].integer_value
     assert values == {"localizer": 0, "mapper": 1}
-    wait_until(lambda: ros.node.count_subscribers("image") >= 2, START_S)
+    wait_until(lambda: ros.node.count_subscribers("image") >= 2)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=END_S)
+    output, _ = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0 and "Traceback" not in output

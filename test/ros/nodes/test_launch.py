@@ -19,12 +19,11 @@ import yaml
 from cl_localization.config import flatten
 from cl_localization.ros.nodes.parameters_yaml import NODE_CONFIGS
 from ros_robot import SPEC
-from ros_world import wait_until
+from ros_world import WAIT_S, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILES = sorted((REPOSITORY / "launch").glob("*.launch.py"))
 NODE_OF = {"localization": "localizer", "bag": "localizer", "mapping": "mapper", "slam": "mapper"}
-START_S = 40.0
 TOPIC = re.compile(r"^/(localizer|mapper)/((?:nerf/)?\w+)$")
 
 
@@ -106,7 +105,7 @@ def launched(domain: int) -> Iterator[Callable[..., subprocess.Popen]]:
         if process.poll() is not None:
             continue
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: launch leaves it to the terminal to tell its nodes
-        process.wait(START_S)  # a node that is just starting may miss SIGINT, and gets SIGTERM after 15 s
+        process.wait(WAIT_S)  # a node that is just starting may miss SIGINT, and gets SIGTERM after 15 s
 
 
 @pytest.mark.parametrize("name", ["localization", "mapping", "slam", "bag", "demo"])
@@ -125,7 +124,7 @@ def test_arguments_become_remappings_and_typed_parameters_of_a_running_node(laun
     launched("localization", "image:=/front/image_raw", "use_sim_time:=true", "min_inliers:=50", "odom_frame:=none",
              "namespace:=robot")
     client = ros.node.create_client(GetParameters, "/robot/localizer/get_parameters")
-    wait_until(client.service_is_ready, START_S)
+    wait_until(client.service_is_ready)
     names = ["use_sim_time", "pose.min_inliers", "frames.odom", "frames.map"]
     values = ros.call(GetParameters, "/robot/localizer/get_parameters", GetParameters.Request(names=names)).values
     assert (values[0].bool_value, values[1].integer_value, values[2].string_value, values[3].string_value) == (
@@ -142,7 +141,7 @@ def test_the_demo_plays_a_sequence_to_mapper_and_localizer(launched, ros) -> Non
 
     statuses = ros.heard(LocalizationStatus, "/localizer/status")
     launched("demo", "sequence:=sim:3?rooms=1&frames=40")
-    wait_until(lambda: any(status.reason == "ok" for status in statuses), START_S)
+    wait_until(lambda: any(status.reason == "ok" for status in statuses))
 
 
 PLAYER = """#!/bin/sh
@@ -166,7 +165,7 @@ def test_a_bag_is_played_to_a_localizer_in_the_bags_time_and_the_launch_ends_wit
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     statuses = ros.heard(LocalizationStatus, "/localizer/status", 100)
     process = launched("bag", f"bag:={tmp_path / 'drive'}", f"map_file:={room_map}", "rate:=0.2")
-    output, _ = process.communicate(timeout=2 * START_S)
+    output, _ = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, output
     assert sum(status.reason == "ok" for status in statuses) >= 5, output
     stamps_s = {status.header.stamp.sec for status in statuses if status.reason == "ok"}
@@ -180,15 +179,14 @@ def test_a_bag_is_played_to_a_localizer_in_the_bags_time_and_the_launch_ends_wit
     ("respawn:=often", "launch argument respawn must be true or false, found 'often'")])
 def test_an_argument_that_makes_no_sense_is_named(launched, argument: str, message: str) -> None:
     process = launched("localization", argument)
-    output, _ = process.communicate(timeout=START_S)
+    output, _ = process.communicate(timeout=WAIT_S)
     assert process.returncode != 0 and message in output, output
 
 
 def test_robots_in_namespaces_have_tf_and_initialpose_of_their_own(launched, ros) -> None:
     launched("localization", "namespace:=robot1", "private_tf:=true", "frame_prefix:=robot1/", "autostart:=false")
     launched("localization", "namespace:=robot2", "private_tf:=true")
-    wait_until(lambda: ros.node.count_subscribers("/robot2/tf") and ros.node.count_subscribers("/robot2/initialpose"),
-               START_S)
+    wait_until(lambda: ros.node.count_subscribers("/robot2/tf") and ros.node.count_subscribers("/robot2/initialpose"))
     assert ros.node.count_subscribers("/tf") == 0 and ros.node.count_subscribers("/initialpose") == 0
     assert ros.node.count_subscribers("/robot1/image") == 0  # it waits for a lifecycle manager
 
@@ -209,7 +207,7 @@ def endpoints(ros, topic: str) -> set[tuple[int, ...]]:
 
 def test_a_node_that_dies_is_started_again_where_that_is_asked_for_and_rviz_may_be_missing(launched, ros) -> None:
     process = launched("localization", "respawn:=true", "rviz:=true")
-    wait_until(lambda: ros.node.count_subscribers("/image") == 1 and endpoints(ros, "/localizer/status"), START_S)
+    wait_until(lambda: ros.node.count_subscribers("/image") == 1 and endpoints(ros, "/localizer/status"))
     before = endpoints(ros, "/localizer/status")
     os.kill(node_of(process.pid, "cl_localization/localizer"), signal.SIGKILL)
-    wait_until(lambda: endpoints(ros, "/localizer/status") - before, START_S)
+    wait_until(lambda: endpoints(ros, "/localizer/status") - before)

@@ -28,7 +28,6 @@ WRONG: dict[str, dict[str, Any]] = {
     "sequence_player": {"sequence": "nowhere"}}
 CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE,
                                             Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
-LONG_S = 60.0
 
 
 class Manager:
@@ -42,7 +41,7 @@ class Manager:
         client = self._ros.node.create_client(ChangeState, f"/{self._name}/change_state")
         wait_until(client.service_is_ready)
         future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-        wait_until(future.done, LONG_S)
+        wait_until(future.done)
         return future.result().success
 
     def state(self) -> int:
@@ -71,7 +70,7 @@ def our_threads() -> set[str]:
 def all_joined() -> bool:
     """Whether none of them runs any more; one that renders a frame for longer than a process may take to end is given
     its time."""
-    return bool(wait_until(lambda: not our_threads(), LONG_S))
+    return bool(wait_until(lambda: not our_threads()))
 
 
 @pytest.mark.parametrize("name", NODES)

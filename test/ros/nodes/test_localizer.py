@@ -116,7 +116,7 @@ def test_an_image_of_another_size_and_a_camera_without_calibration_are_reported_
 
     for info, reason in ((conversions.camera_info_message(half), "must have the camera's size 160x120"),
                          (CameraInfo(width=320, height=240), "camera_info must hold a calibration")):
-        wait_until(lambda: show(info) or any(reason in status.reason for status in statuses), 10)
+        wait_until(lambda: show(info) or any(reason in status.reason for status in statuses))
     before = len(statuses)
     robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses[before:]))
 

@@ -90,8 +90,8 @@ def test_a_map_that_its_images_contradict_is_warned_of_in_status_diagnostics_and
     diagnostics = ros.heard(DiagnosticArray, "/diagnostics")
     robot.send_poses()
     start_mapper(ros, diagnostics_period_s=0.2)
-    of_camera_link = [replace(room[index], world_T_cam=room[index].world_T_cam @ inverse(FORWARD_BASE_T_CAM))
-                      for index in range(30)]
+    of_camera_link = [replace(frame, world_T_cam=frame.world_T_cam @ inverse(FORWARD_BASE_T_CAM))
+                      for frame in (room[index] for index in range(30))]
     robot.show_until(of_camera_link[:1], lambda: statuses)
     for frame in of_camera_link:  # one after the other, so that neighbours show the same
         mapped = statuses[-1].keyframes

@@ -67,7 +67,7 @@ def test_while_all_images_are_refused_diagnostics_warn_and_then_report_an_error(
     parameters = {"map_file": str(room_map)} if node is LocalizerNode else {"poses__source": "tf"}
     started = ros.start(node, diagnostics_period_s=0.1, **parameters)
     frame = spoil(robot, frames[0])
-    robot.show_until([frame], lambda: started._diagnostics.refusals.refused >= SHOWN, 60.0)
+    robot.show_until([frame], lambda: started._diagnostics.refusals.refused >= SHOWN)
     shown = len(arrays)
     robot.show_until([frame], lambda: len(arrays) > shown + 2)
     statuses = [status for array in arrays for status in array.status]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_when_images_stop_it_is_lost_says_so_and_tf_falls_silent(robot: Robot, h
 
 
 def test_a_camera_that_repeats_its_last_stamp_has_stopped_too(robot: Robot, heard: Heard, frames: list, start) -> None:
-    start(tracker__lost_after_s=0.6)
+    start(tracker__lost_after_s=2.0)
     robot.show_until(frames, heard.corrections)
     stuck = max(robot.shown)
     wait_until(lambda: show_at(robot, frames[0], stuck) or heard.said("no new images"))
@@ -210,12 +211,12 @@ def test_a_kidnapped_robot_is_known_again_at_its_new_place(robot: Robot, heard: 
     start()
     here, there = frames[:3], frames[len(frames) // 2:len(frames) // 2 + 3]
     robot.show_until(here, lambda: TRACKING in heard.states())
-    for frame in there:  # the odometry knows nothing of the carrying
-        object.__setattr__(frame, "odom_T_cam", here[-1].odom_T_cam)
+    there = [replace(frame, odom_T_cam=here[-1].odom_T_cam) for frame in there]  # it knows nothing of the carrying
     before = len(heard.statuses)
     robot.show_until(there, lambda: RELOCALIZED in heard.states()[before:])
     new = next(status for status in heard.statuses[before:] if status.state == RELOCALIZED)
-    assert "2 poses agree; outside the gate:" in new.decision and new.residual_m > 0.5
+    carried_m = min(pose_error(here[-1].world_T_cam, frame.world_T_cam)[0] for frame in there)
+    assert "2 poses agree; outside the gate:" in new.decision and new.residual_m > carried_m - 0.1 > 0.2
     assert pose_error(matrix_of(heard.poses[-1].pose.pose),
                       robot.shown[stamp_ns(heard.poses[-1].header.stamp)].world_T_cam)[0] < 0.1
 

@@ -109,7 +109,7 @@ def test_an_error_in_a_turn_ends_it() -> None:
         with pytest.raises(ZeroDivisionError), turn():
             raise ZeroDivisionError
     after = Player(turns.second)
-    wait_until(after.working.is_set, 5)
+    wait_until(after.working.is_set)
     after.leave.set()
 
 
