@@ -14,6 +14,7 @@ from cl_localization.cli.main import COMMANDS, GROUPS, find_command, main
 from cl_localization.config import flatten
 from cl_localization.errors import LocalizationError
 from cl_localization.research.hscnet.original_names import NAMES as HSCNET_NAMES
+from cl_localization.research.hscnet.original_names import RUN_NAMES as HSCNET_RUN_NAMES
 from cl_localization.research.nerf_cl.original_names import TEST_NAMES as NERF_TEST_NAMES
 from cl_localization.research.nerf_cl.original_names import TRAIN_NAMES as NERF_NAMES
 from cl_localization.research.seqmatchnet.original_names import TEST_NAMES as PLACE_TEST_NAMES
@@ -63,9 +64,9 @@ def flag_names() -> set[str]:
                 leaves = [leaf for leaf, _, _ in flatten(spec.default_factory())]
                 names |= {"--" + f"{prefix}.{leaf}".lstrip(".").replace("_", "-") for leaf in leaves}
             else:
-                names.add("--" + spec.name.replace("_", "-"))
+                names.add(("--no-" if spec.default is True else "--") + spec.name.replace("_", "-"))
     sections = {name.rsplit(".", 1)[0] for name in names if "." in name}
-    originals = {*NERF_NAMES, *NERF_TEST_NAMES, *HSCNET_NAMES, *PLACE_NAMES, *PLACE_TEST_NAMES}
+    originals = {*NERF_NAMES, *NERF_TEST_NAMES, *HSCNET_NAMES, *HSCNET_RUN_NAMES, *PLACE_NAMES, *PLACE_TEST_NAMES}
     return {name.replace("_", "-") for name in names | sections | originals}
 
 

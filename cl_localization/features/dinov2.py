@@ -30,7 +30,16 @@ STD = np.array([0.229, 0.224, 0.225], np.float32)
 class DinoV2Encoder:
     """Patch tokens as features, ordered by their difference to the neighbouring patches."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, unit_length: bool = True) -> None:
+        """Load the network.
+
+        Args:
+            unit_length: whether descriptors have length one, as maps need them, or are the tokens as they come.
+
+        Raises:
+            EncoderError: its package, weights or device are missing.
+        """
+        self._unit_length = unit_length
         self.name = f"dinov2_{config.dinov2_size}"  # each size has one set of published weights
         self.device = torch_device(config.device)
         self.max_keypoints = config.max_keypoints
@@ -48,9 +57,10 @@ class DinoV2Encoder:
         resized = cv2.resize(image, (columns * PATCH_PX, rows * PATCH_PX), interpolation=cv2.INTER_AREA)
         normalized = (resized.astype(np.float32) / 255.0 - MEAN) / STD
         batch = torch.from_numpy(normalized).permute(2, 0, 1)[None].to(self.device)
-        tokens = self.network.forward_features(batch)[0, self.network.num_prefix_tokens:]
-        descriptors = F.normalize(tokens.float(), dim=1)
-        scores, order = torch.topk(distinctiveness(descriptors, rows, columns), min(self.max_keypoints, rows * columns))
+        tokens = self.network.forward_features(batch)[0, self.network.num_prefix_tokens:].float()
+        unit = F.normalize(tokens, dim=1)
+        scores, order = torch.topk(distinctiveness(unit, rows, columns), min(self.max_keypoints, rows * columns))
+        descriptors = unit if self._unit_length else tokens
         centres = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2) + 0.5
         keypoints_px = (centres * [width / columns, height / rows]).astype(np.float32)
         return Features(keypoints_px[order.cpu().numpy()], descriptors[order].cpu().numpy(), scores.cpu().numpy())

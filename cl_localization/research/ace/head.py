@@ -43,9 +43,9 @@ class AceHead(nn.Module):
 
 
 def dehomogenised(raw: Tensor) -> Tensor:
-    """Return points (N, 3) of raw outputs (N, 4): x y z over a scale that is positive and bounded on both sides."""
-    scale = F.softplus(raw[:, 3:], beta=SOFTPLUS_BETA) + 1.0 / MAX_SCALE
-    return raw[:, :3] / scale.clamp(max=1.0 / MIN_SCALE)
+    """Return points (..., 3) of raw outputs (..., 4): x y z over a scale that is positive and bounded on both sides."""
+    scale = F.softplus(raw[..., 3:], beta=SOFTPLUS_BETA) + 1.0 / MAX_SCALE
+    return raw[..., :3] / scale.clamp(max=1.0 / MIN_SCALE)
 
 
 def _block(before: int, after: int) -> nn.Sequential:

@@ -59,6 +59,10 @@ class AceBuffer:
                    torch.from_numpy(np.stack(poses).astype(np.float32)),
                    torch.tensor(intrinsics, dtype=torch.float32))
 
+    def on(self, device: torch.device) -> AceBuffer:
+        """Return the same buffer on a device."""
+        return AceBuffer(*(tensor.to(device) for tensor in vars(self).values()))
+
     def mean_centre_m(self) -> Tensor:
         """Return the mean of the cameras' centres (3,)."""
         rotations, translations = self.cam_T_world[:, :, :3], self.cam_T_world[:, :, 3:]

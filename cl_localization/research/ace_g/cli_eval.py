@@ -73,15 +73,16 @@ def run(arguments: Arguments) -> int:
     from cl_localization.evaluation.provenance import provenance
     from cl_localization.features import make_encoder
     from cl_localization.research.ace_g.checkpoint import load_attention
+    from cl_localization.research.ace_g.tokens import token_encoder
 
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     model = load_attention(arguments.weights)
     mapping, queries = (open_sequence(spec, arguments.format) for spec in (arguments.mapping, arguments.queries))
     require_poses(mapping), require_poses(queries)
-    queries, encoder = perturbed_by(queries, arguments.perturb), make_encoder(model.config.encoder)
-    tried = tried_sparse if model.config.network.form == "sparse" else tried_codes
-    start = time.perf_counter()
-    summaries = tried(arguments, model, encoder, mapping, queries)
+    queries, start = perturbed_by(queries, arguments.perturb), time.perf_counter()
+    tried, make = (tried_sparse, make_encoder) if model.config.network.form == "sparse" else (tried_codes,
+                                                                                             token_encoder)
+    summaries = tried(arguments, model, make(model.config.encoder), mapping, queries)
     print_rows(f"{arguments.queries} in {arguments.mapping}",
                [row(name, summary) for name, summary in summaries.items()], HEADERS)
     if arguments.json is not None:

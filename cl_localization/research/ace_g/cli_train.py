@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,9 +41,10 @@ class Arguments:
     rooms: int = argument("Simulated scenes besides.", 0)
     room_seed: int = argument("Seed of the first of them; the others follow.", 100)
     room_frames: int = argument("Frames that are mapped in each of them; as many are asked for.", 120)
-    preset: Literal["small", "ace_g"] = argument("Defaults of the other options: small, sparse on XFeat, for a CPU; "
-                                                 "ace_g, as in the "
-                                                 "paper, for GPUs.", "small")
+    room_size: str = argument("Width and height of their images [px].", "640x480")
+    preset: Literal["small", "h100", "ace_g"] = argument(
+        "Defaults of the other options: small, sparse on XFeat, for a CPU; h100, learned codes, in 8 minutes of a "
+        "large GPU and 9 cores; ace_g, as in the paper, for GPUs.", "small")
     out: Path = argument("Weights file to write.", metavar="WEIGHTS")
     folder: Path | None = argument("Folder for prepared scenes and the checkpoint.", None, metavar="FOLDER")
     resume: bool = argument("Go on from the checkpoint in the folder, with the options it was begun with.", False)
@@ -77,9 +79,9 @@ def run(arguments: Arguments) -> int:
     encoder = make_encoder(options.encoder)
     made_of = {"scenes": scenes, "preset": arguments.preset, **provenance()}
     model = resumed(arguments, scenes) if arguments.resume else new_model(encoder.dim, encoder.name, options, made_of)
-    objective = make_objective(model.config, scenes[processes.rank::processes.count], encoder, processes,
-                               arguments.folder)
-    model = train_with_progress(arguments, model, objective, processes)
+    share = scenes[processes.rank::processes.count]
+    with closing(make_objective(model.config, share, encoder, processes, arguments.folder)) as objective:
+        model = train_with_progress(arguments, model, objective, processes)
     if processes.rank == 0:
         save_attention(model, arguments.out)
         print_rows(f"weights {arguments.out}", summary_rows(model, len(scenes), time.perf_counter() - start,
@@ -97,7 +99,9 @@ def scene_texts(arguments: Arguments) -> list[str]:
 
     if arguments.resume and arguments.folder is None:
         raise ConfigError("option --resume", "needs the folder of the training", remedy="give --folder FOLDER")
-    rooms = [simulated_scene(arguments.room_seed + number, arguments.room_frames) for number in range(arguments.rooms)]
+    of_form: dict[str, Any] = {"rooms": 1, "alike": True} if arguments.options.network.form == "codes" else {}
+    rooms = [simulated_scene(arguments.room_seed + number, arguments.room_frames, arguments.room_size, **of_form)
+             for number in range(arguments.rooms)]
     if not arguments.scenes and not rooms:
         raise ConfigError("train attention", "needs at least one scene", remedy="give --scenes SCENE ... or --rooms N")
     return [*arguments.scenes, *rooms]
@@ -123,20 +127,21 @@ def resumed(arguments: Arguments, scenes: list[str]) -> AttentionModel:
 def make_objective(config: AttentionConfig, scenes: list[str], encoder: Encoder, processes: Processes,
                    folder: Path | None) -> Objective:
     """Return what is to be learned from this process's share of the scenes, after they were encoded, with progress."""
-    from cl_localization.research.ace_g.code_pool import code_scene
-    from cl_localization.research.ace_g.code_pretraining import CodeObjective
+    from cl_localization.research.ace_g.code_pretraining import CodeObjective, PreparedScenes
     from cl_localization.research.ace_g.pretraining import SparseObjective
     from cl_localization.research.ace_g.scene_files import sparse_pools
-    from cl_localization.research.ace_g.scenes import open_scene
+    from cl_localization.research.ace_g.scene_stream import StreamedScenes, prepared_scene
 
+    if config.network.form == "codes" and config.pretraining.workers:
+        return CodeObjective(StreamedScenes(scenes, config, folder), config, processes.device)
     with shown_progress("preparing", "scenes") as tell:
         if config.network.form == "sparse":
             return SparseObjective(sparse_pools(scenes, encoder, config, folder, tell), config, processes.device)
         made = []
         for number, text in enumerate(scenes):
-            made.append(code_scene(open_scene(text), encoder, config.pretraining.seed + number))
+            made.append(prepared_scene(text, config, config.pretraining.seed + number, folder))
             tell(number + 1, len(scenes))
-        return CodeObjective(made, config, processes.device)
+        return CodeObjective(PreparedScenes(made), config, processes.device)
 
 
 def train_with_progress(arguments: Arguments, model: AttentionModel, objective: Objective,

@@ -34,31 +34,34 @@ class SceneCodes:
 
 
 def learn_codes(network: CodeRegressor, buffer: AceBuffer, config: CodeMappingConfig = CodeMappingConfig(),
-                tell: Callable[[int, int, float], None] = lambda done, total, loss: None) -> SceneCodes:
+                tell: Callable[[int, int, Tensor], None] = lambda done, total, loss: None) -> SceneCodes:
     """Return the codes of a scene, learned from features with poses by the Laplace loss in pixels; the network is not
     changed."""
-    generator = torch.Generator().manual_seed(config.seed)
     device, mean_m = next(network.parameters()).device, buffer.mean_centre_m()
-    codes = new_codes(network.config, generator, device)
+    codes = new_codes(network.config, torch.Generator().manual_seed(config.seed), device)
+    generator, held = torch.Generator(device).manual_seed(config.seed), buffer.on(device)
     optimizer = torch.optim.AdamW([codes], lr=config.learning_rate, weight_decay=0.01)
     network.requires_grad_(False)
     for step in range(config.iterations):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_share(step / config.iterations)
-        rows = torch.randint(len(buffer.features), (config.batch_size,), generator=generator)
-        views = buffer.views[rows]
-        kept = (torch.rand(config.batch_size, buffer.features.shape[1], generator=generator)
-                >= config.feature_dropout).float()
-        points_m, log_sigma = network((buffer.features[rows] * kept / (1 - config.feature_dropout)).to(device), codes)
-        known = tuple(tensor.to(device) for tensor in (buffer.cam_T_world[views], buffer.intrinsics[views],
-                                                       buffer.pixels[rows]))
-        loss = laplace_loss_px(points_m + mean_m.to(device), log_sigma, *known, config.target_depth_m).mean()
+        rows = torch.randint(len(held.features), (config.batch_size,), generator=generator, device=device)
+        views, features = held.views[rows], held.features[rows]
+        points_m, log_sigma = network(with_dropout(features, config.feature_dropout, generator), codes)
+        loss = laplace_loss_px(points_m + mean_m.to(device), log_sigma, held.cam_T_world[views],
+                               held.intrinsics[views], held.pixels[rows], config.target_depth_m).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([codes], 1.0)
         optimizer.step()
-        tell(step + 1, config.iterations, float(loss.detach()))
+        tell(step + 1, config.iterations, loss.detach())
     return SceneCodes(codes.detach().cpu(), mean_m)
+
+
+def with_dropout(features: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return features with a share of their numbers left out at random, and the others larger by as much."""
+    kept = torch.rand(features.shape, generator=generator, device=features.device) >= share
+    return features * kept / (1 - share)
 
 
 def learning_rate_share(progress: float) -> float:

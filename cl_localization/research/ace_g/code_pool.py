@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,16 +16,11 @@ from cl_localization.research.ace_g.scenes import TrainingScene, posed_features
 
 @dataclass(frozen=True, eq=False)
 class KnownPoints:
-    """Features (T, D) float16 of images and the points (T, 3) that they show, relative to the mean of the mapping
-    cameras."""
+    """Features (T, D) float16 of images and the points (T, 3) float32 that they show, relative to the mean of the
+    mapping cameras."""
 
     features: Tensor
     points_m: Tensor
-
-    def batch(self, count: int, rng: np.random.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return some features and points, drawn at random."""
-        rows = torch.from_numpy(rng.integers(len(self.features), size=count))
-        return self.features[rows].float().to(device), self.points_m[rows].to(device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +30,38 @@ class CodeScene:
     mapping: KnownPoints
     queries: KnownPoints
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name, for a file; `of` makes the scene again."""
+        return {f"{part}.{name}": getattr(known, name).numpy() for part, known in vars(self).items()
+                for name in ("features", "points_m")}
 
-def code_scene(scene: TrainingScene, encoder: Encoder, seed: int, told: Callable[[], None] = lambda: None) -> CodeScene:
-    """Return a scene for pre-training; its queries are changed at random.
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray]) -> CodeScene:
+        """Return the scene whose arrays these are. Raises KeyError where one is missing."""
+        return cls(*(KnownPoints(*(torch.from_numpy(arrays[f"{part}.{name}"]) for name in ("features", "points_m")))
+                     for part in ("mapping", "queries")))
+
+
+def code_scene(scene: TrainingScene, encoder: Encoder, seed: int, augment: bool = True) -> CodeScene:
+    """Return a scene for pre-training.
+
+    Args:
+        encoder: see `token_encoder`.
+        augment: whether images are turned, zoomed and brightened at random.
 
     Raises:
         DataError: a frame without pose or depth, or a part without any depth.
     """
     poses = [scene.mapping.pose(index) for index in range(len(scene.mapping))]
     mean_m = np.mean([pose[:3, 3] for pose in poses if pose is not None] or [np.zeros(3)], axis=0)
-    mapping = _known_points(scene.mapping, encoder, mean_m, None, told)
-    return CodeScene(mapping, _known_points(scene.queries, encoder, mean_m, seed, told))
+    rng = np.random.default_rng([seed, 91]) if augment else None
+    return CodeScene(*(_known_points(part, encoder, mean_m, rng) for part in (scene.mapping, scene.queries)))
 
 
-def _known_points(sequence: Sequence, encoder: Encoder, mean_m: np.ndarray, seed: int | None,
-                  told: Callable[[], None]) -> KnownPoints:
+def _known_points(sequence: Sequence, encoder: Encoder, mean_m: np.ndarray,
+                  rng: np.random.Generator | None) -> KnownPoints:
     features, points = [], []
-    for seen in posed_features(sequence, encoder, seed):
-        told()
+    for seen in posed_features(sequence, encoder, rng=rng):
         usable = np.isfinite(seen.points_m).all(axis=1)
         features.append(seen.features.descriptors[usable].astype(np.float16))
         points.append((seen.points_m[usable] - mean_m).astype(np.float32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from safetensors.numpy import save
 from cl_localization.data.atomic import written_file
 from cl_localization.errors import DataError, LocalizationError
 from cl_localization.features import Encoder
-from cl_localization.research.ace_g.options import AttentionConfig
+from cl_localization.research.ace_g.options import AttentionConfig, AttentionNetworkConfig
 from cl_localization.research.ace_g.scenes import open_scene
 from cl_localization.research.ace_g.sparse_pool import SparsePool, prepared
 
@@ -42,36 +43,54 @@ def sparse_pools(scenes: list[str], encoder: Encoder, config: AttentionConfig, f
         network = config.network
         said = (f"{text} by {encoder.name}, {network.candidates} candidates, {network.neighbours} neighbours, "
                 f"seed {seed}")
-        path = (
-            None if folder is None else folder / f"scene_{hashlib.sha256(said.encode()).hexdigest()[:16]}.safetensors"
-        )
-        pool = None if path is None else _read(path, said)
-        if pool is None:
-            pool = prepared(open_scene(text), encoder, config.network, seed)
-            if path is not None:
-                _write(pool, path, said)
+        made = partial(_sparse_arrays, text, encoder, network, seed)
+        arrays = kept_arrays(folder, said, made)
+        pool = SparsePool(**{field.name: arrays[field.name] for field in fields(SparsePool)})
         pools.append(pool)
         tell(number + 1, len(scenes))
     return SparsePool.joined(pools)
 
 
-def _write(pool: SparsePool, path: Path, said: str) -> None:
-    arrays = {field.name: np.ascontiguousarray(getattr(pool, field.name)) for field in fields(pool)}
+def _sparse_arrays(text: str, encoder: Encoder, config: AttentionNetworkConfig, seed: int) -> dict[str, np.ndarray]:
+    return dict(vars(prepared(open_scene(text), encoder, config, seed)))
+
+
+def kept_arrays(folder: Path | None, said: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the arrays of a prepared scene from its file, or make them, and write the file.
+
+    Args:
+        folder: where files are; None for nowhere.
+        said: what they are made of; the file is not read if it says something else.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    if folder is None:
+        return make()
+    path = folder / f"scene_{hashlib.sha256(said.encode()).hexdigest()[:16]}.safetensors"
+    arrays = _read(path, said)
+    if arrays is None:
+        arrays = make()
+        _write(arrays, path, said)
+    return arrays
+
+
+def _write(arrays: dict[str, np.ndarray], path: Path, said: str) -> None:
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
         with written_file(path, force=True) as temporary:
-            temporary.write_bytes(save(arrays, {SAID: said}))
+            temporary.write_bytes(save(whole, {SAID: said}))
     except (OSError, LocalizationError) as error:
         raise DataError(f"prepared scene {path}", "must be writable", str(error), "choose another folder") from error
 
 
-def _read(path: Path, said: str) -> SparsePool | None:
-    """Return the pool of a file; None where there is none, or a damaged one, or one of something else."""
+def _read(path: Path, said: str) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a file; None where there is none, or a damaged one, or one of something else."""
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="np") as file:
-            if (file.metadata() or {}).get(SAID) != said:
-                return None
-            return SparsePool(**{field.name: file.get_tensor(field.name) for field in fields(SparsePool)})
-    except (SafetensorError, OSError, TypeError):
+            return {name: file.get_tensor(name) for name in file.keys()} if (file.metadata() or {}).get(
+                SAID) == said else None
+    except (SafetensorError, OSError):
         return None

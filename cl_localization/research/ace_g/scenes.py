@@ -16,6 +16,7 @@ from cl_localization.errors import DataError
 from cl_localization.features import Encoder, Features
 from cl_localization.geometry import se3
 from cl_localization.mapping.depth_points import keypoint_depths
+from cl_localization.research.ace_g.augmentation import augmented_frame
 
 SEPARATOR = "::"
 STRETCH, STRETCHES = 25, 4
@@ -74,25 +75,34 @@ def open_scene(text: str) -> TrainingScene:
     return TrainingScene(text, select(mapping, mapped, f"{text}, mapped"), select(mapping, asked, f"{text}, queries"))
 
 
-def simulated_scene(seed: int, frames: int = 120, size: str = "640x480", rooms: int = 2) -> str:
+def simulated_scene(seed: int, frames: int = 120, size: str = "640x480", rooms: int = 2, alike: bool = False) -> str:
     """Return the text of a simulated scene: its queries go another way, at another height, in other light, past moved
     furniture.
 
     Args:
         seed: of the house and of everything that differs.
         frames: mapped; as many are asked for.
+        alike: whether the camera is asked from nearly the height and tilt that it mapped with, and no furniture was
+            moved, so that most of what is asked for can be known.
     """
     rng = np.random.default_rng([seed, 55])
     common = f"rooms={rooms}&size={size}&fov={rng.uniform(54, 72):.1f}&frames={frames}"
-    views = [f"height={rng.uniform(0.5, 1.6):.2f}&tilt={rng.uniform(-8, 18):.1f}" for _ in range(2)]
+    heights, tilts = np.array([[rng.uniform(0.5, 1.6), rng.uniform(-8, 18)] for _ in range(2)]).T
+    if alike:
+        heights[1], tilts[1] = 0.8 * heights[0] + 0.2 * heights[1], 0.8 * tilts[0] + 0.2 * tilts[1]
+    views = [f"height={height:.2f}&tilt={tilt:.1f}" for height, tilt in zip(heights, tilts)]
     light = rng.choice(["day", "day", "evening", "night"])
-    changed = f"light={light}&lamp={rng.uniform(-1, 1):.2f}&moved={rng.choice([0.0, 0.0, 0.2]):.1f}"
+    changed = f"light={light}&lamp={rng.uniform(-1, 1):.2f}&moved={0 if alike else rng.choice([0.0, 0.0, 0.2]):.1f}"
     asked = f"path=tracking&place={rng.integers(100)}&{common}&{views[1]}&{changed}"
     return f"sim:{seed}?{common}&{views[0]}{SEPARATOR}sim:{seed}?{asked}"
 
 
-def posed_features(sequence: Sequence, encoder: Encoder, perturb_seed: int | None = None) -> Iterator[PosedFeatures]:
+def posed_features(sequence: Sequence, encoder: Encoder, perturb_seed: int | None = None,
+                   rng: np.random.Generator | None = None) -> Iterator[PosedFeatures]:
     """Yield the features of every frame, of images that are changed at random where there is a seed.
+
+    Args:
+        rng: turns, zooms and brightens the images, too; None for images as they are.
 
     Raises:
         DataError: a frame without pose or depth.
@@ -103,6 +113,8 @@ def posed_features(sequence: Sequence, encoder: Encoder, perturb_seed: int | Non
             raise DataError(f"frame {frame.name or frame.stamp_ns} of {sequence.name}",
                             "must have a pose and depth to be trained on",
                             remedy="leave the sequence out")
+        if rng is not None:
+            frame = augmented_frame(frame, rng)
         features = encoder.encode(frame.image)
         yield PosedFeatures(frame, features, feature_points(frame, features))
 

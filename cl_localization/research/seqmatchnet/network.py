@@ -4,6 +4,7 @@ for pixels."""
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cl_localization.errors import DataError
@@ -12,29 +13,37 @@ from cl_localization.research.seqmatchnet.sequence_distance import unit
 
 KERNEL_PX = 3
 FIRST_KERNEL_PX = 5
+OUT_DIMS = 512
 SHRINK = 4
 """The front end's maps are this many times smaller than the image."""
 
 
 class ConvolutionalFrontEnd(nn.Module):
     """Maps of local patterns from descriptors that are pixels: what SeqMatchNet's authors take from NetVLAD, learned
-    here."""
+    here.
 
-    def __init__(self, image_shape: tuple[int, int], channels: int) -> None:
+    Args:
+        compared: whether the maps are compared as they are: patterns then have either sign, and unit length in each
+            cell.
+    """
+
+    def __init__(self, image_shape: tuple[int, int], channels: int, compared: bool = False) -> None:
         super().__init__()
-        self.image_shape = image_shape
+        self.image_shape, self.compared = image_shape, compared
         wide = 2 * channels
         self.layers = nn.Sequential(
             nn.Conv2d(1, channels, FIRST_KERNEL_PX, stride=2, padding=FIRST_KERNEL_PX // 2), nn.BatchNorm2d(channels),
             nn.ReLU(),
             nn.Conv2d(channels, wide, KERNEL_PX, stride=2, padding=KERNEL_PX // 2), nn.BatchNorm2d(wide), nn.ReLU(),
-            nn.Conv2d(wide, wide, KERNEL_PX, padding=KERNEL_PX // 2), nn.BatchNorm2d(wide), nn.ReLU())
+            nn.Conv2d(wide, wide, KERNEL_PX, padding=KERNEL_PX // 2), nn.BatchNorm2d(wide),
+            nn.Identity() if compared else nn.ReLU())
         rows, columns = (-(-side // SHRINK) for side in image_shape)
         self.out_dims = wide * rows * columns
 
     def forward(self, descriptors: Tensor) -> Tensor:
         """Return (B, out_dims) maps of descriptors (B, H * W)."""
-        return self.layers(descriptors.reshape(-1, 1, *self.image_shape)).flatten(1)
+        maps = self.layers(descriptors.reshape(-1, 1, *self.image_shape))
+        return (F.normalize(maps, dim=1) if self.compared else maps).flatten(1)
 
 
 class PlaceNetwork(nn.Module):
@@ -56,11 +65,14 @@ class PlaceNetwork(nn.Module):
             if image_shape is None:
                 raise DataError("front end convolutional", "needs pixels", f"stored descriptors of {in_dims} numbers",
                                 "use the front end none")
-            self.front_end = ConvolutionalFrontEnd(image_shape, config.channels)
+            as_they_are = not config.out_dims and self.matches_sequences
+            self.front_end = ConvolutionalFrontEnd(image_shape, config.channels, as_they_are)
             width = self.front_end.out_dims
         self.dropout = nn.Dropout(config.dropout)
         self.kernel_images = config.w if config.pooling == "seqnet" else 1
-        self.transform = nn.Conv1d(width, config.out_dims, self.kernel_images) if self.learned else None
+        compared = isinstance(self.front_end, ConvolutionalFrontEnd) and self.front_end.compared
+        self.transform = (nn.Conv1d(width, config.out_dims or OUT_DIMS, self.kernel_images)
+                          if self.learned and not compared else None)
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return unit descriptors (B, out) of windows of L images (B, L, D); with sequence matching L must be 1.
@@ -72,10 +84,12 @@ class PlaceNetwork(nn.Module):
             centre image.
         """
         batch, length, width = windows.shape
-        if self.transform is None:
+        if not self.learned:
             return unit(self._fixed(windows))
         features = self.dropout(self.front_end(windows.reshape(batch * length, width)))
-        learned = unit(self.transform(features.reshape(batch, length, -1).transpose(1, 2)).mean(dim=2))
+        if self.transform is not None:
+            features = self.transform(features.reshape(batch, length, -1).transpose(1, 2)).mean(dim=2)
+        learned = unit(features)
         if self.training or not self.matches_sequences or not self.config.keep_input:
             return learned
         return unit(torch.cat([learned, self.config.keep_input * unit(self._fixed(windows))], dim=1))

@@ -60,7 +60,9 @@ class NetworkConfig(Config):
                                     "nothing. auto: "
                             "convolutional where there are pixels.", choices=("auto", "convolutional", "none"))
     channels: int = option(16, "Channels of its first layer; later ones have twice as many.", 1, 256)
-    out_dims: int = option(512, "Width of the learned descriptors.", 1, 65536)
+    out_dims: int = option(0, "Width of the learned descriptors; 0: the maps of the front end as they are, which holds "
+                              "best on other stretches, or 512 where there are none (stored descriptors, seqnet).",
+                           0, 65536)
     keep_input: float = option(1.0, "Weight of the image's own descriptor, which is appended to the learned one when "
                                     "places are compared (s1+seqmatch only); 0: it is left out.", 0, 100)
     w: int = option(3, "SeqNet: images that its convolution over time spans.", 1, 100)
@@ -90,10 +92,10 @@ class TrainingConfig(Config):
                                              "centre image.",
                               choices=METHODS)
     mining_method: str = option("meanOfPairs", "The same for the choice of triplets.", choices=METHODS)
-    single_image_share: float = option(0.8, "Share of the contrastive loss that is of single images, so that they stay "
+    single_image_share: float = option(1.0, "Share of the contrastive loss that is of single images, so that they stay "
                                             "good alone.",
                                        0, 1)
-    temperature: float = option(0.07, "Sharpness of the contrastive loss; smaller is sharper.", 0.001, 10)
+    temperature: float = option(0.03, "Sharpness of the contrastive loss; smaller is sharper.", 0.001, 10)
     runs: int = option(4, "Stretches of the traverses in a contrastive batch.", 1, 1000)
     run_length: int = option(32, "Images of each stretch, in each traverse.", 2, 10000)
     batches_per_epoch: int = option(20, "Contrastive batches between two looks at the validation part.", 1, 100000)

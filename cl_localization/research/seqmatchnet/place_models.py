@@ -79,7 +79,7 @@ def with_pooling(model: PlaceModel, pooling: str) -> PlaceModel:
     network = model.network
     if pooling in ("", network.config.pooling):
         return model
-    if pooling not in LEARNED or network.kernel_images != 1:
+    if pooling not in LEARNED or network.kernel_images != 1 or network.transform is None:
         raise ConfigError("option pooling", f"must be that of the model, {network.config.pooling}", pooling,
                           "leave it out")
     changed = PlaceNetwork(replace(network.config, pooling=pooling, w=1), network.in_dims, network.image_shape)

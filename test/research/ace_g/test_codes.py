@@ -12,14 +12,18 @@ from attention_makers import CODES, wall_scene
 from cl_localization.research.ace.training import AceBuffer
 from cl_localization.research.ace_g.checkpoint import make_network
 from cl_localization.research.ace_g.code_mapping import certain, learn_codes, learning_rate_share, localize_with_codes
-from cl_localization.research.ace_g.code_network import new_codes
-from cl_localization.research.ace_g.code_pool import code_scene
-from cl_localization.research.ace_g.code_pretraining import CodeObjective
-from cl_localization.research.ace_g.options import CodeMappingConfig
+from cl_localization.research.ace_g.code_network import QUERY_GAIN, new_codes
+from cl_localization.research.ace_g.code_pool import CodeScene, code_scene
+from cl_localization.research.ace_g.code_pretraining import CodeObjective, PreparedScenes
+from cl_localization.research.ace_g.options import AttentionConfig, CodeMappingConfig
 from cl_localization.research.ace_g.pretraining import new_model, pretrain
 from cl_localization.research.ace_g.processes import OneProcess
 
 CPU = torch.device("cpu")
+
+
+def objective_of(scenes: list[CodeScene], config: AttentionConfig) -> CodeObjective:
+    return CodeObjective(PreparedScenes(scenes), config, CPU)
 
 
 def state(network: torch.nn.Module) -> list[torch.Tensor]:
@@ -44,7 +48,7 @@ def test_each_feature_is_answered_by_itself():
 def test_codes_are_learned_from_poses_alone_and_the_network_stays():
     scene, encoder = wall_scene(similarity=1.0)
     config = replace(CODES, pretraining=replace(CODES.pretraining, steps=220, active_scenes=1))
-    objective = CodeObjective([code_scene(*wall_scene(1), 1)], config, CPU)
+    objective = objective_of([code_scene(*wall_scene(1), 1, augment=False)], config)
     network = pretrain(new_model(16, "scene", config), objective, OneProcess(CPU, "32-true")).network
     before = state(network)
     buffer = AceBuffer.of(list(scene.mapping), encoder)
@@ -61,13 +65,13 @@ def test_codes_are_learned_from_poses_alone_and_the_network_stays():
 def test_query_iterations_leave_the_codes_alone_and_mapping_iterations_mostly_the_network():
     scene, encoder = wall_scene()
     config = replace(CODES, pretraining=replace(CODES.pretraining, active_scenes=1))
-    objective, network = CodeObjective([code_scene(scene, encoder, 0)], config, CPU), make_network(16, CODES)
+    objective, network = objective_of([code_scene(scene, encoder, 0, augment=False)], config), make_network(16, CODES)
     for_network, moved = [], []
     for step in range(22):
-        before = objective._active[0].codes.detach().clone() if objective._active else None
+        before = objective._active.codes.clone() if objective._active else None
         _, learns = objective.loss(network, step, np.random.default_rng(step))
         for_network.append(learns)
-        moved.append(before is None or not torch.equal(before, objective._active[0].codes))
+        moved.append(before is None or not torch.equal(before, objective._active.codes))
     assert [step for step, learns in enumerate(for_network) if learns] == [0, 10, 11, 21]
     assert [step for step, codes_moved in enumerate(moved) if not codes_moved] == [10, 21]
 
@@ -75,19 +79,19 @@ def test_query_iterations_leave_the_codes_alone_and_mapping_iterations_mostly_th
 def test_codes_begin_anew_after_their_life():
     scene, encoder = wall_scene()
     config = replace(CODES, pretraining=replace(CODES.pretraining, active_scenes=1, code_life=3))
-    objective, network = CodeObjective([code_scene(scene, encoder, 0)], config, CPU), make_network(16, CODES)
-    seen = set()
+    objective, network = objective_of([code_scene(scene, encoder, 0, augment=False)], config), make_network(16, CODES)
+    ages = []
     for step in range(10):
         objective.loss(network, step, np.random.default_rng(step))
-        seen.add(id(objective._active[0].optimizer))
-    assert len(seen) > 1
+        ages.append(int(objective._active.ages[0]))
+    assert max(ages) == 3 and 1 in ages[ages.index(3):]
 
 
 def test_the_network_learns_over_scenes():
-    scenes = [code_scene(*wall_scene(seed), seed) for seed in (0, 1)]
+    scenes = [code_scene(*wall_scene(seed), seed, augment=False) for seed in (0, 1)]
     config = replace(CODES, pretraining=replace(CODES.pretraining, steps=44))
     losses = []
-    model = pretrain(new_model(16, "scene", config), CodeObjective(scenes, config, CPU), OneProcess(CPU, "32-true"),
+    model = pretrain(new_model(16, "scene", config), objective_of(scenes, config), OneProcess(CPU, "32-true"),
                      tell=lambda done, total, loss: losses.append(loss))
     assert model.extra["steps"] == 44 and np.mean(losses[-11:]) < np.mean(losses[:11])
 
@@ -95,6 +99,23 @@ def test_the_network_learns_over_scenes():
 def test_new_codes_know_nothing_and_differ():
     codes = new_codes(CODES.network, torch.Generator().manual_seed(0), CPU)
     assert codes.requires_grad and 0.005 < codes.std() < 0.02
+
+
+@torch.inference_mode()
+def test_attention_is_not_flat_at_the_start():
+    """Of 256 codes, fewer than a third share the attention of a feature; without the gain, nine in ten."""
+    options = replace(CODES, network=replace(CODES.network, width=64, heads=4, blocks=2, codes=256))
+    network, generator = make_network(64, options), torch.Generator().manual_seed(0)
+    features = torch.randn(1, 200, 64, generator=generator)
+    codes = new_codes(options.network, generator, CPU)[None]
+    shares = []
+    for gain in (1.0, 1 / QUERY_GAIN):
+        block, tokens = network.blocks[0], network.feature(features)
+        queries, keys = block._split(gain * block.query(block.query_norm(tokens))), block._split(
+            block.key(block.key_norm(codes)))
+        attention = (queries @ keys.transpose(2, 3) / 4).softmax(-1)
+        shares.append(float(torch.exp(-(attention * attention.log()).sum(-1)).mean()) / 256)
+    assert shares[0] < 1 / 3 and shares[1] > 0.9
 
 
 def test_points_that_are_much_less_certain_than_the_best_are_left_out():

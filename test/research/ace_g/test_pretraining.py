@@ -87,6 +87,14 @@ def test_a_training_stops_when_its_time_is_over(pool):
     assert 0 < model.extra["steps"] < 10**6
 
 
+def test_a_training_that_is_to_finish_in_a_time_ends_with_its_learning_rate(pool):
+    config = replace(QUICK, pretraining=replace(QUICK.pretraining, steps=10**6, finish_seconds=0.2))
+    model = trained(pool, config)
+    assert 0 < model.extra["steps"] < 10**6 and model.extra["seconds"] >= 0.2
+    again = pretrain(model, objective(pool, config), OneProcess(CPU, "32-true"))
+    assert again.extra["steps"] == model.extra["steps"]  # its time is over
+
+
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 def test_mixed_precision_trains(pool, precision):
     model = pretrain(new_model(16, "scene", QUICK), objective(pool), OneProcess(CPU, precision))

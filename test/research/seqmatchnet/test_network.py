@@ -54,6 +54,16 @@ def test_seqmatchnet_transforms_each_image_by_itself() -> None:
     assert torch.allclose(transform.images(given[:, 0]), expected, atol=1e-5)
 
 
+def test_maps_of_the_front_end_are_compared_as_they_are() -> None:
+    pixels = torch.randn(3, 16 * 32, generator=torch.Generator().manual_seed(0))
+    learned = PlaceNetwork(NetworkConfig(channels=2, keep_input=0.0), 16 * 32, (16, 32)).eval()
+    cells = learned.images(pixels).reshape(3, 4, 4 * 8)
+    assert learned.transform is None and bool((cells < 0).any())
+    assert torch.allclose(cells.norm(dim=1), torch.full((3, 32), 32 ** -0.5), atol=1e-5)
+    assert PlaceNetwork(NetworkConfig(pooling="seqnet"), 16 * 32, (16, 32)).transform.out_channels == 512
+    assert PlaceNetwork(NetworkConfig(), 6).transform.out_channels == 512
+
+
 def test_the_images_own_descriptor_is_compared_beside_the_learned_one() -> None:
     given = windows()[:, 0]
     learned = network("s1+seqmatch", out_dims=4, keep_input=0.0).images(given)
