@@ -26,6 +26,7 @@ class Frame:
         odom_T_cam: (4, 4) float64 pose of the camera in the drifting odometry frame; or None.
         name: what the source calls it, for messages and result files.
         upright_turns: quarter turns clockwise after which the image is upright; all else is of the image as it is.
+        mask: uint8, dark where the image is not of the scene, in its shape and of any size, grey or RGB; or None.
     """
 
     stamp_ns: int
@@ -36,6 +37,7 @@ class Frame:
     odom_T_cam: np.ndarray | None = None
     name: str = ""
     upright_turns: int = 0
+    mask: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -27,7 +27,7 @@ class FrameEncoder:
         """
         self.regions = FixedRegions()
         self._encoder, self._detect = encoder, config.detect
-        self._mask = ImageMask.from_file(config.file) if config.file else None
+        self._drawn = [ImageMask.from_file(config.file)] if config.file else []
         self._newest: tuple[np.ndarray, Features] | None = None
 
     def encode(self, frame: Frame) -> Features:
@@ -35,7 +35,7 @@ class FrameEncoder:
 
         Raises:
             EncoderError: the image cannot be encoded.
-            DataError: the mask has another shape.
+            DataError: a mask has another shape.
         """
         features = self._unmasked(frame)
         hidden = self.regions.hides(features.keypoints_px, frame.camera)
@@ -59,8 +59,9 @@ class FrameEncoder:
         """Return the features that no mask hides, fixed ones included."""
         if self._newest is None or self._newest[0] is not frame.image:
             features = upright_features(self._encoder, frame)
-            if self._mask is not None:
-                hidden = self._mask.hides(features.keypoints_px, frame.camera.width_px, frame.camera.height_px)
+            of_frame = [] if frame.mask is None else [ImageMask(frame.mask, "mask of the image")]
+            for mask in (*self._drawn, *of_frame):
+                hidden = mask.hides(features.keypoints_px, frame.camera.width_px, frame.camera.height_px)
                 features = features.select(~hidden)
             self._newest = frame.image, features
         return self._newest[1]

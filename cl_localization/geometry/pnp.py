@@ -13,7 +13,8 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 
 MIN_DEPTH_M = 1e-6
-CONVERGED = 1e-6
+CONVERGED_SIGMAS = 0.01
+"""A step below so many of its standard deviations ends the iterations, in whatever unit positions are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarr
         hessian, gradient, _ = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
         step = -np.linalg.lstsq(hessian, gradient, rcond=None)[0]
         cam_T_world = _exponential(step) @ cam_T_world
-        if np.abs(step).max() < CONVERGED:
+        if abs(step @ gradient) < CONVERGED_SIGMAS**2:
             break
     hessian, _, scale = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
     cov_cam = np.linalg.pinv(hessian, hermitian=True) * max(scale, 1.0)

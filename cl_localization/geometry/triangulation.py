@@ -47,26 +47,30 @@ class Observations:
 
 def ray_midpoints(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray,
                   rays_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points (N, 3) nearest to both rays of each pair, and the parallax (N,) in degrees.
+    """Return the points (..., N, 3) nearest to both rays of each pair, and the parallax (..., N) in degrees.
 
     Args:
-        world_T_a, world_T_b: (4, 4) camera poses.
-        rays_a, rays_b: (N, 2) normalized image coordinates. Parallel rays give points far away with parallax 0.
+        world_T_a, world_T_b: (..., 4, 4) camera poses.
+        rays_a, rays_b: (..., N, 2) normalized image coordinates. Parallel rays give points far away with parallax 0.
     """
     direction_a, direction_b = _directions(world_T_a, rays_a), _directions(world_T_b, rays_b)
-    origin_a, origin_b = world_T_a[:3, 3], world_T_b[:3, 3]
-    cosine = np.clip((direction_a * direction_b).sum(axis=1), -1, 1)
-    baseline = origin_b - origin_a
-    along_a, along_b = direction_a @ baseline, direction_b @ baseline
+    origin_a, origin_b = world_T_a[..., None, :3, 3], world_T_b[..., None, :3, 3]
+    cosine = np.clip((direction_a * direction_b).sum(axis=-1), -1, 1)
+    along_a, along_b = ((direction * (origin_b - origin_a)).sum(axis=-1) for direction in (direction_a, direction_b))
     sine2 = np.maximum(1 - cosine**2, 1e-12)
     range_a, range_b = (along_a - cosine * along_b) / sine2, (cosine * along_a - along_b) / sine2
-    points = 0.5 * (origin_a + range_a[:, None] * direction_a + origin_b + range_b[:, None] * direction_b)
+    points = 0.5 * (origin_a + range_a[..., None] * direction_a + origin_b + range_b[..., None] * direction_b)
     return points, np.rad2deg(np.arccos(cosine))
 
 
 def _directions(world_T_cam: np.ndarray, rays_cam: np.ndarray) -> np.ndarray:
-    directions = np.column_stack([rays_cam, np.ones(len(rays_cam))]) @ world_T_cam[:3, :3].T
-    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = homogeneous(rays_cam) @ np.swapaxes(world_T_cam[..., :3, :3], -1, -2)
+    return directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+
+
+def homogeneous(rays_cam: np.ndarray) -> np.ndarray:
+    """Return normalized image coordinates (..., N, 2) as points (..., N, 3) at depth 1."""
+    return np.concatenate([rays_cam, np.ones_like(rays_cam[..., :1])], axis=-1)
 
 
 def epipolar_distances(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray,
@@ -74,9 +78,9 @@ def epipolar_distances(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.
     """Return the distance (N,), in normalized image b, of each ray of b from the epipolar line of its ray of a."""
     b_T_a = se3.inverse(world_T_b) @ world_T_a
     essential = se3.skew(b_T_a[:3, 3]) @ b_T_a[:3, :3]
-    lines = np.column_stack([rays_a, np.ones(len(rays_a))]) @ essential.T
+    lines = homogeneous(rays_a) @ essential.T
     lines /= np.maximum(np.linalg.norm(lines[:, :2], axis=1, keepdims=True), 1e-12)
-    return np.abs((lines * np.column_stack([rays_b, np.ones(len(rays_b))])).sum(axis=1))
+    return np.abs((lines * homogeneous(rays_b)).sum(axis=1))
 
 
 def reprojection_errors(points_m: np.ndarray, seen: Observations) -> np.ndarray:

@@ -19,7 +19,8 @@ from scipy.special import chdtri
 
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
-from cl_localization.localization.refinement import refined_in_map
+from cl_localization.geometry.pnp import project
+from cl_localization.localization.refinement import pixels_in, refined_in_map
 from cl_localization.localization.result import Localization
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
@@ -31,6 +32,10 @@ first seen from another direction judge a pose; queries see most codes from dire
 
 ROUNDS = 2
 """The given pose may be off by more than matches may be: matched again from where the first round leads."""
+
+STAYED_PX = 1.0
+"""But not where that moves what the image shows by less than this (median) [px of a 640 px wide image]: the same would
+match again."""
 
 UNKNOWN = 0.0
 PRIOR = 100.0
@@ -71,7 +76,11 @@ def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0
                                min_view_angle_deg)
         if found is None or found.inliers < config.min_inliers:
             return UNKNOWN
+        before_px, after_px = (project(view.camera, pose, found.inlier_points_m)[0]
+                               for pose in (cam_T_world, se3.inverse(found.world_T_cam)))
         cam_T_world = se3.inverse(found.world_T_cam)
+        if np.median(np.linalg.norm(after_px - before_px, axis=1)) < pixels_in(view.camera, STAYED_PX):
+            break
     if not np.isfinite(found.covariance).all():
         return UNKNOWN
     error = se3.difference(found.world_T_cam, view.given_world_T_cam)

@@ -14,6 +14,8 @@ from cl_localization.geometry.pnp import PnPResult, reprojection_errors_px, robu
 from cl_localization.geometry.se3 import inverse
 from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of, widened
+from cl_localization.localization.depth_jackknife import depth_jackknife
+from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
 from cl_localization.localization.regressor import Regressor, SceneCoordinates
@@ -58,13 +60,16 @@ class PoseEstimator:
         return accept_or_reject(found, self.config)
 
     def with_rival(self, features: Features, camera: Camera, found: Localization) -> Localization:
-        """Return an accepted pose with how many features agree with another one."""
+        """Return an accepted pose with how many features agree with it and with another one, and how much the map
+        should show there."""
         searched = features.select(slice(self.config.max_keypoints))
         found = replace(found, explained=found.inliers / max(len(searched), 1))
-        if not found.accepted or found.explained >= MOSTLY_EXPLAINED:
+        if not found.accepted or found.world_T_cam is None or found.explained >= MOSTLY_EXPLAINED:
             return found
         rivals = rival_inliers(self._map, searched, camera, self._scene_coordinates(searched), found, self.config)
-        return replace(found, rival_inliers=rivals)
+        in_view, _ = visible_codes(self._map, camera.pinhole(), inverse(found.world_T_cam), 0.0,
+                                   self._map.scene_number(found.scene))
+        return replace(found, rival_inliers=rivals, expected=len(in_view) / max(len(searched), 1))
 
     def _scene_coordinates(self, features: Features) -> SceneCoordinates:
         """Return the unambiguous matches, those of the scene that most of them belong to."""
@@ -111,6 +116,16 @@ class PoseEstimator:
         name = self._map.scene_names[scene] if found.inliers else ""
         found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name,
                         unguided_world_T_cam=inverse(start.cam_T_world))
-        if config is self.config:
+        return found if config is self.config else self._honest(keypoints_px, pinhole, found, (start, first))
+
+    def _honest(self, keypoints_px: np.ndarray, pinhole: Camera, found: Localization,
+                others: tuple[PnPResult, ...]) -> Localization:
+        """Return a pose with the errors that its matches share in its covariance, as far as what is near and far, and
+        other estimates of the same image, show them."""
+        if found.covariance is None:
             return found
-        return widened(found, inverse(start.cam_T_world), found.inliers / max(int(start.inliers.sum()), 1))
+        shared = depth_jackknife(self._map, keypoints_px, pinhole, found, self.config)
+        found = replace(found, covariance=found.covariance + shared)
+        for other in others:
+            found = widened(found, inverse(other.cam_T_world), found.inliers / max(int(other.inliers.sum()), 1))
+        return found

@@ -71,7 +71,7 @@ def _refined_within(threshold_px: float, map_code: MapCode, features: Features, 
         return None
     matched_px, points_m = keypoints_px[found.features], map_code.codes["positions_m"][found.rows].astype(np.float64)
     errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
-    sigmas_px = _sigmas_px(map_code, pinhole, cam_T_world, found.rows, errors_px, config)
+    sigmas_px = expected_errors_px(map_code, pinhole, cam_T_world, found.rows, errors_px, config)
     cam_T_world, covariance = refined_pose(pinhole, cam_T_world, matched_px, points_m, sigmas_px)
     errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
     inliers = errors_px < threshold_px
@@ -81,10 +81,10 @@ def _refined_within(threshold_px: float, map_code: MapCode, features: Features, 
                         inlier_codes=found.rows[inliers], inlier_points_m=points_m[inliers])
 
 
-def _sigmas_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarray, rows: np.ndarray, errors_px: np.ndarray,
-               config: PoseConfig) -> np.ndarray:
-    """Return the expected reprojection error of codes: that of the keypoint, as found, and that of the code's
-    position."""
+def expected_errors_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarray, rows: np.ndarray,
+                       errors_px: np.ndarray, config: PoseConfig) -> np.ndarray:
+    """Return the expected reprojection errors (N,) of codes (N,) with errors (N,): that of keypoints, as found, and
+    that of the codes' positions."""
     keypoint_px = max(pixels_in(pinhole, config.keypoint_sigma_px), ERROR_TO_SIGMA * float(np.median(errors_px)))
     camera_m = -cam_T_world[:3, :3].T @ cam_T_world[:3, 3]
     distance_m = np.linalg.norm(map_code.codes["positions_m"][rows] - camera_m, axis=1)

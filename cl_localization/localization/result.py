@@ -32,6 +32,8 @@ class Localization:
         inlier_keypoints_px: (I, 2) where the inliers lie in the image as it came.
         explained: share of the features searched that agree with the pose.
         rival_inliers: features that agree with another pose instead; 0 where there is none, or none can be.
+        expected: how many codes the map should show at the pose, hidden ones included, for each feature searched; 0
+            where there can be no rival.
         scene: the scene that the inliers belong to.
         place: of the pose if it is accepted, else the one that the last images look most like; None for none.
         place_check: whether that place agrees with the accepted pose; empty when one of them is unsure.
@@ -57,6 +59,7 @@ class Localization:
     inlier_keypoints_px: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     explained: float = 0.0
     rival_inliers: int = 0
+    expected: float = 0.0
     scene: str = ""
     place: Place | None = None
     place_check: str = ""

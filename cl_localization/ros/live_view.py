@@ -19,6 +19,7 @@ from cl_localization.viz.live_scene import LiveScene
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+CM_PER_M = 100.0
 STATES = {LocalizationStatus.LOST: "LOST", LocalizationStatus.RELOCALIZED: "RELOCALIZED",
           LocalizationStatus.TRACKING: "TRACKING"}
 
@@ -67,8 +68,10 @@ def positions_m(path: Path) -> np.ndarray:
 
 def localizer_lines(status: LocalizationStatus) -> list[str]:
     """Return what a localizer says of itself."""
+    sigma_cm = CM_PER_M * status.position_sigma_m
+    position = f"position ± {sigma_cm:.1f} cm" if np.isfinite(sigma_cm) else "no position"
     return [f"{STATES[status.state]}: {status.decision}", f"{status.inliers} inliers of {status.keypoints} keypoints",
-            f"position ± {100 * status.position_sigma_m:.1f} cm, {status.latency_ms:.0f} ms after the image",
+            f"{position}, {status.latency_ms:.0f} ms after the image",
             f"map of {status.codes} codes, version {status.map_version}",
             f"{status.frames_processed} images, {status.frames_dropped} dropped"]
 

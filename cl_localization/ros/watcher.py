@@ -13,7 +13,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
+from cl_localization.errors import LocalizationError
+
 QUEUE = 100
+REPORT_PERIOD_S = 5.0
 
 
 class Watcher:
@@ -40,5 +43,10 @@ class Watcher:
         rclpy.try_shutdown(context=self._context)
 
     def hear(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile | int = QUEUE) -> None:
-        """Call back, in the watcher's thread, with what is published on a topic."""
-        self._node.create_subscription(kind, topic, callback, qos)
+        """Call back, in the watcher's thread, with what is published on a topic; what cannot be read is logged."""
+        def guarded(message: Any) -> None:
+            try:
+                callback(message)
+            except LocalizationError as error:
+                self._node.get_logger().warning(f"{topic}: {error}", throttle_duration_sec=REPORT_PERIOD_S)
+        self._node.create_subscription(kind, topic, guarded, qos)

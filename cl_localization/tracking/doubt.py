@@ -13,15 +13,16 @@ from cl_localization.config import TrackerConfig
 from cl_localization.localization.result import Localization
 from cl_localization.tracking.gating import OdometryMonitor, PoseMeasurement, innovation
 
-RIVAL_SHARE, LEAST_RIVALS = 0.25, 40
+RIVAL_SHARE, LEAST_RIVALS = 0.1, 20
 """A pose is doubtful when so many features agree with another one: this share of its own, and this many."""
 
-ANCHOR_EXPLAINS = 0.26
-"""Share of an image's features that must agree with a pose for others to be held against it."""
+ANCHOR_EXPLAINS, SURELY_EXPLAINS = 0.26, 0.5
+"""Share of an image's features that must agree with a pose for others to be held against it: where odometry leads to it
+from the last such pose, and anywhere, as a robot may be carried. A large cupboard alone explains up to 0.48."""
 
-SPARSE = 0.22
-"""A pose and its rival that explain less than this share of an image's features together: where no pose before was
-without doubt either, the map holds too few codes to show what has moved."""
+FEW_EXPECTED = 1.0
+"""A map that should show fewer codes than an image has features holds too few to tell what has moved, where no pose
+before was without doubt. Rooms mapped with depth or without have 1.5 to 10 codes in view for each feature."""
 
 
 class DoubtfulPoses:
@@ -49,17 +50,18 @@ class DoubtfulPoses:
             return found
         measured = PoseMeasurement(found.stamp_ns, found.world_T_cam, found.covariance, reading)
         if found.rival_inliers < max(LEAST_RIVALS, RIVAL_SHARE * found.inliers):
-            if found.explained >= ANCHOR_EXPLAINS:
+            if self._vouches(measured, found):
                 self._anchor, self._scene = measured, found.scene
             return found
-        if self._leads_to(measured, found.scene) or self._is_sparse(found):
+        if self._leads_to(measured, found.scene) or (self._anchor is None and found.expected < FEW_EXPECTED):
             return found
         return replace(found, accepted=False, reason=f"{found.inliers} features agree with the pose, but "
                        f"{found.rival_inliers} with another one, and odometry does not tell which is right")
 
-    def _is_sparse(self, found: Localization) -> bool:
-        together = found.explained * (1.0 + found.rival_inliers / max(found.inliers, 1))
-        return self._anchor is None and together < SPARSE
+    def _vouches(self, measured: PoseMeasurement, found: Localization) -> bool:
+        if found.explained >= SURELY_EXPLAINS:
+            return True
+        return found.explained >= ANCHOR_EXPLAINS and (self._anchor is None or self._leads_to(measured, found.scene))
 
     def _leads_to(self, measured: PoseMeasurement, scene: str) -> bool:
         if self._anchor is None or scene != self._scene:

@@ -61,6 +61,16 @@ def test_what_the_mask_hides_is_left_out(tmp_path: Path):
     assert len(frames.encode(frame_with_dot(10, 220, 2))) == 0
 
 
+def test_what_the_mask_of_a_frame_hides_is_left_out_too(tmp_path: Path):
+    drawn, of_frame = np.full((240, 320), 255, np.uint8), np.full((24, 32), 255, np.uint8)
+    drawn[200:], of_frame[:, :16] = 0, 0
+    cv2.imwrite(str(tmp_path / "mask.png"), drawn)
+    frames = FrameEncoder(BrightestEncoder(), MaskConfig(file=str(tmp_path / "mask.png")))
+    seen = [len(frames.encode(replace(frame_with_dot(*dot), mask=of_frame)))
+            for dot in ((200, 100), (10, 100), (200, 220))]
+    assert seen == [1, 0, 0]
+
+
 def test_an_image_is_encoded_once():
     inner = BrightestEncoder()
     frames, frame = FrameEncoder(inner, MaskConfig()), frame_with_dot(5, 5)

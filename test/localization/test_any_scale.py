@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cl_localization.config import LocalizerConfig, PoseConfig
+from benchmarks.faults import RememberingEncoder
+from cl_localization.config import EncoderConfig, LocalizerConfig, PoseConfig
+from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
+from cl_localization.features.shared import shared_encoder
 from cl_localization.localization.result import Localization
 from cl_localization.localizer import Localizer
 from cl_localization.mapper import Mapper
@@ -56,3 +60,37 @@ def test_a_robot_can_ask_for_a_bound_in_metres() -> None:
     bounded = [localized(scale, PoseConfig(max_position_sigma_m=0.3))[0] for scale in (1.0, 100.0)]
     assert [found.accepted for found in bounded] == [True, False]
     assert "at most 0.3 m allowed" in bounded[1].reason
+
+
+def scaled(frame: Frame, scale: float) -> Frame:
+    """Return a frame whose position is given in another unit."""
+    world_T_cam = frame.world_T_cam.copy()
+    world_T_cam[:3, 3] *= scale
+    return replace(frame, world_T_cam=world_T_cam)
+
+
+@pytest.mark.parametrize(("scene", "every", "queries_every"), [
+    ("kitti_1", 2, 2), pytest.param("kitti_1", 1, 1, marks=pytest.mark.long),
+    pytest.param("terrace", 4, 2, marks=pytest.mark.long)])
+def test_real_photos_at_three_scales_are_accepted_and_placed_alike(data_folder: Path, scene: str, every: int,
+                                                                   queries_every: int) -> None:
+    encoder = RememberingEncoder(shared_encoder(EncoderConfig()))
+    mapped, asked = (open_sequence(str(data_folder / scene / name)) for name in ("map", "query"))
+    mapping_frames = [mapped[index] for index in range(0, len(mapped), every)]
+    queries = [asked[index] for index in range(0, len(asked), queries_every)]
+
+    def found_at(scale: float) -> list[Localization]:
+        mapper = Mapper(encoder=encoder)
+        for frame in mapping_frames:
+            mapper.add(scaled(frame, scale))
+        mapper.finish()
+        localizer = Localizer(mapper.map_code, LocalizerConfig(), encoder)
+        return [localizer.localize(frame) for frame in queries]
+
+    given, smaller, larger = (found_at(scale) for scale in (1.0, 0.01, 100.0))
+    for one, small, large in zip(given, smaller, larger):
+        assert one.accepted == small.accepted == large.accepted
+        for other, scale in ((small, 0.01), (large, 100.0)):
+            if one.accepted:
+                apart_m = np.linalg.norm(other.world_T_cam[:3, 3] / scale - one.world_T_cam[:3, 3])
+                assert apart_m < max(0.01, 0.01 * one.viewing_distance_m)

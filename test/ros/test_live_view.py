@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from cl_localization.msg import MappingStatus
+from cl_localization.msg import LocalizationStatus, MappingStatus
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from browser import Browser
@@ -68,6 +69,19 @@ def test_nodes_of_another_namespace_are_not_shown(ros: RosWorld, domain: int, mo
         wait_until(lambda: [publisher.publish(MappingStatus(reason=name)) for name, publisher in publishers.items()]
                    and "robot" in server.gui.text.content)
     assert "robot1" in server.gui.text.content and "robot2" not in server.gui.text.content
+
+
+def test_an_image_that_cannot_be_read_ends_nothing(ros: RosWorld, domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+    server = FakeServer()
+    overlay = ros.node.create_publisher(Image, "localizer/overlay", 10)
+    status = ros.node.create_publisher(LocalizationStatus, "localizer/status", 10)
+    with LiveView(LiveScene(server, 0.01)):
+        wait_until(lambda: overlay.get_subscription_count() and status.get_subscription_count())
+        overlay.publish(Image(encoding="nv24", width=4, height=4))
+        wait_until(lambda: status.publish(LocalizationStatus(position_sigma_m=np.nan))
+                   or "no position" in server.gui.text.content)
+    assert server.gui.images == {}
 
 
 def test_a_browser_shows_map_track_overlay_and_status(localized: Robot, frames: list[Any], tmp_path: Path) -> None:

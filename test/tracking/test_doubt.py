@@ -12,10 +12,11 @@ from cl_localization.tracking.doubt import DoubtfulPoses
 from tracking_makers import PERIOD_NS, START_NS, at, found
 
 
-def looked(number: int, pose: np.ndarray, rivals: int = 0, explained: float = 0.5) -> Localization:
+def looked(number: int, pose: np.ndarray, rivals: int = 0, explained: float = 0.5,
+           expected: float = 3.0) -> Localization:
     """Return what was found in one of the images."""
     return replace(found(pose, START_NS + number * PERIOD_NS), inliers=200, rival_inliers=rivals, explained=explained,
-                   scene="room")
+                   expected=expected, scene="room")
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def test_a_pose_without_doubt_is_taken_anywhere(poses):
 
 
 def test_a_few_features_that_disagree_raise_no_doubt(poses):
-    assert not poses.judge(looked(5, at(2.0), rivals=50), at(0.5)).accepted
-    assert poses.judge(looked(6, at(2.0), rivals=49), at(0.6)).accepted
+    assert not poses.judge(looked(5, at(2.0), rivals=20), at(0.5)).accepted
+    assert poses.judge(looked(6, at(2.0), rivals=19), at(0.6)).accepted
 
 
 def test_doubtful_poses_are_refused_before_any_other():
@@ -55,8 +56,15 @@ def test_doubtful_poses_are_refused_before_any_other():
 
 def test_a_pose_that_explains_little_vouches_for_none():
     made = DoubtfulPoses()
-    assert made.judge(looked(0, at(0.3), explained=0.2), at(0)).accepted
+    assert made.judge(looked(0, at(0.3), explained=0.25), at(0)).accepted
     assert not made.judge(looked(1, at(0.3), rivals=150), at(0)).accepted
+
+
+def test_a_pose_that_odometry_does_not_lead_to_vouches_for_none_unless_it_explains_much(poses):
+    assert poses.judge(looked(1, at(3.0), explained=0.45), at(0)).accepted
+    assert not poses.judge(looked(2, at(3.0), rivals=150), at(0)).accepted
+    assert poses.judge(looked(3, at(3.0), explained=0.5), at(0)).accepted
+    assert poses.judge(looked(4, at(3.0), rivals=150), at(0)).accepted
 
 
 def test_without_odometry_nothing_is_refused(poses):
@@ -82,6 +90,6 @@ def test_a_pose_that_was_refused_before_stays_refused(poses):
 
 
 def test_in_a_map_of_few_codes_nothing_is_refused_before_a_pose_was_without_doubt(poses):
-    sparse = looked(0, at(0), rivals=100, explained=0.12)
+    sparse = looked(0, at(0), rivals=100, explained=0.12, expected=0.9)
     assert DoubtfulPoses().judge(sparse, at(0)).accepted
     assert not poses.judge(replace(sparse, stamp_ns=START_NS + PERIOD_NS), at(0.1)).accepted

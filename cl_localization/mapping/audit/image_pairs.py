@@ -13,7 +13,7 @@ import poselib
 
 from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
-from cl_localization.geometry.triangulation import ray_midpoints
+from cl_localization.geometry.triangulation import homogeneous, ray_midpoints
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit.readings import READINGS
@@ -132,50 +132,62 @@ def _of_one_geometry(rays_first: np.ndarray, rays_second: np.ndarray, max_error:
 def evidence_of(pair: ImagePair) -> PairEvidence:
     """Return what a pair says of the poses, focal length and depth given with its images."""
     given = pair.first.world_T_cam, pair.second.world_T_cam
-    agreement = tuple(agreement_with(pair, reading.as_meant(given[0]), reading.as_meant(given[1]))
-                      for reading in READINGS)
-    focal_agreement = tuple(agreement_with(pair, *given, factor) for factor in FOCAL_FACTORS)
+    meant = [np.array([reading.as_meant(pose) for reading in READINGS]) for pose in given]
+    agreement = agreements_with(pair, meant[0], meant[1], np.ones(len(READINGS)))
+    focal_agreement = agreements_with(pair, given[0][None], given[1][None], FOCAL_FACTORS)
     errors = epipolar_errors(given, pair.rays_first, pair.rays_second)
-    return PairEvidence(agreement, focal_agreement, float(np.median(errors)) / pair.max_error * MAX_ERROR_PX,
-                        _depth_ratio(pair))
+    return PairEvidence(tuple(agreement.tolist()), tuple(focal_agreement.tolist()),
+                        float(np.median(errors)) / pair.max_error * MAX_ERROR_PX, _depth_ratio(pair))
 
 
-def agreement_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray,
-                   focal_factor: float = 1.0) -> float:
-    """Return the share of a pair's matches that fit two poses: near their epipolar lines, and in front of both
+def agreement_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray) -> float:
+    """Return the share of a pair's matches that fit two poses (4, 4); see `agreements_with`."""
+    return float(agreements_with(pair, world_T_first[None], world_T_second[None], np.ones(1))[0])
+
+
+def agreements_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray,
+                    focal_factors: np.ndarray) -> np.ndarray:
+    """Return the shares (B,) of a pair's matches that fit two poses: near their epipolar lines, and in front of both
     cameras.
 
     Args:
-        focal_factor: the focal length was this many times the given one.
+        world_T_first, world_T_second: (B, 4, 4), or (1, 4, 4) for all.
+        focal_factors: (B,) the focal length was this many times the given one.
     """
-    rays_first, rays_second = pair.rays_first / focal_factor, pair.rays_second / focal_factor
+    rays_first, rays_second = (rays / focal_factors[:, None, None] for rays in (pair.rays_first, pair.rays_second))
     errors = epipolar_errors((world_T_first, world_T_second), rays_first, rays_second)
     points_m, parallax_deg = ray_midpoints(world_T_first, rays_first, world_T_second, rays_second)
-    in_front = np.logical_and(*(se3.transform(se3.inverse(world_T_cam), points_m)[:, 2] > 0
-                                for world_T_cam in (world_T_first, world_T_second)))
-    return float(np.mean((errors < pair.max_error / focal_factor) & (in_front | (parallax_deg < FAR_DEG))))
+    in_front = np.logical_and(*(_depths(world_T_cam, points_m) > 0 for world_T_cam in (world_T_first, world_T_second)))
+    near = errors < pair.max_error / focal_factors[:, None]
+    return np.mean(near & (in_front | (parallax_deg < FAR_DEG)), axis=1)
+
+
+def _depths(world_T_cam: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+    """Return how far (..., N) points (..., N, 3) lie ahead of cameras (..., 4, 4)."""
+    return ((points_m - world_T_cam[..., None, :3, 3]) @ world_T_cam[..., :3, 2:3])[..., 0]
 
 
 def epipolar_errors(world_T_cams: tuple[np.ndarray, np.ndarray], rays_first: np.ndarray,
                     rays_second: np.ndarray) -> np.ndarray:
-    """Return the Sampson distances (N,) of matches from the epipolar geometry of two poses, in normalized
-    coordinates."""
+    """Return the Sampson distances (..., N) of matches (..., N, 2) from the epipolar geometry of two poses (..., 4, 4),
+    in normalized coordinates."""
     second_T_first = se3.inverse(world_T_cams[1]) @ world_T_cams[0]
-    baseline = second_T_first[:3, 3]
+    baseline = second_T_first[..., :3, 3]
+    length = np.linalg.norm(baseline, axis=-1, keepdims=True)
     # from one position, any direction does: what the rotation explains lies on every line
-    direction = baseline if np.linalg.norm(baseline) > LEAST_BASELINE else np.array([1.0, 0.0, 0.0])
-    essential = se3.skew(direction / np.linalg.norm(direction)) @ second_T_first[:3, :3]
-    first, second = (np.column_stack([rays, np.ones(len(rays))]) for rays in (rays_first, rays_second))
-    lines_second, lines_first = first @ essential.T, second @ essential
-    slope = np.sqrt((lines_second[:, :2] ** 2).sum(axis=1) + (lines_first[:, :2] ** 2).sum(axis=1))
-    return np.abs((second * lines_second).sum(axis=1)) / np.maximum(slope, 1e-12)
+    direction = np.where(length > LEAST_BASELINE, baseline / np.maximum(length, LEAST_BASELINE), [1.0, 0.0, 0.0])
+    essential = se3.skew(direction) @ second_T_first[..., :3, :3]
+    first, second = homogeneous(rays_first), homogeneous(rays_second)
+    lines_second, lines_first = first @ np.swapaxes(essential, -1, -2), second @ essential
+    slope = np.sqrt((lines_second[..., :2] ** 2).sum(axis=-1) + (lines_first[..., :2] ** 2).sum(axis=-1))
+    return np.abs((second * lines_second).sum(axis=-1)) / np.maximum(slope, 1e-12)
 
 
 def _depth_ratio(pair: ImagePair) -> float:
     """Return the median of measured over triangulated depth, NaN where too few points have both."""
     points_m, parallax_deg = ray_midpoints(pair.first.world_T_cam, pair.rays_first, pair.second.world_T_cam,
                                            pair.rays_second)
-    triangulated_m = se3.transform(se3.inverse(pair.first.world_T_cam), points_m)[:, 2]
+    triangulated_m = _depths(pair.first.world_T_cam, points_m)
     usable = (pair.depths_m > 0) & (parallax_deg > MIN_PARALLAX_DEG) & (triangulated_m > 0)
     if usable.sum() < MIN_POINTS:
         return float("nan")

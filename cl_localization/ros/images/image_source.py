@@ -23,6 +23,7 @@ from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
 from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
+from cl_localization.ros.images.mask_topic import MaskTopic
 from cl_localization.ros.images.pairing import Pairing
 from cl_localization.ros.images.stamp_guard import StampGuard
 from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
@@ -55,6 +56,7 @@ class Reading:
         camera_frame: the camera's tf frame; empty: frame_id of the images.
         registrar: brings depth of another frame into the image.
         upright: tells which way up the images are; None: as they come.
+        masks: tells what of the images is not of the scene; None: nothing.
     """
 
     image: str = "image"
@@ -66,6 +68,7 @@ class Reading:
     camera_frame: str = ""
     registrar: DepthRegistrar | None = None
     upright: Upright | None = None
+    masks: MaskTopic | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +108,8 @@ class ImageBundle:
         camera = camera_of(self.info, how.info, how.rectified)
         return Frame(stamp_ns=self.stamp_ns, image=rgb_of(self.image, how.image, how.max_pixels), camera=camera,
                      name=self.camera_frame, depth_m=self._depth_m(camera),
-                     upright_turns=0 if how.upright is None else how.upright.turns(self.camera_frame))
+                     upright_turns=0 if how.upright is None else how.upright.turns(self.camera_frame),
+                     mask=None if how.masks is None else how.masks.at(self.stamp_ns))
 
     def _depth_m(self, camera: Camera) -> np.ndarray | None:
         """Return depth as the image's camera sees it; None without depth, or where it cannot be brought there, and need
@@ -124,7 +128,7 @@ class ImageBundle:
 
 
 class ImageSource:
-    """Subscribes to image, camera_info and depth, and hands over paired messages in the order of arrival.
+    """Subscribes to image, camera_info, depth and masks, and hands over paired messages in the order of arrival.
 
     Attributes:
         images: images received.
@@ -148,8 +152,9 @@ class ImageSource:
             self._topics.append(_with_transport("depth", config.depth_transport))
         self._registrar = None if lookup is None or depth == "off" else DepthRegistrar(lookup, depth == "on")
         self._depth_info: CameraInfo | None = None
+        self._masks = MaskTopic(node, config.max_pixels)
         self._reading = replace(self._made_reading(config), camera_frame=node.config.frames.camera,
-                                registrar=self._registrar,
+                                registrar=self._registrar, masks=self._masks,
                                 upright=None if lookup is None else Upright(lookup, node.config.frames.base))
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
@@ -190,6 +195,7 @@ class ImageSource:
 
     def close(self) -> None:
         """End the subscriptions."""
+        self._masks.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 

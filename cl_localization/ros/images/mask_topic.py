@@ -1,0 +1,53 @@
+"""The topic `~/mask`: what of the camera's images is not of the scene, for robots that see a moving part of
+themselves."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import Image
+
+from cl_localization.data.message_images import rgb_of
+from cl_localization.ros import conversions
+from cl_localization.ros.nodes.managed_node import ManagedNode
+
+KEPT = 20
+"""Masks that wait for their images: a second of a stream, which two subscriptions may hear."""
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class MaskTopic:
+    """Subscribes to masks, whether they are streamed with the camera or were published once, and latched."""
+
+    def __init__(self, node: ManagedNode, max_pixels: int) -> None:
+        """Subscribe; masks with more pixels are refused."""
+        self._node, self._max_pixels = node, max_pixels
+        self._messages: deque[Image] = deque(maxlen=KEPT)
+        # a subscription that asks for latched messages hears no publisher that does not latch
+        self._subscriptions = [node.create_subscription(Image, "~/mask", self._take, qos)
+                               for qos in (qos_profile_sensor_data, LATCHED)]
+
+    def at(self, stamp_ns: int) -> np.ndarray | None:
+        """Return the mask (H, W, 3) whose timestamp is nearest to an image's, the newest of several; None before the
+        first.
+
+        Raises:
+            DataError: a message that cannot be read.
+        """
+        messages = tuple(self._messages)
+        if not messages:
+            return None
+        nearest = min(reversed(messages),
+                      key=lambda message: abs(conversions.stamp_ns(message.header.stamp) - stamp_ns))
+        return rgb_of(nearest, "mask", self._max_pixels)
+
+    def _take(self, message: Image) -> None:
+        self._messages.append(message)
+
+    def close(self) -> None:
+        """End the subscriptions."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
