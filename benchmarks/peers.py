@@ -30,7 +30,6 @@ from cl_localization.data.trajectory import Trajectory, read_trajectory
 from cl_localization.evaluation.image_only import image_only
 from cl_localization.evaluation.records import is_wrong
 from cl_localization.evaluation.summary import percent_within
-from cl_localization.evaluation.trajectory_error import alignment
 from cl_localization.geometry.se3 import pose_error
 
 HEADERS = ("frames", "how", "queries", "5 cm/5 deg [%]", "20 cm/10 deg [%]", "median [cm]", "median [deg]", "wrong",
@@ -171,9 +170,19 @@ def followed_run(followed: Followed, experiment: Experiment, kitchen: str, every
         nearest = int(np.abs(trajectory.stamps_ns - frame.stamp_ns).argmin())
         if abs(int(trajectory.stamps_ns[nearest]) - frame.stamp_ns) < SAME_FRAME_NS:
             found[frame.stamp_ns] = trajectory.poses[nearest]
-    known = [(found[frame.stamp_ns], frame.world_T_cam) for frame in mapping if frame.stamp_ns in found]
-    true_T_found = alignment(*(np.array([pair[side][:3, 3] for pair in known]) for side in (0, 1)))
+    true_T_found = _laid_over(*(np.array(poses) for poses in zip(*(
+        (found[frame.stamp_ns], frame.world_T_cam) for frame in mapping if frame.stamp_ns in found))))
     truth = {frame.stamp_ns: frame.world_T_cam for frame in select(queries, range(0, len(queries), every))}
     poses = [true_T_found @ found[stamp_ns] if stamp_ns in found else None for stamp_ns in truth]
     return scored(experiment.name, "ORB-SLAM3 with depth, follows all frames", list(truth.values()), poses,
                   followed.image_ms, None)
+
+
+def _laid_over(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Return the motion (4, 4) that lays poses (N, 4, 4) over the true ones: in the mean of the rotations first, as
+    positions on a short way tell it badly."""
+    u, _, vt = np.linalg.svd((true[:, :3, :3] @ np.swapaxes(found[:, :3, :3], 1, 2)).sum(axis=0))
+    motion = np.eye(4)
+    motion[:3, :3] = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+    motion[:3, 3] = (true[:, :3, 3] - found[:, :3, 3] @ motion[:3, :3].T).mean(axis=0)
+    return motion
