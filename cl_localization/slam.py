@@ -170,7 +170,8 @@ class Slam:
         self._start.forget()
         self._forget(free_scene(self.mapper.map_code, self.mapper.config.scene))
         if last is not None and self._is_live(keyframe):
-            self._closing.reach.began(self._scene, self.begin_world_T_cam, keyframe, last, seconds)
+            begin_s = frame.stamp_ns / 1e9
+            self._closing.reach.began(self._scene, self.begin_world_T_cam, begin_s, keyframe, last, begin_s - seconds)
 
     def _began(self, start: Start) -> SlamResult:
         """Begin with two views, and pose the frames between them in what the two tell."""

@@ -14,12 +14,14 @@ FLOOR_M = 0.5
 
 
 class _Gap(NamedTuple):
-    """Between the last trusted pose, which follows a keyframe, and the first (4, 4) of another part of the map."""
+    """Between the last trusted pose, which follows a keyframe, and the first (4, 4) of another part of the map, with
+    the times of both."""
 
     keyframe: int
     keyframe_T_cam: np.ndarray
+    last_s: float
     world_T_begin: np.ndarray
-    seconds: float
+    begin_s: float
 
 
 class Reach:
@@ -33,11 +35,12 @@ class Reach:
         self._map, self._max_speed_m_s = map_code, max_speed_m_s
         self._gaps: dict[int, _Gap] = {}
 
-    def began(self, scene: int, world_T_begin: np.ndarray, keyframe: int, world_T_last: np.ndarray,
-              seconds: float) -> None:
-        """Take note that a scene was begun at a pose (4, 4), some seconds after the last trusted pose (4, 4), which
+    def began(self, scene: int, world_T_begin: np.ndarray, begin_s: float, keyframe: int, world_T_last: np.ndarray,
+              last_s: float) -> None:
+        """Take note that a scene was begun at a pose (4, 4) and a time, after the last trusted pose (4, 4), which
         followed a keyframe of another scene."""
-        self._gaps[scene] = _Gap(keyframe, se3.inverse(self._pose(keyframe)) @ world_T_last, world_T_begin, seconds)
+        keyframe_T_last = se3.inverse(self._pose(keyframe)) @ world_T_last
+        self._gaps[scene] = _Gap(keyframe, keyframe_T_last, last_s, world_T_begin, begin_s)
 
     def allows(self, scene: int, other: int, scene_to_other: np.ndarray) -> bool:
         """Return whether a motion (4, 4) of one scene to another leaves a way that the camera can have gone."""
@@ -45,13 +48,22 @@ class Reach:
                 and self._allows(other, scene, np.linalg.inv(scene_to_other)))
 
     def _allows(self, begun: int, before: int, begun_to_before: np.ndarray) -> bool:
-        gap = self._gaps.get(begun)
-        table = self._map.keyframes
-        if gap is None or not table.live[gap.keyframe] or table["keyframe_scenes"][gap.keyframe] != before:
+        begin, last = self._gaps.get(begun), self._last_in(before, begun)
+        if begin is None or last is None:
             return True
-        last_m = (self._pose(gap.keyframe) @ gap.keyframe_T_cam)[:3, 3]
-        began_m = se3.moved(begun_to_before, gap.world_T_begin)[:3, 3]
-        return bool(np.linalg.norm(began_m - last_m) <= FLOOR_M + self._max_speed_m_s * gap.seconds)
+        last_m = (self._pose(last.keyframe) @ last.keyframe_T_cam)[:3, 3]
+        began_m = se3.moved(begun_to_before, begin.world_T_begin)[:3, 3]
+        return bool(np.linalg.norm(began_m - last_m)
+                    <= FLOOR_M + self._max_speed_m_s * (begin.begin_s - last.last_s))
+
+    def _last_in(self, before: int, begun: int) -> _Gap | None:
+        """Return the gap at which the camera left a scene for the one begun, or for others between the two."""
+        gap, table = self._gaps.get(begun), self._map.keyframes
+        while gap is not None and table.live[gap.keyframe] and table["keyframe_scenes"][gap.keyframe] != before:
+            scene = int(table["keyframe_scenes"][gap.keyframe])
+            earlier = self._gaps.get(scene)
+            gap = earlier if earlier is None or earlier.begin_s < gap.begin_s else None
+        return gap if gap is not None and table.live[gap.keyframe] else None
 
     def _pose(self, keyframe: int) -> np.ndarray:
         return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframe)]

@@ -10,7 +10,7 @@ from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.slam.reach import FLOOR_M, Reach
 from core_makers import motion
 
-OLD, NEW = 0, 1
+OLD, NEW, NEWEST = 0, 1, 2
 SPEED_M_S = 2.0
 
 
@@ -26,7 +26,7 @@ def lost_for(seconds: float) -> Reach:
     keyframe = map_code.add_keyframe(at(4.5), 1, map_code.scene_number("old"))
     assert map_code.scene_number("new") == NEW
     reach = Reach(map_code, SPEED_M_S)
-    reach.began(NEW, at(1.0), keyframe, at(5.0), seconds)
+    reach.began(NEW, at(1.0), 100.0, keyframe, at(5.0), 100.0 - seconds)
     return reach
 
 
@@ -44,4 +44,15 @@ def test_parts_are_as_far_apart_as_a_camera_can_have_gone(seconds: float, farthe
 
 
 def test_of_parts_that_were_not_begun_from_each_other_nothing_is_known() -> None:
-    assert lost_for(0.0).allows(NEW, 2, shift(1000.0))
+    assert lost_for(0.0).allows(NEW, NEWEST, shift(1000.0))
+
+
+@pytest.mark.parametrize("to_old, is_near", [(4.0 + FLOOR_M + 5.9, True), (4.0 + FLOOR_M + 6.1, False)])
+def test_who_was_lost_twice_can_have_gone_on_in_between(to_old: float, is_near: bool) -> None:
+    map_code = MapCode(MapCodeConfig(), "scene", 64)
+    first, second, _ = (map_code.scene_number(name) for name in ("old", "new", "newest"))
+    reach = Reach(map_code, SPEED_M_S)
+    reach.began(NEW, at(0.0), 11.0, map_code.add_keyframe(at(4.5), 1, first), at(5.0), 10.0)
+    reach.began(NEWEST, at(1.0), 13.0, map_code.add_keyframe(at(0.0), 2, second), at(0.2), 12.5)
+    assert reach.allows(NEWEST, OLD, shift(to_old)) == is_near
+    assert reach.allows(OLD, NEWEST, shift(-to_old)) == is_near
