@@ -30,11 +30,6 @@ class Heard:
         self.poses = ros.heard(PoseWithCovarianceStamped, f"/{name}/localizer/pose", 100)
         self.truths = ros.heard(PoseStamped, f"/{name}/ground_truth", 100)
 
-    def seconds(self) -> float:
-        """Time from the first published pose to the last one."""
-        stamps_ns = [conversions.stamp_ns(one.header.stamp) for one in list(self.poses)] or [0]
-        return (stamps_ns[-1] - stamps_ns[0]) / 1e9
-
     def errors_m(self) -> list[float]:
         """Distances of the published poses from the true ones of the same images."""
         truths = {conversions.stamp_ns(one.header.stamp): conversions.matrix_of(one.pose) for one in list(self.truths)}
@@ -53,21 +48,20 @@ def start_robot(processes: Processes, name: str, tf: tuple[str, ...], prefix: st
                     "-p", f"camera_frame:={prefix}camera_optical_frame")
 
 
-@pytest.mark.parametrize(("shared_tf", "seconds"), [(False, 5), pytest.param(True, 300, marks=pytest.mark.long)])
-def test_nothing_of_two_robots_crosses(ros: RosWorld, processes: Processes, shared_tf: bool, seconds: int) -> None:
+@pytest.mark.parametrize(("shared_tf", "images"), [(False, 8), pytest.param(True, 800, marks=pytest.mark.long)])
+def test_nothing_of_two_robots_crosses(ros: RosWorld, processes: Processes, shared_tf: bool, images: int) -> None:
     robots = {name: Heard(ros, name) for name in HOUSES}
     shared = ros.heard(TFMessage, "/tf", 100)
     for name in HOUSES:
         start_robot(processes, name, () if shared_tf else PRIVATE_TF, f"{name}/" if shared_tf else "")
-    wait_until(lambda: all(robot.seconds() >= seconds for robot in robots.values()), WAIT_S + 2 * seconds)
+    wait_until(lambda: all(len(robot.errors_m()) >= images for robot in robots.values()), WAIT_S + 2 * images)
 
     check_names(ros, {"/tf", "/tf_static"} if shared_tf else set())
     ids = {name: {message.map_id for message in list(robot.maps)} for name, robot in robots.items()}
     assert all(len(one) == 1 for one in ids.values()) and ids["robot1"] != ids["robot2"]
     for name, robot in robots.items():
         assert {status.map_id for status in list(robot.statuses)} <= ids[name] | {""}
-        errors_m = robot.errors_m()
-        assert len(errors_m) >= 5 and max(errors_m) < WRONG_M
+        assert max(robot.errors_m()) < WRONG_M
     edges = {(one.header.frame_id, one.child_frame_id) for message in list(shared) for one in message.transforms}
     assert edges == ({("map", f"{name}/odom") for name in HOUSES}
                      | {(f"{name}/odom", f"{name}/base_link") for name in HOUSES} if shared_tf else set())
