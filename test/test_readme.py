@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
+from benchmarks import code_pretraining
 from cl_localization.cli.flags import parse
 from cl_localization.cli.main import COMMANDS, GROUPS, find_command, main
 from cl_localization.config import flatten
@@ -25,6 +26,8 @@ README = REPOSITORY / "README.md"
 DOCUMENTS = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
 RUNNERS = (["scripts/run", "cl_localization"], ["cl_localization"], ["python3", "-m", "cl_localization"],
            ["scripts/run", "python3", "-m", "cl_localization"])
+BENCHMARK = ["scripts/run", "python", "-m", "benchmarks.code_pretraining"]
+"""A program of its own that takes arguments as the commands do."""
 SHELLS = ("", "bash", "sh", "console", "shell")
 QUICK = ("config", "--help", "--version")
 OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-args", "--symlink-install", "--cmake-args",
@@ -48,13 +51,15 @@ def our_commands(documents: Iterable[Path] = DOCUMENTS) -> list[list[str]]:
     for line in code_lines(documents):
         if line.startswith(("scripts/run ", "cl_localization ", "python3 -m cl_localization ")):
             words = shlex.split(line, comments=True)
+            if words[:3] == BENCHMARK[:3] and words[3].startswith("benchmarks."):
+                continue
             found[line] = next(words[len(runner):] for runner in RUNNERS if words[:len(runner)] == runner)
     return list(found.values())
 
 
 def flag_names() -> set[str]:
     """Return every flag of every command and the prefixes that they share, with hyphens, which may be underscores."""
-    names = set()
+    names = {f"--{spec.name}" for spec in fields(code_pretraining.Arguments)}
     commands = [[command] for command in COMMANDS if command not in GROUPS]
     commands += [[command, method] for command, methods in GROUPS.items() for method in methods]
     for words in commands:
@@ -84,6 +89,12 @@ def test_every_command_in_the_documents_parses() -> None:
             except LocalizationError as error:
                 faults[" ".join(words)] = str(error)
     assert faults == {}
+
+
+def test_the_benchmark_in_the_documents_parses() -> None:
+    lines = [shlex.split(line) for line in code_lines()]
+    called = [words[len(BENCHMARK):] for words in lines if words[:len(BENCHMARK)] == BENCHMARK]
+    assert called and all(parse(code_pretraining.Arguments, words, BENCHMARK[-1]) for words in called)
 
 
 def test_quick_commands_in_the_documents_run(tmp_path, monkeypatch) -> None:
