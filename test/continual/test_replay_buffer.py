@@ -22,6 +22,11 @@ KEEPING = [Reservoir(), ClassBalanced(), CoverageScore(), CoverageScore(evict_re
 POLICIES = [*KEEPING, Strided(2)]
 
 
+def named(policy: object) -> str:
+    """Return the name of a policy in its tests, the same in every process."""
+    return repr(policy).split(" object at")[0]
+
+
 def filled(policy, capacity: int = 10, count: int = 40, classes: int = 2, seed: int = 0, batch: int = 7,
            **bounds) -> ReplayBuffer:
     """A buffer that was offered numbers with random losses and regions, class after class."""
@@ -35,7 +40,7 @@ def filled(policy, capacity: int = 10, count: int = 40, classes: int = 2, seed: 
     return buffer
 
 
-@pytest.mark.parametrize("policy", KEEPING, ids=repr)
+@pytest.mark.parametrize("policy", KEEPING, ids=named)
 @given(capacity=st.integers(1, 30), count=st.integers(1, 40), batch=st.integers(1, 50), seed=st.integers(0, 1000))
 def test_a_buffer_holds_as_many_items_as_it_was_offered_up_to_its_capacity_and_none_twice(
     policy, capacity, count, batch, seed
@@ -55,7 +60,7 @@ def test_a_reservoir_keeps_every_item_with_the_same_probability(batch) -> None:
     assert chisquare([kept[number] for number in range(25)]).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("policy", [ClassBalanced(), CoverageScore(), CoverageScore(evict_redundant=False)], ids=repr)
+@pytest.mark.parametrize("policy", [ClassBalanced(), CoverageScore(), CoverageScore(evict_redundant=False)], ids=named)
 @given(capacity=st.integers(4, 24), seed=st.integers(0, 100))
 def test_classes_share_a_balanced_buffer_evenly(policy, capacity, seed) -> None:
     buffer = filled(policy, capacity, 60, 4, seed)
@@ -110,7 +115,7 @@ def test_a_strided_buffer_takes_every_second_item_while_there_is_room() -> None:
     assert buffer.columns.rows(np.arange(5))["number"].tolist() == [0, 2, 4, 6, 8]
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=repr)
+@pytest.mark.parametrize("policy", POLICIES, ids=named)
 @given(sizes=st.lists(st.integers(0, 60), min_size=1, max_size=40), seed=st.integers(0, 50))
 def test_a_bound_in_bytes_holds_for_items_of_any_size(policy, sizes, seed) -> None:
     buffer = ReplayBuffer(policy, capacity_bytes=100, seed=seed)
@@ -161,7 +166,7 @@ def test_uniform_sampling_does_not_repeat_while_there_are_enough(count, wanted) 
     assert ((0 <= slots) & (slots < count)).all()
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=repr)
+@pytest.mark.parametrize("policy", POLICIES, ids=named)
 def test_a_buffer_read_from_its_file_goes_on_as_the_one_that_was_written(policy, tmp_path) -> None:
     buffer = filled(policy)
     save_buffer(buffer, tmp_path / "buffer.safetensors")
