@@ -27,9 +27,9 @@ STATES = {LocalizationStatus.LOST: "LOST", LocalizationStatus.RELOCALIZED: "RELO
 class LiveView(Watcher):
     """Shows what the nodes `mapper` and `localizer` of a namespace publish."""
 
-    def __init__(self, scene: LiveScene, namespace: str = "") -> None:
-        """Subscribe; the scene is filled from the watcher's thread."""
-        super().__init__("live_view", namespace=namespace)
+    def __init__(self, scene: LiveScene, namespace: str = "", domain: int | None = None) -> None:
+        """Subscribe, in a ROS domain or that of the environment; the scene is filled from the watcher's thread."""
+        super().__init__("live_view", domain, namespace)
         self._scene = scene
         self.hear(PoseArray, "mapper/keyframes", self._on_keyframes, LATCHED)
         self.hear(PointCloud2, "mapper/codes", lambda cloud: scene.show_codes(points_of(cloud)), LATCHED)
