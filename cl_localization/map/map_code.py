@@ -191,11 +191,10 @@ class MapCode:
     def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
         """Set the pose of a keyframe; its codes do not move."""
         self.version += 1
-        self.keyframes.put(np.array([keyframe]), self.version,
-                           keyframe_poses=np.concatenate(se3.to_quaternion(world_T_cam)))
+        pose = np.concatenate(se3.to_quaternion(world_T_cam))
+        self.keyframes.put(np.array([keyframe]), self.version, keyframe_poses=pose)
 
-    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray,
-                       scales: np.ndarray | None = None) -> None:
+    def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray, scales: np.ndarray | None = None) -> None:
         """Set the poses (K, 4, 4) of distinct live keyframes (K,), and move the codes anchored to them, as one version.
 
         Args:
@@ -359,12 +358,13 @@ class MapCode:
             self.codes.remove(self.codes.rows(), delta.version)
             self.keyframes.remove(self.keyframes.rows(), delta.version)
             self._oldest_delta = delta.version
-        self.scene_names, self.cell_size_m, self.version = list(delta.scene_names), delta.cell_size_m, delta.version
+        self.codes.remove(delta.removed_ids, delta.version)
+        self.keyframes.remove(delta.removed_keyframe_ids, delta.version)
+        self.codes.put(delta.ids, delta.version, **{name: getattr(delta, name) for name in ROW_TYPES})
+        self.keyframes.put(delta.keyframe_ids, delta.version, **{name: getattr(delta, name) for name in KEYFRAME_TYPES})
+        self.scene_names, self.cell_size_m = list(delta.scene_names), delta.cell_size_m
         self._poses, self.temperature = (-1, self._poses[1]), delta.temperature
-        self.codes.remove(delta.removed_ids, self.version)
-        self.keyframes.remove(delta.removed_keyframe_ids, self.version)
-        self.codes.put(delta.ids, self.version, **{name: getattr(delta, name) for name in ROW_TYPES})
-        self.keyframes.put(delta.keyframe_ids, self.version, **{name: getattr(delta, name) for name in KEYFRAME_TYPES})
+        self.version = delta.version  # last: another thread that sees the version finds all of it
 
     @classmethod
     def from_snapshot(cls, delta: MapDelta, config: MapCodeConfig) -> MapCode:

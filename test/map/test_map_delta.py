@@ -14,6 +14,7 @@ from cl_localization.config import MapCodeConfig
 from cl_localization.errors import MapError
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
+from cl_localization.map.table import Table
 from core_makers import motion, unit_vectors
 from map_makers import DIM, assert_same_map, empty_map, grow
 
@@ -123,6 +124,15 @@ def test_poses_that_were_read_before_are_not_those_after_another_snapshot_of_the
     delta.keyframe_poses[:, 0] += 1.0
     follower.apply(delta)
     np.testing.assert_allclose(follower.keyframe_world_T_cam[:, 0, 3], before[:, 0, 3] + 1.0)
+
+
+def test_a_copy_has_the_version_of_a_delta_only_once_it_holds_all_of_it(monkeypatch):
+    leader, put, seen = grown(1), Table.put, []
+    follower = followed(leader)
+    grow(leader)
+    monkeypatch.setattr(Table, "put", lambda *a, **b: (seen.append(follower.version < leader.version), put(*a, **b)))
+    follower.apply(leader.delta_since(follower.version))
+    assert seen == [True, True] and follower.version == leader.version
 
 
 def test_a_delta_of_another_map_is_refused():
