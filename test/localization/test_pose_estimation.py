@@ -11,7 +11,7 @@ from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.features import Features
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import inverse, pose_error, transform
-from cl_localization.localization.pose_estimation import PoseEstimator
+from cl_localization.localization.pose_estimation import CLEAR_SUPPORT, PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode, NewCodes
@@ -190,3 +190,32 @@ def test_all_features_in_one_pixel_raise_nothing():
     heap = Features(np.full_like(features.keypoints_px, 100.5), features.descriptors, features.scores)
     pose = estimate(heap)
     assert pose.world_T_cam is None or pose.support < CONFIG.min_support or pose.inliers < CONFIG.min_inliers
+
+
+class AllAtOnce(NearestRegressor):
+    """Asked for all features of an image, however clear it is."""
+
+    each_alone = False
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_clear_image_is_localized_by_every_second_feature_as_well_as_by_all(seed):
+    world_T_cam = look_at((0.3, -0.1, 0.0), (0.2 * seed, 0.0, 3.8))
+    features = SCENE.features(world_T_cam, seed=seed, **NOISE)
+    sampled, by_all = (PoseEstimator(MAP, kind(MAP), CONFIG).estimate(features, CAMERA)
+                       for kind in (NearestRegressor, AllAtOnce))
+    assert by_all.support > CLEAR_SUPPORT
+    assert sampled.support == pytest.approx(by_all.support, rel=0.05)
+    moved_m, moved_deg = pose_error(sampled.world_T_cam, by_all.world_T_cam)
+    assert moved_m < 0.002
+    assert moved_deg < 0.05
+
+
+def test_an_image_that_is_not_clear_is_localized_by_all_features():
+    world_T_cam = look_at((0.3, -0.1, 0.0), (0.2, 0.0, 3.8))
+    features = SCENE.features(world_T_cam, **NOISE).select(slice(0, 120))
+    sampled, by_all = (PoseEstimator(MAP, kind(MAP), CONFIG).estimate(features, CAMERA)
+                       for kind in (NearestRegressor, AllAtOnce))
+    assert sampled.matches == by_all.matches
+    np.testing.assert_array_equal(sampled.world_T_cam, by_all.world_T_cam)
+    np.testing.assert_array_equal(sampled.covariance, by_all.covariance)
