@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,9 @@ from hypothesis import strategies as st
 from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.features import Features
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.pnp import robust_pose
 from cl_localization.geometry.se3 import inverse, pose_error, transform
+from cl_localization.localization import pose_estimation
 from cl_localization.localization.pose_estimation import CLEAR_SUPPORT, PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor
 from cl_localization.localization.result import Localization
@@ -219,3 +224,22 @@ def test_an_image_that_is_not_clear_is_localized_by_all_features():
     assert sampled.matches == by_all.matches
     np.testing.assert_array_equal(sampled.world_T_cam, by_all.world_T_cam)
     np.testing.assert_array_equal(sampled.covariance, by_all.covariance)
+
+
+@pytest.mark.parametrize(("noise_px", "exact"), [(0.3, True), (4.0, False)])
+def test_a_few_tries_tell_that_a_map_is_not_exact(monkeypatch, noise_px, exact):
+    features = SCENE.features(look_at((0.3, -0.1, 0.0), (0.2, 0.0, 3.8)), noise_px=noise_px, similarity=0.9)
+    config = replace(CONFIG, inlier_threshold_px=24.0)
+    tries = []
+
+    def counted(*of_pose: Any) -> Any:
+        tries.append(of_pose[4])
+        return robust_pose(*of_pose)
+
+    monkeypatch.setattr(pose_estimation, "robust_pose", counted)
+    quick = PoseEstimator(MAP, NearestRegressor(MAP), config).estimate(features, CAMERA)
+    whole = [config.max_iterations] if exact else []
+    assert tries == [config.max_iterations, pose_estimation.QUICK_TRIES, *whole]
+    monkeypatch.setattr(pose_estimation, "HARDLY_PEAKED_SHARE", 0.0)
+    slow = PoseEstimator(MAP, NearestRegressor(MAP), config).estimate(features, CAMERA)
+    np.testing.assert_array_equal(quick.world_T_cam, slow.world_T_cam)
