@@ -158,5 +158,5 @@ def _solved(pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordin
     if found is None:
         return None, 0.0
     errors_px = reprojection_errors_px(pinhole, found.cam_T_world, matched_px, coordinates.points_m)
-    half, whole = (np.count_nonzero(errors_px < part * threshold_px) for part in (0.5, 1.0))
+    half, whole = (int(np.count_nonzero(errors_px < part * threshold_px)) for part in (0.5, 1.0))
     return found, half / max(whole, 1)

@@ -143,9 +143,9 @@ def test_gradient_and_curvature_are_those_of_finite_differences(cam_T_world, see
     numeric = np.array([(cost(step) - cost(-step)) / 2e-6 for step in steps])
     np.testing.assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-3 * np.abs(numeric).max())
     assert np.linalg.eigvalsh(hessian).min() > 0
-    ahead, back = (pnp._normal_equations(CAMERA, pnp._exponential(sign * steps[1]) @ cam_T_world, keypoints_px, points_m,
-                                         sigmas_px).gradient for sign in (1, -1))
-    curvature = (ahead - back)[1] / 2e-6  # but for the curvature of the projection, which is small
+    ahead, back = (pnp._normal_equations(CAMERA, pnp._exponential(step) @ cam_T_world, keypoints_px, points_m,
+                                         sigmas_px).gradient[1] for step in (steps[1], -steps[1]))
+    curvature = (ahead - back) / 2e-6  # but for the curvature of the projection, which is small
     assert curvature == pytest.approx((hessian - by_weights)[1, 1], rel=0.1, abs=0.02 * hessian[1, 1])
 
 
