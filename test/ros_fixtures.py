@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cl_localization.demo.domains import own_domain
 from ros_processes import Processes, remove_dead_segments
 from ros_robot import SPEC, Robot, save_map_of
 from ros_world import RosWorld
 
-# Test processes that were started together begin far apart.
-DOMAINS = itertools.count(37 * os.getpid())
-
-FIRST_PORT, PORTS = 7400, 250
-"""UDP ports of DDS: that of domain 0 with the lowest number, and how many each domain has."""
-
 
 @pytest.fixture
 def domain() -> Iterator[int]:
-    """A ROS domain that nothing else on this machine uses now, nor the tests before: what they killed is not met again.
-
-    Whoever binds the abstract socket of that name has the domain: like DDS itself that holds within a network
-    namespace, and it ends with the process. Other programs do not know that, but their sockets are seen.
-    """
-    with socket.socket(socket.AF_UNIX) as claim:
-        for number in (1 + count % 100 for count in itertools.islice(DOMAINS, 100)):
-            if number in domains_in_use():
-                continue
-            with suppress(OSError):
-                claim.bind(f"\0cl_localization/test/domain/{number}")
-                break
+    """A ROS domain that nothing else on this machine uses now, nor the tests before: what they killed is not met
+    again."""
+    with own_domain() as number:
         yield number
-
-
-def domains_in_use() -> set[int]:
-    """ROS domains in which a program on this machine has a socket."""
-    sockets = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
-    ports = (int(line.split()[1].split(":")[1], 16) for line in sockets)
-    return {(port - FIRST_PORT) // PORTS for port in ports if port >= FIRST_PORT}
 
 
 @pytest.fixture
