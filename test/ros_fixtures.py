@@ -10,16 +10,18 @@ import pytest
 
 from cl_localization.demo.domains import own_domain
 from ros_processes import Processes, remove_dead_segments
-from ros_robot import SPEC, Robot, save_map_of
-from ros_world import RosWorld
+from ros_robot import SPEC, STARVED_S, Robot, save_map_of
+from ros_world import RosWorld, participants, wait_until
 
 
 @pytest.fixture
 def domain() -> Iterator[int]:
     """A ROS domain that nothing else on this machine uses now, nor the tests before: what they killed is not met
-    again."""
+    again. Afterwards this process must have left it: a participant that is the 33rd of its process, in whatever domain,
+    is found by nobody."""
     with own_domain() as number:
         yield number
+    wait_until(lambda: participants() == 0, STARVED_S)
 
 
 @pytest.fixture
