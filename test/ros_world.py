@@ -95,8 +95,8 @@ class RosWorld:
         """End all nodes."""
         import rclpy
 
-        self.executor.shutdown(timeout_sec=2.0)
-        self.thread.join(2.0)
+        self.executor.shutdown(timeout_sec=WAIT_S)
+        self.thread.join(WAIT_S)
         for node in list(self.nodes):
             self.end(node)
         rclpy.try_shutdown(context=self.context)
