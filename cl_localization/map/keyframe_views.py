@@ -13,7 +13,7 @@ from cl_localization.geometry.triangulation import Observations
 
 MAX_TURN_DEG = 60.0
 TURN_COST_M_PER_RAD = 1.0
-GROWTH = 1.5
+GROWTH = 1.25
 
 
 @dataclass(eq=False)
