@@ -46,8 +46,8 @@ class Samples:
     def __len__(self) -> int:
         return len(self.descriptors)
 
-    def rows(self, rows: Tensor) -> Samples:
-        """Return the samples of some rows, by mask or index."""
+    def rows(self, rows: Tensor | slice) -> Samples:
+        """Return the samples of some rows, by mask, index or slice."""
         return Samples(self.descriptors[rows], self.points[rows], self.distances[rows], self.scenes[rows])
 
     def and_(self, other: Samples) -> Samples:
@@ -112,8 +112,14 @@ class CodeOptimizer:
     @torch.no_grad()
     def errors(self, samples: Samples) -> Tensor:
         """Return how far off the answers (N,) are, as a share of the distance."""
-        points = torch.softmax(samples.descriptors @ self.keys.T, dim=1) @ self.positions
-        return (points - samples.points).norm(dim=1) / samples.distances
+        keys = self.keys
+        points = [torch.softmax(descriptors @ keys.T, dim=1) @ self.positions
+                  for descriptors in samples.descriptors.split(self._rows_at_once)]
+        return (torch.cat(points) - samples.points).norm(dim=1) / samples.distances
+
+    @property
+    def _rows_at_once(self) -> int:
+        return max(WEIGHTS_AT_ONCE // len(self), 1)
 
     @torch.no_grad()
     def step(self, batch: Samples, clamp: float, rate: float) -> Tensor:
@@ -128,7 +134,7 @@ class CodeOptimizer:
         scaled = batch.descriptors * self._log_temperature.values.exp()
         places = torch.cat([self.positions, torch.ones(len(self), 1)], dim=1)
         of_keys, of_places, errors = torch.zeros_like(self._keys.values), torch.zeros_like(places), []
-        for rows in torch.arange(len(batch)).split(max(WEIGHTS_AT_ONCE // len(self), 1)):
+        for rows in torch.arange(len(batch)).split(self._rows_at_once):
             weights = torch.softmax(scaled[rows] @ self._keys.values.T, dim=1)
             points = weights @ self.positions
             of_points, off = _of_points(points, batch.rows(rows), clamp)
