@@ -88,9 +88,10 @@ class PoseCheckBenchConfig(Config):
 class SlamBenchConfig(Config):
     """Mapping with own poses."""
 
-    parts: str = option("kitchen,house,six_rooms,laps,carried,without_depth,twins,afterwards",
+    parts: str = option("kitchen,house,six_rooms,laps,carried,without_depth,twins,afterwards,node",
                         "Which rows, separated by commas: RedKitchen where it is, a house of two rooms, one of six, "
                         "two laps with drifting odometry, a camera that is carried away again and again, without depth "
                         "RedKitchen, the house, and the house with drifting odometry, houses whose rooms look the "
-                        "same, localizing afterwards in the house and in RedKitchen.")
+                        "same, localizing afterwards in the house and in RedKitchen, the mapper's node with "
+                        "images over DDS.")
     twins: int = option(20, "Houses whose rooms look the same.", 1, 1000)

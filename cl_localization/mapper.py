@@ -61,7 +61,7 @@ class Mapper:
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
-                                          lambda: self._without_depth.keyframe_policy())
+                                          lambda: self._without_depth)
         self._examination = Examination(self.map_code, config.depth.max_depth_m)
         self.without_scale = self._examination.without_scale
         self._learner = make_learner(self.map_code, learned)

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tomllib
 import xml.etree.ElementTree as ElementTree
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 import cl_localization
 
@@ -169,6 +171,14 @@ def test_every_package_that_is_asked_for_has_a_version():
         if path.name != "constraints.txt":
             asked |= requirement_names(path.read_text())
     assert asked <= pinned().keys()
+
+
+def test_every_pinned_package_runs_on_the_python_of_debian_12():
+    installed = {NORMALIZED.sub("-", found.name).lower(): found.metadata["Requires-Python"] or ""
+                 for found in metadata.distributions()}
+    known = installed.keys() & pinned().keys()
+    assert len(known) > 30
+    assert {name for name in known if not SpecifierSet(installed[name]).contains("3.11.2")} == set()
 
 
 def test_versions_that_others_depend_on_are_as_they_must_be():

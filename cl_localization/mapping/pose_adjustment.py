@@ -59,7 +59,7 @@ class EpipolarScatter:
 def sampled(seen: Observations, view: np.ndarray,
             points_m: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray]:
     """Return all sightings, their views, and the positions, of the points (P, 3) that are among those that most views
-    see, in any of their views (O,)."""
+    see, in any of their views (O,); in place of positions, anything else of the points (P, ...)."""
     sightings = seen.sums(np.ones(len(view)), len(points_m))
     order = np.lexsort((seen.point, -sightings[seen.point], view))
     starts = np.flatnonzero(np.r_[True, np.diff(view[order]) != 0]) if len(order) else np.zeros(0, np.int64)

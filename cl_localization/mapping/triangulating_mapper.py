@@ -91,6 +91,10 @@ class TriangulatingMapper:
         return KeyframePolicy(max(share_m, self._config.min_translation_m, SMALLEST_MOTION),
                               self._config.min_rotation_deg)
 
+    def known_poses(self, scene: int) -> np.ndarray:
+        """Return the poses (K, 4, 4) of keyframes of a scene that make views near them known."""
+        return self._map.keyframe_poses_of(scene)
+
     def _add_adjusting(self, view: View, neighbours: list[View]) -> tuple[int, int]:
         seen_again = self._link_to_map(view, LOOSE)
         if seen_again == 0:
@@ -283,21 +287,22 @@ class TriangulatingMapper:
         views = self._store.views
         is_moving = np.array([any(view is other for other in moving) for view in views])
         seen, view_index = self._store.observations(codes)
-        cam_T_world = self._adjusted_poses(seen, view_index, self._map.codes["positions_m"][codes].astype(np.float64),
-                                           is_moving, 0.5 * max(self._max_error_px(view) for view in moving))
+        cam_T_world = self._adjusted_poses(codes, seen, view_index, is_moving,
+                                           0.5 * max(self._max_error_px(view) for view in moving))
         for index in np.flatnonzero(is_moving):
             view = views[index]
             view.world_T_cam = se3.inverse(cam_T_world[index])
             if view.keyframe >= 0:
                 self._map.move_keyframe(view.keyframe, view.world_T_cam)
 
-    def _adjusted_poses(self, seen: Observations, view: np.ndarray, points_m: np.ndarray, is_moving: np.ndarray,
+    def _adjusted_poses(self, codes: np.ndarray, seen: Observations, view: np.ndarray, is_moving: np.ndarray,
                         sigma_px: float) -> np.ndarray:
         """Return cam_T_world (K, 4, 4) of all views, with those moved that are moving (K,).
 
         Args:
-            seen, view: sightings of points (P, 3), with a standard deviation, and the views (O,) they were made in.
+            seen, view: sightings of codes (P,), with a standard deviation, and the views (O,) they were made in.
         """
+        points_m = self._map.codes["positions_m"][codes].astype(np.float64)
         return adjusted_poses(self._store.views, seen, view, points_m, is_moving, self._config,
                               self._rotation_sigma_rad, sigma_px)
 

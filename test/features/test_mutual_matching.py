@@ -25,7 +25,7 @@ def test_pairs_are_those_that_a_search_of_all_finds(count: int, other: int, seed
         second[0] = first[0]
         second[-1] = first[0]  # a tie: two rows are the most similar, and as similar
     possible = random.random((count, other)) < 0.5 if masked else np.ones((count, other), bool)
-    rows, columns, similarity = mutual_matches(first, second, 0.3, possible if masked else None)
+    rows, columns, similarity = mutual_matches(first, second, 0.3, ~possible if masked else None)
     assert list(zip(rows.tolist(), columns.tolist())) == (searched(first, second, 0.3, possible) if other else [])
     assert np.allclose(similarity, np.einsum("pd,pd->p", first[rows], second[columns]), atol=1e-6)
 
