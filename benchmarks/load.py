@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from lifecycle_msgs.msg import Transition
 
-from cl_localization.demo.conductor import DOMAINS
+from cl_localization.demo.domains import own_domain
 from cl_localization.demo.observer import DemoObserver
 from cl_localization.demo.processes import NodeProcesses
 
@@ -77,17 +77,17 @@ class PlayedNodes:
 
     def __init__(self, shown: Shown) -> None:
         """Open the observer; `start` starts the nodes."""
-        domain = DOMAINS[os.getpid() % len(DOMAINS)]
-        self.nodes, self.seen = NodeProcesses(domain, shown.folder), DemoObserver(domain)
-        self._shown = shown
+        self._shown, self._stack = shown, ExitStack()
+        domain = self._stack.enter_context(own_domain())
+        self.seen = self._stack.enter_context(DemoObserver(domain))
+        self.nodes = self._stack.enter_context(NodeProcesses(domain, shown.folder))
 
     def __enter__(self) -> PlayedNodes:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self.nodes.__exit__(kind, error, trace)
-        self.seen.__exit__(kind, error, trace)
+        self._stack.__exit__(kind, error, trace)
 
     def start(self, mapper: str, learning: dict[str, Any], localizer: dict[str, Any] | None = None) -> None:
         """Start the nodes, `mapper` one of `MAPPERS` with parameters for learning, and wait for the first pose.

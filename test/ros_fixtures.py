@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cl_localization.demo.domains import own_domain
 from ros_processes import Processes, remove_dead_segments
-from ros_robot import SPEC, Robot, save_map_of
-from ros_world import RosWorld
-
-# Test processes that were started together begin far apart.
-DOMAINS = itertools.count(37 * os.getpid())
+from ros_robot import SPEC, STARVED_S, Robot, save_map_of
+from ros_world import RosWorld, participants, wait_until
 
 
 @pytest.fixture
 def domain() -> Iterator[int]:
-    """A ROS domain that no other test on this machine uses now, nor the tests before: what they killed is not met
-    again.
-
-    Whoever binds the abstract socket of that name has the domain: like DDS itself that holds within a network
-    namespace, and it ends with the process.
-    """
-    with socket.socket(socket.AF_UNIX) as claim:
-        for number in (1 + count % 100 for count in itertools.islice(DOMAINS, 100)):
-            with suppress(OSError):
-                claim.bind(f"\0cl_localization/test/domain/{number}")
-                break
+    """A ROS domain that nothing else on this machine uses now, nor the tests before: what they killed is not met
+    again. Afterwards this process must have left it: a participant that is the 33rd of its process, in whatever domain,
+    is found by nobody."""
+    with own_domain() as number:
         yield number
+    wait_until(lambda: participants() == 0, STARVED_S)
 
 
 @pytest.fixture

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from ros_world import WAIT_S, RosWorld
+from ros_world import WAIT_S, RosWorld, wait_until
 
 SPEC = "sim:3?rooms=1&frames=40"
 SHOW_PERIOD_S = 0.08
+LOST_PERIOD_S = 1.0
+"""After which an image that nobody has answered is taken for lost on its way."""
+
+MOST_ROUNDS = 20
 LEARNED = ("new view", "known view")
 """What a mapper says of an image that it could use."""
 
@@ -61,6 +67,33 @@ class Robot:
             pause.wait(SHOW_PERIOD_S)
         return value
 
+    def show_each(self, frames: list[Any], statuses: list[Any], is_done: Callable[[], Any]) -> None:
+        """Show frames over and over until a condition holds, each until a status says that it was worked on: then a
+        busy machine sees the same images as a quick one, none twice and none left out."""
+        for frame in itertools.chain.from_iterable([frames] * MOST_ROUNDS):
+            self.show_until_answered(frame, statuses)
+            if is_done():
+                return
+        raise AssertionError(f"{MOST_ROUNDS} times {len(frames)} images were in vain; the last: {statuses[-1]}")
+
+    def show_until_answered(self, frame: Any, statuses: list[Any], reasons: Collection[str] = ()) -> None:
+        """Show a frame until there is a status of it, with one of some reasons if there are any."""
+        from cl_localization.ros.conversions import stamp_ns
+
+        before, shown_s = len(statuses), -math.inf
+
+        def is_answered() -> bool:
+            nonlocal shown_s
+            if any(self.shown.get(stamp_ns(status.header.stamp)) is frame and (not reasons or status.reason in reasons)
+                   for status in statuses[before:]):
+                return True
+            if time.monotonic() - shown_s > LOST_PERIOD_S:
+                self.show(frame)
+                shown_s = time.monotonic()
+            return False
+
+        wait_until(is_answered)
+
 
 def save_map_of(frames: list[Any], path: Path) -> Path:
     """Map frames and write the map to a file."""
@@ -80,13 +113,11 @@ def map_live(ros: RosWorld, robot: Robot, frames: list[Any]) -> None:
     from cl_localization.msg import MappingStatus
     from std_srvs.srv import SetBool
 
-    from cl_localization.ros.conversions import stamp_ns
     from cl_localization.ros.nodes.mapper import MapperNode
 
     robot.send_poses()
     statuses = ros.heard(MappingStatus, "/mapper/status", 100)
     ros.start(MapperNode, "mapper", poses__source="pose")
     for frame in frames:
-        robot.show_until([frame], lambda: any(robot.shown.get(stamp_ns(status.header.stamp)) is frame
-                                              and status.reason in LEARNED for status in statuses), STARVED_S)
+        robot.show_until_answered(frame, statuses, LEARNED)
     assert ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False)).success

@@ -7,6 +7,8 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
@@ -22,6 +24,15 @@ def wait_until(condition: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
         assert time.monotonic() < deadline_s, "deadline passed"
         pause.wait(POLL_S)
     return value
+
+
+def participants() -> int:
+    """Number of DDS participants of this process: each has a thread for its events."""
+    names = []
+    for name in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # the thread has ended
+            names.append(name.read_text(encoding="ascii"))
+    return sum(name.startswith("dds.ev.") for name in names)
 
 
 class RosWorld:
@@ -84,8 +95,8 @@ class RosWorld:
         """End all nodes."""
         import rclpy
 
-        self.executor.shutdown(timeout_sec=2.0)
-        self.thread.join(2.0)
+        self.executor.shutdown(timeout_sec=WAIT_S)
+        self.thread.join(WAIT_S)
         for node in list(self.nodes):
             self.end(node)
         rclpy.try_shutdown(context=self.context)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
+from cl_localization.demo.domains import own_domain
 from cl_localization.demo.observer import DemoObserver
 from cl_localization.demo.plan import DemoConfig, Segment, plan
 from cl_localization.demo.processes import NodeProcesses
@@ -30,9 +30,6 @@ LAST_IMAGE_S = 1.5
 SILENT_S = 60.0
 MAX_SHOWINGS = 8
 NEVER_FRAMES = 100_000
-DOMAINS = range(1, 102)
-"""Ids whose ports lie below the range that systems give to outgoing connections."""
-
 NANOSECONDS = 1_000_000_000
 
 
@@ -67,8 +64,8 @@ class Demo:
     def run(self) -> DemoResult:
         """Run it and return what came out; ends all nodes in any case."""
         started_s = time.monotonic()
-        domain = self._config.domain or DOMAINS[os.getpid() % len(DOMAINS)]
-        with NodeProcesses(domain, self._folder) as self._nodes, DemoObserver(domain) as self._seen:
+        with ((nullcontext(self._config.domain) if self._config.domain else own_domain()) as domain,
+              NodeProcesses(domain, self._folder) as self._nodes, DemoObserver(domain) as self._seen):
             self._start_nodes()
             for step, segment in enumerate(self._segments):
                 self._step = step

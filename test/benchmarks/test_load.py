@@ -60,12 +60,6 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
     assert node._stream.answered + node._stream.dropped >= len(stamps)
 
 
-@pytest.fixture
-def own_domain(domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The nodes are started in a domain that no other test uses."""
-    monkeypatch.setattr("benchmarks.load.DOMAINS", [domain])
-
-
 @pytest.fixture(scope="module")
 def small_house() -> Iterator[Shown]:
     """A house that is mapped, and a way through it, as small images."""
@@ -73,7 +67,6 @@ def small_house() -> Iterator[Shown]:
         yield shown
 
 
-@pytest.mark.usefixtures("own_domain")
 @pytest.mark.parametrize(("mapper", "title"), [
     ("process", "mapper in a process of its own"),
     pytest.param("none", "alone", marks=pytest.mark.long),
@@ -88,7 +81,6 @@ def test_a_run_without_poses_has_no_latency() -> None:
     assert math.isnan(LoadOutcome("none", "all", 10.0, 0.0, 0.0, []).latency_ms(50))
 
 
-@pytest.mark.usefixtures("own_domain")
 def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded(small_house: Shown) -> None:
     outcome = run_soak(replace(small_house, hz=30.0), 0.5, 2.0, 8.0)
     assert outcome.images > 20 and outcome.learned > 0 and len(outcome.latency_ms) > 10
@@ -97,7 +89,6 @@ def test_memory_and_latency_of_a_short_soak_are_measured_and_bounded(small_house
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("own_domain")
 def test_memory_stays_flat_for_half_an_hour_at_full_rate() -> None:
     with house(3, 30.0, "320x240", mapped=60, shown=30) as shown:
         outcome = run_soak(shown, 4.0, 120.0, 1800.0)

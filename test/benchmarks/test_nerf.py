@@ -9,7 +9,9 @@ import torch
 from benchmarks.nerf import PARTS, STREAMS, chosen
 from benchmarks.nerf_tasks import FIRST, METHODS
 from cl_localization.cli.main import main
+from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
+from cl_localization.nerf.options import NerfConfig
 from nerf_makers import write_frames, write_scene
 
 
@@ -21,17 +23,18 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def small_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields of few voxels, which learn from few rays at once."""
+    def made(*arguments: object, **values: object) -> NerfConfig:
+        return with_values(NerfConfig(*arguments, **values), {"voxel.voxels": 1000, "learning.batch_size": 128})
+
+    monkeypatch.setattr("benchmarks.nerf.NerfConfig", made)
+
+
 @pytest.mark.long
-def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmarks import nerf as bench_nerf
-
-    small = bench_nerf.NerfConfig
-
-    def made(*arguments: object, **values: object) -> object:
-        return bench_nerf.with_values(small(*arguments, **values), {"voxel.voxels": 1000, "learning.batch_size": 128})
-
-    monkeypatch.setattr(bench_nerf, "NerfConfig", made)
+@pytest.mark.usefixtures("small_fields")
+def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path) -> None:
     write_scene(tmp_path / "lego", {"train": 6, "test": 4})
     kitchen = tmp_path / "redkitchen" / "seq-01"
     kitchen.mkdir(parents=True)
@@ -61,6 +64,7 @@ def test_all_parts_and_methods_are_made_unless_some_are_named() -> None:
         chosen("prayer", METHODS, "methods")
 
 
+@pytest.mark.usefixtures("small_fields")
 def test_one_part_can_be_made_alone(tmp_path: Path) -> None:
     write_scene(tmp_path / "lego", {"train": 6, "test": 4})
     out = tmp_path / "out"

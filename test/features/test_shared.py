@@ -26,7 +26,7 @@ class CountingEncoder:
 
     def encode(self, image: np.ndarray) -> Features:
         self.images.append(image)
-        assert self.gate.wait(5)
+        assert self.gate.wait(60)
         if image[0, 0, 0] == 255:
             raise EncoderError("image", "must not begin white")
         return Features(np.zeros((1, 2), np.float32), np.ones((1, 2), np.float32), np.ones(1, np.float32))
@@ -70,7 +70,7 @@ def test_who_asks_while_another_thread_encodes_the_image_waits_for_that() -> Non
     with ThreadPoolExecutor(4) as pool:
         futures = [pool.submit(shared.encode, image(3)) for _ in range(4)]
         inner.gate.set()
-        found = [future.result(5) for future in futures]
+        found = [future.result(60) for future in futures]
     assert all(one is found[0] for one in found) and len(inner.images) == 1
 
 

@@ -157,9 +157,9 @@ class TopicPoseSource:
             self._problem = str(error)
             self._node.get_logger().error(self._problem, throttle_duration_sec=1.0)
             return
-        self._newest, self._problem = pose, ""
         transform.header.stamp, transform.header.frame_id = pose.stamp, self._frame_of(pose)
         self._buffer.set_transform(transform, "pose topic")
+        self._newest, self._problem = pose, ""  # last: another thread that sees the pose can look it up
 
     def _checked(self, pose: GivenPose) -> GivenPose:
         most_m = self._config.max_sigma_m

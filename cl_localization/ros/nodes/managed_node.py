@@ -89,6 +89,12 @@ class ManagedNode(LifecycleNode):
         self.active.close()
         self.configured.close()
 
+    def destroy_node(self) -> None:
+        """Leave the network, with the state machine: rclpy leaves that to the garbage collector, and until it comes the
+        node is still seen, and the participant of its context keeps threads, sockets and shared memory."""
+        self._state_machine.destroy_when_not_in_use()
+        super().destroy_node()
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run `set_up`; release everything if it fails."""
         return self._guarded(self.set_up, self.configured)

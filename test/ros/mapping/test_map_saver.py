@@ -26,7 +26,7 @@ from cl_localization.ros.mapping import unsaved_changes
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.workers.worker import Worker
 from map_makers import assert_same_map, empty_map, grow
-from ros_world import wait_until
+from ros_world import WAIT_S, wait_until
 
 KEYFRAME = MappingResult(True, "new view", 5, 0, 0, 0, 1, 0.0)
 NOT_NEW = MappingResult(False, "known view", 0, 0, 0, None, 1, 0.0)
@@ -51,13 +51,13 @@ class Learner:
 
     def learn(self, count: int = 5) -> None:
         """Learn a keyframe, in the worker."""
-        self.worker.run(lambda: grow(self.map_code, count)).result(10)
-        self.worker.run(lambda: self.saver.observe(KEYFRAME, self.map_code)).result(10)
+        self.worker.run(lambda: grow(self.map_code, count)).result(WAIT_S)
+        self.worker.run(lambda: self.saver.observe(KEYFRAME, self.map_code)).result(WAIT_S)
 
     def save(self, path: str = "") -> SaveMap.Response:
         """Have the map saved as the service does."""
         response = SaveMap.Response()
-        self.saver.serve(SaveMap.Request(path=path), response).result(20)
+        self.saver.serve(SaveMap.Request(path=path), response).result(WAIT_S)
         return response
 
     def close(self) -> None:
@@ -169,14 +169,14 @@ def test_what_was_not_saved_is_saved_at_the_end_when_the_worker_has_ended(learni
 def test_there_is_one_copy_of_the_map_at_a_time(learning, monkeypatch) -> None:
     learner, written, alive = learning(), threading.Event(), []
     monkeypatch.setattr("cl_localization.map.map_store.MapStore.save",
-                        lambda store, snapshot: (alive.append(snapshot), written.wait(10))[1])
+                        lambda store, snapshot: (alive.append(snapshot), written.wait(WAIT_S))[1])
     learner.learn()
     waiting = [learner.saver.serve(SaveMap.Request(), SaveMap.Response()) for _ in range(10)]
     wait_until(lambda: alive)
     assert len(alive) == 1 and not any(future.done() for future in waiting)
     written.set()
     for future in waiting:
-        future.result(10)
+        future.result(WAIT_S)
 
 
 def large_map(size_mb: float) -> MapCode:
@@ -208,7 +208,7 @@ def test_learning_goes_on_while_a_large_map_is_saved(tmp_path, size_mb, saves) -
     def learn() -> None:
         while not ended.is_set():
             during, begun_s = saving.is_set(), time.perf_counter()
-            learner.worker.run(step).result(30)
+            learner.worker.run(step).result(WAIT_S)
             pauses_ms[during].append(1e3 * (time.perf_counter() - begun_s))
 
     thread = threading.Thread(target=learn)
@@ -242,8 +242,8 @@ class Hanging:
 
     def __init__(self, learner: Learner) -> None:
         self._go_on, began = threading.Event(), threading.Event()
-        learner.worker.run(lambda: (began.set(), self._go_on.wait(20)))
-        assert began.wait(10)
+        learner.worker.run(lambda: (began.set(), self._go_on.wait(WAIT_S)))
+        assert began.wait(WAIT_S)
 
     def __enter__(self) -> None:
         return None
@@ -314,14 +314,14 @@ def test_keyframes_that_were_not_copied_are_told_while_the_worker_hangs(learning
 def test_a_save_that_ends_after_a_reset_says_nothing_of_the_new_map(learning, tmp_path, monkeypatch) -> None:
     learner, go_on, path = learning(), threading.Event(), tmp_path / "map.safetensors"
     save, begun = MapStore.save, threading.Event()
-    monkeypatch.setattr(MapStore, "save", lambda *arguments: (begun.set(), go_on.wait(10), save(*arguments))[-1])
+    monkeypatch.setattr(MapStore, "save", lambda *arguments: (begun.set(), go_on.wait(WAIT_S), save(*arguments))[-1])
     learner.learn()
     saving = learner.saver.serve(SaveMap.Request(), SaveMap.Response())
-    assert begun.wait(10)
+    assert begun.wait(WAIT_S)
     new = learner.map_code = empty_map()
-    learner.worker.run(lambda: learner.saver.use_map(new)).result(10)
+    learner.worker.run(lambda: learner.saver.use_map(new)).result(WAIT_S)
     go_on.set()
-    saving.result(10)
+    saving.result(WAIT_S)
     assert learner.saver.save_last(new) and load_map(path).map_id != new.map_id  # nothing is in it yet
     learner.learn()
     assert learner.saver.unsaved_keyframes == 1

@@ -23,7 +23,7 @@ from cl_localization.mapper import Mapper
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_faults import fill, small_disk
 from ros_robot import Robot
-from ros_world import RosWorld, wait_until
+from ros_world import WAIT_S, RosWorld, wait_until
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_learning_goes_on_while_a_map_is_written_and_the_service_answers_when_it
     written, save = threading.Event(), MapStore.save
 
     def slow(store: MapStore, *arguments: Any) -> int:
-        assert written.wait(20)
+        assert written.wait(WAIT_S)
         return save(store, *arguments)
 
     monkeypatch.setattr(MapStore, "save", slow)
@@ -138,7 +138,7 @@ def test_ctrl_c_during_a_slow_keyframe_saves_all_keyframes_before_it_and_the_exi
 
     def hang(mapper: Mapper, frame: Any) -> Any:
         slow.set()
-        go_on.wait(20)
+        go_on.wait(WAIT_S)
         return add(mapper, frame)
 
     monkeypatch.setattr(Mapper, "add", hang)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -64,16 +62,6 @@ def start(ros: RosWorld, **parameters: Any) -> MapperNode:
     return ros.start(MapperNode, "mapper", poses__source="self", **parameters)
 
 
-def drive(robot: Robot, frames: list[Any], heard: Heard, condition: Callable[[], Any]) -> None:
-    """Show frames over and over until a condition holds, each until the mapper has worked on it: on a busy machine it
-    would miss too many, and be lost."""
-    for frame in itertools.cycle(frames):
-        count = len(heard.statuses)
-        robot.show_until([frame], lambda count=count: len(heard.statuses) > count)
-        if condition():
-            return
-
-
 def true_pose(robot: Robot, heard: Heard, stamp: Any, begin_T_cam: np.ndarray) -> np.ndarray:
     """Return the true pose (4, 4) of a camera in the map that began with a pose (4, 4)."""
     began = next(status for status in heard.statuses if status.own_pose == "began")
@@ -83,7 +71,7 @@ def true_pose(robot: Robot, heard: Heard, stamp: Any, begin_T_cam: np.ndarray) -
 
 def test_a_robot_with_odometry_maps_and_gets_map_to_odom(ros, robot, room, frames, heard) -> None:
     start(ros)
-    drive(robot, frames, heard, lambda: heard.corrections("odom") and len(heard.poses) >= 8)
+    robot.show_each(frames, heard.statuses, lambda: heard.corrections("odom") and len(heard.poses) >= 8)
     for pose in heard.poses:
         truth = true_pose(robot, heard, pose.header.stamp, room.base_T_cam)
         assert pose_error(matrix_of(pose.pose.pose), truth)[0] < 0.05 and pose.header.frame_id == "map"
@@ -94,12 +82,12 @@ def test_a_robot_with_odometry_maps_and_gets_map_to_odom(ros, robot, room, frame
 def test_a_camera_alone_maps_and_gets_map_to_the_frame_above_it(ros, room, walk, heard) -> None:
     robot = Robot(ros, room, odometry=False, base_frame="cart")
     start(ros, frames__odom="")
-    drive(robot, walk, heard, lambda: len(heard.corrections("cart")) >= 5 and len(heard.poses) >= 5)
+    robot.show_each(walk, heard.statuses, lambda: len(heard.corrections("cart")) >= 5 and len(heard.poses) >= 5)
     first = matrix_of(heard.corrections("cart")[0].transform) @ room.base_T_cam
     assert np.allclose(first[:3, 2], [1, 0, 0], atol=0.2)  # the map begins where the camera looks ahead, z up
     assert "waiting for tf" in heard.statuses[0].reason and heard.statuses[0].keyframes == 0
     path = ros.heard(Path, "/mapper/path")
-    drive(robot, walk, heard, lambda: path and len(path[-1].poses) >= 5)
+    robot.show_each(walk, heard.statuses, lambda: path and len(path[-1].poses) >= 5)
 
 
 @pytest.mark.parametrize("odometry", [False, True])
@@ -107,7 +95,7 @@ def test_without_depth_a_camera_maps_up_to_scale_and_with_odometry_in_metres(ros
     robot = Robot(ros, room, odometry=odometry, base_frame="cart")
     start(ros, frames__odom="odom" if odometry else "", frames__base="cart", depth_images="off")
     there = [replace(frame, depth_m=None) for frame in open_sequence("sim:3?rooms=1&frames=480[:24]")]
-    drive(robot, [*there, *reversed(there)], heard,
+    robot.show_each([*there, *reversed(there)], heard.statuses,
           lambda: len(heard.poses) >= 16 and (odometry or heard.statuses[-1].health_warnings))
     assert any(status.own_pose == "starting" for status in heard.statuses)
     found_m = np.array([matrix_of(pose.pose.pose)[:3, 3] for pose in heard.poses])
@@ -121,7 +109,7 @@ def test_a_localizer_beside_it_leaves_tf_to_the_mapper_while_that_is_active(ros,
     localized = ros.heard(PoseWithCovarianceStamped, "/localizer/pose", 100)
     mapper = start(ros)
     localizer = ros.start(LocalizerNode, "localizer")
-    drive(robot, frames, heard, lambda: len(localized) >= 2 and heard.corrections("odom"))
+    robot.show_each(frames, heard.statuses, lambda: len(localized) >= 2 and heard.corrections("odom"))
     assert localizer._tracking._map_tf._sent_ns == 0
     mapper.trigger_deactivate()
     robot.show_until(frames, lambda: localizer._tracking._map_tf._sent_ns)
@@ -129,21 +117,21 @@ def test_a_localizer_beside_it_leaves_tf_to_the_mapper_while_that_is_active(ros,
 
 def test_a_covered_lens_stops_learning_until_the_place_is_recognised(ros, robot, walk, heard) -> None:
     start(ros)
-    drive(robot, walk, heard, lambda: heard.has("tracking"))
+    robot.show_each(walk, heard.statuses, lambda: heard.has("tracking"))
     dark = [replace(frame, image=np.zeros_like(frame.image)) for frame in walk]
-    drive(robot, dark, heard, lambda: heard.has("lost"))
+    robot.show_each(dark, heard.statuses, lambda: heard.has("lost"))
     keyframes, poses = heard.statuses[-1].keyframes, len(heard.poses)
     count = len(heard.statuses)
-    drive(robot, dark, heard, lambda: len(heard.statuses) >= count + 3)
+    robot.show_each(dark, heard.statuses, lambda: len(heard.statuses) >= count + 3)
     assert heard.statuses[-1].keyframes == keyframes and len(heard.poses) == poses
     assert not heard.statuses[-1].is_posed
-    drive(robot, walk, heard, lambda: heard.has("tracking", "relocalized"))
+    robot.show_each(walk, heard.statuses, lambda: heard.has("tracking", "relocalized"))
 
 
 def test_poses_go_on_while_learning_is_off(ros, robot, walk, heard) -> None:
     start(ros)
-    drive(robot, walk, heard, lambda: heard.has("tracking"))
+    robot.show_each(walk, heard.statuses, lambda: heard.has("tracking"))
     ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False))
     count, poses = len(heard.statuses) + 1, len(heard.poses)
-    drive(robot, walk, heard, lambda: len(heard.statuses) >= count + 4 and len(heard.poses) >= poses + 2)
+    robot.show_each(walk, heard.statuses, lambda: len(heard.statuses) >= count + 4 and len(heard.poses) >= poses + 2)
     assert len({status.keyframes for status in heard.statuses[count:]}) == 1

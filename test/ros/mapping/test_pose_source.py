@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -81,6 +83,7 @@ class Source:
         node = Robot(ros, room).node
         self.source = make_pose_source(node, TfLookup(self.buffer, 0.0), FramesConfig(tf_wait_s=0.0), self.config)
         self._publishers: dict[type, Any] = {}
+        self._second = 1000
 
     def close(self) -> None:
         self.source.close()
@@ -96,31 +99,41 @@ class Source:
         topic = "odom" if self.config.source == "odometry" else "pose"
         if type(message) not in self._publishers:
             self._publishers[type(message)] = self.far.node.create_publisher(type(message), topic, 10)
-        message.header.stamp = Time(sec=1000)
-        before = self.source._newest, self.source._problem
+        self._second += 1  # earlier messages may still be coming
+        message.header.stamp = stamp = Time(sec=self._second)
+        before = self.source._problem
 
         def answered() -> bool:
             self._publishers[type(message)].publish(message)
-            return self.source._newest is not before[0] or self.source._problem != before[1]
+            newest = self.source._newest
+            return (newest is not None and newest.stamp == stamp) or self.source._problem != before
         wait_until(answered)
         try:
-            return self.source.map_T_cam("camera", Time(sec=1000))
+            return self.source.map_T_cam("camera", stamp)
         except RosError as error:
             return str(error)
 
 
-def test_a_pose_in_another_frame_is_transformed_by_tf_or_refused(ros: RosWorld, room: Any) -> None:
-    source = Source(ros, room, source="pose")
+@pytest.fixture
+def source_of(ros: RosWorld, room: Any) -> Iterator[Callable[..., Source]]:
+    """Make a source of poses; it is closed after the test."""
+    with ExitStack() as made:
+        yield lambda **config: made.enter_context(closing(Source(ros, room, **config)))
+
+
+def test_a_pose_in_another_frame_is_transformed_by_tf_or_refused(source_of: Callable[..., Source]) -> None:
+    source = source_of(source="pose")
     message = pose(1000, 1.0)
     message.header.frame_id = "/world_enu_zup"
     assert "frame_id of /pose must be map, or connected to it on tf, found world_enu_zup" in source.found(message)
     source.put("map", "world_enu_zup", FIVE_AHEAD)
     np.testing.assert_allclose(source.found(message)[:3, 3], [6, 0, 0], atol=1e-9)
-    source.close()
 
 
-def test_odometry_of_another_frame_than_the_base_is_transformed_by_tf_or_refused(ros: RosWorld, room: Any) -> None:
-    source = Source(ros, room, source="odometry")
+def test_odometry_of_another_frame_than_the_base_is_transformed_by_tf_or_refused(
+    source_of: Callable[..., Source]
+) -> None:
+    source = source_of(source="odometry")
     message = Odometry(header=Header(frame_id="odom"), child_frame_id="wheel_axle")
     message.pose.pose.orientation.w = 1.0
     assert "child of /odom must be camera, or connected to it on tf, found wheel_axle" in source.found(message)
@@ -128,11 +141,19 @@ def test_odometry_of_another_frame_than_the_base_is_transformed_by_tf_or_refused
     np.testing.assert_allclose(source.found(message)[:3, 3], [5.6, 0, 0.9], atol=1e-9)
     message.header.frame_id = "other_odom"
     assert "frame_id of /odom must be map, or connected to it on tf, found other_odom" in source.found(message)
-    source.close()
 
 
-def test_a_pose_with_covariance_is_used_unless_it_is_uncertain(ros: RosWorld, room: Any) -> None:
-    source = Source(ros, room, source="pose", pose_of="base")
+def test_a_pose_is_the_newest_only_once_it_can_be_looked_up(source_of: Callable[..., Source], monkeypatch) -> None:
+    newest, put = [], GuardedBuffer.set_transform
+    source = source_of(source="pose")
+    monkeypatch.setattr(GuardedBuffer, "set_transform",
+                        lambda *args: (newest.append(source.source._newest), put(*args)))
+    source.found(pose(1000, 1.0))
+    assert newest[0] is None
+
+
+def test_a_pose_with_covariance_is_used_unless_it_is_uncertain(source_of: Callable[..., Source]) -> None:
+    source = source_of(source="pose", pose_of="base")
     message = PoseWithCovarianceStamped(header=Header(frame_id="map"))
     message.pose.pose.orientation.w = 1.0
     np.testing.assert_allclose(source.found(message), CAMERA_AHEAD, atol=1e-9)
@@ -140,22 +161,19 @@ def test_a_pose_with_covariance_is_used_unless_it_is_uncertain(ros: RosWorld, ro
     wait_until(lambda: source.found(message) is not None and source.source.problem)  # one with less may still be coming
     assert source.source.problem == ("pose on /pose must have a standard deviation of at most 0.3 m, found 0.71 m; see "
                                      "poses.max_sigma_m")
-    source.close()
 
 
-def test_a_transform_names_what_its_pose_is_of(ros: RosWorld, room: Any) -> None:
-    source = Source(ros, room, source="pose")
+def test_a_transform_names_what_its_pose_is_of(source_of: Callable[..., Source]) -> None:
+    source = source_of(source="pose")
     message = TransformStamped(header=Header(frame_id="map"), child_frame_id="/base_link")
     np.testing.assert_allclose(source.found(message), CAMERA_AHEAD, atol=1e-9)
-    source.close()
 
 
-def test_a_topic_of_a_type_that_holds_no_pose_is_named(ros: RosWorld, room: Any) -> None:
-    source = Source(ros, room, source="pose")
+def test_a_topic_of_a_type_that_holds_no_pose_is_named(source_of: Callable[..., Source]) -> None:
+    source = source_of(source="pose")
     source.far.node.create_publisher(String, "pose", 10)
     wait_until(lambda: source.source.problem)
     assert source.source.problem.startswith("topic /pose has the type std_msgs/msg/String, must be one of "
                                             "geometry_msgs/msg/PoseStamped, ")
     with pytest.raises(RosError, match="poses on /pose must arrive before images, found topic /pose has the type"):
         source.source.map_T_cam("camera", Time(sec=1))
-    source.close()

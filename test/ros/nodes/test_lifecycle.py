@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -105,6 +106,17 @@ def test_a_node_can_be_shut_down_while_it_is_active(managed, name: str) -> None:
     assert manager.change(CONFIGURE) and manager.change(ACTIVATE)
     assert manager.change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert manager.state() == State.PRIMARY_STATE_FINALIZED and all_joined()
+
+
+def test_a_node_that_is_destroyed_has_left_the_network_before_the_garbage_collector_comes(ros: RosWorld) -> None:
+    node = ros.add(MapperNode(context=ros.context))
+    wait_until(lambda: "mapper" in ros.node.get_node_names())
+    gc.disable()
+    try:
+        ros.end(node)
+        wait_until(lambda: "mapper" not in ros.node.get_node_names())
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", NODES)

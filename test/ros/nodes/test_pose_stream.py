@@ -26,7 +26,7 @@ from cl_localization.ros.map_topic.map_in_use import MapInUse
 from cl_localization.ros.nodes.localizer import LocalizerNode
 from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
 from ros_robot import Robot
-from ros_world import RosWorld, wait_until
+from ros_world import WAIT_S, RosWorld, wait_until
 
 LOST, RELOCALIZED, TRACKING = LocalizationStatus.LOST, LocalizationStatus.RELOCALIZED, LocalizationStatus.TRACKING
 PERIOD_NS = 20_000_000
@@ -44,7 +44,7 @@ class Gate:
 
         def held(used: MapInUse, frame: Frame) -> Localization:
             self.begun += 1
-            assert self.open.wait(30)
+            assert self.open.wait(WAIT_S)
             return localize(used, frame)
 
         monkeypatch.setattr(MapInUse, "localize", held)

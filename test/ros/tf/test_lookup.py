@@ -20,7 +20,7 @@ from cl_localization.ros.nodes.config import FramesConfig
 from cl_localization.ros.tf.buffer import GuardedBuffer
 from cl_localization.ros.tf.lookup import ODOMETRY_GRACE_S, RobotFrames, Tf, TfLookup
 from cl_localization.ros.workers.worker import Worker
-from ros_world import RosWorld
+from ros_world import WAIT_S, RosWorld
 
 BASE_T_CAM = np.array([[0, 0, 1, 0.1], [-1, 0, 0, 0], [0, -1, 0, 0.9], [0, 0, 0, 1.0]])
 STAMP = Time(sec=100, nanosec=500_000_000)
@@ -84,7 +84,7 @@ def test_a_waiting_lookup_ends_when_the_node_is_deactivated_and_waits_again_when
         active.callback(lambda: in_time.append(worker.stop(2.0)))
         tf.wait_while(active)
         worker.offer(0)
-        assert waiting.wait(5) and not errors[len(in_time):]
+        assert waiting.wait(WAIT_S) and not errors[len(in_time):]
         active.close()
     assert in_time == [True, True] and all("tf odom -> base_link" in str(error) for error in errors)
     tf.close()

@@ -15,7 +15,7 @@ import torch
 pytest.importorskip("rclpy", reason="ROS 2 is not here: run scripts/test")
 
 from cl_localization.ros.workers.cpu import Turns, in_spare_time, settle_worker
-from ros_world import wait_until
+from ros_world import WAIT_S, wait_until
 
 
 def node(threads: int = 0, shares_process: bool = False) -> SimpleNamespace:
@@ -32,7 +32,7 @@ def settled(one: SimpleNamespace, niceness: int) -> tuple[int, int, int]:
 
     threads_before = torch.get_num_threads()
     with ThreadPoolExecutor(1) as pool:
-        network, search, nice = pool.submit(work).result(5)
+        network, search, nice = pool.submit(work).result(WAIT_S)
     torch.set_num_threads(threads_before)
     return network, search, nice - os.getpriority(os.PRIO_PROCESS, 0)
 
@@ -67,21 +67,21 @@ class Player:
     def _work(self, turn) -> None:
         with turn():
             self.working.set()
-            assert self.leave.wait(10)
+            assert self.leave.wait(WAIT_S)
 
 
 def test_only_one_works_at_a_time() -> None:
     turns = Turns()
     first = Player(turns.first)
-    assert first.working.wait(5)
+    assert first.working.wait(WAIT_S)
     second = Player(turns.second)
     assert not second.working.wait(0.05)
     first.leave.set()
-    assert second.working.wait(5)
+    assert second.working.wait(WAIT_S)
     again = Player(turns.first)
     assert not again.working.wait(0.05)
     second.leave.set()
-    assert again.working.wait(5)
+    assert again.working.wait(WAIT_S)
     again.leave.set()
 
 
@@ -99,7 +99,7 @@ def test_the_second_gets_a_turn_after_a_while_though_the_first_has_always_someth
         with turns.second():
             got.append(number)
     ended.set()
-    thread.join(5)
+    thread.join(WAIT_S)
     assert got == [0, 1, 2, 3, 4] and not thread.is_alive()
 
 
