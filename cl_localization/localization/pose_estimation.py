@@ -69,7 +69,8 @@ class PoseEstimator:
         if first is not None:
             found = self._refine(searched, keypoints_px, pinhole, coordinates, first)
             timings_s["refine"] = time.perf_counter() - solved_s
-        found = replace(found, keypoints=len(features), matches=every * len(coordinates.features), timings_s=timings_s,
+        found = replace(found, keypoints=len(features), timings_s=timings_s,
+                        matches=min(every * len(coordinates.features), len(searched)),
                         explained=found.inliers / max(len(searched), 1))
         return accept_or_reject(found, self.config)
 
