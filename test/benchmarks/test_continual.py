@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_a_camera_that_stands_still_twice_shows_the_same_frames_again() -> None:
     standing = with_stops(frames)
     assert len(standing) == 6 - 2 + 2 * STOP_FRAMES
     assert standing[2].image is standing[1 + STOP_FRAMES].image is frames[2].image
-    assert all(later.stamp_ns > earlier.stamp_ns for earlier, later in zip(standing, standing[1:]))
+    assert all(later.stamp_ns > earlier.stamp_ns for earlier, later in itertools.pairwise(standing))
 
 
 def test_the_map_code_is_measured_against_ace_where_the_kitchen_is(stream, tmp_path: Path) -> None:

@@ -61,6 +61,10 @@ class LearnedPoseSearch:
         found = replace(found, keypoints=len(features), matches=len(matched_px), timings_s=timings_s)
         return accept_or_reject(found, self._pose)
 
+    def with_rival(self, features: Features, camera: Camera, found: Localization) -> Localization:
+        """Return a pose as it was found: such a map has too few codes to tell what has moved."""
+        return found
+
     def _scene_coordinates(self, features: Features) -> SceneCoordinates:
         """Return the certain answers, those of the scene that most of them belong to."""
         coordinates = self._regressor.regress(features)
