@@ -24,8 +24,8 @@ class Localization:
         accepted: whether the pose may be used; `reason` is "ok" or says why not.
         world_T_cam: (4, 4) the estimate, also when it was not accepted; None when there is none.
         covariance: (6, 6) of x y z [m] and rotation about x y z [rad], in world axes; None without a pose.
-        keypoints, matches, inliers: how many features were found, matched to the map without guidance, and agree with
-            the pose, guided matches included.
+        keypoints, matches, inliers: how many features were found, matched to the map without guidance (twice those
+            of every second one, where these told the pose), and agree with the pose, guided matches included.
         inlier_ratio: share of the unguided matches that agreed with the first pose.
         reprojection_error_px: median over the inliers.
         inlier_features, inlier_codes, inlier_points_m: (I,) features, (I,) codes of the map and (I, 3) their positions.
