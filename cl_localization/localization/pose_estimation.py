@@ -20,7 +20,7 @@ from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map
 from cl_localization.localization.regressor import Regressor, SceneCoordinates
 from cl_localization.localization.result import Localization
-from cl_localization.localization.rigid_groups import MOSTLY_EXPLAINED, rival_inliers
+from cl_localization.localization.rigid_groups import rival_inliers
 from cl_localization.map.map_code import MapCode
 
 EXACT_PX, PEAKED_SHARE = 4.0, 0.55
@@ -69,16 +69,17 @@ class PoseEstimator:
         if first is not None:
             found = self._refine(searched, keypoints_px, pinhole, coordinates, first)
             timings_s["refine"] = time.perf_counter() - solved_s
-        found = replace(found, keypoints=len(features), matches=every * len(coordinates.features), timings_s=timings_s)
+        found = replace(found, keypoints=len(features), timings_s=timings_s,
+                        matches=min(every * len(coordinates.features), len(searched)),
+                        explained=found.inliers / max(len(searched), 1))
         return accept_or_reject(found, self.config)
 
     def with_rival(self, features: Features, camera: Camera, found: Localization) -> Localization:
-        """Return an accepted pose with how many features agree with it and with another one, and how much the map
-        should show there."""
-        searched = features.select(slice(self.config.max_keypoints))
-        found = replace(found, explained=found.inliers / max(len(searched), 1))
-        if not found.accepted or found.world_T_cam is None or found.explained >= MOSTLY_EXPLAINED:
+        """Return a pose of these features with how many of them agree with another one, and how much the map should
+        show at the pose."""
+        if found.world_T_cam is None:
             return found
+        searched = features.select(slice(self.config.max_keypoints))
         rivals = rival_inliers(self._map, searched, camera, self._scene_coordinates(searched), found, self.config)
         in_view, _ = visible_codes(self._map, camera.pinhole(), inverse(found.world_T_cam), 0.0,
                                    self._map.scene_number(found.scene))

@@ -31,9 +31,9 @@ class Localization:
         inlier_features, inlier_codes, inlier_points_m: (I,) features, (I,) codes of the map and (I, 3) their positions.
         inlier_keypoints_px: (I, 2) where the inliers lie in the image as it came.
         explained: share of the features searched that agree with the pose.
-        rival_inliers: features that agree with another pose instead; 0 where there is none, or none can be.
+        rival_inliers: features that agree with another pose instead; 0 where there is none, or none was searched.
         expected: how many codes the map should show at the pose, hidden ones included, for each feature searched; 0
-            where there can be no rival.
+            where no rival was searched.
         scene: the scene that the inliers belong to.
         place: of the pose if it is accepted, else the one that the last images look most like; None for none.
         place_check: whether that place agrees with the accepted pose; empty when one of them is unsure.

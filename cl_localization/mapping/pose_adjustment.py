@@ -67,9 +67,7 @@ def sampled(seen: Observations, view: np.ndarray,
     rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
     chosen = np.zeros(len(points_m), bool)
     chosen[seen.point[rank < POINTS_PER_VIEW]] = True
-    kept, number = chosen[seen.point], np.cumsum(chosen) - 1
-    seen = Observations(number[seen.point[kept]], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
-    return seen, view[kept], points_m[chosen]
+    return seen.of_points(chosen), view[chosen[seen.point]], points_m[chosen]
 
 
 def adjusted_poses(views: list[View], seen: Observations, view: np.ndarray, points_m: np.ndarray,

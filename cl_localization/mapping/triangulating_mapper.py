@@ -40,6 +40,9 @@ FIRST_POINTS, ENOUGH_CODES = 20, 150
 """Fewer points than the first are no beginning: they set the size of the cells. With fewer codes than the second,
 nobody knows yet how far away things are."""
 
+SAMPLED_CODES = 2000
+"""About so many codes tell the median distance of what a map shows."""
+
 SMALLEST_MOTION = 1e-9
 """Views at one place are the same in any unit."""
 
@@ -73,7 +76,7 @@ class TriangulatingMapper:
         looseness = LOOSE if self._poses_move is None else 1.0
         seen_again = self._link_to_map(view, looseness)
         inserted = self._insert_from_pairs(view, neighbours, looseness)
-        self._refine(codes_of([view]), moving=[])
+        self._refine(self._store.take_due(codes_of([view])), moving=[])
         return inserted, seen_again
 
     def keyframe_policy(self) -> KeyframePolicy:
@@ -85,6 +88,7 @@ class TriangulatingMapper:
             extent_m = float(np.linalg.norm(np.ptp(positions_m, axis=0))) if len(positions_m) else 0.0
             share_m = extent_m / self._config.neighbours
         else:
+            rows = rows[::max(1, len(rows) // SAMPLED_CODES)]
             seen_from_m = self._map.keyframes["keyframe_poses"][self._map.codes["anchors"][rows], :3]
             distance_m = np.linalg.norm(self._map.codes["positions_m"][rows] - seen_from_m, axis=1)
             share_m = self._config.min_translation_share * float(np.median(distance_m))
@@ -99,7 +103,9 @@ class TriangulatingMapper:
         seen_again = self._link_to_map(view, LOOSE)
         if seen_again == 0:
             self._insert_from_pairs(view, neighbours, LOOSE)
-        self._refine(codes_of([view]), moving=[view, *neighbours] if seen_again == 0 else [view])
+            self._refine(codes_of([view]), moving=[view, *neighbours])
+        else:
+            self._adjust(self._own(codes_of([view])), moving=[view])
         inserted = self._insert_from_pairs(view, neighbours, 1.0)
         for other in [view, *neighbours]:
             self._link_to_map(other, 1.0)
@@ -284,6 +290,8 @@ class TriangulatingMapper:
 
     def _adjust(self, codes: np.ndarray, moving: list[View]) -> None:
         """Move views, and with them nothing else yet, to what their sightings of codes say."""
+        if len(codes) == 0:
+            return
         views = self._store.views
         is_moving = np.array([any(view is other for other in moving) for view in views])
         seen, view_index = self._store.observations(codes)
