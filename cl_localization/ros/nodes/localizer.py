@@ -63,7 +63,7 @@ class LocalizerNode(ManagedNode):
         self.service(Trigger, "~/relocalize", worker_service(self, self._stream.light_worker, self._on_relocalize))
         self.service(LoadMap, "~/load_map", worker_service(self, worker, self._on_load_map))
         self.every(self.config.diagnostics_period_s, self._on_diagnostics)
-        self.every(self.config.tf_period_s, self._tracking.tick)
+        self._tracking.timer = self.every(self.config.tf_period_s, self._tracking.tick)
 
     def reconfigure(self) -> None:
         """Use new values of live parameters from the next image on."""

@@ -12,6 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.timer import Timer
 
 from cl_localization.config import Config
 from cl_localization.errors import LocalizationError
@@ -73,10 +74,11 @@ class ManagedNode(LifecycleNode):
         made = self.create_service(service_type, name, callback, callback_group=self._services_group)
         self.active.callback(self.destroy_service, made)
 
-    def every(self, period_s: float, callback: Callable[[], Any]) -> None:
+    def every(self, period_s: float, callback: Callable[[], Any]) -> Timer:
         """Call periodically while the node is active, on a steady clock: simulated time may stop or jump back."""
-        timer = self.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        timer: Timer = self.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.active.callback(self.destroy_timer, timer)
+        return timer
 
     def bring_up(self) -> bool:
         """Configure and activate the node if `autostart` is set; return whether that succeeded."""

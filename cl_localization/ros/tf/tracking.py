@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from rclpy.timer import Timer
+
 from cl_localization.errors import RosError
 from cl_localization.geometry.robot_pose import RobotPose, robot_pose
 from cl_localization.localization.result import Localization
@@ -17,6 +19,9 @@ from cl_localization.ros.tf.lookup import Mounting, RobotFrames, Tf
 from cl_localization.ros.tf.map_tf import MapTf
 from cl_localization.tracking.tracker import State, Track, Tracker
 
+REST_AFTER_NS = 10_000_000_000
+"""Silence of the images after which a lost localizer rests: longer than any image is in work."""
+
 
 class Tracking:
     """A tracker with its tf output and its timeout for missing images.
@@ -24,6 +29,7 @@ class Tracking:
     Attributes:
         is_owned_elsewhere: returns whether another node publishes map -> odom, so that this one does not.
         problem: what is wrong with the frames of the last image; empty for no problem.
+        timer: calls `tick`.
     """
 
     def __init__(self, node: ManagedNode, tf: Tf, announce: Callable[[Track, int], None]) -> None:
@@ -40,6 +46,7 @@ class Tracking:
         self._newest_ns, self.problem = 0, ""
         self._lock = threading.Lock()
         self.is_owned_elsewhere: Callable[[], bool] = lambda: False
+        self.timer: Timer | None = None
 
     @property
     def _publishes(self) -> bool:
@@ -59,6 +66,8 @@ class Tracking:
             if restarts or bundle.stamp_ns > self._newest_ns:
                 self._newest_ns = bundle.stamp_ns
                 self._clock.observe(bundle.stamp_ns)
+        if self.timer is not None and self.timer.is_canceled():
+            self.timer.reset()
 
     def refusal(self, stamp_ns: int) -> str:
         """Worker: why an image with this timestamp is not localized; empty if it is."""
@@ -100,13 +109,16 @@ class Tracking:
         self._announce(Track(State.LOST, False, reason), now_ns)
 
     def tick(self) -> None:
-        """Executor, periodically: repeat map -> odom; become LOST when no more images arrive."""
+        """Executor, periodically: repeat map -> odom; become LOST when no more images arrive, and rest a while later,
+        until the next one: waking up for nothing takes most of what an idle node takes."""
         with self._lock:
             now_ns = self._clock.now_ns()
             silent = self._clock.silent_ns() > self._tracker.patience_ns
             lost = self._tracker.elapse(now_ns) if silent else None
             if self._tracker.state == State.LOST:
                 self._map_tf.silence()
+                if silent and self._clock.silent_ns() > REST_AFTER_NS and self.timer is not None:
+                    self.timer.cancel()
             elif self._publishes:
                 self._map_tf.repeat(now_ns)
         if lost is not None:

@@ -25,6 +25,7 @@ from cl_localization.geometry.robot_pose import PLANAR_VARIANCE
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.ros.conversions import matrix_of, stamp_ns
 from cl_localization.ros.nodes.localizer import LocalizerNode
+from cl_localization.ros.tf import tracking
 from ros_robot import Robot
 from ros_world import RosWorld, wait_until
 
@@ -141,6 +142,16 @@ def test_when_images_stop_it_is_lost_says_so_and_tf_falls_silent(robot: Robot, h
     for _ in range(5):
         node._tracking.tick()
     assert node._tracking._map_tf._sent_ns == sent_ns
+
+
+def test_without_images_it_rests_until_the_next(robot: Robot, heard: Heard, frames: list, start, monkeypatch) -> None:
+    monkeypatch.setattr(tracking, "REST_AFTER_NS", 0)
+    node = start(tracker__lost_after_s=0.6)
+    robot.show_until(frames, heard.corrections)
+    wait_until(node._tracking.timer.is_canceled)
+    assert heard.states()[-1] == LOST
+    before = len(heard.corrections())
+    robot.show_until(frames, lambda: len(heard.corrections()) > before + 5)
 
 
 def test_a_camera_that_repeats_its_last_stamp_has_stopped_too(robot: Robot, heard: Heard, frames: list, start) -> None:
