@@ -84,23 +84,20 @@ class FramePoser:
             seen = self._guided(look, start, scene)
             if seen is not None and self._is_within_reach(seen, predicted[0], seconds):
                 return FoundPose(seen, scene, True, True)
-        few = None
         if last is not None and seconds < JUMP_AFTER_S:
             seen = pose_from_last(*last, look, predicted[0], self._localizer.pose)
             if seen is not None and self._is_bridge(seen, predicted[0], seconds):
-                if self._is_trusted(seen):
-                    return FoundPose(seen, scene, True, True)
-                few = FoundPose(seen, scene, True, True)
+                return FoundPose(seen, scene, True, True)
             seen = None if look.has_depth else self._by_codes_around(look, predicted[0], scene)
             if seen is not None and self._is_within_reach(seen, predicted[0], seconds):
                 return FoundPose(seen, scene, True, True)
         found = self._anywhere(look)
         if found is None or not predicted:
-            return found or few
+            return found
         if seconds > JUMP_AFTER_S:
             return found
         is_near = found.scene == scene and self._is_within_reach(found.seen, predicted[0], seconds)
-        return FoundPose(found.seen, scene, True, True) if is_near else few
+        return FoundPose(found.seen, scene, True, True) if is_near else None
 
     def step(self, last: tuple[Look, np.ndarray] | None, look: Look, world_T_cam: np.ndarray) -> SeenPose | None:
         """Return a pose (4, 4) that is known as it is by the last frame alone; None where that says too little."""
