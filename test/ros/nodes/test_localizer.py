@@ -140,8 +140,8 @@ def test_a_map_that_cannot_be_read_leaves_the_one_in_use(ros, robot, localizer, 
 def test_relocalize_forgets_where_it_was(ros, robot, localizer, frames) -> None:
     statuses = ros.heard(LocalizationStatus, "/localizer/status")
     robot.show_until(frames, lambda: any(status.state == TRACKING for status in statuses))
-    assert ros.call(Trigger, "/localizer/relocalize").success
     before = len(statuses)
+    assert ros.call(Trigger, "/localizer/relocalize").success
     robot.show_until(frames, lambda: any(status.state == RELOCALIZED for status in statuses[before:]))
 
 
