@@ -14,7 +14,7 @@ from benchmarks.load import NANOSECONDS, READY_S
 from benchmarks.table import BenchTable
 from cl_localization.data import open_sequence
 from cl_localization.data.bag_writer import write_bag
-from cl_localization.demo.conductor import DOMAINS
+from cl_localization.demo.domains import own_domain
 from cl_localization.demo.observer import DemoObserver
 from cl_localization.demo.processes import NodeProcesses
 from cl_localization.ros.conversions import stamp_ns
@@ -33,13 +33,13 @@ def node_table(name: str, spec: str) -> BenchTable:
     Raises:
         RosError: a node that does not start or ends by itself.
     """
-    sequence, domain = open_sequence(spec), DOMAINS[os.getpid() % len(DOMAINS)]
+    sequence = open_sequence(spec)
     recorded_hz = NANOSECONDS / (sequence[1].stamp_ns - sequence[0].stamp_ns)
     posed_s: dict[int, float] = {}
     with tempfile.TemporaryDirectory(prefix="cl_localization-bench-") as folder_name:
         folder = Path(folder_name)
         write_bag(sequence, folder / "bag")
-        with NodeProcesses(domain, folder) as nodes, DemoObserver(domain) as seen:
+        with own_domain() as domain, NodeProcesses(domain, folder) as nodes, DemoObserver(domain) as seen:
             seen.hear(PoseWithCovarianceStamped, "mapper/pose",
                       lambda message: posed_s.setdefault(stamp_ns(message.header.stamp), time.time()))
             seen.watch_player("player")
@@ -55,7 +55,7 @@ def node_table(name: str, spec: str) -> BenchTable:
             mapping = seen.mapping
     stamps = np.array(sorted(posed_s))
     latencies_ms = [1e3 * (posed_s[stamp] - stamp / NANOSECONDS) for stamp in stamps.tolist()]
-    posed_hz = (len(stamps) - 1) * NANOSECONDS / float(stamps[-1] - stamps[0])
+    posed_hz = (len(stamps) - 1) * NANOSECONDS / max(float(stamps[-1] - stamps[0]), 1.0)
     p50_ms, p95_ms = np.percentile(latencies_ms, [50, 95]).tolist()
     image_ms = 1e3 * used_s / max(mapping.frames_processed - first, 1)
     row = (name, str(len(sequence)), f"{SENT_HZ:g}", str(len(stamps)), f"{posed_hz:.1f}", str(mapping.keyframes),

@@ -16,4 +16,4 @@ def test_a_mapper_that_gets_images_over_dds_poses_them(monkeypatch: pytest.Monke
     table = node_table("part", "sim:3?rooms=1&frames=240&size=200x150[:12]")
     (found,) = table.results["slam_node"]
     assert len(table.rows[0]) == len(HEADERS) and found["images"] == 12
-    assert 2 <= found["posed"] <= 12 and found["keyframes"] >= 1 and found["processor_ms_per_image"] > 1
+    assert 1 <= found["posed"] <= 12 and found["keyframes"] >= 1 and found["processor_ms_per_image"] > 1
