@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.learned_codes import LearnedCodesLearner, room_table
+from benchmarks.learned_codes import room_table
+from benchmarks.learned_stream import LearnedRun, learn_stream, of_learned
 from benchmarks.options import METHODS, ContinualBenchConfig
 from benchmarks.relearn import relearn_table
 from benchmarks.scene_learners import DenseLearner, MapCodeLearner
 from benchmarks.scene_stream import Bound, StreamErrors, StreamScene, ask_in_the_end, errors_of, run_stream
 from benchmarks.splits import Split, every, frame_number, near, split_indices
-from benchmarks.table import BenchTable
+from benchmarks.table import BenchTable, spread
 from cl_localization.cli.progress import shown_progress, tracked
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
@@ -38,7 +39,10 @@ from cl_localization.research.hscnet.training import DenseTrainer
 BOUNDS: dict[str, Bound] = {"5 cm/5 deg": (0.05, 5.0), "20 cm/10 deg": (0.20, 10.0), "50 cm/15 deg": (0.50, 15.0)}
 MAIN, COARSE = "5 cm/5 deg", "20 cm/10 deg"
 MAP_CODE, JOINT, NO_REPLAY, LEARNED = "map_code", "joint", "none", "learned_"
+EVERYTHING_MB = 10_000.0
 APART_M, FIRST_ROOM_SEED = 30.0, 11
+ROBOT, ROBOT_SHARES, STOP_FRAMES, PERIOD_NS = "robot", (0.3, 1.7, 0.6, 1.4), 150, 100_000_000
+"""A robot's stream: how long it is in each room, and how long it stands."""
 LEARNING_RATE, BATCH_SIZE, REGRESSION_WEIGHT, COORDINATE_CHANNELS = 2e-3, 2, 10.0, 64
 """Of the small HSCNet: chosen on RedKitchen alone, where the published ones learn nothing in the time at hand."""
 ACE_HEADERS = ("RedKitchen near", "learned for [s]", "5 cm/5 deg [%]", "20 cm/10 deg [%]", "median [cm]",
@@ -85,8 +89,9 @@ def continual_tables(options: ContinualBenchConfig, kitchen: str | None, mapper:
     methods = method_names(options.methods)
     scenes, encoder = open_stream(options, kitchen), make_encoder(mapper.encoder)
     results = {"map code": map_code_result(scenes, mapper, localizer, encoder)} if MAP_CODE in methods else {}
-    results |= learned_results(scenes, options, [method for method in methods if method.startswith(LEARNED)], mapper,
-                               localizer, encoder)
+    learned = learned_runs(scenes, options, [method for method in methods if method.startswith(LEARNED)], mapper,
+                           localizer, encoder)
+    results |= learned_results(learned, scenes)
     results |= dense_results(scenes, options, [method for method in methods
                                                if method != MAP_CODE and not method.startswith(LEARNED)])
     names, drawn = [scene.name for scene in scenes], {name: result.matrix(COARSE).percent for name,
@@ -96,6 +101,8 @@ def continual_tables(options: ContinualBenchConfig, kitchen: str | None, mapper:
     tables = [BenchTable(f"{len(scenes)} scenes one after the other, {scenes[0].name} first", headers(scenes[0].name),
                          [row(name, result) for name, result in results.items()], sentence_of(kitchen),
                          {"continual": said})]
+    if learned:
+        tables.append(of_learned(learned, scenes))
     if kitchen is not None and options.ace_seconds:
         against = against_ace(scenes[0], options.ace_seconds, mapper, localizer, encoder)
         said["against_ace"] = {name: {"seconds": seconds, **{bound: share(errors, bound) for bound in BOUNDS}}
@@ -125,7 +132,8 @@ def open_stream(options: ContinualBenchConfig, kitchen: str | None) -> list[Stre
         opened.append(("RedKitchen", *parts(open_sequence(kitchen), near)))
     for number in range(options.rooms):
         room = f"sim:{FIRST_ROOM_SEED + number}?rooms=1"
-        learned = open_sequence(f"{room}&frames={options.frames}")
+        share = ROBOT_SHARES[number % len(ROBOT_SHARES)] if options.stream == ROBOT else 1.0
+        learned = open_sequence(f"{room}&frames={round(share * options.frames)}")
         other_way = options.room_queries == "other"
         opened.append(
             (
@@ -142,8 +150,16 @@ def open_stream(options: ContinualBenchConfig, kitchen: str | None) -> list[Stre
         shift_m = np.array([APART_M * number, 0.0, 0.0]) - mean_position_m(learned)
         places = np.unique(np.linspace(0, len(asked) - 1, min(options.queries, len(asked))).round().astype(int))
         frames, queries = (list(MovedSequence(each, shift_m)) for each in (learned, select(asked, places)))
-        scenes.append(StreamScene(name, frames, queries))
+        scenes.append(StreamScene(name, with_stops(frames) if options.stream == ROBOT else frames, queries))
     return scenes
+
+
+def with_stops(frames: list[Frame]) -> list[Frame]:
+    """Return frames of a way on which the camera stood still twice."""
+    counts = np.ones(len(frames), np.int64)
+    counts[[len(frames) // 3, 2 * len(frames) // 3]] = STOP_FRAMES
+    return [replace(frames[row], stamp_ns=number * PERIOD_NS)
+            for number, row in enumerate(np.repeat(np.arange(len(frames)), counts))]
 
 
 def parts(sequence: Sequence, split: Split) -> tuple[Sequence, Sequence]:
@@ -161,20 +177,30 @@ def map_code_result(scenes: list[StreamScene], mapper: MapperConfig, localizer: 
     return MethodResult([errors], clock_s() - start)
 
 
-def learned_results(scenes: list[StreamScene], options: ContinualBenchConfig, methods: list[str], mapper: MapperConfig,
-                    localizer: LocalizerConfig, encoder: Encoder) -> dict[str, MethodResult]:
-    """Return what learned codes do with each replay policy, by its name in the tables."""
-    results = {}
-    for method in methods:
-        policy, start = method.removeprefix(LEARNED), clock_s()
-        seeds = range(options.seed, options.seed + options.seeds)
-        runs = []
-        for seed in tracked(seeds, len(seeds), f"learned codes, {policy}", "trainings"):
-            learned = LearnedCodesConfig(size_kb=options.learned_kb, replay_mb=options.learned_replay_mb,
-                                         replay_policy=policy, final_steps=options.learned_steps, seed=seed)
-            runs.append(run_stream(scenes, LearnedCodesLearner(mapper, localizer, encoder, learned)))
-        name = f"learned codes, {'no replay' if policy == NO_REPLAY else policy}"
-        results[name] = MethodResult(runs, (clock_s() - start) / len(seeds))
+def learned_runs(scenes: list[StreamScene], options: ContinualBenchConfig, methods: list[str], mapper: MapperConfig,
+                 localizer: LocalizerConfig, encoder: Encoder) -> list[LearnedRun]:
+    """Return what learned codes do with each replay policy, every seed; `joint` keeps every keyframe."""
+    ways = []
+    for policy in (method.removeprefix(LEARNED) for method in methods):
+        kept = {"replay_mb": EVERYTHING_MB} if policy == JOINT else {"replay_mb": options.learned_replay_mb,
+                                                                     "replay_policy": policy}
+        ways += [(policy, LearnedCodesConfig(size_kb=options.learned_kb, final_steps=options.learned_steps, seed=seed,
+                                             **kept))
+                 for seed in range(options.seed, options.seed + options.seeds)]
+    if not ways:
+        return []
+    with shown_progress("learned codes", "scenes") as tell:
+        return learn_stream(scenes, ways, mapper, localizer, encoder, tell)
+
+
+def learned_results(runs: list[LearnedRun], scenes: list[StreamScene]) -> dict[str, MethodResult]:
+    """Return what became of poses, by the methods' names in the table."""
+    names, results = tuple(scene.name for scene in scenes), {}
+    for method in dict.fromkeys(run.method for run in runs):
+        same = [run for run in runs if run.method == method]
+        title = f"learned codes, {'no replay' if method == NO_REPLAY else method}"
+        results[title] = MethodResult([StreamErrors(names, run.errors) for run in same],
+                                      float(np.mean([run.seconds for run in same])))
     return results
 
 
@@ -243,11 +269,6 @@ def sentence_of(kitchen: str | None) -> str:
     start = "" if kitchen is not None else "RedKitchen is left out: say with --data where it is. "
     return (f"{start}Rates are of queries of all scenes, whose scene is not told; of several seeds the mean and the "
             "standard deviation.")
-
-
-def spread(values: list[float]) -> str:
-    """Return a mean with the standard deviation of several runs."""
-    return f"{np.mean(values):.1f}" + (f" ± {np.std(values):.1f}" if len(values) > 1 else "")
 
 
 def number(value: float) -> str:

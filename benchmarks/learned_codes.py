@@ -1,4 +1,4 @@
-"""Learned codes for `bench continual`: a table of one room in 100 kB, and a learner for the stream of rooms."""
+"""Learned codes for `bench continual`: a table of one room in 100 kB."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.scene_learners import MapCodeLearner
 from benchmarks.scene_stream import Bound, errors_of
 from benchmarks.splits import Split, far, frame_number, near, split_indices
 from benchmarks.table import BenchTable
@@ -30,17 +29,6 @@ SPLITS: dict[str, Split] = {"near": near, "far": far}
 BOUNDS: dict[str, Bound] = {"5 cm/5 deg": (0.05, 5.0), "20 cm/10 deg": (0.20, 10.0)}
 HEADERS = ("RedKitchen", "map", "learned from", "codes", "bytes", "made in [s]", *(f"{name} [%]" for name in BOUNDS),
            "median [cm]", "search p50 [ms]")
-
-
-class LearnedCodesLearner(MapCodeLearner):
-    """Learns codes beside the grown map, and localizes by those."""
-
-    def __init__(self, mapper: MapperConfig, localizer: LocalizerConfig, encoder: Encoder,
-                 learned: LearnedCodesConfig) -> None:
-        """Begin with an empty map."""
-        super().__init__(mapper, localizer, encoder)
-        self.mapper = Mapper(mapper, encoder, learned=learned)
-        self._localizer = Localizer(self.mapper.made, localizer, encoder)
 
 
 class TimedEncoder:

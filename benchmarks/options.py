@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cl_localization.config import Config, option
 
 POLICIES = ("none", "Random", "Imgbal", "CoverageS", "Redundant")
-METHODS = ("map_code", *POLICIES, "joint", *(f"learned_{policy}" for policy in POLICIES))
+METHODS = ("map_code", *POLICIES, "joint", *(f"learned_{policy}" for policy in (*POLICIES, "joint")))
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class ContinualBenchConfig(Config):
     room_queries: str = option("same", "What is asked for in them: every fourth frame of the same way, not learned, or "
                                        "frames of another "
                                "way.", choices=("same", "other"))
+    stream: str = option("even", "Rooms of even length, or as a robot sees them: of 0.3 to 1.7 times as many frames, "
+                                 "with two stops of 15 s in each.", choices=("even", "robot"))
     queries: int = option(40, "Most frames of a scene that are asked for, after every scene.", 4, 10000)
     methods: str = option("map_code,none,Random,CoverageS,Redundant,joint",
                           "Methods, separated by commas: map_code, and trainings of the "
                           "small HSCNet: none (no replay), Random, Imgbal, CoverageS, Redundant, joint; learned_none, "
-                          "learned_Random and so on: learned codes.")
+                          "learned_Random and so on: learned codes, learned_joint: with every keyframe kept.")
     seeds: int = option(3, "Trainings with each method.", 1, 100)
     seed: int = option(0, "The first seed.", 0, 10**6)
     buffer_size: int = option(40, "Frames in every replay buffer.", 2, 10**6)
@@ -32,7 +34,7 @@ class ContinualBenchConfig(Config):
     width: float = option(0.25, "Channels of the small HSCNet as a share of the published ones.", 0.01, 4)
     image_width_px: int = option(96, "Width of its images [px].", 32, 4096)
     learned_kb: float = option(500.0, "Size of the map of learned codes [kB].", 10, 10**6)
-    learned_replay_mb: float = option(4.0, "Size of its replay buffer [MB].", 0.1, 10**6)
+    learned_replay_mb: float = option(4.0, "Size of its replay buffer [MB].", 0.05, 10**6)
     learned_steps: int = option(1500, "Steps of the learned codes at the end of each scene.", 1, 10**7)
     learned_room: bool = option(False, "Also make the table of RedKitchen in 100 kB.")
     rooms_twice: int = option(2, "Simulated rooms that are mapped twice, with changes between; 0 leaves this out.", 0,
@@ -86,9 +88,10 @@ class PoseCheckBenchConfig(Config):
 class SlamBenchConfig(Config):
     """Mapping with own poses."""
 
-    parts: str = option("kitchen,house,six_rooms,laps,carried,without_depth,twins,afterwards",
+    parts: str = option("kitchen,house,six_rooms,laps,carried,without_depth,twins,afterwards,node",
                         "Which rows, separated by commas: RedKitchen where it is, a house of two rooms, one of six, "
                         "two laps with drifting odometry, a camera that is carried away again and again, without depth "
                         "RedKitchen, the house, and the house with drifting odometry, houses whose rooms look the "
-                        "same, localizing afterwards in the house and in RedKitchen.")
+                        "same, localizing afterwards in the house and in RedKitchen, the mapper's node with "
+                        "images over DDS.")
     twins: int = option(20, "Houses whose rooms look the same.", 1, 1000)

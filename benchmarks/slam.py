@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cl_localization.data.frame import Frame, Sequence
 
 HOUSE, SIX_ROOMS, DRIFTING = "sim:{seed}", "sim:{seed}?rooms=6&frames=480", "sim:{seed}?drift=4"
-AFTERWARDS = "afterwards"
+AFTERWARDS, NODE = "afterwards", "node"
 TWINS = "sim:{seed}?rooms=3&twins=1&frames=240"
 DRIFTING_LITTLE = "sim:{seed}?drift=1.5"
 BETWEEN_LAPS_NS = 10**9
@@ -48,7 +48,7 @@ def slam_tables(kitchen: str | None, seed: int, config: SlamBenchConfig, mapper:
         ConfigError: a part that there is not.
     """
     parts, tables = config.parts.split(","), []
-    runs = [run for part in parts if part != AFTERWARDS
+    runs = [run for part in parts if part not in (AFTERWARDS, NODE)
             for run in _part(part, kitchen, seed, config.twins, mapper, localizer)]
     if runs:
         draw_trajectories(runs, figure)
@@ -56,6 +56,10 @@ def slam_tables(kitchen: str | None, seed: int, config: SlamBenchConfig, mapper:
                                  results={"slam": [run.to_json() for run in runs]}))
     if AFTERWARDS in parts:
         tables += afterwards_tables(kitchen, seed, mapper, localizer)
+    if NODE in parts and kitchen is not None:
+        from benchmarks.slam_node import node_table
+
+        tables.append(node_table("RedKitchen", kitchen))
     return tables
 
 
@@ -77,7 +81,7 @@ def _part(part: str, kitchen: str | None, seed: int, twins: int, mapper: MapperC
                         for spec in (TWINS.format(seed=seed + number) for number in range(twins))])]
     if part not in ("house", "six_rooms"):
         raise ConfigError("option slam.parts",
-                          "must be of kitchen, house, six_rooms, laps, carried, without_depth, twins, afterwards",
+                          "must be of kitchen, house, six_rooms, laps, carried, without_depth, twins, afterwards, node",
                           repr(part))
     spec = (HOUSE if part == "house" else SIX_ROOMS).format(seed=seed)
     return _with_peers(spec, spec, mapper, localizer)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from cl_localization.cli.tables import markdown, output_console, print_rows
 
@@ -36,3 +39,10 @@ class BenchTable:
         """Return the table as Markdown."""
         parts = [f"{self.title}\n\n{markdown(self.headers, self.rows)}"] if self.rows else []
         return "\n".join([*parts, *([f"{self.sentence}\n"] if self.sentence else [])])
+
+
+def spread(values: Sequence[float] | np.ndarray) -> str:
+    """Return a mean with the standard deviation of several runs; a dash where nothing was measured."""
+    if len(values) == 0 or not np.isfinite(values).all():
+        return "-"
+    return f"{np.mean(values):.1f}" + (f" ± {np.std(values):.1f}" if len(values) > 1 else "")

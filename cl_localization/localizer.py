@@ -101,7 +101,8 @@ class Localizer:
         found = self._search.find(features, frame.camera, *guessed, recognition.keyframes)
         found = replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
                         inlier_keypoints_px=features.keypoints_px[found.inlier_features])
-        found = self._doubtful.judge(found, frame.odom_T_cam)
+        found = self._doubtful.judge(found, frame.odom_T_cam,
+                                     lambda found: self._search.with_rival(features, frame.camera, found))
         self._learn_what_is_fixed(frame, found)
         return self._with_place(found, recognition)
 

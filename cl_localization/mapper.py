@@ -13,7 +13,7 @@ from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.features.shared import shared_encoder
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
-from cl_localization.localization.covariance_calibration import APART_DEG, variance_factor
+from cl_localization.localization.covariance_calibration import factor_of_keyframe
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
 from cl_localization.mapping.audit.examination import Examination
@@ -61,7 +61,7 @@ class Mapper:
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
-                                          lambda: self._without_depth.keyframe_policy())
+                                          lambda: self._without_depth)
         self._examination = Examination(self.map_code, config.depth.max_depth_m)
         self.without_scale = self._examination.without_scale
         self._learner = make_learner(self.map_code, learned)
@@ -98,7 +98,7 @@ class Mapper:
         if not decision.is_keyframe:
             return self._result(decision.reason, started_s)
         view, features = decision.view, decision.features
-        factor = variance_factor(self.map_code, view, APART_DEG if has_depth else 0.0)
+        factor = factor_of_keyframe(self.map_code, view, has_depth)
         view.keyframe = self.map_code.add_keyframe(world_T_cam, frame.stamp_ns, self._scene, factor,
                                                    place_descriptor(features.descriptors))
         self._selector.note_keyframe(view.keyframe)

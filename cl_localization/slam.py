@@ -76,7 +76,7 @@ class Slam:
         self.begin_world_T_cam = np.eye(4)
         self.loops = self.joined = 0
         self._graph = KeyframeGraph(mapper.map_code)
-        self._poser = FramePoser(mapper.map_code, config, localizer)
+        self._poser = FramePoser(mapper.map_code, config, localizer, mapper.without_scale)
         self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose, mapper.without_scale)
         self._motion, self._start, self._scale = MotionModel(), TwoViewStart(config), MetricScale(mapper.map_code)
         self._scene = self._keyframe = -1
@@ -105,6 +105,7 @@ class Slam:
         self._start.forget()
         if not found.is_tracked:
             self._forget(found.scene)
+            frame, look = self._as_taken(given, seen)
         if found.is_sure:
             status = "tracking" if found.is_tracked else "relocalized"
             if not learn:
@@ -118,8 +119,7 @@ class Slam:
         """Return a frame and the look at it without what is metric, if the scene has no scale."""
         if self._scene < 0 or self._scene_name not in self.mapper.without_scale:
             return frame, look
-        return (replace(frame, depth_m=None, odom_T_cam=None),
-                replace(look, depths_m=np.zeros_like(look.depths_m)))
+        return replace(frame, depth_m=None, odom_T_cam=None), look.without_depth()
 
     def _scaled(self, result: SlamResult, frame: Frame, look: Look, seen: SeenPose) -> SlamResult:
         """Make a scene without a scale metric, as soon as what is measured with its frames tells how."""

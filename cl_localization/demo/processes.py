@@ -49,6 +49,10 @@ class NodeProcesses:
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, process_group=0)
         self._started[name] = process, log
 
+    def process_id(self, name: str) -> int:
+        """Return the number of the process of a node."""
+        return self._started[name][0].pid
+
     def check(self) -> None:
         """Raise RosError with the end of its log if a node has ended by itself."""
         for name, (process, _) in self._started.items():

@@ -58,8 +58,8 @@ NO_STEPS = MeasuredSteps(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(
 
 
 def adjusted(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, view: np.ndarray, prior: PosePrior,
-             sigma_px: float, iterations: int = 8,
-             steps: MeasuredSteps = NO_STEPS) -> tuple[np.ndarray, np.ndarray]:
+             sigma_px: float, iterations: int = 8, steps: MeasuredSteps = NO_STEPS,
+             held: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return poses (K, 4, 4) and points (P, 3) of least robust reprojection error and deviation from the prior.
 
     Args:
@@ -69,10 +69,12 @@ def adjusted(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, 
         view: (O,) int64 the pose each sighting belongs to.
         sigma_px: scale of the Cauchy weights.
         steps: what else was measured between the poses.
+        held: (P,) bool, points that must not move; none by default.
     """
+    held = np.zeros(len(points_m), bool) if held is None else held
     for _ in range(iterations):
         current = replace(seen, cam_T_world=cam_T_world[view])
-        pose_step, point_step = _step(cam_T_world, points_m, current, view, prior, sigma_px, steps)
+        pose_step, point_step = _step(cam_T_world, points_m, current, view, prior, sigma_px, steps, held)
         cam_T_world = _motions(pose_step) @ cam_T_world
         points_m = points_m + point_step
         if np.abs(pose_step).max() < CONVERGED:
@@ -88,7 +90,7 @@ def _motions(steps: np.ndarray) -> np.ndarray:
 
 
 def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, view: np.ndarray, prior: PosePrior,
-          sigma_px: float, steps: MeasuredSteps) -> tuple[np.ndarray, np.ndarray]:
+          sigma_px: float, steps: MeasuredSteps, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     residuals, of_pose, of_point = _linearized(points_m, seen, sigma_px)
     views, points = len(cam_T_world), len(points_m)
     prior_weight, prior_gradient = _prior_terms(cam_T_world, prior)
@@ -99,7 +101,7 @@ def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, vie
     point_hessian = seen.sums(np.einsum("oki,okj->oij", of_point, of_point), points)
     point_hessian += (DAMPING * np.trace(point_hessian, axis1=1, axis2=2) + 1e-12)[:, None, None] * np.eye(3)
     point_gradient = seen.sums(np.einsum("oki,ok->oi", of_point, residuals), points)
-    inverse = np.linalg.inv(point_hessian)
+    inverse = np.where(held[:, None, None], 0.0, np.linalg.inv(point_hessian))
     moving = np.flatnonzero(~prior.fixed)
     coupled = np.flatnonzero(~prior.fixed[view])
     row, point = np.searchsorted(moving, view[coupled]), seen.point[coupled]

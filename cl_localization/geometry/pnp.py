@@ -4,7 +4,7 @@ covariance."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import poselib
@@ -13,8 +13,12 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 
 MIN_DEPTH_M = 1e-6
-CONVERGED_SIGMAS = 0.01
-"""A step below so many of its standard deviations ends the iterations, in whatever unit positions are."""
+CONVERGED_SIGMAS, NEAR_SIGMAS = 0.01, 3.0
+"""A step below so many of its standard deviations ends the iterations, in whatever unit positions are; one below the
+other is near enough for Newton's method."""
+
+CONVEX_SHARE, ROUNDING = 0.1, 1e-9
+"""The cost must curve in every direction at least this share of what it would with fixed weights, rounding aside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +30,23 @@ class PnPResult:
 
 
 def robust_pose(camera: Camera, keypoints_px: np.ndarray, points_m: np.ndarray, threshold_px: float,
-                max_iterations: int,
-                seed: int) -> PnPResult | None:
+                max_iterations: int, seed: int, start_cam_T_world: np.ndarray | None = None) -> PnPResult | None:
     """Return the pose that most matches agree with, or None when there is none (LO-RANSAC of PoseLib).
 
     Args:
         camera: a pinhole camera; keypoints must be undistorted.
         keypoints_px, points_m: matches (N, 2) and (N, 3).
         threshold_px: largest reprojection error of an inlier.
+        start_cam_T_world: (4, 4) a pose to begin with.
     """
     if len(keypoints_px) < 4:
         return None
     ransac = {"max_reproj_error": threshold_px, "max_iterations": max_iterations,
               "min_iterations": min(100, max_iterations),
               "seed": seed}
+    start = None if start_cam_T_world is None else poselib_pose(start_cam_T_world)
     pose, info = poselib.estimate_absolute_pose(keypoints_px.astype(np.float64), points_m.astype(np.float64),
-                                                poselib_camera(camera), ransac, {})
+                                                poselib_camera(camera), ransac, {}, initial_pose=start)
     inliers = np.asarray(info["inliers"], bool)
     if inliers.sum() < 4:
         return None
@@ -56,13 +61,20 @@ def poselib_camera(camera: Camera) -> dict[str, Any]:
             "params": [camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px]}
 
 
+def poselib_pose(cam_T_world: np.ndarray) -> Any:
+    """Return a pose (4, 4) as PoseLib has it."""
+    pose = poselib.CameraPose()
+    pose.R, pose.t = cam_T_world[:3, :3], cam_T_world[:3, 3]
+    return pose
+
+
 def project(camera: Camera, cam_T_world: np.ndarray, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels (N, 2) and depths (N,) of world points (N, 3) in a pinhole camera; behind it the depth is
     negative."""
-    points_cam = se3.transform(cam_T_world, points_m)
-    depth_m = points_cam[:, 2]
-    safe = np.where(np.abs(depth_m) < MIN_DEPTH_M, MIN_DEPTH_M, depth_m)[:, None]
-    return points_cam[:, :2] / safe * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px], depth_m
+    # a coordinate after the other: NumPy is several times as slow along an axis of three
+    x_m, y_m, depth_m = cam_T_world[:3, :3] @ points_m.T + cam_T_world[:3, 3:]
+    safe = np.where(np.abs(depth_m) < MIN_DEPTH_M, MIN_DEPTH_M, depth_m)
+    return np.stack([x_m / safe * camera.fx_px + camera.cx_px, y_m / safe * camera.fy_px + camera.cy_px]).T, depth_m
 
 
 def reprojection_errors_px(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray,
@@ -86,7 +98,8 @@ def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarr
                  depth: MeasuredDepth | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the pose of least robust, weighted reprojection error, and error in depth, and its covariance.
 
-    Gauss-Newton on a left perturbation of cam_T_world with Cauchy weights at the scale of each match's sigma.
+    Gauss-Newton on a left perturbation of cam_T_world with Cauchy weights at the scale of each match's sigma; near the
+    pose, where that takes many small steps, Newton's method, which knows how the weights change.
 
     Args:
         camera: a pinhole camera.
@@ -98,20 +111,40 @@ def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarr
         scaled by the residuals found: matches noisier than their sigmas make the pose less certain.
     """
     for _ in range(iterations):
-        hessian, gradient, _ = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
-        step = -np.linalg.lstsq(hessian, gradient, rcond=None)[0]
+        equations = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
+        gradient, step = equations.gradient, _step(equations)
         cam_T_world = _exponential(step) @ cam_T_world
         if abs(step @ gradient) < CONVERGED_SIGMAS**2:
             break
-    hessian, _, scale = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
-    cov_cam = np.linalg.pinv(hessian, hermitian=True) * max(scale, 1.0)
+    equations = _normal_equations(camera, cam_T_world, keypoints_px, points_m, sigmas_px, depth)
+    cov_cam = np.linalg.pinv(equations.hessian, hermitian=True) * max(equations.scale, 1.0)
     return cam_T_world, _covariance_in_world(cam_T_world, cov_cam)
 
 
+class _NormalEquations(NamedTuple):
+    """Hessian (6, 6) with the weights as they are, what their change takes from it (6, 6), gradient (6,), and the mean
+    weighted squared residual a degree of freedom."""
+
+    hessian: np.ndarray
+    by_weights: np.ndarray
+    gradient: np.ndarray
+    scale: float
+
+
+def _step(equations: _NormalEquations) -> np.ndarray:
+    """Return the step (6,) to where the gradient should be zero: Newton's where that is near and the cost is convex."""
+    hessian, by_weights, gradient, _ = equations
+    step: np.ndarray = -np.linalg.lstsq(hessian, gradient, rcond=None)[0]
+    if abs(step @ gradient) >= NEAR_SIGMAS**2:
+        return step
+    unit = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
+    convex = ((1 - CONVEX_SHARE) * hessian - by_weights) / np.outer(unit, unit)
+    return -np.linalg.solve(hessian - by_weights, gradient) if np.linalg.eigvalsh(convex)[0] > ROUNDING else step
+
+
 def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
-                      sigmas_px: np.ndarray,
-                      depth: MeasuredDepth | None = None) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return Hessian (6, 6), gradient (6,) and the mean weighted squared residual a degree of freedom."""
+                      sigmas_px: np.ndarray, depth: MeasuredDepth | None = None) -> _NormalEquations:
+    """Return the normal equations of all matches."""
     x, y, z = se3.transform(cam_T_world, points_m).T
     ahead = np.maximum(z, MIN_DEPTH_M)
     u, v = x / ahead, y / ahead
@@ -130,9 +163,10 @@ def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.
         jacobian[2:5, 2] = certainty, certainty * y, -certainty * x
         known = 2 + (depth.depths_m > 0)
     weights = 1.0 / (1.0 + (residuals**2).sum(axis=0))
-    weighted = (jacobian * weights).reshape(6, -1)
+    weighted, gradients = (jacobian * weights).reshape(6, -1), (jacobian * residuals).sum(axis=1) * weights
     scale = float((weights * residuals**2).sum() / max((known * weights).sum(), 1e-9))
-    return weighted @ jacobian.reshape(6, -1).T, weighted @ residuals.reshape(-1), scale
+    return _NormalEquations(weighted @ jacobian.reshape(6, -1).T, 2 * gradients @ gradients.T, gradients.sum(axis=1),
+                            scale)
 
 
 def _exponential(step: np.ndarray) -> np.ndarray:

@@ -9,6 +9,9 @@ import numpy as np
 from cl_localization.geometry import se3
 
 MIN_DEPTH = 1e-6
+MIN_BASELINE = 1e-12
+
+CONVERGED = 0.02
 
 UPPER = np.triu_indices(3)
 SYMMETRIC = np.array([0, 1, 2, 1, 3, 4, 2, 4, 5])
@@ -35,6 +38,12 @@ class Observations:
     def centres_m(self) -> np.ndarray:
         """Camera centres (O, 3)."""
         return se3.inverse(self.cam_T_world)[:, :3, 3]
+
+    def of_points(self, chosen: np.ndarray) -> Observations:
+        """Return the sightings of some points (P,) bool, which are numbered anew."""
+        kept = chosen[self.point]
+        number = np.cumsum(chosen) - 1
+        return Observations(number[self.point[kept]], self.rays_cam[kept], self.cam_T_world[kept], self.focal_px[kept])
 
     def sums(self, values: np.ndarray, points: int) -> np.ndarray:
         """Return the sum (points, ...) of per-sighting values (O, ...) over the sightings of each point."""
@@ -83,6 +92,20 @@ def epipolar_distances(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.
     return np.abs((lines * homogeneous(rays_b)).sum(axis=1))
 
 
+def epipolar_angles(world_T_a: np.ndarray, rays_a: np.ndarray, world_T_b: np.ndarray,
+                    rays_b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the angle about the baseline, (N,) and (M,) in radians, of the epipolar plane of each ray, and the
+    distance (M,) from the baseline at which each ray of b has depth 1. Rays that meet have the same angle.
+
+    Without a baseline all angles and distances are 0.
+    """
+    baseline_m = world_T_b[:3, 3] - world_T_a[:3, 3]
+    across = np.linalg.svd(baseline_m[None])[2][1:] * (np.linalg.norm(baseline_m) > MIN_BASELINE)
+    (u_a, v_a), (u_b, v_b) = ((homogeneous(rays) @ (across @ world_T_cam[:3, :3]).T).T
+                              for world_T_cam, rays in ((world_T_a, rays_a), (world_T_b, rays_b)))
+    return np.arctan2(v_a, u_a), np.arctan2(v_b, u_b), np.hypot(u_b, v_b)
+
+
 def reprojection_errors(points_m: np.ndarray, seen: Observations) -> np.ndarray:
     """Return the errors (O,) in pixels of points (P, 3) in the views that saw them; infinite behind a camera."""
     points_cam = _in_camera(points_m, seen)
@@ -98,14 +121,24 @@ def refined_points(
     """Return points (P, 3) of least robust reprojection error over all their views, and their sigmas (P,) in metres.
 
     Gauss-Newton for all points at once, Cauchy weights at the scale `sigma_px`, damped so that points seen under little
-    parallax stay where they are along the ray. A sigma is that of the least certain direction, which is along the ray.
+    parallax stay where they are along the ray. Points that moved by less than `CONVERGED` of their sigmas move no more.
+    A sigma is that of the least certain direction, which is along the ray.
     """
-    points_m = points_m.astype(np.float64).copy()
-    for _ in range(iterations):
-        hessian, gradient = _normal_equations(points_m, seen, sigma_px)
-        points_m -= (_inverse(hessian) @ gradient[:, :, None])[:, :, 0]
-    hessian, _ = _normal_equations(points_m, seen, sigma_px)
-    return points_m, np.sqrt(np.trace(_inverse(hessian), axis1=1, axis2=2) / 3)
+    points_m, sigmas_m = points_m.astype(np.float64).copy(), np.zeros(len(points_m))
+    moving = np.arange(len(points_m))
+    for iteration in range(iterations + 1):
+        hessian, gradient = _normal_equations(points_m[moving], seen, sigma_px)
+        inverse = _inverse(hessian)
+        sigmas_m[moving] = np.sqrt(np.trace(inverse, axis1=1, axis2=2) / 3)
+        if iteration == iterations:
+            break
+        steps_m = (inverse @ gradient[:, :, None])[:, :, 0]
+        points_m[moving] -= steps_m
+        far = np.linalg.norm(steps_m, axis=1) > CONVERGED * sigmas_m[moving]
+        if not far.any():
+            break
+        moving, seen = moving[far], seen.of_points(far)
+    return points_m, sigmas_m
 
 
 def _in_camera(points_m: np.ndarray, seen: Observations) -> np.ndarray:

@@ -45,6 +45,9 @@ one with exact poses has 1 to 3."""
 NEAREST = 20
 """Keyframes nearest to a pose that tell its factor: maps are better here than there."""
 
+ALL_MEASURED, EVERY = 25, 3
+"""Without depth so many keyframes of a scene are measured, and then one of so many."""
+
 QUANTILE = 0.95
 """The factor makes the ellipsoids right for this share of the keyframes: their tails are heavier than a normal
 distribution's, and a few given poses may be plainly wrong."""
@@ -86,6 +89,15 @@ def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0
     error = se3.difference(found.world_T_cam, view.given_world_T_cam)
     squared = float(error @ np.linalg.lstsq(found.covariance, error, rcond=None)[0])
     return float(np.clip(squared / DEGREES_OF_FREEDOM, SMALLEST, LARGEST))
+
+
+def factor_of_keyframe(map_code: MapCode, view: View, has_depth: bool) -> float:
+    """Return the variance factor of a new keyframe, see `variance_factor`; without depth, where all keyframes follow
+    at a distance, `UNKNOWN` for two of three once enough are measured."""
+    if has_depth:
+        return variance_factor(map_code, view, APART_DEG)
+    keyframes = len(map_code.keyframe_poses_of(view.scene))
+    return UNKNOWN if keyframes > ALL_MEASURED and keyframes % EVERY else variance_factor(map_code, view)
 
 
 def variance_factor_of(map_code: MapCode, scene: int, world_T_cam: np.ndarray) -> float:

@@ -58,7 +58,7 @@ def _seen_alike(map_code: MapCode, rows: np.ndarray, camera_m: np.ndarray, min_a
     positions_m = map_code.codes["positions_m"][rows]
     first_seen_from_m = map_code.keyframes["keyframe_poses"][map_code.codes["anchors"][rows], :3]
     then, now = first_seen_from_m - positions_m, camera_m - positions_m
-    then_m, now_m = np.linalg.norm(then, axis=1), np.linalg.norm(now, axis=1)
+    then_m, now_m = (np.sqrt(np.einsum("ni,ni->n", one, one)) for one in (then, now))
     cosine = np.einsum("ni,ni->n", then, now) / (then_m * now_m + 1e-9)
     different = cosine < np.cos(np.deg2rad(min_angle_deg)) if min_angle_deg > 0 else True
     return (cosine > np.cos(np.deg2rad(MAX_VIEW_ANGLE_DEG))) & (now_m < MAX_FARTHER * then_m) & different

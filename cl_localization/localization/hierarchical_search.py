@@ -83,9 +83,13 @@ class PoseSearch:
             tries.append(self._fallback.estimate(features, camera))
             if tries[-1].accepted and self._fallback.confirms(tries[-1], best):
                 best = tries[-1]
-        best = self._whole_map.with_rival(features, camera, self._widened(best, tries))
+        best = self._widened(best, tries)
         steps = dict.fromkeys(step for found in tries for step in found.timings_s)
         return replace(best, timings_s={step: sum(found.timings_s.get(step, 0.0) for found in tries) for step in steps})
+
+    def with_rival(self, features: Features, camera: Camera, found: Localization) -> Localization:
+        """Return a pose that was found with what else these features agree with; see `PoseEstimator.with_rival`."""
+        return self._whole_map.with_rival(features, camera, found)
 
     def _widened(self, best: Localization, tries: list[Localization]) -> Localization:
         """Return an accepted pose, its covariance as wide as other tries that were accepted are away; that may be too

@@ -55,6 +55,8 @@ class ShownCodes:
 class KeyframeRegressor:
     """A feature lies where the code is that it and nothing else is most like, of those that keyframes show."""
 
+    each_alone = False
+
     def __init__(self, map_code: MapCode, rows: np.ndarray) -> None:
         self._map, self._rows = map_code, rows
         self._keys = map_code.descriptors(rows)

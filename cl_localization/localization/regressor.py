@@ -54,7 +54,13 @@ def no_coordinates() -> SceneCoordinates:
 
 
 class Regressor(Protocol):
-    """Gives features their scene coordinates from a map."""
+    """Gives features their scene coordinates from a map.
+
+    Attributes:
+        each_alone: whether what it gives a feature does not depend on the features beside it.
+    """
+
+    each_alone: bool
 
     def regress(self, features: Features) -> SceneCoordinates:
         """Return coordinates for the features that have any."""
@@ -63,6 +69,8 @@ class Regressor(Protocol):
 
 class NearestRegressor:
     """A feature lies where its nearest code does. Needs no training: usable after one keyframe."""
+
+    each_alone = True
 
     def __init__(self, map_code: MapCode, index: CodeSearch | None = None) -> None:
         """Make a regressor for a map, or for the part of it that an index searches."""

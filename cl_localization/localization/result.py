@@ -24,16 +24,16 @@ class Localization:
         accepted: whether the pose may be used; `reason` is "ok" or says why not.
         world_T_cam: (4, 4) the estimate, also when it was not accepted; None when there is none.
         covariance: (6, 6) of x y z [m] and rotation about x y z [rad], in world axes; None without a pose.
-        keypoints, matches, inliers: how many features were found, matched to the map without guidance, and agree with
-            the pose, guided matches included.
+        keypoints, matches, inliers: how many features were found, matched to the map without guidance (twice those
+            of every second one, where these told the pose), and agree with the pose, guided matches included.
         inlier_ratio: share of the unguided matches that agreed with the first pose.
         reprojection_error_px: median over the inliers.
         inlier_features, inlier_codes, inlier_points_m: (I,) features, (I,) codes of the map and (I, 3) their positions.
         inlier_keypoints_px: (I, 2) where the inliers lie in the image as it came.
         explained: share of the features searched that agree with the pose.
-        rival_inliers: features that agree with another pose instead; 0 where there is none, or none can be.
+        rival_inliers: features that agree with another pose instead; 0 where there is none, or none was searched.
         expected: how many codes the map should show at the pose, hidden ones included, for each feature searched; 0
-            where there can be no rival.
+            where no rival was searched.
         scene: the scene that the inliers belong to.
         place: of the pose if it is accepted, else the one that the last images look most like; None for none.
         place_check: whether that place agrees with the accepted pose; empty when one of them is unsure.

@@ -18,9 +18,6 @@ from cl_localization.localization.regressor import SceneCoordinates
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 
-MOSTLY_EXPLAINED = 0.32
-"""A pose that this share of the features agrees with has no rival: what is left is too little."""
-
 CLEARLY_OFF = 2.0
 """Matches of another group lie at least this many inlier thresholds from where the pose has them."""
 

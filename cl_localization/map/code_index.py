@@ -79,16 +79,41 @@ class CodeIndex:
         return self._making is None
 
     def search(self, descriptors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `CodeSearch`; what is asked once more, by another regressor, is not searched again."""
+        """See `CodeSearch`; what is asked once more, by another regressor or together with others, is not searched
+        again."""
         if self._making is not None and self._making.index.done():
             self._take(self._making)
         if self._map.version != self._version:
             self._follow()
-        asked, known = np.array(descriptors, np.float32, order="C"), self._answer
-        if known is None or known.rows.shape[1] < count or not np.array_equal(known.asked, asked):
-            similarity, rows = self._index.search(asked, max(count, LARGE_COUNT if self._clustered_for > LARGE else 0))
-            self._answer = known = _Answer(asked, np.where(rows < 0, -1, similarity), rows)
+        asked = np.array(descriptors, np.float32, order="C")
+        known = self._known(asked, count)
+        if known is None:
+            known = self._searched(asked, max(count, LARGE_COUNT if self._clustered_for > LARGE else 0))
+        self._answer = known
         return known.similarity[:, :count], known.rows[:, :count]
+
+    def _known(self, asked: np.ndarray, count: int) -> _Answer | None:
+        """Return the answer where these descriptors, or evenly chosen ones of them, were asked last."""
+        known = self._answer
+        if known is None or known.rows.shape[1] < count:
+            return None
+        every = -(-len(asked) // max(len(known.asked), 1))
+        if not np.array_equal(known.asked, asked[::max(every, 1)]):
+            return None
+        return known if every <= 1 else self._with_rest(known, asked, every)
+
+    def _searched(self, asked: np.ndarray, count: int) -> _Answer:
+        similarity, rows = self._index.search(asked, count)
+        return _Answer(asked, np.where(rows < 0, -1, similarity), rows)
+
+    def _with_rest(self, known: _Answer, asked: np.ndarray, every: int) -> _Answer:
+        """Return the answer for descriptors, given that for one in so many."""
+        is_known = np.arange(len(asked)) % every == 0
+        rest = self._searched(asked[~is_known], known.rows.shape[1])
+        similarity, rows = (np.empty((len(asked), part.shape[1]), part.dtype) for part in known[1:])
+        similarity[is_known], similarity[~is_known] = known.similarity, rest.similarity
+        rows[is_known], rows[~is_known] = known.rows, rest.rows
+        return _Answer(asked, similarity, rows)
 
     def _follow(self) -> None:
         """Update the index to the map's version."""

@@ -13,6 +13,7 @@ from cl_localization.geometry.triangulation import Observations
 
 MAX_TURN_DEG = 60.0
 TURN_COST_M_PER_RAD = 1.0
+GROWTH = 1.25
 
 
 @dataclass(eq=False)
@@ -67,6 +68,7 @@ class ViewStore:
     def __init__(self, capacity: int) -> None:
         self.views: list[View] = []
         self._capacity = capacity
+        self._refined_with = np.zeros(0, np.int64)
 
     def add(self, view: View) -> None:
         """Add a view; beyond the capacity, the oldest is dropped."""
@@ -96,6 +98,16 @@ class ViewStore:
         view = view[order]
         return Observations(point[order], rays[order], cam_T_world[view], focal_px[view]), view
 
+    def take_due(self, codes: np.ndarray) -> np.ndarray:
+        """Return those of sorted codes (P,) with `GROWTH` times as many observations as when they were last returned:
+        one more of many changes nothing."""
+        observations = np.bincount(self._sightings(codes)[0], minlength=len(codes))
+        self._refined_with = np.append(self._refined_with,
+                                       np.zeros(max(0, codes.max(initial=-1) + 1 - len(self._refined_with)), np.int64))
+        is_due = observations >= GROWTH * self._refined_with[codes]
+        self._refined_with[codes[is_due]] = observations[is_due]
+        return codes[is_due]
+
     def mean_descriptors(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean (P, D), of unit length, of the descriptors with which sorted codes (P,) are observed, and by
         how many features (P,)."""
@@ -123,6 +135,7 @@ class ViewStore:
 
     def unlink_removed(self, live: np.ndarray) -> None:
         """Remove the observations of codes that the map gave up, given which rows (M,) of it are live."""
+        self._refined_with[~live[:len(self._refined_with)]] = 0
         gone = np.append(~live, False)  # the last: no code
         for view in self.views:
             view.code[gone[view.code]] = -1

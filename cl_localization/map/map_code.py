@@ -83,6 +83,7 @@ class MapCode:
         self._oldest_delta = 0
         self._poses = (-1, np.zeros((0, 4, 4)))
         self._blocks: CodeBlocks | None = None
+        self._cells = (-1, -1, np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -237,9 +238,8 @@ class MapCode:
         fits = self._room_in_cells(new.positions_m, scene)
         rows[fits] = self.codes.allocate(int(fits.sum()))
         self.codes.put(rows[fits], self.version, keys=quantized(new.descriptors[fits]),
-                       positions_m=new.positions_m[fits],
-                       sigmas_m=new.sigmas_m[fits], seen=1, stamps_s=self._stamp_s(keyframe),
-                       scenes=scene, anchors=keyframe)
+                       positions_m=new.positions_m[fits], sigmas_m=new.sigmas_m[fits], seen=1,
+                       stamps_s=self._stamp_s(keyframe), scenes=scene, anchors=keyframe)
         return rows
 
     def _stamp_s(self, keyframe: int) -> int:
@@ -251,14 +251,16 @@ class MapCode:
 
     def _room_in_cells(self, positions_m: np.ndarray, scene: int) -> np.ndarray:
         """Return the mask of positions (N, 3), in order, whose cell has room for another mode of the scene."""
-        existing = np.sort(self.cells(self.codes["positions_m"][self.rows_of(scene)]))
+        version, of_scene, existing = self._cells
+        if (version, of_scene) != (self.version - 1, scene):
+            existing = np.sort(self.cells(self.codes["positions_m"][self.rows_of(scene)]))
         cells = self.cells(positions_m)
         taken = np.searchsorted(existing, cells, "right") - np.searchsorted(existing, cells, "left")
         order = np.argsort(cells, kind="stable")
-        starts = np.flatnonzero(np.r_[True, np.diff(cells[order]) != 0]) if len(cells) else np.zeros(0, np.int64)
-        rank = np.empty(len(cells), np.int64)
-        rank[order] = np.arange(len(cells)) - np.repeat(starts, np.diff(np.r_[starts, len(cells)]))
-        return taken + rank < self.config.modes_per_cell
+        taken[order] += np.arange(len(cells)) - np.searchsorted(cells[order], cells[order])
+        fits = taken < self.config.modes_per_cell
+        self._cells = self.version, scene, np.sort(np.concatenate([existing, cells[fits]]))
+        return fits
 
     def merge(self, rows: np.ndarray, seen: NewCodes, keyframe: int) -> None:
         """Merge observations (N,) into distinct codes (N,): positions weighted by inverse variance, keys by count."""
@@ -304,10 +306,9 @@ class MapCode:
             return 0
         rows = self.codes.rows()
         count = min(len(rows), -(-excess // self.codes.row_bytes))
-        utility = self.codes["seen"][rows].astype(np.float64)
         regions = cell_labels(self.codes["positions_m"][rows], self.cell_size_m * COVERAGE_REGION_CELLS,
                               self.codes["scenes"][rows])
-        evicted = rows[least_covering(regions, utility, count)]
+        evicted = rows[least_covering(regions, self.codes["seen"][rows].astype(np.float64), count)]
         self.remove(evicted)
         anchoring = self.codes["anchors"][self.codes.rows()]
         self.keyframes.remove(np.setdiff1d(self.codes["anchors"][evicted], anchoring), self.version)
@@ -326,9 +327,8 @@ class MapCode:
                                   (self.keyframes.rows(), np.zeros(0, np.int64)))
         return MapDelta(
             self.map_id, self.encoder, self.dim, self.frame_id, self.cell_size_m, base, self.version,
-            list(self.scene_names),
-            ids=changed.astype(np.uint32), removed_ids=removed.astype(np.uint32), keyframe_ids=frames.astype(np.uint32),
-            removed_keyframe_ids=removed_frames.astype(np.uint32),
+            list(self.scene_names), ids=changed.astype(np.uint32), removed_ids=removed.astype(np.uint32),
+            keyframe_ids=frames.astype(np.uint32), removed_keyframe_ids=removed_frames.astype(np.uint32),
             **{name: self.codes.taken(name, changed) for name in ROW_TYPES},
             **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id,
             health=self.health, temperature=self.temperature)

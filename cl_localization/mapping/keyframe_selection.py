@@ -14,6 +14,7 @@ from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.change_detection import ChangeDetector
 from cl_localization.mapping.keyframe_policy import KeyframePolicy
+from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +38,11 @@ class KeyframeSelector:
     """Decides frame by frame, and encodes an image only if the decision needs it."""
 
     def __init__(self, map_code: MapCode, config: MapperConfig, encode: Callable[[Frame], Features],
-                 policy_without_depth: Callable[[], KeyframePolicy]) -> None:
-        """Make a selector; without depth the policy goes by the distance of what the map shows so far."""
+                 without_depth: Callable[[], TriangulatingMapper]) -> None:
+        """Make a selector; without depth, what learns says which views are new."""
         self._map, self._encode = map_code, encode
         self._with_depth = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
-        self._without_depth = policy_without_depth
+        self._without_depth = without_depth
         self._changes = ChangeDetector(map_code, config.change_detection, config.depth)
 
     def decide(self, frame: Frame, world_T_cam: np.ndarray, scene: int, has_depth: bool) -> KeyframeDecision:
@@ -55,8 +56,11 @@ class KeyframeSelector:
         Raises:
             EncoderError: the image cannot be encoded.
         """
-        policy = self._with_depth if has_depth else self._without_depth()
-        same_views = policy.same_views(world_T_cam, self._map.keyframe_poses_of(scene))
+        if has_depth:
+            policy, known = self._with_depth, self._map.keyframe_poses_of(scene)
+        else:
+            policy, known = self._without_depth().keyframe_policy(), self._without_depth().known_poses(scene)
+        same_views = policy.same_views(world_T_cam, known)
         if same_views and not (has_depth and self._changes.is_due(frame.stamp_ns, world_T_cam, same_views)):
             return KeyframeDecision("known view")
         features = self._encode(frame)

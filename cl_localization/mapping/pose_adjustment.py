@@ -59,7 +59,7 @@ class EpipolarScatter:
 def sampled(seen: Observations, view: np.ndarray,
             points_m: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray]:
     """Return all sightings, their views, and the positions, of the points (P, 3) that are among those that most views
-    see, in any of their views (O,)."""
+    see, in any of their views (O,); in place of positions, anything else of the points (P, ...)."""
     sightings = seen.sums(np.ones(len(view)), len(points_m))
     order = np.lexsort((seen.point, -sightings[seen.point], view))
     starts = np.flatnonzero(np.r_[True, np.diff(view[order]) != 0]) if len(order) else np.zeros(0, np.int64)
@@ -67,9 +67,7 @@ def sampled(seen: Observations, view: np.ndarray,
     rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
     chosen = np.zeros(len(points_m), bool)
     chosen[seen.point[rank < POINTS_PER_VIEW]] = True
-    kept, number = chosen[seen.point], np.cumsum(chosen) - 1
-    seen = Observations(number[seen.point[kept]], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
-    return seen, view[kept], points_m[chosen]
+    return seen.of_points(chosen), view[chosen[seen.point]], points_m[chosen]
 
 
 def adjusted_poses(views: list[View], seen: Observations, view: np.ndarray, points_m: np.ndarray,

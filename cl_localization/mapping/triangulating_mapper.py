@@ -40,6 +40,9 @@ FIRST_POINTS, ENOUGH_CODES = 20, 150
 """Fewer points than the first are no beginning: they set the size of the cells. With fewer codes than the second,
 nobody knows yet how far away things are."""
 
+SAMPLED_CODES = 2000
+"""About so many codes tell the median distance of what a map shows."""
+
 SMALLEST_MOTION = 1e-9
 """Views at one place are the same in any unit."""
 
@@ -73,7 +76,7 @@ class TriangulatingMapper:
         looseness = LOOSE if self._poses_move is None else 1.0
         seen_again = self._link_to_map(view, looseness)
         inserted = self._insert_from_pairs(view, neighbours, looseness)
-        self._refine(codes_of([view]), moving=[])
+        self._refine(self._store.take_due(codes_of([view])), moving=[])
         return inserted, seen_again
 
     def keyframe_policy(self) -> KeyframePolicy:
@@ -85,17 +88,24 @@ class TriangulatingMapper:
             extent_m = float(np.linalg.norm(np.ptp(positions_m, axis=0))) if len(positions_m) else 0.0
             share_m = extent_m / self._config.neighbours
         else:
+            rows = rows[::max(1, len(rows) // SAMPLED_CODES)]
             seen_from_m = self._map.keyframes["keyframe_poses"][self._map.codes["anchors"][rows], :3]
             distance_m = np.linalg.norm(self._map.codes["positions_m"][rows] - seen_from_m, axis=1)
             share_m = self._config.min_translation_share * float(np.median(distance_m))
         return KeyframePolicy(max(share_m, self._config.min_translation_m, SMALLEST_MOTION),
                               self._config.min_rotation_deg)
 
+    def known_poses(self, scene: int) -> np.ndarray:
+        """Return the poses (K, 4, 4) of keyframes of a scene that make views near them known."""
+        return self._map.keyframe_poses_of(scene)
+
     def _add_adjusting(self, view: View, neighbours: list[View]) -> tuple[int, int]:
         seen_again = self._link_to_map(view, LOOSE)
         if seen_again == 0:
             self._insert_from_pairs(view, neighbours, LOOSE)
-        self._refine(codes_of([view]), moving=[view, *neighbours] if seen_again == 0 else [view])
+            self._refine(codes_of([view]), moving=[view, *neighbours])
+        else:
+            self._adjust(self._own(codes_of([view])), moving=[view])
         inserted = self._insert_from_pairs(view, neighbours, 1.0)
         for other in [view, *neighbours]:
             self._link_to_map(other, 1.0)
@@ -280,24 +290,27 @@ class TriangulatingMapper:
 
     def _adjust(self, codes: np.ndarray, moving: list[View]) -> None:
         """Move views, and with them nothing else yet, to what their sightings of codes say."""
+        if len(codes) == 0:
+            return
         views = self._store.views
         is_moving = np.array([any(view is other for other in moving) for view in views])
         seen, view_index = self._store.observations(codes)
-        cam_T_world = self._adjusted_poses(seen, view_index, self._map.codes["positions_m"][codes].astype(np.float64),
-                                           is_moving, 0.5 * max(self._max_error_px(view) for view in moving))
+        cam_T_world = self._adjusted_poses(codes, seen, view_index, is_moving,
+                                           0.5 * max(self._max_error_px(view) for view in moving))
         for index in np.flatnonzero(is_moving):
             view = views[index]
             view.world_T_cam = se3.inverse(cam_T_world[index])
             if view.keyframe >= 0:
                 self._map.move_keyframe(view.keyframe, view.world_T_cam)
 
-    def _adjusted_poses(self, seen: Observations, view: np.ndarray, points_m: np.ndarray, is_moving: np.ndarray,
+    def _adjusted_poses(self, codes: np.ndarray, seen: Observations, view: np.ndarray, is_moving: np.ndarray,
                         sigma_px: float) -> np.ndarray:
         """Return cam_T_world (K, 4, 4) of all views, with those moved that are moving (K,).
 
         Args:
-            seen, view: sightings of points (P, 3), with a standard deviation, and the views (O,) they were made in.
+            seen, view: sightings of codes (P,), with a standard deviation, and the views (O,) they were made in.
         """
+        points_m = self._map.codes["positions_m"][codes].astype(np.float64)
         return adjusted_poses(self._store.views, seen, view, points_m, is_moving, self._config,
                               self._rotation_sigma_rad, sigma_px)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks import continual as bench_continual
-from benchmarks.continual import method_names, open_stream, sentence_of
+from benchmarks.continual import STOP_FRAMES, method_names, open_stream, sentence_of, with_stops
 from benchmarks.options import ContinualBenchConfig
 from benchmarks.scene_stream import StreamScene
 from cl_localization.cli.main import main
@@ -62,6 +63,28 @@ def test_every_method_has_its_matrix_and_row(stream, tmp_path: Path, capsys, mon
     written = (tmp_path / "out" / "bench.md").read_text()
     assert "small HSCNet, Redundant" in written and "5 cm/5 deg: forgotten of RedKitchen" in written
     assert "2 scenes one after the other, RedKitchen first" in capsys.readouterr().out
+
+
+def test_learned_codes_have_a_row_for_poses_and_one_for_features(stream, tmp_path: Path) -> None:
+    words = ["bench", "continual", "--json", str(tmp_path / "r.json"), "--out", str(tmp_path / "out"),
+             "--continual.methods", "learned_none,learned_Random,learned_joint", "--continual.seeds", "2",
+             "--continual.learned-steps", "1", "--continual.learned-kb", "20", *SMALL]
+    assert main(words) == 0
+    said = json.loads((tmp_path / "r.json").read_text())
+    assert list(said["continual"]["methods"]) == ["learned codes, no replay", "learned codes, Random",
+                                                  "learned codes, joint"]
+    features = said["learned_features"]
+    assert {name: len(matrices) for name, matrices in features.items()} == {"none": 2, "Random": 2, "joint": 2}
+    assert np.isfinite([features["joint"][0]["percent"][row][column] for row, column in ((0, 0), (1, 0), (1, 1))]).all()
+    assert "more than Random, by seed" in (tmp_path / "out" / "bench.md").read_text()
+
+
+def test_a_camera_that_stands_still_twice_shows_the_same_frames_again() -> None:
+    frames = list(MadeSequence(6))
+    standing = with_stops(frames)
+    assert len(standing) == 6 - 2 + 2 * STOP_FRAMES
+    assert standing[2].image is standing[1 + STOP_FRAMES].image is frames[2].image
+    assert all(later.stamp_ns > earlier.stamp_ns for earlier, later in itertools.pairwise(standing))
 
 
 def test_the_map_code_is_measured_against_ace_where_the_kitchen_is(stream, tmp_path: Path) -> None:

@@ -6,7 +6,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.features.mutual_matching import PAIRS_AT_ONCE, best_pairs, firsts, mutual_matches
+from cl_localization.features.mutual_matching import (
+    PAIRS_AT_ONCE,
+    best_pairs,
+    firsts,
+    mutual_matches,
+    mutual_matches_at_angles,
+)
 from core_makers import unit_vectors
 
 
@@ -25,9 +31,30 @@ def test_pairs_are_those_that_a_search_of_all_finds(count: int, other: int, seed
         second[0] = first[0]
         second[-1] = first[0]  # a tie: two rows are the most similar, and as similar
     possible = random.random((count, other)) < 0.5 if masked else np.ones((count, other), bool)
-    rows, columns, similarity = mutual_matches(first, second, 0.3, possible if masked else None)
+    rows, columns, similarity = mutual_matches(first, second, 0.3, ~possible if masked else None)
     assert list(zip(rows.tolist(), columns.tolist())) == (searched(first, second, 0.3, possible) if other else [])
     assert np.allclose(similarity, np.einsum("pd,pd->p", first[rows], second[columns]), atol=1e-6)
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 2**31 - 1))
+def test_at_angles_that_all_are_within_reach_pairs_are_the_same(count: int, other: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    first, second = unit_vectors(random, count, 8), unit_vectors(random, other, 8)
+    angles_rad = random.uniform(-np.pi, np.pi, count), random.uniform(-np.pi, np.pi, other)
+    found = mutual_matches_at_angles(first, second, 0.3, *angles_rad, np.full(other, np.pi))
+    for at_angles, everywhere in zip(found, mutual_matches(first, second, 0.3)):
+        np.testing.assert_allclose(at_angles, everywhere, atol=1e-6)
+
+
+def test_what_looks_the_same_at_another_angle_is_no_match_but_across_the_half_turn_is() -> None:
+    random = np.random.default_rng(0)
+    first = unit_vectors(random, 200, 8)
+    at_first_rad = random.uniform(-np.pi, np.pi, 200)
+    second = np.concatenate([first + 0.1 * unit_vectors(random, 200, 8), first])
+    turned_rad = np.concatenate([at_first_rad + random.uniform(-0.05, 0.05, 200), at_first_rad + 2.0])
+    at_second_rad = (turned_rad + np.pi) % (2 * np.pi) - np.pi
+    rows, columns, _ = mutual_matches_at_angles(first, second, 0.3, at_first_rad, at_second_rad, np.full(400, 0.06))
+    assert (columns < 200).all() and len(rows) > 150
 
 
 def test_the_first_entry_of_each_label_counts() -> None:

@@ -52,6 +52,15 @@ def test_the_same_seed_gives_the_same_pose():
     np.testing.assert_array_equal(first.cam_T_world, second.cam_T_world)
 
 
+def test_a_pose_to_begin_with_leaves_a_robust_pose_little_to_do():
+    keypoints_px, points_m = matches(np.eye(4), noise_px=1.0)
+    points_m[:100] = np.roll(points_m, 77, axis=0)[:100]
+    whole = pnp.robust_pose(CAMERA, keypoints_px, points_m, THRESHOLD_PX, 1000, seed=0)
+    quick = pnp.robust_pose(CAMERA, keypoints_px, points_m, THRESHOLD_PX, 1, 0, whole.cam_T_world)
+    np.testing.assert_array_equal(quick.inliers, whole.inliers)
+    np.testing.assert_allclose(quick.cam_T_world, whole.cam_T_world, atol=1e-4)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_fewer_than_four_matches_give_no_pose(count):
     keypoints_px, points_m = matches(np.eye(4), count)
@@ -121,7 +130,7 @@ def test_refinement_lets_a_few_gross_errors_be():
 
 
 @given(motions(5), st.integers(0, 1000))
-def test_the_gradient_is_that_of_finite_differences(cam_T_world, seed):
+def test_gradient_and_curvature_are_those_of_finite_differences(cam_T_world, seed):
     keypoints_px, points_m = matches(cam_T_world, 30, noise_px=2.0, seed=seed)
     sigmas_px = np.random.default_rng(seed).uniform(1, 3, 30)
 
@@ -129,11 +138,31 @@ def test_the_gradient_is_that_of_finite_differences(cam_T_world, seed):
         pixels, _ = pnp.project(CAMERA, pnp._exponential(step) @ cam_T_world, points_m)
         return 0.5 * np.log1p((((pixels - keypoints_px) / sigmas_px[:, None]) ** 2).sum(axis=1)).sum()
 
-    hessian, gradient, _ = pnp._normal_equations(CAMERA, cam_T_world, keypoints_px, points_m, sigmas_px)
+    hessian, by_weights, gradient, _ = pnp._normal_equations(CAMERA, cam_T_world, keypoints_px, points_m, sigmas_px)
     steps = 1e-6 * np.eye(6)
     numeric = np.array([(cost(step) - cost(-step)) / 2e-6 for step in steps])
     np.testing.assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-3 * np.abs(numeric).max())
     assert np.linalg.eigvalsh(hessian).min() > 0
+    ahead, back = (pnp._normal_equations(CAMERA, pnp._exponential(step) @ cam_T_world, keypoints_px, points_m,
+                                         sigmas_px).gradient[1] for step in (steps[1], -steps[1]))
+    curvature = (ahead - back) / 2e-6  # but for the curvature of the projection, which is small
+    assert curvature == pytest.approx((hessian - by_weights)[1, 1], rel=0.1, abs=0.02 * hessian[1, 1])
+
+
+@pytest.mark.parametrize("outliers", [0, 60, 140])
+@pytest.mark.parametrize("seed", range(4))
+def test_newton_steps_lead_to_the_pose_of_many_small_ones(monkeypatch, seed, outliers):
+    truth = motion(np.array([0.4, -0.8, 0.3]), np.array([0.5, -1.0, 2.0]))
+    keypoints_px, points_m = matches(truth, 200, noise_px=1.5, seed=seed)
+    keypoints_px[:outliers] += np.random.default_rng(seed).normal(scale=12.0, size=(outliers, 2))
+    start = pnp._exponential(np.full(6, 0.01)) @ truth
+    found, covariance = pnp.refined_pose(CAMERA, start, keypoints_px, points_m, np.full(200, 1.5))
+    monkeypatch.setattr(pnp, "NEAR_SIGMAS", 0.0)
+    monkeypatch.setattr(pnp, "CONVERGED_SIGMAS", 1e-6)
+    slowly, by_small_steps = pnp.refined_pose(CAMERA, start, keypoints_px, points_m, np.full(200, 1.5), 200)
+    apart = se3.difference(se3.inverse(found), se3.inverse(slowly))
+    assert np.sqrt(apart @ np.linalg.solve(covariance, apart)) < 0.01
+    np.testing.assert_allclose(covariance, by_small_steps, rtol=0.01, atol=0.01 * np.abs(by_small_steps).max())
 
 
 def spread(noise_px: float, sigma_px: float, trials: int = 150) -> tuple[np.ndarray, np.ndarray]:

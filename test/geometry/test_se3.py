@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from cl_localization.errors import GeometryError
 from cl_localization.geometry import se3
@@ -127,6 +128,13 @@ def test_the_angle_of_a_rotation_is_the_length_of_its_vector(axis, angle_rad):
     assume(np.linalg.norm(axis) > 1e-2)
     rotation = se3.rotation_from_vector(angle_rad * axis / np.linalg.norm(axis))
     assert se3.rotation_angle_deg(rotation) == pytest.approx(np.rad2deg(angle_rad), abs=1e-5)
+
+
+@given(coordinates(1))
+def test_the_rotation_of_a_vector_is_that_of_scipy(vector):
+    for rotation_vector in (vector, 1e-9 * vector, 1e3 * vector):
+        assert np.allclose(se3.rotation_from_vector(rotation_vector), Rotation.from_rotvec(rotation_vector).as_matrix(),
+                           atol=1e-12)
 
 
 def test_small_angles_are_exact():

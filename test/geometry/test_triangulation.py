@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.geometry import se3
+from cl_localization.geometry import se3, triangulation
 from cl_localization.geometry.triangulation import (
     Observations,
+    epipolar_angles,
     epipolar_distances,
     parallax_deg,
     ray_midpoints,
@@ -164,3 +165,38 @@ def test_parallax_is_the_largest_angle_to_the_first_ray(points_m):
     cosine = [(to_view[0] * to).sum(axis=1) / np.linalg.norm(to_view[0], axis=1) / np.linalg.norm(to, axis=1)
               for to in to_view]
     np.testing.assert_allclose(found_deg, np.rad2deg(np.arccos(np.clip(cosine, -1, 1))).max(axis=0), atol=1e-6)
+
+
+@given(points)
+def test_rays_that_meet_have_one_epipolar_angle(points_m):
+    at_a, at_b, aside = epipolar_angles(VIEWS[0], rays(VIEWS[0], points_m), VIEWS[3], rays(VIEWS[3], points_m))
+    np.testing.assert_allclose(np.abs((at_a - at_b + np.pi) % (2 * np.pi) - np.pi), 0, atol=1e-9)
+    assert (aside > 0).all()
+
+
+def test_an_epipolar_angle_changes_no_more_than_the_distance_from_the_line_allows():
+    random = np.random.default_rng(0)
+    points_m = random.uniform(-0.8, 0.8, (500, 3)) + CENTRE
+    ahead = np.eye(4)
+    ahead[:3, 3] = 0.02, 0.03, 1.0  # the epipole is in the image
+    rays_b = rays(ahead, points_m) + random.normal(scale=0.02, size=(500, 2))
+    at_a, at_b, aside = epipolar_angles(np.eye(4), rays(np.eye(4), points_m), ahead, rays_b)
+    apart = np.abs((at_a - at_b + np.pi) % (2 * np.pi) - np.pi)
+    distance = np.linalg.norm(rays_b - rays(ahead, points_m), axis=1)
+    assert (apart <= np.where(aside > distance, np.arcsin(np.minimum(distance / aside, 1)), np.pi) + 1e-9).all()
+    assert (aside < 0.1).any()
+
+
+def test_without_a_baseline_all_epipolar_angles_are_the_same():
+    some = rays(np.eye(4), np.array([CENTRE, (1.0, 1.0, 4.0)]))
+    assert [np.abs(one).max() for one in epipolar_angles(np.eye(4), some, np.eye(4), some)] == [0, 0, 0]
+
+
+def test_points_that_have_come_to_rest_are_left_alone(monkeypatch):
+    points_m = np.random.default_rng(0).uniform(-0.8, 0.8, (300, 3)) + CENTRE
+    seen = observations(points_m, VIEWS, noise_px=1.0)
+    soon_m, sigmas_m = refined_points(points_m + 0.02, seen, sigma_px=1.0)
+    monkeypatch.setattr(triangulation, "CONVERGED", 0.0)
+    late_m, late_sigmas_m = refined_points(points_m + 0.02, seen, sigma_px=1.0)
+    assert (np.linalg.norm(soon_m - late_m, axis=1) < 0.1 * late_sigmas_m).all()
+    np.testing.assert_allclose(sigmas_m, late_sigmas_m, rtol=0.1)

@@ -12,10 +12,13 @@ from cl_localization.evaluation.calibration import POSE, POSITION, ROTATION, ins
 from cl_localization.features import Features
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import (
+    ALL_MEASURED,
+    EVERY,
     NEAREST,
     PRIOR,
     UNKNOWN,
     calibrated,
+    factor_of_keyframe,
     variance_factor,
     variance_factor_of,
     widened,
@@ -118,6 +121,18 @@ def test_codes_seen_from_nearly_the_same_direction_can_be_left_out(erring):
     view = View.of(-1, pose, CAMERA, features, erring.scene)
     assert variance_factor(erring.map_code, view) > UNKNOWN
     assert variance_factor(erring.map_code, view, min_view_angle_deg=60.0) == UNKNOWN
+
+
+def test_without_depth_one_keyframe_of_some_is_measured_once_many_are():
+    world = World(1.0, keyframes=ALL_MEASURED)
+    pose, features = world.look(0)
+    view = View.of(-1, pose, CAMERA, features, world.scene)
+    known = []
+    for _ in range(2 * EVERY):
+        known.append(factor_of_keyframe(world.map_code, view, has_depth=False) > UNKNOWN)
+        assert factor_of_keyframe(world.map_code, view, has_depth=True) > UNKNOWN
+        world.map_code.add_keyframe(pose, 0, world.scene)
+    assert known[0] and 2 <= sum(known) <= 3
 
 
 def with_factors(factors: list[float], scene: str = "room", x_m: float = 0.0) -> MapCode:

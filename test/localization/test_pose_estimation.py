@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.features import Features
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.pnp import robust_pose
 from cl_localization.geometry.se3 import inverse, pose_error, transform
-from cl_localization.localization.pose_estimation import PoseEstimator
+from cl_localization.localization import pose_estimation
+from cl_localization.localization.pose_estimation import CLEAR_SUPPORT, PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode, NewCodes
@@ -190,3 +195,51 @@ def test_all_features_in_one_pixel_raise_nothing():
     heap = Features(np.full_like(features.keypoints_px, 100.5), features.descriptors, features.scores)
     pose = estimate(heap)
     assert pose.world_T_cam is None or pose.support < CONFIG.min_support or pose.inliers < CONFIG.min_inliers
+
+
+class AllAtOnce(NearestRegressor):
+    """Asked for all features of an image, however clear it is."""
+
+    each_alone = False
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_clear_image_is_localized_by_every_second_feature_as_well_as_by_all(seed):
+    world_T_cam = look_at((0.3, -0.1, 0.0), (0.2 * seed, 0.0, 3.8))
+    features = SCENE.features(world_T_cam, seed=seed, **NOISE)
+    sampled, by_all = (PoseEstimator(MAP, kind(MAP), CONFIG).estimate(features, CAMERA)
+                       for kind in (NearestRegressor, AllAtOnce))
+    assert by_all.support > CLEAR_SUPPORT
+    assert sampled.support == pytest.approx(by_all.support, rel=0.05)
+    moved_m, moved_deg = pose_error(sampled.world_T_cam, by_all.world_T_cam)
+    assert moved_m < 0.002
+    assert moved_deg < 0.05
+
+
+def test_an_image_that_is_not_clear_is_localized_by_all_features():
+    world_T_cam = look_at((0.3, -0.1, 0.0), (0.2, 0.0, 3.8))
+    features = SCENE.features(world_T_cam, **NOISE).select(slice(0, 120))
+    sampled, by_all = (PoseEstimator(MAP, kind(MAP), CONFIG).estimate(features, CAMERA)
+                       for kind in (NearestRegressor, AllAtOnce))
+    assert sampled.matches == by_all.matches
+    np.testing.assert_array_equal(sampled.world_T_cam, by_all.world_T_cam)
+    np.testing.assert_array_equal(sampled.covariance, by_all.covariance)
+
+
+@pytest.mark.parametrize(("noise_px", "exact"), [(0.3, True), (4.0, False)])
+def test_a_few_tries_tell_that_a_map_is_not_exact(monkeypatch, noise_px, exact):
+    features = SCENE.features(look_at((0.3, -0.1, 0.0), (0.2, 0.0, 3.8)), noise_px=noise_px, similarity=0.9)
+    config = replace(CONFIG, inlier_threshold_px=24.0)
+    tries = []
+
+    def counted(*of_pose: Any) -> Any:
+        tries.append(of_pose[4])
+        return robust_pose(*of_pose)
+
+    monkeypatch.setattr(pose_estimation, "robust_pose", counted)
+    quick = PoseEstimator(MAP, NearestRegressor(MAP), config).estimate(features, CAMERA)
+    whole = [config.max_iterations] if exact else []
+    assert tries == [config.max_iterations, pose_estimation.QUICK_TRIES, *whole]
+    monkeypatch.setattr(pose_estimation, "HARDLY_PEAKED_SHARE", 0.0)
+    slow = PoseEstimator(MAP, NearestRegressor(MAP), config).estimate(features, CAMERA)
+    np.testing.assert_array_equal(quick.world_T_cam, slow.world_T_cam)

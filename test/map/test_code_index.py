@@ -281,3 +281,17 @@ def test_what_is_asked_again_has_the_same_answer_until_the_map_changes(monkeypat
     nearest = index.search(queries, 1)[1][:, 0]
     map_code.remove(nearest)
     assert not np.isin(index.search(queries, 4)[1], nearest).any()
+
+
+@pytest.mark.parametrize("count", [60, 61])
+@pytest.mark.parametrize("every", [2, 3])
+def test_where_a_part_was_asked_before_the_answer_is_that_of_asking_all_at_once(every, count):
+    map_code = new_map()
+    rows = grow(map_code, 3 * MIN_CLUSTERED)
+    queries = noisy(np.random.default_rng(1), map_code.descriptors(rows[:count]), 0.9)
+    index, searched = CodeIndex(map_code), []
+    index.search(queries[::every], 4)
+    index._searched = lambda asked, wanted: searched.append(len(asked)) or CodeIndex._searched(index, asked, wanted)
+    for found, wanted in zip(index.search(queries, 4), CodeIndex(map_code).search(queries, 4)):
+        np.testing.assert_array_equal(found, wanted)
+    assert searched == [count - len(queries[::every])]

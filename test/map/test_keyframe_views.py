@@ -128,3 +128,19 @@ def test_a_view_may_have_few_features(count):
     features = Features(np.full((count, 2), 9.0, np.float32), np.eye(4, dtype=np.float32)[:count], np.ones(count))
     view = View.of(0, np.eye(4), CAMERA, features)
     assert (len(view.unlinked()), view.rays.shape) == (count, (count, 2))
+
+
+def test_codes_are_due_when_a_quarter_as_many_views_more_show_them_and_anew_when_their_row_is_taken_again():
+    store = ViewStore(20)
+    codes = np.array([3, 5])
+
+    def due_after(views: int) -> list[int]:
+        for _ in range(views):
+            view = view_at()
+            view.link(np.array([0, 1]), codes)
+            store.add(view)
+        return store.take_due(codes).tolist()
+
+    assert due_after(8) == [3, 5] and due_after(1) == [] and due_after(1) == [3, 5] and due_after(1) == []
+    store.unlink_removed(np.array([True] * 5 + [False]))
+    assert due_after(1) == [5] and due_after(1) == [3, 5]

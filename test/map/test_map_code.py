@@ -112,6 +112,17 @@ def test_the_first_of_a_batch_find_room():
     assert (rows >= 0).tolist() == [True, True, False, False]
 
 
+def test_room_is_found_where_codes_left_or_another_scene_has_them():
+    map_code = new_map(modes_per_cell=1)
+    frame, here = keyframe_of(map_code), codes_at(np.full((1, 3), 0.05))
+    row = map_code.insert(here, frame)
+    assert map_code.insert(here, frame).tolist() == [-1]
+    map_code.move(row, np.full((1, 3), 5.05), np.ones(1))
+    assert (map_code.insert(here, frame) >= 0).all() and map_code.insert(here, frame).tolist() == [-1]
+    elsewhere = map_code.add_keyframe(np.eye(4), 0, map_code.scene_number("elsewhere"))
+    assert (map_code.insert(here, elsewhere) >= 0).all() and map_code.insert(here, frame).tolist() == [-1]
+
+
 def test_an_empty_batch_inserts_nothing():
     map_code = new_map()
     assert map_code.insert(scattered(0), keyframe_of(map_code)).tolist() == []

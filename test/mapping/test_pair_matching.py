@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.features import Features
+from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.pair_matching import MIN_SIMILARITY, matched_features
 from core_makers import CAMERA, PointScene, look_at
@@ -29,6 +30,24 @@ def test_what_both_views_show_is_matched():
     assert len(of_a) > 0.95 * both
     assert truth(of_a, of_b).mean() > 0.97
     assert np.median(distance_px) < 0.5 and similarity.min() > MIN_SIMILARITY
+
+
+def test_near_the_epipolar_lines_matches_are_those_that_all_features_have_and_more():
+    a, b = (view_of(SCENE, pose, noise_px=0.3, similarity=0.93, seed=seed) for seed, pose in enumerate((LEFT, RIGHT)))
+    of_a, of_b, *_ = matched_features(a, b)
+    all_a, all_b, _ = mutual_matches(a.features.descriptors, b.features.descriptors, MIN_SIMILARITY)
+    right = truth(all_a, all_b)
+    found = set(zip(of_a.tolist(), of_b.tolist()))
+    assert set(zip(all_a[right].tolist(), all_b[right].tolist())) <= found
+
+
+def test_what_looks_the_same_elsewhere_hides_no_match():
+    points_m = np.concatenate([SCENE.points_m, SCENE.points_m + [0, 1.5, 0]])
+    twins = PointScene(points_m, np.tile(SCENE.descriptors, (2, 1)))
+    a, b = view_of(SCENE, LEFT, similarity=0.93, seed=1), view_of(twins, RIGHT, similarity=0.93, seed=2)
+    of_a, _, _, distance_px = matched_features(a, b)
+    assert len(of_a) > 0.9 * len(np.intersect1d(SCENE.visible(LEFT)[0], SCENE.visible(RIGHT)[0]))
+    assert np.median(distance_px) < 0.5
 
 
 def test_a_keypoint_off_its_epipolar_line_is_told_how_far():

@@ -12,17 +12,26 @@ from cl_localization.tracking.doubt import DoubtfulPoses
 from tracking_makers import PERIOD_NS, START_NS, at, found
 
 
-def looked(number: int, pose: np.ndarray, rivals: int = 0, explained: float = 0.5,
+def looked(number: int, pose: np.ndarray, rivals: int = 0, explained: float | None = None,
            expected: float = 3.0) -> Localization:
-    """Return what was found in one of the images."""
+    """Return what was found in one of the images, of which the pose explains little where there are rivals."""
+    explained = explained or (0.3 if rivals else 0.5)
     return replace(found(pose, START_NS + number * PERIOD_NS), inliers=200, rival_inliers=rivals, explained=explained,
                    expected=expected, scene="room")
+
+
+class Known(DoubtfulPoses):
+    """Judges what is known with the rivals that the search would find."""
+
+    def judge(self, found: Localization, odom_T_cam: np.ndarray | None, with_rival=lambda found: found) -> Localization:
+        """See `DoubtfulPoses`."""
+        return super().judge(found, odom_T_cam, with_rival)
 
 
 @pytest.fixture
 def poses() -> DoubtfulPoses:
     """What is refused after a pose without doubt at 0.3 m, where odometry says 0 m."""
-    made = DoubtfulPoses()
+    made = Known()
     assert made.judge(looked(0, at(0.3)), at(0)).accepted
     return made
 
@@ -51,11 +60,11 @@ def test_a_few_features_that_disagree_raise_no_doubt(poses):
 
 
 def test_doubtful_poses_are_refused_before_any_other():
-    assert not DoubtfulPoses().judge(looked(0, at(0), rivals=150), at(0)).accepted
+    assert not Known().judge(looked(0, at(0), rivals=150), at(0)).accepted
 
 
 def test_a_pose_that_explains_little_vouches_for_none():
-    made = DoubtfulPoses()
+    made = Known()
     assert made.judge(looked(0, at(0.3), explained=0.25), at(0)).accepted
     assert not made.judge(looked(1, at(0.3), rivals=150), at(0)).accepted
 
@@ -65,6 +74,21 @@ def test_a_pose_that_odometry_does_not_lead_to_vouches_for_none_unless_it_explai
     assert not poses.judge(looked(2, at(3.0), rivals=150), at(0)).accepted
     assert poses.judge(looked(3, at(3.0), explained=0.5), at(0)).accepted
     assert poses.judge(looked(4, at(3.0), rivals=150), at(0)).accepted
+
+
+def test_a_pose_that_explains_more_is_doubtful_for_many_rivals_where_odometry_does_not_lead(poses):
+    assert poses.judge(looked(1, at(3.0), rivals=99, explained=0.45), at(0)).accepted
+    assert not poses.judge(looked(2, at(3.0), rivals=100, explained=0.45), at(0)).accepted
+    assert poses.judge(looked(3, at(0.3), rivals=100, explained=0.45), at(0)).accepted
+
+
+@pytest.mark.parametrize(("explained", "x_m", "odom_T_cam", "is_searched"), [
+    (0.31, 0.3, at(0), True), (0.33, 0.3, at(0), False), (0.49, 3.0, at(0), True), (0.51, 3.0, at(0), False),
+    (0.31, 3.0, None, False)])
+def test_rivals_are_searched_only_where_they_matter(poses, explained, x_m, odom_T_cam, is_searched):
+    searched = []
+    poses.judge(looked(1, at(x_m), explained=explained), odom_T_cam, lambda found: searched.append(found) or found)
+    assert bool(searched) == is_searched
 
 
 def test_without_odometry_nothing_is_refused(poses):
@@ -91,5 +115,5 @@ def test_a_pose_that_was_refused_before_stays_refused(poses):
 
 def test_in_a_map_of_few_codes_nothing_is_refused_before_a_pose_was_without_doubt(poses):
     sparse = looked(0, at(0), rivals=100, explained=0.12, expected=0.9)
-    assert DoubtfulPoses().judge(sparse, at(0)).accepted
+    assert Known().judge(sparse, at(0)).accepted
     assert not poses.judge(replace(sparse, stamp_ns=START_NS + PERIOD_NS), at(0.1)).accepted

@@ -28,6 +28,8 @@ def fits(weights: AttentionWeights, map_code: MapCode) -> bool:
 class AttentionRegressor:
     """A feature lies where the network points to among the codes that the search proposes; see `Regressor`."""
 
+    each_alone = False
+
     def __init__(self, map_code: MapCode, weights: AttentionWeights, index: CodeIndex | None = None) -> None:
         """Make a regressor for a map, with its index where there is one already.
 

@@ -24,13 +24,15 @@ class LearnedRegressor:
     def regress(self, features: Features) -> SceneCoordinates:
         """Return the answer for every feature.
 
-        Its ambiguity is the share of the image's features whose codes agree better on a place: 0 for the best of them.
+        Its ambiguity is the share of the image's features whose attention goes more to one place: 0 for the best of
+        them.
         """
         if len(features) == 0:
             return no_coordinates()
         if self._version != self._map.version:
             self._codes, self._version = AttentionCodes(learned_arrays(self._map)), self._map.version
-        points_m, spread_m, best = self._codes.answer(features.descriptors)
+        found = self._codes.answer(features.descriptors)
         rank = np.empty(len(features), np.float32)
-        rank[np.argsort(spread_m, kind="stable")] = np.arange(len(features)) / len(features)
-        return SceneCoordinates(np.arange(len(features)), points_m, spread_m, rank, self._map.codes.rows()[best])
+        rank[np.argsort(-found.attention, kind="stable")] = np.arange(len(features)) / len(features)
+        return SceneCoordinates(np.arange(len(features)), found.points_m, found.sigmas_m, rank,
+                                self._map.codes.rows()[found.codes])

@@ -31,6 +31,9 @@ MIN_MATCHES_AGAIN = 80
 """So many matches make a place seen again. Fewer may be of far things, or of patterns that repeat along a road: kitti_1
 has up to 56 over 25 m."""
 
+ENOUGH_PAIRS, EVERY = 40, 4
+"""Once so many pairs of neighbours are known, one keyframe of so many is compared with its neighbours."""
+
 MEMORY = 200
 """Views that are kept to recognise places; of more, every second one is dropped."""
 
@@ -49,6 +52,7 @@ class PoseAudit:
         self._waiting: deque[AuditedView] = deque()
         self._evidence: deque[PairEvidence] = deque(maxlen=PAIRS)
         self._returns: deque[ImagePair] = deque(maxlen=RETURNS)
+        self._added = 0
 
     def add(self, view: View, depths_m: np.ndarray) -> None:
         """Audit a new keyframe.
@@ -60,10 +64,9 @@ class PoseAudit:
         look = AuditedView.of(view, depths_m, unit_place_descriptors(descriptor[None])[0])
         if self._recent and self._recent[-1].scene != look.scene:
             self.end_sequence()
-        pairs = (matched_pair(other, look) for other in tuple(self._recent))
-        neighbours = next((pair for pair in pairs if pair is not None), None)
-        if neighbours is not None:
-            self._evidence.append(evidence_of(neighbours))
+        self._added += 1
+        if len(self._evidence) < ENOUGH_PAIRS or self._added % EVERY == 0:
+            self._compare_with_neighbours(look)
         self._look_for_return(look)
         self._recent.append(look)
         self._remember(look)
@@ -107,6 +110,12 @@ class PoseAudit:
         numbers = [(pair.first.keyframe, pair.second.keyframe) for pair in self._returns]
         poses = given_poses(np.array(numbers, np.int64).reshape(-1)).reshape(-1, 2, 4, 4)
         return np.array([agreement_with(pair, *both) for pair, both in zip(self._returns, poses)])
+
+    def _compare_with_neighbours(self, look: AuditedView) -> None:
+        pairs = (matched_pair(other, look) for other in tuple(self._recent))
+        neighbours = next((pair for pair in pairs if pair is not None), None)
+        if neighbours is not None:
+            self._evidence.append(evidence_of(neighbours))
 
     def _look_for_return(self, look: AuditedView) -> None:
         """Match a look with the most similar one of its scene that is long ago."""

@@ -23,6 +23,9 @@ TEXT_BYTES = 4000
 
 FEWEST_CODES = 16
 
+MEASURED = 512
+"""About so many samples tell how far off answers are."""
+
 
 def samples_of(map_code: MapCode, origin_m: np.ndarray) -> Samples:
     """Return what the codes of a grown map say, around an origin."""
@@ -70,7 +73,8 @@ def keep_first_keyframes(grown: MapCode, learned: MapCode) -> None:
 
 def write_codes(codes: CodeOptimizer, learned: MapCode, origin_m: np.ndarray, samples: Samples) -> None:
     """Write codes as they are into a map; answers are as uncertain as they are off at the median sample."""
-    off_m = float((codes.errors(samples) * samples.distances).median())
+    some = samples.rows(slice(None, None, len(samples) // MEASURED + 1))
+    off_m = float((codes.errors(some) * some.distances).median())
     positions_m = (codes.positions.numpy() + origin_m).astype(np.float32)
     put_learned(learned, LearnedArrays(codes.keys.numpy(), positions_m, codes.scenes.numpy(), codes.usage.numpy()),
                 max(off_m, 1e-6))

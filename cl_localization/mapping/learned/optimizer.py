@@ -22,6 +22,10 @@ FIRST_TEMPERATURE = 20.0
 MOMENT, SQUARE_MOMENT, TINY = 0.9, 0.999, 1e-8
 SMALLEST = 1e-9
 
+WEIGHTS_AT_ONCE = 2**19
+"""Numbers in a matrix of attention: more leave a processor's cache, and memory asked for anew each time takes longer
+than what is computed in it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -42,8 +46,8 @@ class Samples:
     def __len__(self) -> int:
         return len(self.descriptors)
 
-    def rows(self, rows: Tensor) -> Samples:
-        """Return the samples of some rows, by mask or index."""
+    def rows(self, rows: Tensor | slice) -> Samples:
+        """Return the samples of some rows, by mask, index or slice."""
         return Samples(self.descriptors[rows], self.points[rows], self.distances[rows], self.scenes[rows])
 
     def and_(self, other: Samples) -> Samples:
@@ -108,8 +112,14 @@ class CodeOptimizer:
     @torch.no_grad()
     def errors(self, samples: Samples) -> Tensor:
         """Return how far off the answers (N,) are, as a share of the distance."""
-        points = torch.softmax(samples.descriptors @ self.keys.T, dim=1) @ self.positions
-        return (points - samples.points).norm(dim=1) / samples.distances
+        keys = self.keys
+        points = [torch.softmax(descriptors @ keys.T, dim=1) @ self.positions
+                  for descriptors in samples.descriptors.split(self._rows_at_once)]
+        return (torch.cat(points) - samples.points).norm(dim=1) / samples.distances
+
+    @property
+    def _rows_at_once(self) -> int:
+        return max(WEIGHTS_AT_ONCE // len(self), 1)
 
     @torch.no_grad()
     def step(self, batch: Samples, clamp: float, rate: float) -> Tensor:
@@ -121,24 +131,24 @@ class CodeOptimizer:
         Args:
             rate: share of the learning rates.
         """
-        temperature = float(self._log_temperature.values.exp())
-        logits = (batch.descriptors @ self._keys.values.T).mul_(temperature)
-        weights = torch.softmax(logits, dim=1)
-        points = weights @ self._positions.values
-        residual = points - batch.points
-        length = residual.norm(dim=1).clamp_(min=SMALLEST)
-        errors = length / batch.distances
-        slope = 1.0 / ((1.0 + errors / clamp) * batch.distances * length * len(batch))
-        of_points = residual * slope[:, None]
-        of_positions = weights.T @ of_points
-        self.usage.lerp_(weights.mean(0) * len(self), 0.01)
-        of_logits = (of_points @ self._positions.values.T).sub_((of_points * points).sum(1, keepdim=True)).mul_(weights)
-        of_temperature = (of_logits * logits).sum()
-        of_keys = (of_logits.T @ batch.descriptors).mul_(temperature)
+        scaled = batch.descriptors * self._log_temperature.values.exp()
+        places = torch.cat([self.positions, torch.ones(len(self), 1)], dim=1)
+        of_keys, of_places, errors = torch.zeros_like(self._keys.values), torch.zeros_like(places), []
+        for rows in torch.arange(len(batch)).split(self._rows_at_once):
+            weights = torch.softmax(scaled[rows] @ self._keys.values.T, dim=1)
+            points = weights @ self.positions
+            of_points, off = _of_points(points, batch.rows(rows), clamp)
+            of_points /= len(batch)
+            errors.append(off)
+            of_places.addmm_(weights.T, torch.nn.functional.pad(of_points, (0, 1), value=1.0 / len(batch)))
+            by_scatter = torch.cat([of_points, -(of_points * points).sum(1, keepdim=True)], dim=1)
+            of_keys.addmm_((by_scatter @ places.T).mul_(weights).T, scaled[rows])
+        self.usage.lerp_(of_places[:, 3] * len(self), 0.01)
+        of_log_temperature = (of_keys * self._keys.values).sum()
         self._keys.descend(of_keys, rate)
-        self._positions.descend(of_positions, rate)
-        self._log_temperature.descend(of_temperature, rate)
-        return errors
+        self._positions.descend(of_places[:, :3], rate)
+        self._log_temperature.descend(of_log_temperature, rate)
+        return torch.cat(errors)
 
     def begin_anew(self, rows: Tensor, samples: Samples) -> None:
         """Have codes (R,) stand for samples (R,); rows beyond the last code are new codes."""
@@ -148,6 +158,14 @@ class CodeOptimizer:
         self.scenes = torch.cat([self.scenes, self.scenes.new_zeros(missing)])
         self.usage = torch.cat([self.usage, torch.ones(missing)])
         self.scenes[rows], self.usage[rows] = samples.scenes, 1.0
+
+
+def _of_points(points: Tensor, batch: Samples, clamp: float) -> tuple[Tensor, Tensor]:
+    """Return the gradient (B, 3) of each answer's loss by the answer (B, 3), and the errors (B,)."""
+    residual = points - batch.points
+    length = residual.norm(dim=1).clamp_(min=SMALLEST)
+    errors = length / batch.distances
+    return residual / ((1.0 + errors / clamp) * batch.distances * length)[:, None], errors
 
 
 @contextmanager

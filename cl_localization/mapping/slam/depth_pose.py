@@ -3,7 +3,7 @@ are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class Look:
     def has_depth(self) -> bool:
         """Whether any of it has depth."""
         return bool(self.depths_m.any())
+
+    def without_depth(self) -> Look:
+        """Return what a camera alone sees of it: depth says nothing where the unit of length is unknown."""
+        return replace(self, depths_m=np.zeros_like(self.depths_m))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@ anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,8 +62,11 @@ class FoundPose:
 class FramePoser:
     """Finds the poses of frames in a map that grows."""
 
-    def __init__(self, map_code: MapCode, config: SlamConfig, localizer: LocalizerConfig) -> None:
+    def __init__(self, map_code: MapCode, config: SlamConfig, localizer: LocalizerConfig,
+                 without_scale: Set[str] = frozenset()) -> None:
+        """Make a poser; `without_scale` are the names of scenes whose unit of length is unknown."""
         self._map, self._config, self._localizer = map_code, config, localizer
+        self._without_scale = without_scale
         self._search = PoseSearch(map_code, localizer)
 
     def find(self, look: Look, predicted: list[np.ndarray], scene: int, seconds: float,
@@ -123,6 +127,7 @@ class FramePoser:
         if not first.accepted or first.world_T_cam is None:
             return None
         scene = int(np.bincount(self._map.codes["scenes"][first.inlier_codes]).argmax())
+        look = look.without_depth() if self._map.scene_names[scene] in self._without_scale else look
         seen = pose_near(self._map, look, first.world_T_cam, scene, self._localizer.pose)
         if seen is None or not self._is_trusted(seen):
             return None

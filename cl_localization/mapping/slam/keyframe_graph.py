@@ -33,24 +33,24 @@ LOOP_SIGMA_M, LOOP_SIGMA_RAD = 0.003, 0.001
 
 
 class KeyframeGraph:
-    """Keyframes of one map with ties between them.
-
-    Attributes:
-        way_m: the way of the camera so far, turns included.
-    """
+    """Keyframes of one map with ties between them."""
 
     def __init__(self, map_code: MapCode) -> None:
         self._map = map_code
-        self.way_m = 0.0
-        self._way_at: dict[int, tuple[int, float]] = {}
+        self._way = np.zeros(2)  # moved [m], and turned [deg]
+        self._way_at: dict[int, tuple[int, np.ndarray]] = {}
         self._ties: list[Tie] = []
+
+    @property
+    def way_m(self) -> float:
+        """The way of the camera so far, turns included."""
+        return _length_m(self._way)
 
     def moved(self, before_world_T_cam: np.ndarray | None, world_T_cam: np.ndarray) -> None:
         """Take note of the way between two poses (4, 4); the first may be unknown."""
         if before_world_T_cam is None:
             return
-        moved_m, turned_deg = se3.pose_error(before_world_T_cam, world_T_cam)
-        self.way_m += moved_m + TURN_M_PER_DEG * turned_deg
+        self._way = self._way + se3.pose_error(before_world_T_cam, world_T_cam)
 
     def add(self, keyframe: int, seen: SeenPose | None, previous: int, step: SeenPose | None = None,
             is_adjusted: bool = False) -> None:
@@ -64,7 +64,7 @@ class KeyframeGraph:
         """
         if keyframe in self._way_at:  # the number of one that had to go for the budget
             self._ties = [tie for tie in self._ties if keyframe not in (tie.first, tie.second)]
-        self._way_at[keyframe] = int(self._map.keyframes["keyframe_stamps_ns"][keyframe]), self.way_m
+        self._way_at[keyframe] = int(self._map.keyframes["keyframe_stamps_ns"][keyframe]), self._way
         shares = {} if previous < 0 else {previous: 0.5}
         if step is not None and previous >= 0 and self._is_live(previous):
             sigma_m, sigma_rad = _scatter(step)
@@ -90,15 +90,18 @@ class KeyframeGraph:
                               sigma_rad + LOOP_SIGMA_RAD, is_loop=True, scale=scale))
 
     def rescale(self, growth: dict[int, float]) -> None:
-        """Take note that distances around keyframes have grown."""
+        """Take note that distances around keyframes have grown, and with them the way since."""
+        for keyframe, (stamp_ns, way) in self._way_at.items():
+            since = (self._way - way) * [growth.get(keyframe, 1.0), 1.0]
+            self._way_at[keyframe] = stamp_ns, self._way - since
         self._ties = [_grown(tie, growth.get(tie.first, 1.0), growth.get(tie.second, 1.0)) for tie in self._ties]
 
     def way_since(self, keyframes: np.ndarray) -> np.ndarray:
         """Return the way (K,) since each of some keyframes; infinite for those that were there before."""
         stamps_ns = self._map.keyframes["keyframe_stamps_ns"]
-        known = [self._way_at.get(keyframe, (None, 0.0)) for keyframe in keyframes.tolist()]
-        return np.array([self.way_m - way_m if stamp_ns == stamps_ns[keyframe] else np.inf
-                         for keyframe, (stamp_ns, way_m) in zip(keyframes.tolist(), known)])
+        known = [self._way_at.get(keyframe, (None, self._way)) for keyframe in keyframes.tolist()]
+        return np.array([_length_m(self._way - way) if stamp_ns == stamps_ns[keyframe] else np.inf
+                         for keyframe, (stamp_ns, way) in zip(keyframes.tolist(), known)])
 
     def pose(self, keyframe: int) -> np.ndarray:
         """Return world_T_cam (4, 4) of a live keyframe."""
@@ -154,6 +157,11 @@ class KeyframeGraph:
 
     def _is_live(self, keyframe: int) -> bool:
         return bool(self._map.keyframes.live[keyframe])
+
+
+def _length_m(way: np.ndarray) -> float:
+    """Return the length of a way (2,), of what was moved [m] and turned [deg]."""
+    return float(way[0] + TURN_M_PER_DEG * way[1])
 
 
 def _grown(tie: Tie, first: float, second: float) -> Tie:

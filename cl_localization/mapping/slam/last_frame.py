@@ -4,7 +4,6 @@ as behind a door, it has few codes that can be seen again, but the last frame ha
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from cl_localization.config import PoseConfig
 from cl_localization.features.mutual_matching import mutual_matches
@@ -33,11 +32,13 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     rays = np.column_stack([last.pinhole.normalize(last.keypoints_px[known]), np.ones(len(known))])
     points_m = se3.transform(world_T_last, rays * depths_m[:, None])
     pixels, ahead_m = project(look.pinhole, se3.inverse(predicted), points_m)
-    near = (cdist(look.keypoints_px, pixels) < pixels_in(look.pinhole, NEAR_PX)) & (ahead_m > 0)
-    features, row, _ = mutual_matches(look.features.descriptors, last.features.descriptors[known], MIN_SIMILARITY, near)
+    ahead = np.flatnonzero(ahead_m > 0)
+    far = squared_distances(look.keypoints_px, pixels[ahead]) >= pixels_in(look.pinhole, NEAR_PX) ** 2
+    features, row, _ = mutual_matches(look.features.descriptors, last.features.descriptors[known[ahead]],
+                                      MIN_SIMILARITY, far)
     if len(features) < config.min_inliers:
         return None
-    points_m, depths_m = points_m[row], depths_m[row]
+    points_m, depths_m = points_m[ahead[row]], depths_m[ahead[row]]
     first = robust_pose(look.pinhole, look.keypoints_px[features], points_m,
                         pixels_in(look.pinhole, config.inlier_threshold_px), config.max_iterations, config.seed)
     if first is None:
@@ -45,3 +46,11 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     agree = first.inliers
     return solved(look, first.cam_T_world, features[agree], points_m[agree], depth_sigmas(depths_m[agree]), config,
                   matches=len(features))
+
+
+def squared_distances(first_px: np.ndarray, second_px: np.ndarray) -> np.ndarray:
+    """Return the squared distances (N, M) of pixels (N, 2) and (M, 2), as one product of matrices."""
+    first_px, second_px = first_px.astype(np.float64), second_px.astype(np.float64)
+    first = np.column_stack([(first_px**2).sum(axis=1), np.ones(len(first_px)), -2 * first_px])
+    second = np.column_stack([np.ones(len(second_px)), (second_px**2).sum(axis=1), second_px])
+    return first @ second.T

@@ -140,7 +140,9 @@ class LoopFinder:
                  min_inliers: int) -> Loop | None:
         if len(keyframes) == 0:
             return None
-        seen = pose_by(self._map, look, keyframes, self._pose, min_inliers)
+        old_scene = self._map.scene_names[self._map.keyframes["keyframe_scenes"][keyframes[0]]]
+        old_look = look.without_depth() if old_scene in self._without_scale else look
+        seen = pose_by(self._map, old_look, keyframes, self._pose, min_inliers)
         if seen is None:
             return None
         old = int(np.bincount(self._map.codes["anchors"][seen.rows]).argmax())

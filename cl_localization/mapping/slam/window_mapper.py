@@ -73,6 +73,13 @@ class WindowMapper(TriangulatingMapper):
         for view in self._store.views:
             view.world_T_cam, view.scene = poses[view.keyframe], int(table["keyframe_scenes"][view.keyframe])
 
+    def known_poses(self, scene: int) -> np.ndarray:
+        """Return the poses (K, 4, 4) of remembered keyframes of a scene: one from a file, or made with depth, has no
+        features for the next one to be matched with, and what lies behind it would be of any size."""
+        rows = self._map.keyframes.rows()
+        remembered = np.isin(rows, [view.keyframe for view in self._store.views])
+        return self._map.keyframe_world_T_cam[remembered & (self._map.keyframes["keyframe_scenes"][rows] == scene)]
+
     def given_poses(self, keyframes: np.ndarray) -> np.ndarray:
         """Return the poses (K, 4, 4) of keyframes (K,) in the map: no others were given."""
         return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframes)]
@@ -81,14 +88,21 @@ class WindowMapper(TriangulatingMapper):
         """Return how far poses that were given were moved: none was given."""
         return Moved()
 
-    def _adjusted_poses(self, seen: Observations, view: np.ndarray, points_m: np.ndarray, is_moving: np.ndarray,
+    def _adjust(self, codes: np.ndarray, moving: list[View]) -> None:
+        """Move views to what their sightings say: those of codes, and of all that the map had before, which stays."""
+        super()._adjust(np.union1d(codes, codes_of(moving)), moving)
+
+    def _adjusted_poses(self, codes: np.ndarray, seen: Observations, view: np.ndarray, is_moving: np.ndarray,
                         sigma_px: float) -> np.ndarray:
-        seen, view, points_m = sampled(seen, view, points_m)
+        seen, view, codes = sampled(seen, view, codes)
+        points_m = self._map.codes["positions_m"][codes].astype(np.float64)
+        held = ~np.isin(codes, self._own(codes))
         views = self._store.views
         cam_T_world = se3.inverse(np.array([one.world_T_cam for one in views]))
         held_m = HELD_SHARE * float(np.median(np.linalg.norm(points_m[seen.point] - seen.centres_m, axis=1)))
         prior = PosePrior(cam_T_world, held_m, HELD_RAD, ~is_moving | self._is_anchor(is_moving))
-        return adjusted(cam_T_world, points_m, seen, view, prior, sigma_px, ITERATIONS, measured_steps(views))[0]
+        steps = measured_steps(views)
+        return adjusted(cam_T_world, points_m, seen, view, prior, sigma_px, ITERATIONS, steps, held)[0]
 
     def _is_anchor(self, is_moving: np.ndarray) -> np.ndarray:
         """Return which views (K,) must stay where they are: the first of each scene of which all are moving."""

@@ -7,7 +7,7 @@ import numpy as np
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit import pose_audit
 from cl_localization.mapping.audit.health import PairFigures
-from cl_localization.mapping.audit.pose_audit import APART, PoseAudit
+from cl_localization.mapping.audit.pose_audit import APART, ENOUGH_PAIRS, EVERY, PoseAudit
 from core_makers import CAMERA, PointScene, look_at, motion
 
 SCENE = PointScene.room(300)
@@ -41,6 +41,11 @@ def test_neighbours_are_pairs_and_places_are_seen_again_later() -> None:
     assert found.pairs >= 35 and found.agree > 0.9 and found.best_reading == "given" and found.focal_factor == 1.0
     assert 10 <= found.returns <= 40 - APART and found.returns_agree > 0.9
     assert (found.depth_pairs, found.depth_ratio) == (0, None)
+
+
+def test_once_enough_is_known_only_some_keyframes_are_compared_with_their_neighbours() -> None:
+    more = 20
+    assert figures(audited(ENOUGH_PAIRS + 1 + more)).pairs == ENOUGH_PAIRS + more // EVERY
 
 
 def test_places_seen_again_are_judged_by_the_poses_as_corrected_since() -> None:
