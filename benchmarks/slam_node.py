@@ -14,7 +14,7 @@ from benchmarks.load import NANOSECONDS, READY_S
 from benchmarks.table import BenchTable
 from cl_localization.data import open_sequence
 from cl_localization.data.bag_writer import write_bag
-from cl_localization.demo.conductor import DOMAINS
+from cl_localization.demo.domains import own_domain
 from cl_localization.demo.observer import DemoObserver
 from cl_localization.demo.processes import NodeProcesses
 from cl_localization.ros.conversions import stamp_ns
@@ -33,13 +33,13 @@ def node_table(name: str, spec: str) -> BenchTable:
     Raises:
         RosError: a node that does not start or ends by itself.
     """
-    sequence, domain = open_sequence(spec), DOMAINS[os.getpid() % len(DOMAINS)]
+    sequence = open_sequence(spec)
     recorded_hz = NANOSECONDS / (sequence[1].stamp_ns - sequence[0].stamp_ns)
     posed_s: dict[int, float] = {}
     with tempfile.TemporaryDirectory(prefix="cl_localization-bench-") as folder_name:
         folder = Path(folder_name)
         write_bag(sequence, folder / "bag")
-        with NodeProcesses(domain, folder) as nodes, DemoObserver(domain) as seen:
+        with own_domain() as domain, NodeProcesses(domain, folder) as nodes, DemoObserver(domain) as seen:
             seen.hear(PoseWithCovarianceStamped, "mapper/pose",
                       lambda message: posed_s.setdefault(stamp_ns(message.header.stamp), time.time()))
             seen.watch_player("player")

@@ -16,6 +16,7 @@ from cl_localization.srv import SaveMap
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool
 
 from cl_localization.map.map_file import load_map
 from cl_localization.map.map_store import MapStore
@@ -152,6 +153,7 @@ def test_ctrl_c_during_a_slow_keyframe_saves_all_keyframes_before_it_and_the_exi
 
 def test_the_exit_code_is_0_when_nothing_is_lost(ros, robot, statuses, frames, tmp_path) -> None:
     node = start_mapper(ros, tmp_path / "map.safetensors")
-    robot.show_each(frames, statuses, lambda: statuses[-1].keyframes >= 2)  # then no image is in work
+    robot.show_until(frames, lambda: statuses and statuses[-1].keyframes >= 2)
+    ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False))  # answered when no image is in work
     ros.end(node)
     assert node.exit_code == 0 and len(load_map(tmp_path / "map.safetensors").keyframes) >= 2
