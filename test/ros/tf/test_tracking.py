@@ -155,9 +155,9 @@ def test_relocalize_is_lost_with_a_reason_until_the_next_pose(ros: RosWorld, rob
                                                               start) -> None:
     start()
     robot.show_until(frames, lambda: TRACKING in heard.states())
+    before = len(heard.statuses)
     assert ros.call(Trigger, "/localizer/relocalize").success
     assert wait_until(lambda: heard.said("the service relocalize was called"))[0].state == LOST
-    before = len(heard.statuses)
     robot.show_until(frames, lambda: RELOCALIZED in heard.states()[before:])
 
 
