@@ -28,7 +28,7 @@ HEADERS = ("own poses in the node", "images", "sent [Hz]", "posed", "posed [Hz]"
 
 def node_table(name: str, spec: str) -> BenchTable:
     """Return what a mapper in a process of its own makes of a sequence that a player sends `SENT_HZ` images a second
-    of: raw images with depth, from a bag, so that files are not decoded beside it.
+    of, with the niceness of slam.launch.py: raw images with depth, from a bag, so that files are not decoded beside it.
 
     Raises:
         RosError: a node that does not start or ends by itself.
@@ -43,7 +43,8 @@ def node_table(name: str, spec: str) -> BenchTable:
             seen.hear(PoseWithCovarianceStamped, "mapper/pose",
                       lambda message: posed_s.setdefault(stamp_ns(message.header.stamp), time.time()))
             seen.watch_player("player")
-            nodes.start("mapper", "mapper", {"poses.source": "self", "resume": False, "save_on_shutdown": False})
+            nodes.start("mapper", "mapper", {"poses.source": "self", "niceness": 0, "resume": False,
+                                             "save_on_shutdown": False})
             shown = {"sequence": str(folder / "bag"), "rate": SENT_HZ / recorded_hz, "wait_for_subscribers": 1,
                      "wait_timeout_s": READY_S}
             nodes.start("sequence_player", "player", shown, {"pose": "ground_truth"})

@@ -11,6 +11,8 @@ from launch import LaunchDescription
 ARGUMENTS = COMMON | DEPTH | MAPPING | {
     "pose_source": Argument("Source of the camera poses: self, or as in mapping.launch.py.", "self",
                             parameter="poses.source"),
+    "niceness": Argument("0 to 19: how much mapping leaves the processor to others; 0: the robot waits for its poses.",
+                         "0", parameter="niceness"),
     "publish_tf": Argument("Publish map -> odom on tf: true or false.", parameter="publish_tf"),
 }
 
