@@ -77,7 +77,7 @@ def test_the_learning_rate_rises_then_falls() -> None:
 
 def test_a_scene_is_learned_from_poses_alone_and_new_views_are_localized() -> None:
     encoder, frames = scene()
-    head = learn_head(AceBuffer.of(frames, encoder), AceConfig(width=128, max_steps=200, max_seconds=1000.0,
+    head = learn_head(AceBuffer.of(frames, encoder), AceConfig(width=128, max_steps=300, max_seconds=1000.0,
                                                                batch_size=256))
     pose = look_at((0.1, 0.1, 0.3), (0.0, 0.1, 4.0))
     encoder.poses.append(pose)
