@@ -50,8 +50,18 @@ class RosWorld:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.nodes: list[Any] = []
         self.node = self.add(rclpy.create_node("test", context=self.context))
-        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self.thread = threading.Thread(target=self._spin, daemon=True)
         self.thread.start()
+
+    def _spin(self) -> None:
+        """Spin until the end; what a test destroys meanwhile, the executor may still have been about to wait for."""
+        from rclpy._rclpy_pybind11 import InvalidHandle
+
+        spinning = True
+        while spinning:
+            with suppress(InvalidHandle):
+                self.executor.spin()
+                spinning = False
 
     def add(self, node: Any) -> Any:
         """Spin a node until the end of the test."""
