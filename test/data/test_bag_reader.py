@@ -180,6 +180,19 @@ def test_a_truncated_bag_is_named(tmp_path, storage, keep):
         list(open_sequence(folder))
 
 
+def test_of_a_bag_without_its_last_bytes_no_frame_is_lost_unsaid(tmp_path):
+    folder = recorded(tmp_path, images(), depths(), infos(), storage="SQLITE3")
+    whole, file = list(open_sequence(folder)), next(folder.glob("*.db3"))
+    file.write_bytes(file.read_bytes()[:int(0.98 * file.stat().st_size)])
+    try:  # whether these bytes are needed depends on the version of SQLite
+        found = list(open_sequence(folder))
+    except DataError as error:
+        assert "bag cannot be read" in str(error)
+    else:
+        assert [frame.stamp_ns for frame in found] == [frame.stamp_ns for frame in whole]
+        assert all(np.array_equal(one.image, other.image) for one, other in zip(found, whole))
+
+
 def test_damaged_metadata_is_named(tmp_path):
     folder = recorded(tmp_path, images(), infos())
     (folder / "metadata.yaml").write_text("rosbag2_bagfile_information: {version: 99}")
