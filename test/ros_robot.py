@@ -77,14 +77,16 @@ class Robot:
         raise AssertionError(f"{MOST_ROUNDS} times {len(frames)} images were in vain; the last: {statuses[-1]}")
 
     def show_until_answered(self, frame: Any, statuses: list[Any], reasons: Collection[str] = ()) -> None:
-        """Show a frame until there is a status of it, with one of some reasons if there are any."""
+        """Show a frame until there is a status of it, with one of some reasons if there are any, or one that waits for
+        nothing."""
         from cl_localization.ros.conversions import stamp_ns
 
         before, shown_s = len(statuses), -math.inf
 
         def is_answered() -> bool:
             nonlocal shown_s
-            if any(self.shown.get(stamp_ns(status.header.stamp)) is frame and (not reasons or status.reason in reasons)
+            if any(self.shown.get(stamp_ns(status.header.stamp)) is frame and (
+                    status.reason in reasons if reasons else not status.reason.startswith("waiting"))
                    for status in statuses[before:]):
                 return True
             if time.monotonic() - shown_s > LOST_PERIOD_S:

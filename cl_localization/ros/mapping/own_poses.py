@@ -95,8 +95,8 @@ class OwnPoses:
         mounting = self._robot_frames.at(bundle.camera_frame, bundle.image.header.stamp)
         if mounting.problem is not None:
             self._node.report(mounting.problem)
-        if not self._home and mounting.base_T_cam is None and self._may_hear_of_mounting():
-            return Learned("waiting for tf to say how the camera is mounted: the map begins at the robot's base")
+        if not self._home and (missing := self._missing(mounting)) and self._may_hear_of_it():
+            return Learned(f"waiting for tf to say {missing}")
         # the map's z points up: where tf does not say how the camera is mounted, it looks ahead
         self._slam.begin_world_T_cam = FORWARD_BASE_T_CAM if mounting.base_T_cam is None else mounting.base_T_cam
         result = self._slam.add(replace(frame, odom_T_cam=mounting.odom_T_cam), learning)
@@ -106,7 +106,15 @@ class OwnPoses:
         posed = None if result.world_T_cam is None else replace(frame, world_T_cam=result.world_T_cam)
         return Learned(reason if learning else f"{reason}; learning is off", posed, result.mapping)
 
-    def _may_hear_of_mounting(self) -> bool:
+    def _missing(self, mounting: Mounting) -> str:
+        """Return what tf does not say of an image that a map might begin with; empty if nothing."""
+        if mounting.base_T_cam is None:
+            return "how the camera is mounted: the map begins at the robot's base"
+        if mounting.odom_T_cam is None and self._node.config.frames.odom:
+            return "how the robot moves: from the first image on, odometry tells how far it went"
+        return ""
+
+    def _may_hear_of_it(self) -> bool:
         """Return whether tf that comes with the first image may still be on its way."""
         now_s = time.monotonic()
         self._first_image_s = now_s if self._first_image_s is None else self._first_image_s

@@ -80,6 +80,17 @@ def test_a_robot_with_odometry_maps_and_gets_map_to_odom(ros, robot, room, frame
                for status in heard.statuses)
 
 
+def test_a_map_begins_with_an_image_whose_odometry_has_come(ros, room, frames, heard) -> None:
+    robot = Robot(ros, room)
+    start(ros)
+    without, with_odometry = replace(frames[0], odom_T_cam=None), frames[0]
+    robot.show_until([without], lambda: heard.statuses)
+    robot.show_until_answered(with_odometry, heard.statuses)
+    robot.show_until_answered(frames[1], heard.statuses)
+    assert [status.own_pose for status in heard.statuses][-2:] == ["began", "tracking"]
+    assert "how the robot moves" in heard.statuses[0].reason
+
+
 def test_a_camera_alone_maps_and_gets_map_to_the_frame_above_it(ros, room, walk, heard) -> None:
     robot = Robot(ros, room, odometry=False, base_frame="cart")
     start(ros, frames__odom="")
