@@ -71,20 +71,17 @@ SMALLEST, LARGEST = 1e-6, 1e6
 DEGREES_OF_FREEDOM = 6
 
 
-def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0.0,
-                    config: PoseConfig = PoseConfig()) -> float:
+def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0.0) -> float:
     """Return the variance factor of a view with a given pose in a map; `UNKNOWN` where the map cannot say.
 
     Args:
         view: by the pose it came with.
         min_view_angle_deg: codes that were first seen from a direction nearer than this have no say.
     """
-    given_cam_T_world = se3.inverse(view.given_world_T_cam)
-    cam_T_world, found = given_cam_T_world, None
+    config, cam_T_world = PoseConfig(), se3.inverse(view.given_world_T_cam)
     for _ in range(ROUNDS):
         found = refined_in_map(map_code, view.features, view.features.keypoints_px, view.camera, cam_T_world, config,
-                               view.scene,
-                               min_view_angle_deg)
+                               view.scene, min_view_angle_deg)
         if found is None or found.inliers < config.min_inliers:
             return UNKNOWN
         before_px, after_px = (project(view.camera, pose, found.inlier_points_m)[0]
