@@ -78,7 +78,7 @@ class Slam:
         self._graph = KeyframeGraph(mapper.map_code)
         self._poser = FramePoser(mapper.map_code, config, localizer, mapper.without_scale)
         self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose, mapper.without_scale)
-        self._motion, self._start, self._scale = MotionModel(), TwoViewStart(config), MetricScale(mapper.map_code)
+        self._motion, self._start, self._scale = MotionModel(), TwoViewStart(), MetricScale(mapper.map_code)
         self._scene = self._keyframe = -1
         self._lost_frames = 0
 

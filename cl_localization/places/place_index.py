@@ -20,6 +20,9 @@ APART = 3
 KEPT_POSITIONS = 32
 """Best positions of the last image that are candidates again, in case the next shortlist lacks the place."""
 
+SPEED_STEPS = 13
+"""Speed ratios that are tried, between the smallest and the largest."""
+
 MAX_HOLES = 2.0
 """Largest number of positions per keyframe; beyond it, positions are renumbered."""
 
@@ -58,7 +61,7 @@ class PlaceIndex:
     def __init__(self, width: int, config: PlaceIndexConfig | None = None) -> None:
         self.config = config or PlaceIndexConfig()
         self._index = ShortlistIndex(width)
-        ratios = np.geomspace(self.config.min_speed_ratio, self.config.max_speed_ratio, self.config.speed_steps)
+        ratios = np.geomspace(self.config.min_speed_ratio, self.config.max_speed_ratio, SPEED_STEPS)
         self._votes = LineVotes(ratios, self.config.sequence_length)
         self._gap = int(np.ceil(self.config.max_speed_ratio * self.config.sequence_length)) + 1
         self._position_of: dict[int, int] = {}

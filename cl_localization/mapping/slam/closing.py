@@ -18,6 +18,9 @@ from cl_localization.mapping.slam.old_place import around
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.mapping.slam.reach import Reach
 
+BEND_ABOVE_M = 0.008
+"""Loops bend the map when it is off by more than this."""
+
 
 @dataclass(frozen=True, eq=False)
 class Closure:
@@ -76,7 +79,7 @@ class LoopClosing:
             self._graph.add_loop(loop.keyframe, loop.old, loop.seen, loop.world_T_cam, loop.scale)
         if joined:
             scene, growth = self._join(scene, old_scene, newest.correction)
-        elif se3.pose_error(newest.seen.world_T_cam, world_T_cam)[0] < self._config.bend_above_m:
+        elif se3.pose_error(newest.seen.world_T_cam, world_T_cam)[0] < BEND_ABOVE_M:
             return None
         self._graph.bend(scene, self._map.scene_names[scene] not in self._without_scale)
         self._finder.forget()
