@@ -151,7 +151,5 @@ class ShownCodes:
         return KeyframeRegressor(self._map, rows) if len(rows) else None
 
     def _seen_from(self, keyframe: int, pinhole: Camera) -> np.ndarray:
-        table = self._map.keyframes
-        world_T_cam = se3.from_quaternions(table["keyframe_poses"][[keyframe]])[0]
-        return visible_codes(self._map, pinhole, se3.inverse(world_T_cam), 0.0,
-                             int(table["keyframe_scenes"][keyframe]))[0]
+        cam_T_world, scene = se3.inverse(self._map.pose_of(keyframe)), self._map.keyframes["keyframe_scenes"][keyframe]
+        return visible_codes(self._map, pinhole, cam_T_world, 0.0, int(scene))[0]

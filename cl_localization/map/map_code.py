@@ -112,6 +112,10 @@ class MapCode:
         """Numbers of the scenes with keyframes, ascending."""
         return [int(scene) for scene in np.unique(self.keyframes["keyframe_scenes"][self.keyframes.rows()])]
 
+    def pose_of(self, keyframes: int | np.ndarray) -> np.ndarray:
+        """Return the pose (4, 4) of a live keyframe by its number, or those (K, 4, 4) of several."""
+        return self.keyframe_world_T_cam[np.searchsorted(self.keyframes.rows(), keyframes)]
+
     def keyframe_poses_of(self, scene: int) -> np.ndarray:
         """Poses (K, 4, 4) of the live keyframes of one scene."""
         return self.keyframe_world_T_cam[self.keyframes["keyframe_scenes"][self.keyframes.rows()] == scene]

@@ -77,7 +77,7 @@ class LoopClosing:
             return None
         newest = loops[-1]
         old_scene = int(self._map.keyframes["keyframe_scenes"][newest.old])
-        before, joined = self._graph.pose(keyframe), old_scene != scene
+        before, joined = self._map.pose_of(keyframe), old_scene != scene
         growth: dict[int, float] = {}
         for loop in loops:
             self._graph.add_loop(loop.keyframe, loop.old, loop.seen, loop.world_T_cam, loop.scale)
@@ -87,7 +87,7 @@ class LoopClosing:
             return None
         self._graph.bend(scene, self._map.scene_names[scene] not in self._without_scale)
         self._finder.forget()
-        correction = se3.similarity(self._graph.pose(keyframe), growth.get(keyframe, 1.0)) @ se3.inverse(before)
+        correction = se3.similarity(self._map.pose_of(keyframe), growth.get(keyframe, 1.0)) @ se3.inverse(before)
         return Closure(joined, scene, correction, self._merge(newest), growth)
 
     def grow(self, scene: int, growth: np.ndarray) -> dict[int, float]:
@@ -124,7 +124,7 @@ class LoopClosing:
         rows = self._map.keyframes.rows()
         rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
         if not np.allclose(motion, np.eye(4)):
-            poses = np.stack([self._graph.pose(keyframe) for keyframe in rows.tolist()])
+            poses = self._map.pose_of(rows)
             self._map.move_keyframes(rows, se3.moved(motion, poses), np.full(len(rows), growth))
         return dict.fromkeys(rows.tolist(), growth)
 

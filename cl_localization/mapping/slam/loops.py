@@ -114,8 +114,7 @@ class LoopFinder:
         old = old[self._graph.way_since(old) > self._config.loop_after_m]
         if len(old) == 0:
             return None
-        place = np.searchsorted(self._map.keyframes.rows(), old)
-        here = old[near_pose(self._map.keyframe_world_T_cam[place], world_T_cam)]
+        here = old[near_pose(self._map.pose_of(old), world_T_cam)]
         places = [here, *(around(self._map, one, old) for one in alike(self._map, look, old))]
         for keyframes in places:
             loop = self._loop_at(look, keyframe, world_T_cam, keyframes, self._config.loop_min_inliers)
