@@ -149,4 +149,4 @@ class MapPlaces:
             of_scene = keyframes[scenes == scene]
             of_scene = of_scene[np.argsort(stamps_ns[scenes == scene], kind="stable")]
             units = unit_place_descriptors(self._map.keyframes["keyframe_descriptors"][of_scene])
-            self._index.add_all(units, self._map.scene_names[scene], of_scene.tolist())
+            self._index.add(units, self._map.scene_names[scene], of_scene.tolist())

@@ -66,12 +66,6 @@ class LineVotes:
         """Return the number of images in the window, at most L."""
         return len(self._window)
 
-    def reset(self) -> None:
-        """Remove all images."""
-        self._window.clear()
-        self._votes[:] = 0
-        self._farthest_sum = 0.0
-
     def add(self, image: Image, positions: int) -> None:
         """Add the next image to the window; a full window drops the oldest. `positions` is the number of positions."""
         self._make_room(positions)
