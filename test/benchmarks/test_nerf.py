@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from benchmarks.nerf import PARTS, STREAMS, chosen
 from benchmarks.nerf_tasks import FIRST, METHODS
@@ -13,14 +12,6 @@ from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
 from cl_localization.nerf.options import NerfConfig
 from nerf_makers import write_frames, write_scene
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
