@@ -108,12 +108,15 @@ def _step(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, vie
     coupling = np.einsum("oki,okj->oij", of_pose[coupled], of_point[coupled])
     mixed = _block_matrix(coupling, row, point, len(moving), points)
     reduced = _block_matrix(coupling @ inverse[point], row, point, len(moving), points)
-    schur = sparse.block_diag(list(pose_hessian[moving])).toarray() - (reduced @ mixed.T).toarray()
+    schur = -(reduced @ mixed.T).toarray()
+    number = np.arange(len(moving))
+    schur.reshape(len(moving), 6, len(moving), 6)[number, :, number] += pose_hessian[moving]
     right = pose_gradient[moving].reshape(-1) - reduced @ point_gradient.reshape(-1)
-    off, by_pose = _step_terms(cam_T_world, steps)
-    by_moving = by_pose[:, (6 * moving[:, None] + np.arange(6)).ravel()]
-    schur += (by_moving.T @ by_moving).toarray()
-    right += by_moving.T @ off
+    if len(steps.first):
+        off, by_pose = _step_terms(cam_T_world, steps)
+        by_moving = by_pose[:, (6 * moving[:, None] + np.arange(6)).ravel()]
+        schur += (by_moving.T @ by_moving).toarray()
+        right += by_moving.T @ off
     pose_step = np.zeros((views, 6))
     pose_step[moving] = -np.linalg.solve(schur, right).reshape(-1, 6)
     back = point_gradient.reshape(-1) + mixed.T @ pose_step[moving].reshape(-1)
@@ -169,7 +172,7 @@ def _step_terms(cam_T_world: np.ndarray, steps: MeasuredSteps) -> tuple[np.ndarr
     number = np.arange(count)
     by_pose = (_block_matrix(by_first, number, steps.first, count, poses)
                + _block_matrix(by_second, number, steps.second, count, poses))
-    return (residuals * weights).reshape(-1), by_pose
+    return (residuals * weights).reshape(-1), by_pose.tocsr()
 
 
 def _adjoint(a_T_b: np.ndarray) -> np.ndarray:
@@ -187,9 +190,9 @@ def _scattered(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray
 
 
 def _block_matrix(blocks: np.ndarray, row: np.ndarray, column: np.ndarray, rows: int,
-                  columns: int) -> sparse.csr_matrix:
+                  columns: int) -> sparse.bsr_matrix:
     """Return the sparse matrix of (H, W) blocks (O, H, W) at block positions."""
     height, width = blocks.shape[1:]
-    i = (height * row[:, None, None] + np.arange(height)[:, None]) + np.zeros(width, np.int64)
-    j = (width * column[:, None, None] + np.arange(width)) + np.zeros((height, 1), np.int64)
-    return sparse.csr_matrix((blocks.ravel(), (i.ravel(), j.ravel())), shape=(height * rows, width * columns))
+    order = np.argsort(row, kind="stable")
+    starts = np.searchsorted(row[order], np.arange(rows + 1))
+    return sparse.bsr_matrix((blocks[order], column[order], starts), shape=(height * rows, width * columns))

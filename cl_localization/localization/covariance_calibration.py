@@ -50,7 +50,7 @@ one with exact poses has 1 to 3."""
 NEAREST = 20
 """Keyframes nearest to a pose that tell its factor: maps are better here than there."""
 
-ALL_MEASURED, EVERY = 25, 3
+ALL_MEASURED, EVERY = 25, 5
 """Without depth so many keyframes of a scene are measured, and then one of so many."""
 
 QUANTILE = 0.95
@@ -98,7 +98,7 @@ def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0
 
 def factor_of_keyframe(map_code: MapCode, view: View, has_depth: bool) -> float:
     """Return the variance factor of a new keyframe, see `variance_factor`; without depth, where all keyframes follow
-    at a distance, `UNKNOWN` for two of three once enough are measured."""
+    at a distance, `UNKNOWN` for four of five once enough are measured."""
     if has_depth:
         return variance_factor(map_code, view, APART_DEG)
     keyframes = len(map_code.keyframe_poses_of(view.scene))

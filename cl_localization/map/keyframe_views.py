@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from cl_localization.geometry.triangulation import Observations
 
 MAX_TURN_DEG = 60.0
 TURN_COST_M_PER_RAD = 1.0
-GROWTH = 1.25
 
 
 @dataclass(eq=False)
@@ -50,6 +50,14 @@ class View:
                    camera.normalize(features.keypoints_px),
                    np.full(len(features), -1, np.int64), scene)
 
+    def strongest(self, count: int) -> View:
+        """Return the view with so many of its features at most, the strongest; what is linked in it is linked in this
+        one as well."""
+        if len(self.features) <= count:
+            return self
+        return replace(self, features=self.features.select(slice(count)), rays=self.rays[:count],
+                       code=self.code[:count])
+
     def unlinked(self) -> np.ndarray:
         """Return the features that observe no code."""
         return np.flatnonzero(self.code < 0)
@@ -60,6 +68,32 @@ class View:
         known[self.code] = True
         new = ~known[codes]
         self.code[features[new]] = codes[new]
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """Which features of which views show codes (P,), view by view.
+
+    Attributes:
+        point, view, feature: (O,) indices of the code, of the view in its store, and of the feature in its view.
+        codes: P.
+    """
+
+    point: np.ndarray
+    view: np.ndarray
+    feature: np.ndarray
+    codes: int
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many sightings each code has, (P,)."""
+        return np.bincount(self.point, minlength=self.codes)
+
+    def of_codes(self, chosen: np.ndarray) -> Sightings:
+        """Return the sightings of some codes (P,) bool, which are numbered anew."""
+        kept = chosen[self.point]
+        number = np.cumsum(chosen) - 1
+        return Sightings(number[self.point[kept]], self.view[kept], self.feature[kept], int(chosen.sum()))
 
 
 class ViewStore:
@@ -88,50 +122,48 @@ class ViewStore:
         order = [index for index in np.argsort(cost) if turn_deg[index] < MAX_TURN_DEG]
         return [others[index] for index in order[:count]]
 
-    def observations(self, codes: np.ndarray) -> tuple[Observations, np.ndarray]:
-        """Return all observations of sorted codes (P,), with indices into `codes`, and the view index of each."""
-        point, view, feature = self._sightings(codes)
-        cam_T_world = se3.inverse(np.array([one.world_T_cam for one in self.views]))
-        focal_px = np.array([one.camera.focal_px for one in self.views])
-        rays = np.concatenate([one.rays[feature[view == index]] for index, one in self._seen_by(view)])
-        order = np.argsort(point, kind="stable")
-        view = view[order]
-        return Observations(point[order], rays[order], cam_T_world[view], focal_px[view]), view
-
-    def take_due(self, codes: np.ndarray) -> np.ndarray:
-        """Return those of sorted codes (P,) with `GROWTH` times as many observations as when they were last returned:
-        one more of many changes nothing."""
-        observations = np.bincount(self._sightings(codes)[0], minlength=len(codes))
-        self._refined_with = np.append(self._refined_with,
-                                       np.zeros(max(0, codes.max(initial=-1) + 1 - len(self._refined_with)), np.int64))
-        is_due = observations >= GROWTH * self._refined_with[codes]
-        self._refined_with[codes[is_due]] = observations[is_due]
-        return codes[is_due]
-
-    def mean_descriptors(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean (P, D), of unit length, of the descriptors with which sorted codes (P,) are observed, and by
-        how many features (P,)."""
-        point, view, feature = self._sightings(codes)
-        sums = np.zeros((len(codes), self.views[0].features.descriptors.shape[1]), np.float32)
-        for index, one in self._seen_by(view):
-            here = view == index
-            sums[point[here]] += one.features.descriptors[feature[here]]
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6), np.bincount(point,
-                                                                                                minlength=len(codes))
-
-    def _sightings(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the indices into sorted `codes`, views and features (O,) of all observations, view by view."""
+    def sightings(self, codes: np.ndarray) -> Sightings:
+        """Return all sightings of sorted codes (P,)."""
         shown = np.concatenate([view.code for view in self.views])
         place = np.full(max(shown.max(initial=-1), codes.max(initial=-1)) + 2, -1, np.int64)  # the last: no code
         place[codes] = np.arange(len(codes))
         found = np.flatnonzero(place[shown] >= 0)
         starts = np.cumsum([0, *(len(view.code) for view in self.views)])
         view = np.searchsorted(starts, found, "right") - 1
-        return place[shown[found]], view, found - starts[view]
+        return Sightings(place[shown[found]], view, found - starts[view], len(codes))
 
-    def _seen_by(self, view: np.ndarray) -> list[tuple[int, View]]:
-        """Return the views of sorted view indices (O,), with those indices; at least one."""
-        return [(int(index), self.views[index]) for index in np.unique(view)] or [(0, self.views[0])]
+    def observations(self, seen: Sightings) -> tuple[Observations, np.ndarray]:
+        """Return sightings sorted by code, and the view index of each."""
+        cam_T_world = se3.inverse(np.array([one.world_T_cam for one in self.views]))
+        focal_px = np.array([one.camera.focal_px for one in self.views])
+        rays = np.concatenate([one.rays[seen.feature[here]] for one, here in self._view_by_view(seen)])
+        order = np.argsort(seen.point, kind="stable")
+        view = seen.view[order]
+        return Observations(seen.point[order], rays[order], cam_T_world[view], focal_px[view]), view
+
+    def due(self, codes: np.ndarray, seen: Sightings, growth: float) -> np.ndarray:
+        """Return which of sorted codes (P,) have `growth` times as many sightings as when this last said so: one more
+        of many changes little."""
+        sightings = seen.counts
+        self._refined_with = np.append(self._refined_with,
+                                       np.zeros(max(0, codes.max(initial=-1) + 1 - len(self._refined_with)), np.int64))
+        is_due = sightings >= growth * self._refined_with[codes]
+        self._refined_with[codes[is_due]] = sightings[is_due]
+        return is_due
+
+    def mean_descriptors(self, seen: Sightings) -> np.ndarray:
+        """Return the mean (P, D), of unit length, of the descriptors with which codes are seen; 0 for those that are
+        not."""
+        sums = np.zeros((seen.codes, self.views[0].features.descriptors.shape[1]), np.float32)
+        for one, here in self._view_by_view(seen):
+            sums[seen.point[here]] += one.features.descriptors[seen.feature[here]]
+        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
+
+    def _view_by_view(self, seen: Sightings) -> list[tuple[View, slice]]:
+        """Return the views of sightings and where theirs are; at least one."""
+        edges = np.r_[0, np.flatnonzero(np.diff(seen.view)) + 1, len(seen.view)].tolist()
+        return [(self.views[seen.view[start] if end > start else 0], slice(start, end))
+                for start, end in itertools.pairwise(edges)]
 
     def unlink_removed(self, live: np.ndarray) -> None:
         """Remove the observations of codes that the map gave up, given which rows (M,) of it are live."""

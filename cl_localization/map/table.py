@@ -14,7 +14,13 @@ GROWTH = 1.25
 
 
 class Table:
-    """Columns of equal length with live and free rows."""
+    """Columns of equal length with live and free rows.
+
+    Attributes:
+        live: (M,) bool.
+        changed_in: (M,) uint64 the version in which each row was last changed.
+        removed_in: the version in which rows were last removed; 0 before.
+    """
 
     def __init__(self, columns: dict[str, tuple[type, int]]) -> None:
         """Create an empty table of columns given as name: (type, width); width 0: a scalar per row."""
@@ -22,6 +28,7 @@ class Table:
                                                 for name, (kind, width) in columns.items()}
         self.live = np.zeros(0, bool)
         self.changed_in = np.zeros(0, np.uint64)
+        self.removed_in = 0
 
     @staticmethod
     def _shape(count: int, width: int) -> tuple[int, ...]:
@@ -81,6 +88,8 @@ class Table:
         rows = rows[rows < len(self.live)]
         self.live[rows] = False
         self.changed_in[rows] = version
+        if len(rows):
+            self.removed_in = version
 
     def changed_since(self, version: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the live rows changed after a version, and the rows freed after it."""

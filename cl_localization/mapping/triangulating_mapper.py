@@ -19,7 +19,7 @@ from cl_localization.geometry.triangulation import (
 from cl_localization.localization.covariance_calibration import variance_factor
 from cl_localization.localization.guided_matching import guided_matches
 from cl_localization.localization.refinement import pixels_in
-from cl_localization.map.keyframe_views import View, ViewStore
+from cl_localization.map.keyframe_views import Sightings, View, ViewStore
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.audit.health import Moved
 from cl_localization.mapping.keyframe_policy import KeyframePolicy
@@ -46,6 +46,13 @@ SAMPLED_CODES = 2000
 SMALLEST_MOTION = 1e-9
 """Views at one place are the same in any unit."""
 
+GROWTH = 1.25
+"""Where poses are exact, codes are refined once so many times as many views show them as when they last were."""
+
+PX_PER_FEATURE = 128.0
+"""Area of the image per feature that is mapped [px], two cells of the grid by which XFeat describes an image: where
+there are more, as in small images, they cost time and tell nothing new."""
+
 FIRST_JUDGED = 6
 """Given poses are judged once so many views came, and with each that comes."""
 
@@ -60,12 +67,13 @@ class TriangulatingMapper:
         self._map, self._config = map_code, config
         self._store = ViewStore(config.max_views)
         self._poses_move: bool | None = None
-        self._learned = 0
+        self._learned = self._unlinked_in = 0
         self._scatter, self._rotation_sigma_rad = EpipolarScatter(), 0.0
 
     def add(self, view: View) -> tuple[int, int]:
         """Learn from a view; returns how many codes were inserted and how many were seen again."""
         self.forget_removed()
+        view = view.strongest(int(view.camera.width_px * view.camera.height_px / PX_PER_FEATURE))
         neighbours = self._store.neighbours(view, self._config.neighbours)
         self._store.add(view)
         self._learned += 1
@@ -76,7 +84,7 @@ class TriangulatingMapper:
         looseness = LOOSE if self._poses_move is None else 1.0
         seen_again = self._link_to_map(view, looseness)
         inserted = self._insert_from_pairs(view, neighbours, looseness)
-        self._refine(self._store.take_due(codes_of([view])), moving=[])
+        self._refine_due(codes_of([view]), GROWTH)
         return inserted, seen_again
 
     def keyframe_policy(self) -> KeyframePolicy:
@@ -139,7 +147,10 @@ class TriangulatingMapper:
         for _ in range(FINAL_ROUNDS if self._poses_move else 1):
             for view in self._store.views:
                 self._link_to_map(view, 1.0)
-            self._refine(codes_of(self._store.views), moving=self._store.views if self._poses_move else [])
+            if self._poses_move:
+                self._refine(codes_of(self._store.views), moving=self._store.views)
+            else:
+                self._refine_due(codes_of(self._store.views), 1.0 + 1e-6)
         if self._poses_move:
             self._judge_given_poses()
 
@@ -157,10 +168,15 @@ class TriangulatingMapper:
     def forget_removed(self) -> None:
         """Forget the sightings of codes that the map gave up, and keyframes it gave up: their numbers will be used
         again."""
-        self._store.unlink_removed(self._map.codes.live)
+        self._unlink_removed()
         for view in self._store.views:
             if view.keyframe >= 0 and not self._map.keyframes.live[view.keyframe]:
                 view.keyframe = -1
+
+    def _unlink_removed(self) -> None:
+        if self._map.codes.removed_in != self._unlinked_in:
+            self._store.unlink_removed(self._map.codes.live)
+            self._unlinked_in = self._map.codes.removed_in
 
     def given_poses(self, keyframes: np.ndarray) -> np.ndarray:
         """Return the poses (K, 4, 4) that came with the images of keyframes (K,): as in the map, or before they were
@@ -217,7 +233,7 @@ class TriangulatingMapper:
         """Triangulate what two views see and the map lacks; returns how many codes were inserted."""
         features, of_other, similarity, distance_px = matched_features(view, other)
         sure = similarity > SURE_SIMILARITY
-        self._count_scatter(view, features[sure], other, of_other[sure])
+        self._count_scatter(view, features[sure], other, of_other[sure], distance_px[sure])
         near = distance_px <= looseness * self._max_error_px(other)
         features, of_other = features[near], of_other[near]
         shown = view.code[features] >= 0
@@ -227,21 +243,30 @@ class TriangulatingMapper:
                                             other.rays[of_other])
         good = angle_deg > self._config.min_parallax_deg
         for seen_by, keypoints in ((view, features), (other, of_other)):
-            pixels, depth_m = project(seen_by.camera, se3.inverse(seen_by.world_T_cam), points_m)
-            error_px = np.linalg.norm(pixels - seen_by.features.keypoints_px[keypoints], axis=1)
-            good &= (depth_m > 0) & (error_px < looseness * self._max_error_px(seen_by))
+            good &= self._fits(seen_by, keypoints, points_m, looseness)
         return self._insert(view, features[good], points_m[good], other, of_other[good])
 
-    def _count_scatter(self, view: View, features: np.ndarray, other: View, of_other: np.ndarray) -> None:
-        distances = epipolar_distances(view.given_world_T_cam, view.rays[features], other.given_world_T_cam,
-                                       other.rays[of_other])
-        self._scatter.add(distances * other.camera.focal_px / pixels_in(other.camera, 1.0))
+    def _count_scatter(self, view: View, features: np.ndarray, other: View, of_other: np.ndarray,
+                       distances_px: np.ndarray) -> None:
+        """Count how far matches (N,) lie from the epipolar lines of the given poses.
+
+        Args:
+            distances_px: how far from those of the poses as they are.
+        """
+        if self._poses_move:
+            distances_px = other.camera.focal_px * epipolar_distances(
+                view.given_world_T_cam, view.rays[features], other.given_world_T_cam, other.rays[of_other])
+        self._scatter.add(distances_px / pixels_in(other.camera, 1.0))
+
+    def _fits(self, view: View, features: np.ndarray, points_m: np.ndarray, looseness: float) -> np.ndarray:
+        """Return which points (N, 3) lie where features (N,) of a view show them."""
+        pixels, depth_m = project(view.camera, se3.inverse(view.world_T_cam), points_m)
+        error_px = np.linalg.norm(pixels - view.features.keypoints_px[features], axis=1)
+        return (depth_m > 0) & (error_px < looseness * self._max_error_px(view))
 
     def _follow_codes(self, codes: np.ndarray, view: View, features: np.ndarray, looseness: float) -> None:
         """Note that features (N,) of a view show codes (N,) where they lie near enough."""
-        pixels, depth_m = project(view.camera, se3.inverse(view.world_T_cam), self._map.codes["positions_m"][codes])
-        error_px = np.linalg.norm(pixels - view.features.keypoints_px[features], axis=1)
-        near = (depth_m > 0) & (error_px < looseness * self._max_error_px(view))
+        near = self._fits(view, features, self._map.codes["positions_m"][codes], looseness)
         view.link(features[near], codes[near])
 
     def _insert(self, view: View, features: np.ndarray, points_m: np.ndarray, other: View, of_other: np.ndarray) -> int:
@@ -264,16 +289,30 @@ class TriangulatingMapper:
             return
         if moving:
             self._adjust(codes, moving)
-        seen, _ = self._store.observations(codes)
+        self._refine_points(codes, self._store.sightings(codes))
+
+    def _refine_due(self, codes: np.ndarray, growth: float) -> None:
+        """Adjust those of codes that so many times as many views show as when they were last adjusted."""
+        codes = self._own(codes)
+        if len(codes) == 0:
+            return
+        seen = self._store.sightings(codes)
+        due = self._store.due(codes, seen, growth)
+        self._refine_points(codes[due], seen.of_codes(due))
+
+    def _refine_points(self, codes: np.ndarray, sightings: Sightings) -> None:
+        """Adjust codes to all their sightings, and remove those that fit badly."""
+        seen, _ = self._store.observations(sightings)
         max_error_px = max(self._max_error_px(view) for view in self._store.views)
         points_m, sigmas_m = refined_points(self._map.codes["positions_m"][codes], seen, 0.5 * max_error_px)
         angle_deg = parallax_deg(points_m, seen)
         good = self._well_seen(points_m, seen, 2 * max_error_px) & (angle_deg > self._config.min_parallax_deg)
         sigmas_m *= np.sin(np.deg2rad(np.minimum(angle_deg, 90.0)))
         self._map.move(codes[good], points_m[good], np.maximum(sigmas_m[good], 1e-6))
-        self._map.describe(codes[good], *self._store.mean_descriptors(codes[good]))
+        kept = sightings.of_codes(good)
+        self._map.describe(codes[good], self._store.mean_descriptors(kept), kept.counts)
         self._map.remove(codes[~good])
-        self._store.unlink_removed(self._map.codes.live)
+        self._unlink_removed()
 
     def _own(self, codes: np.ndarray) -> np.ndarray:
         """Return those codes whose sightings are all remembered; others came from depth, a file or forgotten views, and
@@ -294,7 +333,7 @@ class TriangulatingMapper:
             return
         views = self._store.views
         is_moving = np.array([any(view is other for other in moving) for view in views])
-        seen, view_index = self._store.observations(codes)
+        seen, view_index = self._store.observations(self._store.sightings(codes))
         cam_T_world = self._adjusted_poses(codes, seen, view_index, is_moving,
                                            0.5 * max(self._max_error_px(view) for view in moving))
         for index in np.flatnonzero(is_moving):

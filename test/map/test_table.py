@@ -70,6 +70,16 @@ def test_removing_numbers_the_table_never_had_does_nothing():
     assert len(table) == 2
 
 
+def test_a_table_tells_when_rows_were_last_removed():
+    table = Table(COLUMNS)
+    table.put(table.allocate(4), 1, value=0, pair=0)
+    assert table.removed_in == 0
+    table.remove(np.array([1]), 2)
+    table.remove(np.zeros(0, np.int64), 3)
+    table.put(table.allocate(1), 4, value=0, pair=0)
+    assert table.removed_in == 2
+
+
 def test_a_row_far_beyond_the_end_can_be_put():
     table = Table(COLUMNS)
     table.put(np.array([3 * MIN_CAPACITY], np.uint32), 4, value=7, pair=0)

@@ -11,7 +11,7 @@ from cl_localization.config import MapCodeConfig, TriangulationConfig
 from cl_localization.geometry import se3
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode, NewCodes
-from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
+from cl_localization.mapping.triangulating_mapper import PX_PER_FEATURE, TriangulatingMapper
 from core_makers import CAMERA, PointScene, look_at, motion
 
 CENTRE = (0.0, 0.0, 3.8)
@@ -108,6 +108,17 @@ def test_views_too_close_together_give_no_points():
     session = Session(min_parallax_deg=1.5)
     session.add_all([look_at((0.005 * index, 0.0, 0.0), CENTRE) for index in range(5)])
     assert len(session.map_code) == 0
+
+
+def test_a_small_image_is_mapped_by_its_strongest_features():
+    crowded = PointScene.room(1500)
+    session = Session(crowded)
+    for pose in POSES[:3]:
+        session.add(pose)
+    most = int(CAMERA.width_px * CAMERA.height_px / PX_PER_FEATURE)
+    assert all(len(view.features) > most for view in session.views)
+    assert [len(view.features) for view in session.mapper._store.views] == [most] * 3
+    assert session.errors_m().max() < 0.02
 
 
 def test_every_code_has_enough_parallax(mapped):

@@ -34,7 +34,7 @@ class Examination:
         depths_m = np.zeros(len(keypoints_px), np.float32)
         if frame.depth_m is not None:
             depths_m = keypoint_depths(frame.depth_m, keypoints_px, self._max_depth_m)
-        self._audit.add(view, depths_m)
+        self._audit.add(view, depths_m, self._map.keyframes["keyframe_descriptors"][view.keyframe])
 
     def forget_removed(self) -> None:
         """Forget keyframes that the map gave up."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
+from cl_localization.features.whole_image import unit_place_descriptors
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit.health import PairFigures
 from cl_localization.mapping.audit.image_pairs import (
@@ -31,7 +31,10 @@ MIN_MATCHES_AGAIN = 80
 """So many matches make a place seen again. Fewer may be of far things, or of patterns that repeat along a road: kitti_1
 has up to 56 over 25 m."""
 
-ENOUGH_PAIRS, EVERY = 40, 4
+LOOKED_FOR_EVERY = 2
+"""One keyframe of so many is compared with what it may see again: a place that is passed is seen from several."""
+
+ENOUGH_PAIRS, EVERY = 30, 8
 """Once so many pairs of neighbours are known, one keyframe of so many is compared with its neighbours."""
 
 MEMORY = 200
@@ -54,20 +57,21 @@ class PoseAudit:
         self._returns: deque[ImagePair] = deque(maxlen=RETURNS)
         self._added = 0
 
-    def add(self, view: View, depths_m: np.ndarray) -> None:
+    def add(self, view: View, depths_m: np.ndarray, place: np.ndarray) -> None:
         """Audit a new keyframe.
 
         Args:
             depths_m: (N,) measured depth at its features, 0 where unknown.
+            place: (256,) int8 descriptor of the whole image.
         """
-        descriptor = place_descriptor(view.features.descriptors)
-        look = AuditedView.of(view, depths_m, unit_place_descriptors(descriptor[None])[0])
+        look = AuditedView.of(view, depths_m, unit_place_descriptors(place[None])[0])
         if self._recent and self._recent[-1].scene != look.scene:
             self.end_sequence()
         self._added += 1
         if len(self._evidence) < ENOUGH_PAIRS or self._added % EVERY == 0:
             self._compare_with_neighbours(look)
-        self._look_for_return(look)
+        if self._added % LOOKED_FOR_EVERY == 0:
+            self._look_for_return(look)
         self._recent.append(look)
         self._remember(look)
 
