@@ -30,7 +30,7 @@ from cl_localization.research.nerf_cl.nerf_data import WHITE, score
 from cl_localization.research.nerf_cl.online import OnlineTraining, chunks_of
 from cl_localization.research.nerf_cl.task import DEFAULT_EPOCHS
 
-TASKS, STREAM, ROOM, VIEWS = PARTS = ("tasks", "stream", "room", "views")
+TASKS, STREAM, ROOM, VIEWS, BESIDE = PARTS = ("tasks", "stream", "room", "views", "beside")
 ONLINE_HEADERS = ("stream", "method", "frames", "mean of frames seen [dB]", "held out [dB]", "forgetting [dB]",
                   "a frame [s]",
                   "memory [MB]")
@@ -68,6 +68,10 @@ def nerf_tables(lego: Path, kitchen: Path | None, options: NerfBenchConfig, out:
         rows += kitchen_rows(kitchen, options, out, results)
     if kitchen is not None and VIEWS in parts:
         tables.append(view_table(str(kitchen), options.kitchen_frames, options.view_steps))
+    if kitchen is not None and BESIDE in parts:
+        from benchmarks.nerf_beside import beside_table  # needs ROS
+
+        tables.append(beside_table(str(kitchen), options.kitchen_frames))
     if rows:
         tables.append(BenchTable("Streams seen once", ONLINE_HEADERS, rows, results={"nerf_online": results}))
     return tables

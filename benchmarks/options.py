@@ -58,7 +58,7 @@ class RegressorBenchConfig(Config):
 class NerfBenchConfig(Config):
     """How much of the table `nerf` is made."""
 
-    parts: str = option("", "Tables: tasks, stream, room, views; separated by commas, all of them when empty.")
+    parts: str = option("", "Tables: tasks, stream, room, views, beside; separated by commas, all of them when empty.")
     methods: str = option("", "What is tried against forgetting in the second task or on the synthetic stream, "
                               "separated by commas; everything in a table of which none is named.")
     side_px: int = option(64, "Width and height of the synthetic views [px].", 4, 800)
