@@ -12,9 +12,6 @@ from tf2_msgs.msg import TFMessage
 from benchmarks.load import LEARNING, MS_PER_S, NANOSECONDS, PlayedNodes, Shown
 from cl_localization.ros.conversions import stamp_ns
 
-WITHOUT_ODOMETRY = {"frames.odom": ""}
-"""tf then gets one transform for each pose, with the stamp of its image."""
-
 
 @dataclass(frozen=True)
 class RateOutcome:
@@ -54,7 +51,8 @@ def run_image_rate(mapper: str, flow: bool, shown: Shown, warm_up_s: float, dura
 
     with PlayedNodes(shown) as played:
         played.seen.hear(TFMessage, "/tf", hear)
-        played.start(mapper, LEARNING["new"], WITHOUT_ODOMETRY | {"flow.enabled": flow})
+        # without odometry tf gets one transform for each pose, with the stamp of its image
+        played.start(mapper, LEARNING["new"], {"flow.enabled": flow}, odometry=False)
         played.wait(warm_up_s)
         since_ns, learned = time.time_ns(), played.seen.mapping.frames_processed
         played.wait(duration_s)

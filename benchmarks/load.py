@@ -89,17 +89,19 @@ class PlayedNodes:
                  trace: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def start(self, mapper: str, learning: dict[str, Any], localizer: dict[str, Any] | None = None) -> None:
+    def start(self, mapper: str, learning: dict[str, Any], localizer: dict[str, Any] | None = None,
+              odometry: bool = True) -> None:
         """Start the nodes, `mapper` one of `MAPPERS` with parameters for learning, and wait for the first pose.
 
         Args:
             localizer: parameters of the localizer.
+            odometry: whether the robot has odometry; without, tf gets a transform for each pose.
 
         Raises:
             RosError: a node that does not start or ends by itself.
         """
         common, remap = {"map_file": str(self._shown.map_path.resolve())}, {"pose": "ground_truth"}
-        localizing = common | (localizer or {})
+        localizing = common | (localizer or {}) | ({} if odometry else {"frames.odom": ""})
         if mapper == "composed":
             self.nodes.start("composed", "composed", localizing | learning, remap)
         else:
@@ -108,7 +110,7 @@ class PlayedNodes:
             self.nodes.start("mapper", "mapper", common | learning, remap)
         self.nodes.start("sequence_player", "player", {
             "sequence": self._shown.sequence, "rate": self._shown.hz / self._shown.recorded_hz, "loop": True,
-            "autostart": False,
+            "autostart": False, "odometry": odometry,
             "wait_for_subscribers": 1 if mapper == "none" else 2, "wait_timeout_s": READY_S})
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             self.seen.transition("player", transition, READY_S, self.nodes.check)

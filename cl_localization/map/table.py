@@ -1,7 +1,8 @@
 """A table of numbered rows that records in which version each row changed.
 
 A row keeps its number, so that indices, observations and remote copies can refer to it; the numbers of removed rows are
-reused. Memory grows by doubling.
+reused. Memory grows by a quarter, so that a table has little more than its rows need, and as much as they need where it
+is filled at once, from a file.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 MIN_CAPACITY = 1024
+GROWTH = 1.25
 
 
 class Table:
@@ -59,10 +61,7 @@ class Table:
         return free
 
     def _grow_to(self, size: int) -> None:
-        capacity = max(MIN_CAPACITY, len(self.live))
-        while capacity < size:
-            capacity *= 2
-        extra = capacity - len(self.live)
+        extra = max(MIN_CAPACITY, size, int(GROWTH * len(self.live))) - len(self.live)
         for name, column in self._columns.items():
             self._columns[name] = np.concatenate([column, np.zeros((extra, *column.shape[1:]), column.dtype)])
         self.live = np.concatenate([self.live, np.zeros(extra, bool)])

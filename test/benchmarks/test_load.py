@@ -13,6 +13,7 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from cl_localization.msg import LocalizationStatus
 from diagnostic_msgs.msg import DiagnosticArray
 
+from benchmarks.image_rate import run_image_rate
 from benchmarks.load import LoadOutcome, Shown, run_load
 from benchmarks.nodes import house, load_row, soak_rows
 from benchmarks.soak import run_soak
@@ -75,6 +76,11 @@ def test_nodes_alone_beside_a_mapper_and_composed_serve_poses(small_house: Shown
     outcome = run_load(mapper, "all", small_house, 0.5, 3.0)
     assert outcome.served_hz > 0 and outcome.latency_ms(50) <= outcome.latency_ms(95)
     assert (outcome.learned_hz > 0) == (mapper != "none") and load_row(outcome, 1.5)[0] == title
+
+
+def test_poses_on_tf_are_counted_with_the_time_that_they_take(small_house: Shown) -> None:
+    outcome = run_image_rate("none", True, small_house, 0.5, 2.0)
+    assert outcome.tf_hz > 0 and 0 < outcome.latency_ms_p50 <= outcome.latency_ms_p95
 
 
 def test_a_run_without_poses_has_no_latency() -> None:

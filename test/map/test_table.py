@@ -41,6 +41,14 @@ def test_rows_keep_numbers_and_values_while_the_table_grows():
     assert len(table) == 10 + 5 * MIN_CAPACITY
 
 
+def test_a_table_that_is_filled_at_once_has_room_for_no_more_and_one_that_grows_for_a_quarter_more():
+    table = Table(COLUMNS)
+    table.put(np.arange(5 * MIN_CAPACITY), 1, value=0, pair=0)
+    assert len(table["value"]) == 5 * MIN_CAPACITY
+    table.put(table.allocate(1), 2, value=0, pair=0)
+    assert len(table["value"]) == 6.25 * MIN_CAPACITY
+
+
 def test_numbers_of_removed_rows_are_used_again():
     table = Table(COLUMNS)
     table.put(table.allocate(MIN_CAPACITY), 1, value=0, pair=0)

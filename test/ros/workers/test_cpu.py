@@ -49,7 +49,7 @@ def test_a_worker_has_all_cores_unless_told_and_half_of_them_where_it_gives_way(
     assert settled(node(), 5)[:2] == (1, 1)
 
 
-@pytest.mark.skipif(os.getpriority(os.PRIO_PROCESS, 0) > 0, reason="the tests are run with a niceness themselves")
+@pytest.mark.skipif(os.getpriority(os.PRIO_PROCESS, 0) != 0, reason="the tests are run with a niceness themselves")
 def test_niceness_holds_for_the_worker_only_and_not_in_a_shared_process() -> None:
     assert settled(node(), 7)[2] == 7
     assert settled(node(), 25)[2] == 19
