@@ -92,7 +92,7 @@ def live_recall(database: np.ndarray, queries: np.ndarray, truth: np.ndarray) ->
     """Return the share of queries (N, D), one after the other, whose best keyframe is within the tolerance of `truth`
     (N,)."""
     index = PlaceIndex(database.shape[1], PlaceIndexConfig())
-    index.add_all(database, "route", list(range(len(database))))
+    index.add(database, "route", list(range(len(database))))
     found = np.array([index.query(query)[0].keyframe_id for query in queries])
     return float((np.abs(found - truth) <= TOLERANCE).mean())
 
@@ -102,7 +102,7 @@ def time_row(length: int) -> tuple[str, ...]:
     rng = np.random.default_rng(0)
     descriptors = rng.normal(size=(BIG_INDEX, BIG_WIDTH)).astype(np.float32)
     index = PlaceIndex(BIG_WIDTH, PlaceIndexConfig(sequence_length=length))
-    index.add_all(descriptors, "route", list(range(BIG_INDEX)))
+    index.add(descriptors, "route", list(range(BIG_INDEX)))
     times = []
     for number in range(BIG_QUERIES):
         query = descriptors[5000 + number] + 0.5 * rng.normal(size=BIG_WIDTH)

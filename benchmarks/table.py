@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cl_localization.cli.tables import markdown, output_console, print_rows
+from cl_localization.cli.tables import output_console, print_rows
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class BenchTable:
 
     def markdown(self) -> str:
         """Return the table as Markdown."""
-        parts = [f"{self.title}\n\n{markdown(self.headers, self.rows)}"] if self.rows else []
+        lines = [f"| {' | '.join(cells)} |" for cells in (self.headers, *self.rows)]
+        lines.insert(1, "|" + "---|" * len(self.headers))
+        parts = ["\n".join([self.title, "", *lines, ""])] if self.rows else []
         return "\n".join([*parts, *([f"{self.sentence}\n"] if self.sentence else [])])
 
 

@@ -292,7 +292,6 @@ class PlaceIndexConfig(Config):
     sequence_length: int = option(10, "Images that are matched together.", 1, 1000)
     min_speed_ratio: float = option(0.5, "Fewest keyframes passed between two images.", 0.01, 100)
     max_speed_ratio: float = option(2.0, "Most keyframes passed between two images.", 0.01, 100)
-    speed_steps: int = option(13, "Speed ratios tried between these.", 1, 100)
     shortlist: int = option(256, "Keyframes most similar to an image that are considered.", 1, 100000)
     places: int = option(5, "Places returned.", 1, 1000)
     min_travel_m: float = option(0.0, "Images closer together than this are not matched, where odometry tells the "

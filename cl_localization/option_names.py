@@ -26,6 +26,11 @@ OLD_NAMES: dict[str, str | None] = {
     "places.revisits": None,
     "places.min_confirmed": None,
     "places.seed": None,
+    "place.speed_steps": None,
+    "slam.start_min_points": None,
+    "slam.start_min_parallax_deg": None,
+    "slam.loop_views": None,
+    "slam.bend_above_m": None,
 }
 """Names that options had in version 0.1, or the ends of these names, and what they are called now; None for options
 that are gone. They are understood, with a warning, for one version."""

@@ -78,7 +78,7 @@ class Slam:
         self._graph = KeyframeGraph(mapper.map_code)
         self._poser = FramePoser(mapper.map_code, config, localizer, mapper.without_scale)
         self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose, mapper.without_scale)
-        self._motion, self._start, self._scale = MotionModel(), TwoViewStart(config), MetricScale(mapper.map_code)
+        self._motion, self._start, self._scale = MotionModel(), TwoViewStart(), MetricScale(mapper.map_code)
         self._scene = self._keyframe = -1
         self._lost_frames = 0
 
@@ -208,7 +208,7 @@ class Slam:
         is_kept = mapping.keyframe_id is not None and self._is_live(mapping.keyframe_id)
         if mapping.keyframe_id is not None and is_kept:
             step = self._poser.step(self._motion.last_look, look, world_T_cam)
-            world_T_cam = self._graph.pose(mapping.keyframe_id)  # without depth, it was adjusted
+            world_T_cam = self.mapper.map_code.pose_of(mapping.keyframe_id)  # without depth, it was adjusted
             self._graph.add(mapping.keyframe_id, seen, self._keyframe, step, is_adjusted=not look.has_depth)
             self._keyframe = mapping.keyframe_id
         elif self._keyframe < 0 and seen is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sys
 from pathlib import Path
 
 # Read when NumPy, PyTorch and faiss are first imported, and by the processes that tests start. The arrays of tests are
@@ -37,6 +38,13 @@ def fixed_seeds() -> None:
     """Every test starts from the same global random state, though none of our code should draw from it."""
     random.seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """PyTorch runs on one thread, also where a node in this process has set more."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -1,23 +1,13 @@
-"""Fixtures of the tests of radiance fields: one thread, and a small synthetic scene."""
+"""Fixtures of the tests of radiance fields: a small synthetic scene."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from cl_localization.nerf.views import View, read_synthetic
 from nerf_makers import write_scene
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -10,20 +10,17 @@ from typing import Any
 from cl_localization.errors import DataError
 
 
-def require_writable(path: Path, force: bool = True) -> Path:
-    """Return `path` after creating its folder and testing that a file can be written there.
-
-    Args:
-        force: whether an existing file may be replaced.
+def require_writable(path: Path) -> Path:
+    """Return `path`, once its folder is made and a file can be written there; an old file will be replaced.
 
     Raises:
-        DataError: it is a folder, it exists and `force` is False, or its folder is not writable.
+        DataError: it is a folder, or its folder is not writable.
     """
     from cl_localization.data.atomic import check_output
 
     if path.is_dir():
         raise DataError(f"output {path}", "must be a file", "a folder", "name a file in it")
-    check_output(path, force)
+    check_output(path, force=True)
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
             pass

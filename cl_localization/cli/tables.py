@@ -43,13 +43,6 @@ def source_rows(sequences: Iterable[Any]) -> list[tuple[str, str, str]]:
             ("frames with depth", f"{with_depth:,}", "")]
 
 
-def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table as GitHub markdown."""
-    lines = ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers)]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
     """Print on stderr how many frames were skipped, with the first reasons."""
     console = Console(stderr=True, highlight=False, emoji=False)

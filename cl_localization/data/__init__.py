@@ -2,7 +2,6 @@
 
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.open import open_sequence
-from cl_localization.data.sequence import SubSequence, base_T_cam_of, frame_names, select, select_where
+from cl_localization.data.sequence import SubSequence, base_T_cam_of, frame_names, select
 
-__all__ = ["Frame", "Sequence", "SubSequence", "base_T_cam_of", "frame_names", "open_sequence", "select",
-           "select_where"]
+__all__ = ["Frame", "Sequence", "SubSequence", "base_T_cam_of", "frame_names", "open_sequence", "select"]

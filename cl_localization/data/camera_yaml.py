@@ -13,13 +13,13 @@ from cl_localization.geometry.camera import Camera
 CAMERA_YAML = "camera.yaml"
 
 
-def write_camera_yaml(camera: Camera, path: Path, name: str = "camera") -> None:
+def write_camera_yaml(camera: Camera, path: Path) -> None:
     """Write a camera in the format of ROS's camera_calibration; no distortion becomes five zeros of plumb_bob."""
     matrix = camera.opencv_matrix
     ideal = camera.distortion_model == "none"
     distortion = [0.0] * 5 if ideal else list(camera.distortion)
     content = {
-        "image_width": camera.width_px, "image_height": camera.height_px, "camera_name": name,
+        "image_width": camera.width_px, "image_height": camera.height_px, "camera_name": "camera",
         "camera_matrix": _matrix(3, 3, matrix),
         "distortion_model": "plumb_bob" if ideal else camera.distortion_model,
         "distortion_coefficients": _matrix(1, len(distortion), distortion),

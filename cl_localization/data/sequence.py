@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -204,9 +204,3 @@ def base_T_cam_of(sequence: Sequence) -> np.ndarray:
 def select(sequence: Sequence, indices: Iterable[int], name: str = "") -> SubSequence:
     """Return the frames at `indices`, in that order. Raises DataError for an index outside, or none at all."""
     return SubSequence(sequence, indices, name)
-
-
-def select_where(sequence: Sequence, keep: Callable[[int, str], bool], name: str = "") -> SubSequence:
-    """Return the frames for which keep(index, name) holds, in order. Raises DataError if there is none."""
-    names = frame_names(sequence)
-    return SubSequence(sequence, [index for index, frame in enumerate(names) if keep(index, frame)], name)

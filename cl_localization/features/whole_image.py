@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from cl_localization.features.quantization import quantized, unit_descriptors
+
 DIM = 256
 STRONGEST = 300
 """Number of pooled local features: fewer recognise fewer places, more add repeated patterns."""
@@ -19,8 +21,6 @@ STRONGEST = 300
 MAX_LOCAL_DIM = 64
 """Longer local descriptors are projected to this length, since their covariance would be large."""
 
-CLIP_SIGMAS = 4.0
-MAX_BYTE = 127.0
 SEED = 20
 
 
@@ -33,18 +33,12 @@ def place_descriptor(local_descriptors: np.ndarray) -> np.ndarray:
         chosen = chosen @ _signs(chosen.shape[1], MAX_LOCAL_DIM)
     pooled = _root_of_covariance(chosen)
     projected = pooled @ _signs(len(pooled), DIM)
-    return as_bytes(projected[None] / max(float(np.linalg.norm(projected)), 1e-6))[0]
-
-
-def as_bytes(units: np.ndarray) -> np.ndarray:
-    """Return unit descriptors (N, 256) as int8."""
-    return np.clip(np.rint(units * (MAX_BYTE * np.sqrt(DIM) / CLIP_SIGMAS)), -MAX_BYTE, MAX_BYTE).astype(np.int8)
+    return quantized(projected[None] / max(float(np.linalg.norm(projected)), 1e-6))[0]
 
 
 def unit_place_descriptors(descriptors: np.ndarray) -> np.ndarray:
     """Return descriptors (N, 256) int8 as float32 unit vectors; zeros (unknown) stay zeros."""
-    values = descriptors.astype(np.float32)
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+    return unit_descriptors(descriptors)
 
 
 def _root_of_covariance(chosen: np.ndarray) -> np.ndarray:

@@ -24,9 +24,8 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import widened
-from cl_localization.localization.keyframe_regressor import ShownCodes
 from cl_localization.localization.pose_estimation import PoseEstimator
-from cl_localization.localization.regressor import NearestRegressor, Regressor
+from cl_localization.localization.regressor import NearestRegressor, Regressor, ShownCodes
 from cl_localization.localization.result import Localization
 from cl_localization.map.code_index import CodeIndex, CovisibleCodes
 from cl_localization.map.map_code import MapCode

@@ -13,8 +13,12 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import PnPResult, reprojection_errors_px, robust_pose
 from cl_localization.geometry.se3 import inverse
 from cl_localization.localization.acceptance import accept_or_reject
-from cl_localization.localization.covariance_calibration import calibrated, variance_factor_of, widened
-from cl_localization.localization.depth_jackknife import depth_jackknife
+from cl_localization.localization.covariance_calibration import (
+    calibrated,
+    depth_jackknife,
+    variance_factor_of,
+    widened,
+)
 from cl_localization.localization.guided_matching import visible_codes
 from cl_localization.localization.near_search import searched_near
 from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map

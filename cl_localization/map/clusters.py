@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
+from cl_localization.features.quantization import unit_descriptors
+
 PROBES = 8
 KMEANS_ITERATIONS = 5
 POINTS_PER_CLUSTER = 40
@@ -20,25 +22,24 @@ CHUNK = 100_000
 LOWEST_PRIORITY = 19
 
 
-def unit_descriptors(keys: np.ndarray) -> np.ndarray:
-    """Return int8 keys (N, D) as unit descriptors (N, D) float32."""
-    values = keys.astype(np.float32)
-    lengths = np.sqrt(np.einsum("nd,nd->n", values, values))  # twice as fast as NumPy's norm
-    values /= np.maximum(lengths, 1e-6)[:, None]
-    return values
+def inverted_file(dim: int, count: int, probes: int) -> faiss.IndexIVFScalarQuantizer:
+    """Return an index for about `count` unit descriptors of length `dim`, to be trained, which searches `probes` of its
+    clusters."""
+    half = faiss.ScalarQuantizer.QT_fp16  # lossless for int8, and faster
+    index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, int(2 * np.sqrt(count)), half,
+                                          faiss.METRIC_INNER_PRODUCT, False)
+    index.cp.niter, index.cp.max_points_per_centroid = KMEANS_ITERATIONS, POINTS_PER_CLUSTER
+    index.cp.min_points_per_centroid = 1  # no warnings on stderr
+    index.nprobe = probes
+    return index
 
 
 def clustered(keys: np.ndarray, rows: np.ndarray) -> faiss.Index:
     """Return an index of codes (N,) with their keys (N, D) int8, found by inner product."""
     count, dim = keys.shape
-    clusters, half = int(2 * np.sqrt(count)), faiss.ScalarQuantizer.QT_fp16  # fp16 is lossless for int8, and faster
-    index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, clusters, half, faiss.METRIC_INNER_PRODUCT,
-                                          False)
-    index.cp.niter, index.cp.max_points_per_centroid = KMEANS_ITERATIONS, POINTS_PER_CLUSTER
-    index.cp.min_points_per_centroid = 1  # no warnings on stderr
-    sample = np.linspace(0, count - 1, min(count, POINTS_PER_CLUSTER * clusters)).astype(np.int64)
+    index = inverted_file(dim, count, PROBES)
+    sample = np.linspace(0, count - 1, min(count, POINTS_PER_CLUSTER * index.nlist)).astype(np.int64)
     index.train(unit_descriptors(keys[sample]))
-    index.nprobe = PROBES
     # maps a code to its list, for fast removal
     index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
     for chunk in _chunks(count):

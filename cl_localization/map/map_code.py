@@ -14,16 +14,13 @@ import numpy as np
 
 from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig
 from cl_localization.errors import MapError
+from cl_localization.features.quantization import quantized, unit_descriptors
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
-from cl_localization.map.clusters import unit_descriptors
 from cl_localization.map.code_blocks import CodeBlocks
 from cl_localization.map.coverage import least_covering
 from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES, MapDelta
 from cl_localization.map.table import Table
-
-KEY_CLIP_SIGMAS = 4.0
-"""Range of int8 keys, in multiples of 1/sqrt(D), the typical component of a unit descriptor (XFeat: 99.99 % inside)."""
 
 COVERAGE_REGION_CELLS = 16
 """Edge of a coverage region, in cells: about 0.3 m."""
@@ -114,6 +111,10 @@ class MapCode:
     def scenes_in_use(self) -> list[int]:
         """Numbers of the scenes with keyframes, ascending."""
         return [int(scene) for scene in np.unique(self.keyframes["keyframe_scenes"][self.keyframes.rows()])]
+
+    def pose_of(self, keyframes: int | np.ndarray) -> np.ndarray:
+        """Return the pose (4, 4) of a live keyframe by its number, or those (K, 4, 4) of several."""
+        return self.keyframe_world_T_cam[np.searchsorted(self.keyframes.rows(), keyframes)]
 
     def keyframe_poses_of(self, scene: int) -> np.ndarray:
         """Poses (K, 4, 4) of the live keyframes of one scene."""
@@ -381,12 +382,6 @@ class MapCode:
 def _largest_number(rows: int) -> int:
     """Return the largest code number allowed in a file or message with `rows` codes."""
     return SPARSE_ROWS + SPARSE_FACTOR * rows
-
-
-def quantized(descriptors: np.ndarray) -> np.ndarray:
-    """Return unit descriptors (N, D) as int8 keys."""
-    scale = 127.0 * np.sqrt(descriptors.shape[1]) / KEY_CLIP_SIGMAS
-    return np.clip(np.rint(descriptors * scale), -127, 127).astype(np.int8)
 
 
 def cell_labels(positions_m: np.ndarray, cell_size_m: float, scenes: np.ndarray | int = 0) -> np.ndarray:

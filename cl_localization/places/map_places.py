@@ -81,7 +81,8 @@ class MapPlaces:
         if not recognition.places or not recognition.complete:
             return None
         best = recognition.places[0]
-        if not all(place.scene == best.scene and self._apart_m(place, self._pose_of(best)) <= self._elsewhere_m
+        there = self._map.pose_of(best.keyframe_id)
+        if not all(place.scene == best.scene and self._apart_m(place, there) <= self._elsewhere_m
                    for place in recognition.places):
             return None
         if scene != best.scene:
@@ -111,12 +112,8 @@ class MapPlaces:
         apart_m = np.linalg.norm(poses[:, :2, 3] - world_T_cam[:2, 3], axis=1) + TURN_M_PER_DEG * turns_deg
         return self._map.keyframes.rows()[np.argsort(apart_m, kind="stable")[:NEAR_KEYFRAMES]]
 
-    def _pose_of(self, place: Place) -> np.ndarray:
-        rows = self._map.keyframes.rows()
-        return self._map.keyframe_world_T_cam[np.searchsorted(rows, place.keyframe_id)]
-
     def _apart_m(self, place: Place, world_T_cam: np.ndarray) -> float:
-        return float(np.linalg.norm(self._pose_of(place)[:3, 3] - world_T_cam[:3, 3]))
+        return float(np.linalg.norm(self._map.pose_of(place.keyframe_id)[:3, 3] - world_T_cam[:3, 3]))
 
     def _travelled_m(self, odom_T_cam: np.ndarray | None, unit: np.ndarray) -> float | None:
         """Return the distance travelled since the last image, with rotation; None if unknown or implausible."""
@@ -152,4 +149,4 @@ class MapPlaces:
             of_scene = keyframes[scenes == scene]
             of_scene = of_scene[np.argsort(stamps_ns[scenes == scene], kind="stable")]
             units = unit_place_descriptors(self._map.keyframes["keyframe_descriptors"][of_scene])
-            self._index.add_all(units, self._map.scene_names[scene], of_scene.tolist())
+            self._index.add(units, self._map.scene_names[scene], of_scene.tolist())

@@ -20,6 +20,9 @@ APART = 3
 KEPT_POSITIONS = 32
 """Best positions of the last image that are candidates again, in case the next shortlist lacks the place."""
 
+SPEED_STEPS = 13
+"""Speed ratios that are tried, between the smallest and the largest."""
+
 MAX_HOLES = 2.0
 """Largest number of positions per keyframe; beyond it, positions are renumbered."""
 
@@ -58,7 +61,7 @@ class PlaceIndex:
     def __init__(self, width: int, config: PlaceIndexConfig | None = None) -> None:
         self.config = config or PlaceIndexConfig()
         self._index = ShortlistIndex(width)
-        ratios = np.geomspace(self.config.min_speed_ratio, self.config.max_speed_ratio, self.config.speed_steps)
+        ratios = np.geomspace(self.config.min_speed_ratio, self.config.max_speed_ratio, SPEED_STEPS)
         self._votes = LineVotes(ratios, self.config.sequence_length)
         self._gap = int(np.ceil(self.config.max_speed_ratio * self.config.sequence_length)) + 1
         self._position_of: dict[int, int] = {}
@@ -77,19 +80,12 @@ class PlaceIndex:
         """Number of images in the sequence, at most the sequence length."""
         return len(self._votes)
 
-    def add(self, descriptor: np.ndarray, scene: str, keyframe_id: int) -> None:
-        """Add a keyframe at the end of its scene's route.
-
-        Args:
-            descriptor: (D,) descriptor of its image.
+    def add(self, descriptors: np.ndarray, scene: str, keyframe_ids: list[int]) -> None:
+        """Add keyframes with descriptors (N, D) at the end of their scene's route, in the order of recording.
 
         Raises:
             DataError: another width, not finite, or a known keyframe id.
         """
-        self.add_all(np.asarray(descriptor)[None], scene, [keyframe_id])
-
-    def add_all(self, descriptors: np.ndarray, scene: str, keyframe_ids: list[int]) -> None:
-        """Add keyframes with descriptors (N, D) in the order of recording; see `add`."""
         descriptors = self._checked(descriptors)
         ids = [int(number) for number in keyframe_ids]
         known = next((number for number in ids if number in self._position_of), None)
@@ -147,12 +143,6 @@ class PlaceIndex:
         known = np.array([position in self._keyframe_at for position in positions.tolist()], bool)
         return self._apart(positions[known], distances[known], count)
 
-    def reset(self) -> None:
-        """Start a new image sequence."""
-        self._votes.reset()
-        self._latest, self._waiting_m, self._kept = [], 0.0, self._kept[:0]
-        self._newest = self._newest[0][:0], self._newest[1][:0]
-
     def _best(self, shortlist: np.ndarray) -> list[Place]:
         """Return the best places among the shortlist and the positions ahead of the last best ones."""
         ahead = np.arange(int(np.ceil(self.config.max_speed_ratio)) + 1)
@@ -185,7 +175,7 @@ class PlaceIndex:
         begin = 0
         for end in range(1, len(keyframes) + 1):
             if end == len(keyframes) or keyframes[end][0] != keyframes[begin][0]:
-                fresh.add_all(descriptors[order[begin:end]], keyframes[begin][0],
-                              [number for _, number in keyframes[begin:end]])
+                fresh.add(descriptors[order[begin:end]], keyframes[begin][0],
+                          [number for _, number in keyframes[begin:end]])
                 begin = end
         self.__dict__.update(fresh.__dict__)

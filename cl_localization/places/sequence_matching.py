@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 
 from cl_localization.errors import DataError
+from cl_localization.map.clusters import inverted_file
 
 MIN_CLUSTERED = 4096
 """With fewer descriptors than this, exact search is as fast."""
@@ -26,8 +27,6 @@ GROWTH = 2.0
 """The clusters are rebuilt when the number of descriptors has grown by this factor."""
 
 PROBES = 16
-KMEANS_ITERATIONS = 5
-POINTS_PER_CLUSTER = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +65,6 @@ class LineVotes:
     def __len__(self) -> int:
         """Return the number of images in the window, at most L."""
         return len(self._window)
-
-    def reset(self) -> None:
-        """Remove all images."""
-        self._window.clear()
-        self._votes[:] = 0
-        self._farthest_sum = 0.0
 
     def add(self, image: Image, positions: int) -> None:
         """Add the next image to the window; a full window drops the oldest. `positions` is the number of positions."""
@@ -143,29 +136,18 @@ class ShortlistIndex:
         """Return all descriptors (N, D) and their numbers (N,); in half precision once there are clusters."""
         if self._clustered_at == 0:
             numbers = faiss.vector_to_array(self._index.id_map)
-            return self._index.index.reconstruct_n(0, len(self)) if len(self) else np.zeros(
-                (0, self.width), np.float32
-            ), numbers
+            none = np.zeros((0, self.width), np.float32)
+            return self._index.index.reconstruct_n(0, len(self)) if len(self) else none, numbers
         lists = self._index.invlists
-        parts = [faiss.rev_swig_ptr(lists.get_ids(cluster), lists.list_size(cluster)).copy()
-                   for cluster in range(lists.nlist)
-                   if lists.list_size(cluster)]
-        codes = [faiss.rev_swig_ptr(lists.get_codes(cluster), lists.list_size(cluster) * lists.code_size).copy()
-                 for cluster in range(lists.nlist) if lists.list_size(cluster)]
-        return np.concatenate(codes).view(np.float16).reshape(-1,
-                                                              self.width).astype(np.float32), np.concatenate(parts)
+        sizes = [(cluster, lists.list_size(cluster)) for cluster in range(lists.nlist) if lists.list_size(cluster)]
+        of_lists = [faiss.rev_swig_ptr(lists.get_ids(cluster), size).copy() for cluster, size in sizes]
+        codes = [faiss.rev_swig_ptr(lists.get_codes(cluster), size * lists.code_size).copy() for cluster, size in sizes]
+        descriptors = np.concatenate(codes).view(np.float16).reshape(-1, self.width).astype(np.float32)
+        return descriptors, np.concatenate(of_lists)
 
     def _cluster(self) -> None:
         descriptors, numbers = self.everything()
-        index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(self.width), self.width, int(2 * np.sqrt(len(numbers))),
-                                              faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False)
-        index.own_fields = False
-        index.cp.niter, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = (
-            KMEANS_ITERATIONS,
-            POINTS_PER_CLUSTER,
-            1,
-        )
-        index.nprobe = PROBES
+        index = inverted_file(self.width, len(numbers), PROBES)
         index.train(descriptors)
         index.add_with_ids(descriptors, numbers)
         self._index, self._clustered_at = index, len(numbers)

@@ -11,6 +11,8 @@ CELL_M = 0.05
 ROBOT_RADIUS_M = 0.3
 """The camera's axis keeps this far from everything."""
 BORDER_M = 0.5
+CONNECTED_SHARE = 0.94
+"""Of what the robot can reach, so much must stay in one piece; small nooks may be lost."""
 
 
 class FloorGrid:
@@ -57,13 +59,12 @@ class FloorGrid:
         taken = self.taken if extra is None else self.taken + extra
         return cv2.distanceTransform((taken == 0).astype(np.uint8), cv2.DIST_L2, 5) * CELL_M
 
-    def stays_connected(self, extra: np.ndarray, least_share: float = 0.94) -> bool:
-        """Return whether the robot still gets everywhere when the mask `extra` is taken too; small nooks may be
-        lost."""
+    def stays_connected(self, extra: np.ndarray) -> bool:
+        """Return whether the robot still gets everywhere, or nearly so, when the mask `extra` is taken too."""
         drivable = (self.clearance_m(extra) > ROBOT_RADIUS_M + CELL_M).astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(drivable, connectivity=4)
         areas = stats[1:, cv2.CC_STAT_AREA]
-        return len(areas) > 0 and areas.max() >= least_share * areas.sum()
+        return len(areas) > 0 and areas.max() >= CONNECTED_SHARE * areas.sum()
 
     def drivable(self) -> np.ndarray:
         """Return the largest connected area (rows, columns) bool that the robot's axis can reach."""

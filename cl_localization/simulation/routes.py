@@ -18,6 +18,8 @@ STEP_M = 0.02
 SMOOTHING_M = 0.28
 COMFORT_M = 0.25
 """Beyond the robot's radius, clearance of this order halves the cost of a step."""
+REACH_M = 6.0
+"""Nothing is looked for beyond this distance."""
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
@@ -79,13 +81,13 @@ class Router:
         columns, rows = self.grid.cells(places_m).T
         return self.clearance_m[rows, columns]
 
-    def sight_m(self, place_m: np.ndarray, heading_rad: float, reach_m: float = 6.0) -> float:
-        """Return how far it is from a place to the next thing or wall in a direction, on the floor."""
-        steps = np.arange(0, reach_m, CELL_M)
+    def sight_m(self, place_m: np.ndarray, heading_rad: float) -> float:
+        """Return how far it is from a place to the next thing or wall in a direction; `REACH_M` at most."""
+        steps = np.arange(0, REACH_M, CELL_M)
         ray = place_m + steps[:, None] * [np.cos(heading_rad), np.sin(heading_rad)]
         columns, rows = self.grid.cells(ray).T
         blocked = np.flatnonzero(self.grid.taken[rows, columns] > 0)
-        return float(steps[blocked[0]]) if len(blocked) else reach_m
+        return float(steps[blocked[0]]) if len(blocked) else REACH_M
 
 
 def resampled(way_m: np.ndarray) -> np.ndarray:

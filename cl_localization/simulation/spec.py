@@ -100,10 +100,3 @@ def parsed(spec: str, key: str, text: str, kind: type) -> Any:
     except ValueError as error:
         raise DataError(f"key {key} of {spec}", f"must be {'a whole number' if kind is int else 'a number'}",
                         repr(text)) from error
-
-
-def describe_keys() -> str:
-    """Return one line a key with its meaning and default, for help texts."""
-    lines = [f"{field.name}={field.default}: {field.metadata['option'].help}" for field in fields(SimulationConfig)
-             if field.name != "seed"]
-    return "\n".join(lines)

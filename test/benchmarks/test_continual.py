@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks import continual as bench_continual
 from benchmarks.continual import STOP_FRAMES, method_names, open_stream, sentence_of, with_stops
@@ -28,7 +27,7 @@ SMALL = ["--continual.iterations", "1", "--continual.width", "0.02", "--continua
 
 @pytest.fixture
 def stream(monkeypatch) -> None:
-    """Two scenes of small noisy images instead of rooms; one thread."""
+    """Two scenes of small noisy images instead of rooms."""
     def frame(scene: int, number: int) -> Frame:
         pose = np.eye(4)
         pose[:3, 3] = [30 * scene, 0.1 * number, 0]
@@ -38,10 +37,6 @@ def stream(monkeypatch) -> None:
                           [frame(scene, number) for number in range(2)])
               for scene, name in enumerate(("RedKitchen", "room 1"))]
     monkeypatch.setattr(bench_continual, "open_stream", lambda options, kitchen: scenes)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_every_method_has_its_matrix_and_row(stream, tmp_path: Path, capsys, monkeypatch) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.nerf import PARTS, STREAMS, chosen, methods_of
 from benchmarks.nerf_beside import table_of
@@ -15,14 +14,6 @@ from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
 from cl_localization.nerf.options import NerfConfig
 from nerf_makers import write_frames, write_scene
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from cl_localization.cli.tables import markdown, print_rows, warn_unreadable
+from cl_localization.cli.tables import print_rows, warn_unreadable
 
 
 def test_a_table_is_never_cut_where_there_is_no_terminal(capsys) -> None:
@@ -8,10 +8,6 @@ def test_a_table_is_never_cut_where_there_is_no_terminal(capsys) -> None:
     text = capsys.readouterr().out
     assert "size [s]" in text and "map [a]" in text and "[m]" in text and "1,234" in text
     assert ("a rather long metric " * 4).strip() in text
-
-
-def test_markdown_has_a_line_for_each_row() -> None:
-    assert markdown(("a", "b"), [("1", "2")]) == "| a | b |\n|---|---|\n| 1 | 2 |\n"
 
 
 def test_left_out_frames_are_told_but_not_all_of_them(capsys) -> None:

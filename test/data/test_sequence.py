@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cl_localization.data import base_T_cam_of, frame_names, select, select_where
+from cl_localization.data import base_T_cam_of, frame_names, select
 from cl_localization.data import sequence as sequence_module
 from cl_localization.data.sequence import FORWARD_BASE_T_CAM, ImageFileSequence
 from cl_localization.errors import DataError
@@ -44,11 +44,6 @@ def test_selected_frames_keep_their_names_poses_and_order():
 
 def test_a_selection_of_a_selection_counts_within_it():
     assert select(select(MadeSequence(5), [4, 2, 0]), [1]).names == ["made-2"]
-
-
-def test_frames_are_selected_by_name_and_index():
-    part = select_where(MadeSequence(6), lambda index, name: index > 1 and name.endswith(("2", "5")), "some")
-    assert (part.names, part.name) == (["made-2", "made-5"], "some")
 
 
 @pytest.mark.parametrize("index", [5, -1])

@@ -8,7 +8,7 @@ import pytest
 from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project, refined_pose
-from cl_localization.localization.depth_jackknife import depth_jackknife
+from cl_localization.localization.covariance_calibration import depth_jackknife
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import CAMERA, unit_vectors

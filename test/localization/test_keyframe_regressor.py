@@ -7,7 +7,7 @@ import pytest
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.geometry.camera import Camera
-from cl_localization.localization.keyframe_regressor import ShownCodes
+from cl_localization.localization.regressor import ShownCodes
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import CAMERA, PointScene, look_at
 
@@ -42,7 +42,7 @@ def test_keyframes_that_show_nothing_propose_nothing(map_code, keyframes):
 
 
 def test_keyframes_that_show_very_much_are_left_to_the_search_of_everything(map_code, monkeypatch):
-    monkeypatch.setattr("cl_localization.localization.keyframe_regressor.MAX_CODES", 10)
+    monkeypatch.setattr("cl_localization.localization.regressor.MAX_CODES", 10)
     assert ShownCodes(map_code).regressor(np.array([0]), CAMERA) is None
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,12 +50,3 @@ def test_more_positions_change_nothing_for_those_that_were_there() -> None:
         small.add(image, 20)
         grown.add(image, positions)
     assert np.allclose(small.mean_distances(np.arange(20)), grown.mean_distances(np.arange(20)))
-
-
-def test_a_reset_forgets_the_images() -> None:
-    votes, rng = LineVotes(np.array([1.0]), 5), np.random.default_rng(0)
-    votes.add(shortlist(rng, 10, 4)[0], 10)
-    votes.reset()
-    image, distances = shortlist(rng, 10, 10)
-    votes.add(image, 10)
-    assert len(votes) == 1 and votes.mean_distances(np.arange(10)) == pytest.approx(distances)

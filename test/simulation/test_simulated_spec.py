@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cl_localization.errors import DataError
-from cl_localization.simulation import describe_keys, open_simulation
+from cl_localization.simulation import open_simulation
 from cl_localization.simulation.spec import parse_spec
 
 
@@ -18,12 +18,6 @@ def test_keys_are_read_with_their_types() -> None:
     config = parse_spec("sim:3?path=kidnap&place=2&rooms=6&size=640x480&gamma=0.6&moved=0.3&light=night")
     assert (config.path, config.place, config.rooms, config.size_px) == ("kidnap", 2, 6, (640, 480))
     assert (config.gamma, config.moved, config.light) == (0.6, 0.3, "night")
-
-
-def test_every_key_is_described() -> None:
-    lines = describe_keys().splitlines()
-    assert "rooms=2: Rooms of the house." in lines
-    assert all(line.endswith(".") or "seeds" in line for line in lines)
 
 
 @pytest.mark.parametrize(("spec", "message"), [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -97,10 +96,9 @@ class LearnedPoseSearch:
                             inlier_points_m=points_m[agree], scene=self._map.scene_names[scene])
 
 
-def make_pose_search(map_code: MapCode, config: LocalizerConfig, *of_grown: Any) -> PoseSearch | LearnedPoseSearch:
-    """Return the search for a map, by what its codes are; `of_grown` goes to `PoseSearch`.
-
-    Raises:
-        EncoderError, MapError: see `PoseSearch`.
-    """
-    return LearnedPoseSearch(map_code, config.pose) if is_learned(map_code) else PoseSearch(map_code, config, *of_grown)
+def make_pose_search(map_code: MapCode, config: LocalizerConfig,
+                     in_background: bool = False) -> PoseSearch | LearnedPoseSearch:
+    """Return the search for a map, by what its codes are; arguments and errors are those of `PoseSearch`."""
+    if is_learned(map_code):
+        return LearnedPoseSearch(map_code, config.pose)
+    return PoseSearch(map_code, config, in_background)

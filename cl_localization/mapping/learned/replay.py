@@ -10,8 +10,9 @@ import torch
 
 from cl_localization.continual.admission import AdmissionPolicy, ClassBalanced, CoverageScore, Reservoir
 from cl_localization.continual.replay_buffer import ReplayBuffer
+from cl_localization.features.quantization import quantized
 from cl_localization.geometry import se3
-from cl_localization.map.map_code import COVERAGE_REGION_CELLS, MapCode, cell_labels, quantized
+from cl_localization.map.map_code import COVERAGE_REGION_CELLS, MapCode, cell_labels
 from cl_localization.mapping.learned.optimizer import Samples
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 
@@ -82,10 +83,10 @@ class FeatureReplay:
 
     def samples(self, origin_m: np.ndarray) -> Samples:
         """Return all features of keyframes that the map still has, around an origin (3,)."""
-        kept, frames, rows = self._buffer.columns.rows(slice(None)), self._grown.keyframes, self._grown.keyframes.rows()
+        kept, frames = self._buffer.columns.rows(slice(None)), self._grown.keyframes
         same = frames.live[kept["keyframes"]] & (frames["keyframe_stamps_ns"][kept["keyframes"]] == kept["stamps_ns"])
         keyframes, points_cam_m = kept["keyframes"][same], kept["points_cam_m"][same]
-        poses = self._grown.keyframe_world_T_cam[np.searchsorted(rows, keyframes)]
+        poses = self._grown.pose_of(keyframes)
         points_m = np.einsum("kij,kfj->kfi", poses[:, :3, :3], points_cam_m) + poses[:, None, :3, 3] - origin_m
         scenes = np.repeat(frames["keyframe_scenes"][keyframes].astype(np.int64), FEATURES)
         return samples_from(kept["descriptors"][same].reshape(-1, self._grown.dim), points_m.reshape(-1, 3),

@@ -6,17 +6,24 @@ from collections.abc import MutableSet
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from cl_localization.config import PoseConfig
+from cl_localization.features.mutual_matching import best_pairs
 from cl_localization.geometry import se3
-from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.slam.depth_pose import Look
-from cl_localization.mapping.slam.doubled import merge_doubled
 from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph
 from cl_localization.mapping.slam.loops import Loop, LoopFinder
 from cl_localization.mapping.slam.old_place import around
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.mapping.slam.reach import Reach
+
+BEND_ABOVE_M = 0.008
+"""Loops bend the map when it is off by more than this."""
+
+MERGE_DISTANCE_M, MERGE_SIMILARITY = 0.03, 0.80
+NEIGHBOURS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +77,17 @@ class LoopClosing:
             return None
         newest = loops[-1]
         old_scene = int(self._map.keyframes["keyframe_scenes"][newest.old])
-        before, joined = self._graph.pose(keyframe), old_scene != scene
+        before, joined = self._map.pose_of(keyframe), old_scene != scene
         growth: dict[int, float] = {}
         for loop in loops:
             self._graph.add_loop(loop.keyframe, loop.old, loop.seen, loop.world_T_cam, loop.scale)
         if joined:
             scene, growth = self._join(scene, old_scene, newest.correction)
-        elif se3.pose_error(newest.seen.world_T_cam, world_T_cam)[0] < self._config.bend_above_m:
+        elif se3.pose_error(newest.seen.world_T_cam, world_T_cam)[0] < BEND_ABOVE_M:
             return None
         self._graph.bend(scene, self._map.scene_names[scene] not in self._without_scale)
         self._finder.forget()
-        correction = se3.similarity(self._graph.pose(keyframe), growth.get(keyframe, 1.0)) @ se3.inverse(before)
+        correction = se3.similarity(self._map.pose_of(keyframe), growth.get(keyframe, 1.0)) @ se3.inverse(before)
         return Closure(joined, scene, correction, self._merge(newest), growth)
 
     def grow(self, scene: int, growth: np.ndarray) -> dict[int, float]:
@@ -117,7 +124,7 @@ class LoopClosing:
         rows = self._map.keyframes.rows()
         rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
         if not np.allclose(motion, np.eye(4)):
-            poses = np.stack([self._graph.pose(keyframe) for keyframe in rows.tolist()])
+            poses = self._map.pose_of(rows)
             self._map.move_keyframes(rows, se3.moved(motion, poses), np.full(len(rows), growth))
         return dict.fromkeys(rows.tolist(), growth)
 
@@ -127,3 +134,29 @@ class LoopClosing:
         here = np.union1d(around(self._map, loop.old, rows), around(self._map, loop.keyframe, rows))
         is_new = self._graph.way_since(here) < self._config.loop_after_m
         return merge_doubled(self._map, here[~is_new], here[is_new])
+
+
+def merge_doubled(map_code: MapCode, old_keyframes: np.ndarray, new_keyframes: np.ndarray) -> int:
+    """Merge codes anchored to new keyframes (N,) into those anchored to old ones (O,) that lie and look alike; return
+    how many.
+
+    Both must belong to one scene. The old code stays, with both sightings; the new one goes.
+    """
+    codes = map_code.codes
+    old = np.flatnonzero(codes.live & np.isin(codes["anchors"], old_keyframes))
+    new = np.flatnonzero(codes.live & np.isin(codes["anchors"], new_keyframes))
+    if len(old) == 0 or len(new) == 0:
+        return 0
+    tree = cKDTree(codes["positions_m"][old])
+    apart_m, found = tree.query(codes["positions_m"][new], k=[*range(1, min(NEIGHBOURS, len(old)) + 1)],
+                                distance_upper_bound=MERGE_DISTANCE_M)
+    row, slot = np.nonzero(np.isfinite(apart_m))
+    row, other, _ = best_pairs(map_code.descriptors(new), map_code.descriptors(old), row, found[row, slot],
+                               MERGE_SIMILARITY)
+    gone, kept = new[row], old[other]
+    for keyframe in np.unique(codes["anchors"][gone]).tolist():
+        of = codes["anchors"][gone] == keyframe
+        seen = NewCodes(map_code.descriptors(gone[of]), codes["positions_m"][gone[of]], codes["sigmas_m"][gone[of]])
+        map_code.merge(kept[of], seen, keyframe)
+    map_code.remove(gone)
+    return len(gone)

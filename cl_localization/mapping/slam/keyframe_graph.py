@@ -68,7 +68,7 @@ class KeyframeGraph:
         shares = {} if previous < 0 else {previous: 0.5}
         if step is not None and previous >= 0 and self._is_live(previous):
             sigma_m, sigma_rad = _scatter(step)
-            self._ties.append(Tie(previous, keyframe, se3.inverse(self.pose(previous)) @ step.world_T_cam,
+            self._ties.append(Tie(previous, keyframe, se3.inverse(self._map.pose_of(previous)) @ step.world_T_cam,
                                   STEP_SIGMA_M + SCATTER_SIGMAS * sigma_m,
                                   STEP_SIGMA_RAD + SCATTER_SIGMAS * sigma_rad))
         if seen is not None and len(seen.rows):
@@ -84,10 +84,10 @@ class KeyframeGraph:
         """Take note that a keyframe at a pose (4, 4) was seen from the codes around an old one, whose distances are
         `scale` of those of the codes around the keyframe."""
         sigma_m, sigma_rad = _scatter(seen)
-        now = self.pose(keyframe)
-        seen_keyframe = seen.world_T_cam @ se3.inverse(world_T_cam) @ now
-        self._ties.append(Tie(old, keyframe, se3.inverse(self.pose(old)) @ seen_keyframe, sigma_m + LOOP_SIGMA_M,
-                              sigma_rad + LOOP_SIGMA_RAD, is_loop=True, scale=scale))
+        seen_keyframe = seen.world_T_cam @ se3.inverse(world_T_cam) @ self._map.pose_of(keyframe)
+        old_T_keyframe = se3.inverse(self._map.pose_of(old)) @ seen_keyframe
+        self._ties.append(Tie(old, keyframe, old_T_keyframe, sigma_m + LOOP_SIGMA_M, sigma_rad + LOOP_SIGMA_RAD,
+                              is_loop=True, scale=scale))
 
     def rescale(self, growth: dict[int, float]) -> None:
         """Take note that distances around keyframes have grown, and with them the way since."""
@@ -102,10 +102,6 @@ class KeyframeGraph:
         known = [self._way_at.get(keyframe, (None, self._way)) for keyframe in keyframes.tolist()]
         return np.array([_length_m(self._way - way) if stamp_ns == stamps_ns[keyframe] else np.inf
                          for keyframe, (stamp_ns, way) in zip(keyframes.tolist(), known)])
-
-    def pose(self, keyframe: int) -> np.ndarray:
-        """Return world_T_cam (4, 4) of a live keyframe."""
-        return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframe)]
 
     def bend(self, scene: int, has_scale: bool = True) -> float:
         """Move the keyframes of a scene, with their codes, to where their ties agree best; return the largest move in
@@ -125,7 +121,7 @@ class KeyframeGraph:
             ties = [self._from_fixed(tie, set(others.tolist())) for tie in ties]
         if len(others):  # all that is fixed counts as one
             free = np.r_[others[:1], free]
-        before = np.stack([self.pose(keyframe) for keyframe in free.tolist()])
+        before = self._map.pose_of(free)
         if has_scale:
             after, scales = agreed_poses(free, before, ties, int(free[0])), None
         else:
@@ -137,18 +133,21 @@ class KeyframeGraph:
         """Return a tie that only says what the map has, as the map has it now."""
         if not (tie.is_as_mapped and self._is_live(tie.first) and self._is_live(tie.second)):
             return tie
-        return replace(tie, first_T_second=se3.inverse(self.pose(tie.first)) @ self.pose(tie.second))
+        return replace(tie, first_T_second=self._between(tie.first, tie.second))
 
     def _from_fixed(self, tie: Tie, fixed: set[int]) -> Tie:
         """Return a tie to a keyframe of a fixed set as one to the smallest of them."""
         if tie.first not in fixed or not self._is_live(tie.first):
             return tie
         root = min(fixed)
-        return replace(tie, first=root,
-                       first_T_second=se3.inverse(self.pose(root)) @ self.pose(tie.first) @ tie.first_T_second)
+        return replace(tie, first=root, first_T_second=self._between(root, tie.first) @ tie.first_T_second)
+
+    def _between(self, first: int, second: int) -> np.ndarray:
+        """Return first_T_second (4, 4) of live keyframes, as the map has them."""
+        return se3.inverse(self._map.pose_of(first)) @ self._map.pose_of(second)
 
     def _tie(self, first: int, second: int, share: float, seen: SeenPose | None) -> Tie:
-        first_T_second = se3.inverse(self.pose(first)) @ self.pose(second)
+        first_T_second = self._between(first, second)
         apart_m, less = float(np.linalg.norm(first_T_second[:3, 3])), 1 / np.sqrt(share)
         sigma_m, sigma_rad = (0.0, 0.0) if seen is None else _scatter(seen)
         return Tie(first, second, first_T_second,

@@ -28,6 +28,9 @@ ENOUGH_SEEN_TWICE = 15
 """Features that show codes of an old place and codes mapped since: the ratio of their distances is that of the units
 of length."""
 
+AGREEING_VIEWS = 2
+"""Views that must agree on a loop."""
+
 MIN_BASELINE_M = 0.15
 """The way between two views that confirm each other, turns included."""
 
@@ -99,7 +102,7 @@ class LoopFinder:
                       and live[one.keyframe] and live[one.old]]
         agreeing = [one for one in self._seen if loop.agrees(one) and self._same_scene(one, loop)]
         self._seen.append(loop)
-        return [*agreeing, loop] if len(agreeing) + 1 >= self._config.loop_views else []
+        return [*agreeing, loop] if len(agreeing) + 1 >= AGREEING_VIEWS else []
 
     def _same_scene(self, one: Loop, other: Loop) -> bool:
         scenes = self._map.keyframes["keyframe_scenes"]
@@ -111,8 +114,7 @@ class LoopFinder:
         old = old[self._graph.way_since(old) > self._config.loop_after_m]
         if len(old) == 0:
             return None
-        place = np.searchsorted(self._map.keyframes.rows(), old)
-        here = old[near_pose(self._map.keyframe_world_T_cam[place], world_T_cam)]
+        here = old[near_pose(self._map.pose_of(old), world_T_cam)]
         places = [here, *(around(self._map, one, old) for one in alike(self._map, look, old))]
         for keyframes in places:
             loop = self._loop_at(look, keyframe, world_T_cam, keyframes, self._config.loop_min_inliers)

@@ -43,10 +43,8 @@ def alike(map_code: MapCode, look: Look, among: np.ndarray) -> np.ndarray:
 
 def around(map_code: MapCode, keyframe: int, among: np.ndarray) -> np.ndarray:
     """Return those of the keyframes (K,) that show the same place as one."""
-    place = np.searchsorted(map_code.keyframes.rows(), among)
     scenes = map_code.keyframes["keyframe_scenes"]
-    near = near_pose(map_code.keyframe_world_T_cam[place],
-                     map_code.keyframe_world_T_cam[np.searchsorted(map_code.keyframes.rows(), keyframe)])
+    near = near_pose(map_code.pose_of(among), map_code.pose_of(keyframe))
     return among[near & (scenes[among] == scenes[keyframe])]
 
 

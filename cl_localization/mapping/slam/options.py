@@ -24,10 +24,6 @@ class SlamConfig(Config):
                                         "beside the old one; the two become one when one recognises the other.", 1,
                                      100000)
     min_features: int = option(100, "Images with fewer features, with depth if they have any, begin no map.", 6, 10000)
-    start_min_points: int = option(60, "Without depth, a map is begun by two views with so many matches in common, "
-                                       "half of which have enough parallax.", 20, 10000)
-    start_min_parallax_deg: float = option(1.0, "What is enough for that: the angle between the two rays of a point "
-                                                "[deg].", 0.05, 45)
     min_parallax_deg: float = option(0.7, "With own poses, in place of triangulation.min_parallax_deg: points must be "
                                           "there soon, and become better [deg].", 0.05, 45)
     loop_every_m: float = option(0.4, "A place seen long ago is looked for this often on the way, turns included [m].",
@@ -37,5 +33,3 @@ class SlamConfig(Config):
     loop_min_inliers: int = option(40, "Matches to the old place that must agree with one pose.", 6, 10000)
     loop_drift_share: float = option(0.04, "A loop that says that own poses drifted more than this share of the way "
                                            "since then is wrong.", 0.0001, 1)
-    loop_views: int = option(2, "Views that must agree on a loop before the map is bent, or joined to another.", 1, 10)
-    bend_above_m: float = option(0.008, "Loops bend the map when it is off by more than this [m].", 0, 100)

@@ -38,8 +38,7 @@ class OwnTrajectory:
         """Take note of a frame at a pose (4, 4) that follows a live keyframe; a frame without one (-1) is left out."""
         if keyframe < 0:
             return
-        row = int(np.searchsorted(self._map.keyframes.rows(), keyframe))
-        keyframe_T_cam = se3.inverse(self._map.keyframe_world_T_cam[row]) @ world_T_cam
+        keyframe_T_cam = se3.inverse(self._map.pose_of(keyframe)) @ world_T_cam
         self._frames.append(_Posed(stamp_ns, keyframe, int(self._map.keyframes["keyframe_stamps_ns"][keyframe]),
                                    keyframe_T_cam, world_T_cam))
 

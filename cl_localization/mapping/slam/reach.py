@@ -39,7 +39,7 @@ class Reach:
               last_s: float) -> None:
         """Take note that a scene was begun at a pose (4, 4) and a time, after the last trusted pose (4, 4), which
         followed a keyframe of another scene."""
-        keyframe_T_last = se3.inverse(self._pose(keyframe)) @ world_T_last
+        keyframe_T_last = se3.inverse(self._map.pose_of(keyframe)) @ world_T_last
         self._gaps[scene] = _Gap(keyframe, keyframe_T_last, last_s, world_T_begin, begin_s)
 
     def allows(self, scene: int, other: int, scene_to_other: np.ndarray) -> bool:
@@ -51,7 +51,7 @@ class Reach:
         begin, last = self._gaps.get(begun), self._last_in(before, begun)
         if begin is None or last is None:
             return True
-        last_m = (self._pose(last.keyframe) @ last.keyframe_T_cam)[:3, 3]
+        last_m = (self._map.pose_of(last.keyframe) @ last.keyframe_T_cam)[:3, 3]
         began_m = se3.moved(begun_to_before, begin.world_T_begin)[:3, 3]
         return bool(np.linalg.norm(began_m - last_m)
                     <= FLOOR_M + self._max_speed_m_s * (begin.begin_s - last.last_s))
@@ -64,6 +64,3 @@ class Reach:
             earlier = self._gaps.get(scene)
             gap = earlier if earlier is None or earlier.begin_s < gap.begin_s else None
         return gap if gap is not None and table.live[gap.keyframe] else None
-
-    def _pose(self, keyframe: int) -> np.ndarray:
-        return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframe)]

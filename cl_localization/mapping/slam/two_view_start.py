@@ -13,13 +13,13 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.two_views import TwoViewGeometry, two_view_geometry
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.mapping.slam.depth_pose import Look
-from cl_localization.mapping.slam.options import SlamConfig
 
 MIN_SIMILARITY, THRESHOLD_PX = 0.82, 1.5
 MAX_ITERATIONS, SEED = 2000, 0
 
-MIN_SHARE = 0.5
-"""Share of the points that must have enough parallax: far things alone tell no distance, and neither does a turn."""
+MIN_POINTS, MIN_SHARE, MIN_PARALLAX_DEG = 60, 0.5, 1.0
+"""Points, and share of the matches, that must have enough parallax (angle between their two rays): far things alone
+tell no distance, and neither does a turn."""
 
 MAX_PLANAR_SHARE = 0.9
 """Two views of a plane have two explanations: such are not begun with, unless odometry tells which one is right."""
@@ -53,8 +53,7 @@ class Start:
 class TwoViewStart:
     """Keeps a first view until another one shows the same from far enough beside."""
 
-    def __init__(self, config: SlamConfig) -> None:
-        self._config = config
+    def __init__(self) -> None:
         self._frames: list[tuple[Frame, Look]] = []
 
     def forget(self) -> None:
@@ -70,7 +69,7 @@ class TwoViewStart:
             del self._frames[1]
         first_frame, first = self._frames[0]
         row, other, _ = mutual_matches(first.features.descriptors, look.features.descriptors, MIN_SIMILARITY)
-        if len(row) < self._config.start_min_points:  # the first view is out of sight
+        if len(row) < MIN_POINTS:  # the first view is out of sight
             self._frames = [(frame, look)]
             return None
         first_px, second_px = first.keypoints_px[row], look.keypoints_px[other]
@@ -78,8 +77,8 @@ class TwoViewStart:
                                   MAX_ITERATIONS, SEED)
         if views is None:
             return None
-        near = views.parallax_deg > self._config.start_min_parallax_deg
-        if near.sum() < max(self._config.start_min_points, MIN_SHARE * len(near)):
+        near = views.parallax_deg > MIN_PARALLAX_DEG
+        if near.sum() < max(MIN_POINTS, MIN_SHARE * len(near)):
             return None
         return self._scaled(views, _odometry_step(first_frame, frame), float(np.median(views.points[near, 2])))
 

@@ -82,7 +82,7 @@ class WindowMapper(TriangulatingMapper):
 
     def given_poses(self, keyframes: np.ndarray) -> np.ndarray:
         """Return the poses (K, 4, 4) of keyframes (K,) in the map: no others were given."""
-        return self._map.keyframe_world_T_cam[np.searchsorted(self._map.keyframes.rows(), keyframes)]
+        return self._map.pose_of(keyframes)
 
     def moved(self) -> Moved:
         """Return how far poses that were given were moved: none was given."""

@@ -116,8 +116,8 @@ def one_cycle(progress: float) -> float:
     return end + (1 - end) * 0.5 * (1 + np.cos(np.pi * (progress - rise) / (1 - rise)))
 
 
-def localize_with_head(head: AceHead, features: Features, camera: Camera, seed: int = 0) -> PlainPose:
+def localize_with_head(head: AceHead, features: Features, camera: Camera) -> PlainPose:
     """Return the pose of an image whose features, of the encoder that the head learned with, are known."""
     with torch.inference_mode():
         points_m = head(torch.from_numpy(features.descriptors)).numpy()
-    return plain_pose(camera, features.keypoints_px, points_m, seed)
+    return plain_pose(camera, features.keypoints_px, points_m)

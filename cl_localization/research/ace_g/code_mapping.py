@@ -71,13 +71,13 @@ def learning_rate_share(progress: float) -> float:
 
 
 def localize_with_codes(network: CodeRegressor, scene: SceneCodes, features: Features, camera: Camera,
-                        config: CodeMappingConfig = CodeMappingConfig(), seed: int = 0) -> PlainPose:
+                        config: CodeMappingConfig = CodeMappingConfig()) -> PlainPose:
     """Return the pose of an image from its features; points that are less certain than most are left out."""
     device = next(network.parameters()).device
     with torch.inference_mode():
         points_m, log_sigma = network(torch.from_numpy(features.descriptors).to(device), scene.codes.to(device))
     kept = certain(log_sigma.cpu(), config).numpy()
-    return plain_pose(camera, features.keypoints_px[kept], (points_m.cpu() + scene.mean_m).numpy()[kept], seed)
+    return plain_pose(camera, features.keypoints_px[kept], (points_m.cpu() + scene.mean_m).numpy()[kept])
 
 
 def certain(log_sigma: Tensor, config: CodeMappingConfig) -> Tensor:

@@ -27,7 +27,7 @@ def gem(local_descriptors: np.ndarray, power: float = GEM_POWER) -> np.ndarray:
     return _unit(np.mean(parts ** power, axis=0) ** (1 / power))
 
 
-def learn_vocabulary(local_descriptors: Iterable[np.ndarray], words: int, seed: int = 0) -> np.ndarray:
+def learn_vocabulary(local_descriptors: Iterable[np.ndarray], words: int) -> np.ndarray:
     """Return the words (K, D) of a vocabulary: k-means centres of the local descriptors of a map's images, each (N, D).
 
     Raises:
@@ -38,7 +38,7 @@ def learn_vocabulary(local_descriptors: Iterable[np.ndarray], words: int, seed: 
     if len(descriptors) < words:
         raise DataError("vocabulary", f"needs at least {words} local descriptors", len(descriptors),
                         "map more or ask for fewer words")
-    kmeans = faiss.Kmeans(descriptors.shape[1], words, niter=KMEANS_ITERATIONS, seed=seed, spherical=True,
+    kmeans = faiss.Kmeans(descriptors.shape[1], words, niter=KMEANS_ITERATIONS, seed=0, spherical=True,
                           min_points_per_centroid=1)
     kmeans.train(descriptors)
     return np.ascontiguousarray(kmeans.centroids.reshape(words, -1), np.float32)

@@ -33,7 +33,7 @@ ADVICE = (
                              "the localizer loads it."),
     Advice("poses.source", "mapper", "Change it when no other node sends `map` to the camera on tf: `odometry` takes "
                                      "the topic odom, `pose` the topic pose, of four message types; with `self` the "
-                                     "mapper finds the poses, by a depth camera."),
+                                     "mapper finds the poses itself, best with a depth camera."),
     Advice("frames.odom", "localizer", "Empty it on a robot without odometry; `map` to the base is then published."),
     Advice("frames.base", BOTH, "Change it when your robot's frame has another name, often `base_footprint`."),
     Advice("images.transport", BOTH, "Take `compressed` when images come over a wireless network."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl_localization.localization.learned.attention import NEIGHBOURS, AttentionCodes
+from cl_localization.localization.learned.regressor import NEIGHBOURS, AttentionCodes
 from cl_localization.map.learned_codes import LearnedArrays
 
 

@@ -50,7 +50,8 @@ class Drifted:
 
     def largest_error_m(self) -> float:
         """Return how far the keyframe most off is from the truth."""
-        return max(se3.pose_error(self.graph.pose(keyframe), pose)[0] for keyframe, pose in self.true.items())
+        map_code = self.mapper.map_code
+        return max(se3.pose_error(map_code.pose_of(keyframe), pose)[0] for keyframe, pose in self.true.items())
 
 
 DRIFT = motion(np.array([0.0, 0.0002, 0.0]), np.array([0.002, 0.0, 0.002]))

@@ -16,13 +16,6 @@ from cl_localization.research.ace.model_file import save_head
 from data.scene_makers import write_twelve
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def room(tmp_path_factory) -> Path:
     """A scene of three posed images."""

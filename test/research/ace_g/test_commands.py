@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from benchmarks.options import RegressorBenchConfig
 from benchmarks.regressors import HARD, HEADERS, REGRESSORS, SINGLE, compared, regressor_tables
@@ -23,14 +22,6 @@ SCENE = f"{ROOM}::{QUERIES}"
 TINY = ["--network.width", "16", "--network.heads", "2", "--pretraining.steps", "4", "--pretraining.features-per-step",
         "32",
         "--threads", "1"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

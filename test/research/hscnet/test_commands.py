@@ -21,13 +21,6 @@ from data.scene_makers import write_seven, write_twelve
 TINY = "--width 0.02 --image-width-px 64 --threads 1 --device cpu"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     """All scenes of both data sets, one training frame each."""

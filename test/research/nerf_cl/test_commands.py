@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from cl_localization.cli.main import main
@@ -22,14 +21,6 @@ ORIGINAL = (
     "mlp "
     "--mlp.layers 2 --mlp.width 8 --threads 1 --img_wh 8 8"
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from cl_localization.cli.main import main
 from cl_localization.errors import ConfigError
@@ -18,14 +17,6 @@ from struct_makers import struct_fields, write_nordland, write_struct
 QUICK = ["--training.epochs", "2", "--training.batches-per-epoch", "2", "--training.runs", "2", "--training.run-length",
          "8",
          "--network.out-dims", "8", "--network.channels", "2", "--threads", "1"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
