@@ -21,7 +21,7 @@ from cl_localization.data.sequence import frame_names
 from cl_localization.features import Encoder
 from cl_localization.research.ace.training import AceBuffer
 from cl_localization.research.ace_g.scenes import open_scene, simulated_scene
-from cl_localization.research.ace_g.tokens import token_encoder
+from cl_localization.research.tokens import token_encoder
 
 STEP = 1 / 16
 """Features are kept in steps of this in one byte: numbers of size one need no more."""

@@ -42,7 +42,7 @@ from cl_localization.research.ace_g.code_pretraining import CodeObjective
 from cl_localization.research.ace_g.options import CodeMappingConfig
 from cl_localization.research.ace_g.pretraining import new_model, pretrain
 from cl_localization.research.ace_g.processes import OneProcess
-from cl_localization.research.ace_g.tokens import token_encoder
+from cl_localization.research.tokens import token_encoder
 
 BOUNDS: dict[str, Bound] = {"5 cm/5 deg": (0.05, 5.0), "20 cm/10 deg": (0.20, 10.0), "50 cm/15 deg": (0.50, 15.0)}
 HEADERS = ("scene", "network", "queries", *(f"{name} [%]" for name in BOUNDS), "median [cm]", "median [deg]",

@@ -35,6 +35,7 @@ from cl_localization.research.hscnet.samples import prepared
 from cl_localization.research.hscnet.scene_groups import MovedSequence, mean_position_m
 from cl_localization.research.hscnet.stream import joint_config
 from cl_localization.research.hscnet.training import DenseTrainer
+from cl_localization.research.tokens import token_encoder
 
 BOUNDS: dict[str, Bound] = {"5 cm/5 deg": (0.05, 5.0), "20 cm/10 deg": (0.20, 10.0), "50 cm/15 deg": (0.50, 15.0)}
 MAIN, COARSE = "5 cm/5 deg", "20 cm/10 deg"
@@ -291,9 +292,10 @@ def against_ace(scene: StreamScene, seconds: float, mapper: MapperConfig, locali
         start = clock_s()
         learner.learn(0, frames)
         results[name] = (clock_s() - start, learner)
-    head = learn_head(AceBuffer.of(scene.frames, encoder), AceConfig(max_seconds=seconds), clock=clock_s)
+    tokens = token_encoder(mapper.encoder)
+    head = learn_head(AceBuffer.of(scene.frames, tokens), AceConfig(max_seconds=seconds), clock=clock_s)
     found = {name: (errors_of(learner, scene.queries), took) for name, (took, learner) in results.items()}
-    return {**found, "ACE's head": (errors_of(HeadLearner(head, encoder), scene.queries), seconds)}
+    return {**found, "ACE's head": (errors_of(HeadLearner(head, tokens), scene.queries), seconds)}
 
 
 def clock_s() -> float:

@@ -25,8 +25,8 @@ LEARN_EVERYTHING = {"poses.source": "pose", "keyframes.min_translation_m": 0.0, 
 """Every image that the mapper gets to is a keyframe: the heaviest learning there is, for as long as wanted."""
 LEARNING = {"all": LEARN_EVERYTHING, "new": {"poses.source": "pose"},
             "nerf": {"poses.source": "pose", "nerf.enabled": True}}
-"""What the mapper learns from: every image; those that show something new, as it does by default; or those, and a
-radiance field too."""
+"""What the mapper learns from: every image; those that show something new, as it does by default; or those, and keeps
+keyframes to draw views from."""
 
 
 @dataclass(frozen=True)

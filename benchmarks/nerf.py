@@ -30,7 +30,7 @@ from cl_localization.research.nerf_cl.nerf_data import WHITE, score
 from cl_localization.research.nerf_cl.online import OnlineTraining, chunks_of
 from cl_localization.research.nerf_cl.task import DEFAULT_EPOCHS
 
-TASKS, STREAM, ROOM, VIEWS = PARTS = ("tasks", "stream", "room", "views")
+TASKS, STREAM, ROOM, VIEWS, BESIDE = PARTS = ("tasks", "stream", "room", "views", "beside")
 ONLINE_HEADERS = ("stream", "method", "frames", "mean of frames seen [dB]", "held out [dB]", "forgetting [dB]",
                   "a frame [s]",
                   "memory [MB]")
@@ -39,7 +39,6 @@ STREAMS: dict[str, dict[str, Any]] = {
     "none": {"online.method": "none"}, "agem": {"online.method": "agem"},
     "replay": {"online.method": "replay", "online.settle_steps": 0}, "replay and settling": {"online.method": "replay"}}
 """What is done against forgetting on a stream; settling are steps of replay after it."""
-
 
 
 def nerf_tables(lego: Path, kitchen: Path | None, options: NerfBenchConfig, out: Path) -> list[BenchTable]:
@@ -55,18 +54,24 @@ def nerf_tables(lego: Path, kitchen: Path | None, options: NerfBenchConfig, out:
     if TASKS in parts:
         config = with_values(NerfConfig(), {"learning.num_epochs": options.epochs or DEFAULT_EPOCHS["voxel"]})
         tables.append(task_table(read_synthetic(lego, "train", size), read_synthetic(lego, "test", size), config,
-                                 chosen(options.methods, METHODS, "methods"), options.seeds, out))
+                                 methods_of(options.methods, METHODS), options.seeds, out))
     if STREAM in parts:
         views = along_a_path(read_synthetic(lego, "train", size))
         steps = {"online.iterations": options.chunk_steps}
         for seed in range(options.seeds):
             config = with_values(NerfConfig(), {**steps, "learning.seed": NerfConfig().learning.seed + seed})
-            rows += online_rows("synthetic", views, [], with_values(config, STREAM_VALUES), out, results, STREAMS)
-            rows.append(joint_row(views, config))
+            name = "synthetic" if options.seeds == 1 else f"synthetic, seed {config.learning.seed}"
+            rows += online_rows(name, views, [], with_values(config, STREAM_VALUES), out, results,
+                                methods_of(options.methods, STREAMS))
+            rows.append(joint_row(name, views, config))
     if kitchen is not None and ROOM in parts:
         rows += kitchen_rows(kitchen, options, out, results)
     if kitchen is not None and VIEWS in parts:
         tables.append(view_table(str(kitchen), options.kitchen_frames, options.view_steps))
+    if kitchen is not None and BESIDE in parts:
+        from benchmarks.nerf_beside import beside_table  # needs ROS
+
+        tables.append(beside_table(str(kitchen), options.kitchen_frames))
     if rows:
         tables.append(BenchTable("Streams seen once", ONLINE_HEADERS, rows, results={"nerf_online": results}))
     return tables
@@ -82,6 +87,13 @@ def chosen(text: str, known: Iterable[str], option: str) -> list[str]:
     return names or known
 
 
+def methods_of(text: str, known: Iterable[str]) -> list[str]:
+    """Return the methods of one table that an option names, all of them when it names none of these. Raises ConfigError
+    for something that is a method of no table."""
+    named = chosen(text, [*METHODS, *STREAMS], "methods")
+    return [name for name in known if name in named] or list(known)
+
+
 def online_rows(name: str, learned: list[View], held_out: list[View], config: NerfConfig, out: Path,
                 results: list[dict[str, Any]], methods: Iterable[str]) -> list[tuple[str, ...]]:
     """Return a row a method of a stream; what came out is added to `results`, a figure is written for each."""
@@ -92,7 +104,7 @@ def online_rows(name: str, learned: list[View], held_out: list[View], config: Ne
         used = with_values(config, STREAMS[method])
         training = OnlineTraining(stream_field(learned, used), used, len(chunks_of(learned, used)))
         outcome = outcome_of(training, learned, held_out, learn_with_progress(training, learned, 10))
-        draw(outcome, training, out / f"nerf_{name}_{method.replace(' ', '_')}.png")
+        draw(outcome, training, out / f"nerf_{name} {method}.png".replace(",", "").replace(" ", "_"))
         results.append({"stream": name, "method": method, **outcome.to_json()})
         rows.append(online_row(name, method, outcome, training.memory.buffer.size_bytes))
     return rows
@@ -105,7 +117,7 @@ def stream_field(views: list[View], config: NerfConfig) -> Any:
     return moved(make_field(config, box, 0.0 if has_depth else WHITE, empty=has_depth), best_device())
 
 
-def joint_row(views: list[View], config: NerfConfig) -> tuple[str, ...]:
+def joint_row(name: str, views: list[View], config: NerfConfig) -> tuple[str, ...]:
     """Return the row of a field that sees all frames from the first step on, with as many steps as the stream had."""
     steps = len(chunks_of(views, config)) * config.online.iterations
     used = with_values(config, {"learning.max_steps": steps, "learning.num_epochs": 10**6})
@@ -113,7 +125,7 @@ def joint_row(views: list[View], config: NerfConfig) -> tuple[str, ...]:
     checkpoint, _ = learned_task(views, "all", used, None)
     seconds = time.perf_counter() - start
     found = np.array(score(checkpoint.field, used, views).psnr_db)
-    return ("synthetic", "joint, as many steps", str(len(views)), f"{found.mean():.2f}", "-", "-",
+    return (name, "joint, as many steps", str(len(views)), f"{found.mean():.2f}", "-", "-",
             f"{seconds / len(views):.3f}", "-")
 
 

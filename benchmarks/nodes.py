@@ -33,7 +33,7 @@ S_PER_MIN = 60.0
 HEADERS_LOAD = ("localizer", "learned from", "images [Hz]", "served [Hz]", "latency p50 [ms]", "p95 [ms]",
                 "p95 over alone", "learned [Hz]")
 HEADERS_SOAK = ("minute", "mapper [MB]", "localizer [MB]", "latency p50 [ms]", "p95 [ms]")
-LEARNS = {"all": "every image", "new": "new views", "nerf": "new views, with a radiance field"}
+LEARNS = {"all": "every image", "new": "new views", "nerf": "new views, kept to draw from"}
 NAMES = {"none": "alone", "process": "mapper in a process of its own", "composed": "mapper in the same process"}
 
 

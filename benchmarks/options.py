@@ -58,9 +58,9 @@ class RegressorBenchConfig(Config):
 class NerfBenchConfig(Config):
     """How much of the table `nerf` is made."""
 
-    parts: str = option("", "Tables: tasks, stream, room, views; separated by commas, all of them when empty.")
-    methods: str = option("", "What is tried against forgetting in the second task, separated by commas; everything "
-                              "when empty.")
+    parts: str = option("", "Tables: tasks, stream, room, views, beside; separated by commas, all of them when empty.")
+    methods: str = option("", "What is tried against forgetting in the second task or on the synthetic stream, "
+                              "separated by commas; everything in a table of which none is named.")
     side_px: int = option(64, "Width and height of the synthetic views [px].", 4, 800)
     epochs: int = option(0, "Passes over the rays of each task; 0: as `train nerf`.", 0, 10**6)
     seeds: int = option(1, "Seeds; tables of tasks give means and standard deviations.", 1, 100)

@@ -34,7 +34,8 @@ OTHER_PROGRAMS_FLAGS = {"--help", "--version", "--debug", "--config", "--ros-arg
                         "--packages-select", "--packages-up-to", "--clock", "--remap", "--params-file", "--recursive",
                         "--from-paths", "--ignore-src", "--os", "--simulate", "--skip-keys", "--once", "--loop",
                         "--show-args", "--nproc_per_node", "--image_path", "--workspace_path",
-                        "--long", "--build-arg", "--tag", "--default-yes", "--system-site-packages"}
+                        "--long", "--build-arg", "--tag", "--default-yes", "--system-site-packages",
+                        "--mode", "--normalize", "--num_iters_per_epoch", "--online_buffer_fill_mode"}
 
 
 def code_lines(documents: Iterable[Path] = DOCUMENTS) -> Iterator[str]:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.nerf import PARTS, STREAMS, chosen
+from benchmarks.nerf import PARTS, STREAMS, chosen, methods_of
+from benchmarks.nerf_beside import table_of
 from benchmarks.nerf_tasks import FIRST, METHODS
 from cl_localization.cli.main import main
 from cl_localization.config import with_values
@@ -32,7 +34,7 @@ def test_the_tables_of_radiance_fields_are_made_at_a_tiny_scale(tmp_path: Path) 
     write_frames(kitchen, 9)
     out = tmp_path / "out"
     words = ["bench", "nerf", "--data", str(tmp_path), "--out", str(out), "--nerf.methods", "no counter-measure,images",
-             "--nerf.side-px", "8", "--nerf.epochs", "1",
+             "--nerf.parts", "tasks,stream,room,views", "--nerf.side-px", "8", "--nerf.epochs", "1",
              "--nerf.chunk-steps", "1", "--nerf.kitchen-frames", "9", "--nerf.kitchen-steps", "1",
              "--nerf.view-steps", "1", "--nerf.kitchen-voxels", "5000"]
     assert main(words) == 0
@@ -66,6 +68,16 @@ def test_one_part_can_be_made_alone(tmp_path: Path) -> None:
     assert [(row["stream"], row["method"]) for row in content["nerf_online"]] == [
         ("synthetic", method) for method in STREAMS]
     assert "nerf_tasks" not in content and not (out / "nerf_tasks.png").exists()
+
+
+def test_methods_of_other_tables_do_not_empty_a_table() -> None:
+    assert methods_of("images, replay", STREAMS) == ["replay"] and methods_of("images", STREAMS) == list(STREAMS)
+
+
+def test_what_localizing_waits_for_beside_views_is_told_against_alone() -> None:
+    alone, beside = table_of(np.array([1.0, 1.0, 2.0]), np.array([1.5, 1.5, 6.0])).rows
+    assert alone == ("alone", "3", "1.00", "1.90", "1.00", "1.00")
+    assert beside == ("beside keyframes and views", "3", "1.50", "5.55", "1.50", "2.92")
 
 
 def test_the_synthetic_scene_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,6 +39,11 @@ def robot_stream(random: np.random.Generator) -> Stream:
     return [frame for room, size in enumerate(sizes) for frame in ring(room, size, size, 2, 150, random)]
 
 
+ON_THE_PAGE = {even_stream: {"Random": 50, "Imgbal": 49, "CoverageS": 39, "Redundant": 78},
+               robot_stream: {"Random": 32, "Imgbal": 32, "CoverageS": 34, "Redundant": 68}}
+"""Means over the seeds, in percent, as docs/continual.md gives them."""
+
+
 def shown_percent(stream: Stream, kept: list[int]) -> float:
     """Share of all regions that kept frames show."""
     every = np.unique(np.concatenate([regions for _, regions in stream]))
@@ -71,5 +76,6 @@ def test_every_policy_shows_more_than_the_newest_frames(make_stream) -> None:
 
 @pytest.mark.parametrize("make_stream", [even_stream, robot_stream])
 def test_giving_up_redundant_frames_shows_most_with_every_seed(make_stream) -> None:
-    *others, redundant = (percents(make_stream, policy) for policy in POLICIES.values())
-    assert all((other + 20 < redundant).all() for other in others)
+    shown = {name: percents(make_stream, policy) for name, policy in POLICIES.items()}
+    assert all((shown[name] + 20 < shown["Redundant"]).all() for name in POLICIES if name != "Redundant")
+    assert {name: round(each.mean()) for name, each in shown.items()} == pytest.approx(ON_THE_PAGE[make_stream], abs=2)

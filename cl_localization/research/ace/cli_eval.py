@@ -60,13 +60,13 @@ def open_head(path: Path) -> tuple[NetworkLocalizer, dict]:
         EncoderError: the file cannot be read, or is of an encoder that this machine lacks.
     """
     from cl_localization.errors import EncoderError
-    from cl_localization.features import make_encoder
     from cl_localization.research.ace.model_file import load_head
     from cl_localization.research.ace.training import localize_with_head
     from cl_localization.research.network_localizer import NetworkLocalizer
+    from cl_localization.research.tokens import token_encoder
 
     head, encoder_config, extra = load_head(path)
-    encoder = make_encoder(encoder_config)
+    encoder = token_encoder(encoder_config)
     if encoder.dim != head.dim:
         raise EncoderError(f"model {path}", f"must take the encoder's features of {encoder.dim} numbers", head.dim,
                            "train it again")

@@ -50,13 +50,13 @@ def run(arguments: Arguments) -> int:
     import torch
 
     from cl_localization.evaluation.provenance import provenance
-    from cl_localization.features import make_encoder
     from cl_localization.research.ace.model_file import save_head
     from cl_localization.research.ace.training import AceBuffer
+    from cl_localization.research.tokens import token_encoder
 
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     start = time.perf_counter()
-    buffer = AceBuffer.of(posed_frames(arguments), make_encoder(arguments.encoder))
+    buffer = AceBuffer.of(posed_frames(arguments), token_encoder(arguments.encoder))
     head, steps = learn_with_progress(buffer, arguments.options)
     extra = {"sequences": list(arguments.sequences), "options": asdict(arguments.options), **provenance()}
     save_head(head, arguments.encoder, arguments.out, extra)

@@ -14,6 +14,8 @@ from cl_localization.errors import EncoderError, LocalizationError
 from cl_localization.research.ace.head import AceHead
 
 FILE = NetworkFile("cl_localization_ace")
+FEATURES, TOKENS = "features", "tokens"
+"""Heads of earlier versions took features of unit length, and say nothing about them."""
 
 
 def save_head(head: AceHead, encoder: EncoderConfig, path: Path, extra: dict[str, Any] | None = None) -> None:
@@ -24,7 +26,7 @@ def save_head(head: AceHead, encoder: EncoderConfig, path: Path, extra: dict[str
     """
     tensors = {name: value if name == "mean_m" else value.half() for name, value in head.state_dict().items()}
     FILE.write(path, tensors, {"dim": head.dim, "blocks": len(head.blocks), "width": head.width,
-                               "encoder": asdict(encoder),
+                               "encoder": asdict(encoder), FEATURES: TOKENS,
                                "extra": extra or {}})
 
 
@@ -36,6 +38,9 @@ def load_head(path: Path) -> tuple[AceHead, EncoderConfig, dict[str, Any]]:
             together.
     """
     tensors, metadata = FILE.read(path)
+    if metadata.get(FEATURES) != TOKENS:
+        raise EncoderError(f"model {path}", "must take features as they are now", "one for features of unit length",
+                           "train it again")
     try:
         head = AceHead(int(metadata["dim"]), torch.zeros(3), int(metadata["blocks"]), int(metadata["width"]))
         head.load_state_dict({name: value.float() for name, value in tensors.items()})

@@ -38,6 +38,9 @@ class AceBuffer:
     def of(cls, frames: Iterable[Frame], encoder: Encoder) -> AceBuffer:
         """Encode posed frames.
 
+        Args:
+            encoder: of `token_encoder`: with descriptors of unit length a head learns slowly.
+
         Raises:
             DataError: no frame, a frame without a pose, or no feature at all.
         """
@@ -114,7 +117,7 @@ def one_cycle(progress: float) -> float:
 
 
 def localize_with_head(head: AceHead, features: Features, camera: Camera) -> PlainPose:
-    """Return the pose of an image whose features are known."""
+    """Return the pose of an image whose features, of the encoder that the head learned with, are known."""
     with torch.inference_mode():
         points_m = head(torch.from_numpy(features.descriptors)).numpy()
     return plain_pose(camera, features.keypoints_px, points_m)

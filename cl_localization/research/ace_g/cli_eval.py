@@ -73,7 +73,7 @@ def run(arguments: Arguments) -> int:
     from cl_localization.evaluation.provenance import provenance
     from cl_localization.features import make_encoder
     from cl_localization.research.ace_g.checkpoint import load_attention
-    from cl_localization.research.ace_g.tokens import token_encoder
+    from cl_localization.research.tokens import token_encoder
 
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     model = load_attention(arguments.weights)

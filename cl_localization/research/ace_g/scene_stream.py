@@ -16,7 +16,7 @@ from cl_localization.research.ace_g.code_pool import CodeScene, code_scene
 from cl_localization.research.ace_g.options import AttentionConfig
 from cl_localization.research.ace_g.scene_files import kept_arrays
 from cl_localization.research.ace_g.scenes import open_scene
-from cl_localization.research.ace_g.tokens import token_encoder
+from cl_localization.research.tokens import token_encoder
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows, warn_unreadable
+from cl_localization.errors import ConfigError
 from cl_localization.research.hscnet.options import REPLAY, USED_WITH, DenseTrainingConfig
 from cl_localization.research.hscnet.original_names import translated
 from cl_localization.research.hscnet.scene_data import NamedScene, SceneDataConfig, chosen_device, open_scenes
@@ -88,11 +89,16 @@ def make_stream(arguments: Arguments, folder: Path | None) -> TrainingStream:
 
     Raises:
         DataError, EncoderError: frames or a run that cannot be used.
+        ConfigError: a checkpoint of the original program is to be gone on with.
     """
     from cl_localization.research.hscnet.model_file import SceneFrames, TrainingState
+    from cl_localization.research.hscnet.released import is_released
     from cl_localization.research.hscnet.stream import TrainingPlan, TrainingStream, resume
     from cl_localization.research.hscnet.training import DenseTrainer
 
+    if arguments.resume is not None and is_released(arguments.resume):
+        raise ConfigError("option resume", "must name a run of this package", str(arguments.resume),
+                          "checkpoints of the original program can be tested and converted, by `test hscnet`")
     device = chosen_device(arguments.device)
     trainer, scenes, state, extra = (None, None, TrainingState(), made_of(arguments)) if arguments.resume is None \
         else resume(folder, device)

@@ -10,6 +10,8 @@ RUN_NAMES = ("--exp_name", "--exp-name", "--train_id", "--train-id")
 SWITCHES = {"--aug": ([], ["--no-augment"]), "--dense_pred": (["--dense-pred"], []),
             "--dense-pred": (["--dense-pred"], [])}
 """Options that take a word for true or false, and our words for either."""
+UNREAD = "Cambridge"
+"""A data set of HSCNet whose depth was rendered from a model of the scene."""
 TRUE_WORDS, FALSE_WORDS = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -17,7 +19,7 @@ def translated(words: list[str]) -> list[str]:
     """Return a command's words with the originals' names replaced by ours.
 
     Raises:
-        ConfigError: a switch with another word than one for true or false.
+        ConfigError: a switch with another word than one for true or false, or a data set that is not read.
     """
     result, rest, run = [], list(words), []
     while rest:
@@ -25,6 +27,9 @@ def translated(words: list[str]) -> list[str]:
         if flag in RUN_NAMES and (equals or rest):
             run.append(value if equals else rest.pop(0))
             continue
+        if flag == "--dataset" and UNREAD in (value, *rest[:1]):
+            raise ConfigError("option --dataset", "must be one that is read", UNREAD,
+                              "give posed sequences with depth by --sequences")
         if flag not in SWITCHES:
             result.append(NAMES.get(flag, flag) + equals + value)
             continue

@@ -89,7 +89,7 @@ def stream_views(arguments: Arguments, config: NerfConfig) -> tuple[NerfConfig, 
     size, learned = config.online.chunk_size, arguments.num_train_in_each_chunk
     if learned > size:
         raise ConfigError("option num_train_in_each_chunk", f"must be at most chunk_size, {size}", learned)
-    frames = arguments.num_chunks * size or config.online.frames
+    frames = min((count for count in (arguments.num_chunks * size, config.online.frames) if count), default=0)
     views = read_split(arguments.root_dir, arguments.dataset_name, "train", arguments.img_wh, config.background, frames)
     held = np.zeros(len(views), bool)
     if arguments.hold_out > 1:

@@ -1,6 +1,7 @@
 """The options of SeqNet's and SeqMatchNet's own programs, as words of our commands: their command lines run with ours.
 
-A training command line of either gets that program's settings, too, where it says nothing else.
+A training command line of either gets that program's settings, too, where it says nothing else; a test's, which says
+`--mode test`, compares plain distances as theirs do.
 """
 
 from __future__ import annotations
@@ -30,8 +31,13 @@ TEST_NAMES = SHARED | {"--pooling": "--pooling", "--resume": "--model", "--resul
                        "--seqL_filterData": "--inner-only", "--cacheBatchSize": "--batch-size"}
 IGNORED = {"--normalize": 0, "--mode": 1, "--nGPU": 1, "--nocuda": 0, "--savePath": 1, "--cachePath": 1,
            "--start-epoch": 1, "--numSamples2Project": 1, "--ckpt": 1}
-"""Options that have no counterpart, with the number of words after them: there is one model file, caches are in memory,
-and distances are normalized anyway."""
+"""Options that have no counterpart, with the number of words after them: caches are in memory, and distances are
+normalized anyway."""
+IDLE = {"--start-epoch": ("0", "--resume goes on where the run stopped"),
+        "--numSamples2Project": ("-1", "nothing is projected by t-SNE"),
+        "--ckpt": ("best", "the model of a run is the best of its looks at the validation part")}
+"""Of these, those that do something in the original but with one value, and why not here."""
+PLAIN = "--no-normalize"
 
 SHARED_SETTINGS = {"loss": "triplet", "optimizer": "sgd", "weight-decay": "0.001", "schedule": "step",
                    "eval-every": "1"}
@@ -51,7 +57,7 @@ def translated(words: list[str], train: bool) -> list[str]:
     """Return a command's words with the originals' names replaced by ours.
 
     Raises:
-        ConfigError: `--mode` asks for the other command.
+        ConfigError: `--mode` asks for the other command, or sequences are to be tested without a matcher.
     """
     names, result, rest = TRAIN_NAMES if train else TEST_NAMES, [], list(words)
     while rest:
@@ -60,9 +66,14 @@ def translated(words: list[str], train: bool) -> list[str]:
             given = value if equals else " ".join(rest[:IGNORED[flag]])
             if flag == "--mode" and given != ("train" if train else "test"):
                 raise ConfigError("option --mode", "must be that of the command", given, "call `train` or `test`")
+            if flag in IDLE and given != IDLE[flag][0]:
+                warn(f"option {flag} has no effect: {IDLE[flag][1]}")
             rest = rest if equals else rest[IGNORED[flag]:]
         elif flag == "--matcher":
             value = value if equals else rest.pop(0)
+            if value.lower() == "none" and not train and _value(words, "--seqL") != "1":
+                raise ConfigError("option --matcher", "must be seqMatchNet where sequences are compared", value,
+                                  "give --seqL 1, or leave it out")
             if train and value.lower() == "none":
                 result += [TRAINING + "loss-method", "centerOnly", TRAINING + "mining-method", "centerOnly"]
         else:
@@ -71,6 +82,8 @@ def translated(words: list[str], train: bool) -> list[str]:
                 result.append("s1+seqmatch")  # SeqMatchNet's own flag takes no value
             if flag == "--optim" and rest:
                 rest[0] = rest[0].lower()
+    if not train and "--mode" in _flags(words) and not {"--normalize", PLAIN} & set(words):
+        result.append(PLAIN)
     settings = _settings(words) if train else {}
     return _with_settings(result, settings) if settings else result
 
@@ -78,7 +91,7 @@ def translated(words: list[str], train: bool) -> list[str]:
 def _settings(words: list[str]) -> dict[str, str]:
     """Return the settings of the original program whose training command line this is; empty for one of ours, and for
     a run that has its settings already."""
-    flags, pooling = set(_flags(words)), _pooling(words)
+    flags, pooling = set(_flags(words)), _value(words, "--pooling")
     if "--resume" in flags:
         return {}
     if SEQMATCHNET_FLAGS & flags:
@@ -88,12 +101,12 @@ def _settings(words: list[str]) -> dict[str, str]:
     return SEQMATCHNET_SETTINGS if "--mode" in flags else {}
 
 
-def _pooling(words: list[str]) -> str:
-    """Return the value of --pooling, empty for SeqMatchNet's flag without one."""
+def _value(words: list[str], flag: str) -> str:
+    """Return the value of an option, empty where it is not given or has none, as SeqMatchNet's --pooling."""
     for word, following in zip(words, [*words[1:], ""]):
-        if word.startswith("--pooling="):
+        if word.startswith(f"{flag}="):
             return word.partition("=")[2]
-        if word == "--pooling" and not following.startswith("-"):
+        if word == flag and not following.startswith("-"):
             return following
     return ""
 

@@ -40,6 +40,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     NetworkFile("cl_localization_dense").write(path, {}, {})
     with pytest.raises(EncoderError, match="must be of format cl_localization_ace, found cl_localization_dense"):
         load_head(path)
-    NetworkFile("cl_localization_ace").write(path, {}, {"dim": 64, "blocks": 1, "width": 32, "encoder": {}})
+    made = {"dim": 64, "blocks": 1, "width": 32, "encoder": {}}
+    NetworkFile("cl_localization_ace").write(path, {}, made)
+    with pytest.raises(EncoderError, match="must take features as they are now, found one for features of unit length"):
+        load_head(path)
+    NetworkFile("cl_localization_ace").write(path, {}, {**made, "features": "tokens"})
     with pytest.raises(EncoderError, match="must have parts that fit together"):
         load_head(path)

@@ -133,6 +133,7 @@ def test_what_cannot_be_done_is_one_line_that_names_it(data: Path, tmp_path: Pat
             "must be a scrnet, found hscnet",
         ),
         ("test hscnet --checkpoint {folder}/none --data_path {data}", "model .*none must be a file"),
+        ("train hscnet --resume {folder}/model.pkl --device cpu", "option resume must name a run of this package"),
         ("train hscnet --resume {folder} --device cpu", "model .*checkpoint.safetensors must be a file"),
         (
             "test hscnet --dataset i7S --scene nowhere --checkpoint {folder}/m.safetensors --data_path {data}",

@@ -156,6 +156,8 @@ def test_a_task_cut_short_goes_on_where_it_stopped(root: str, tmp_path: Path) ->
     (["--online_buffer_fill_mode", "highest_loss"], "online_buffer_fill_mode cannot be done"),
     (["--online_mode", "--use_replay_buf", "--online.memory-bytes", "5", "--out", "x", *QUICK],
      "must fit into the buffer's 5 bytes"),
+    (["--resume", "3"], "option resume cannot be done"),
+    (["--dataset_name", "llff"], "convert it to transforms.json"),
     (["--ckpt_path", "missing", "--out", "x", *SMALL], "must be a file")])
 def test_what_cannot_be_trained_is_said_in_one_line(root: str, tmp_path: Path, monkeypatch, capsys, words: list[str],
                                                     message: str) -> None:
@@ -176,6 +178,9 @@ def test_names_of_the_original_are_understood() -> None:
     large = "--online_mode --use_replay_buf --online_buffer_size 100 --online_buffer_fill_mode uniform"
     assert translated(large.split(), train=True) == [
         "--online-mode", "--online.method", "replay", "--online.memory-bytes", "4400"]
+    assert translated("--online_mode --online.method agem --use_replay_buf --num_epochs 4".split(), train=True) == [
+        "--online-mode", "--online.method", "agem", "--num-chunks", "4"]
+    assert translated("--prefixes_to_ignore a b --resume 0".split(), train=True) == []
     assert translated(["--buffer_sample_mode", "topk"], train=True) == [
         "--replay.sample-mode", "topk", "--replay.keep", "rays"]
     assert translated("--N_samples 5 --scene_name a --test_view NA".split(), train=False) == [

@@ -6,7 +6,6 @@ import pytest
 
 from cl_localization.cli.flags import parse
 from cl_localization.errors import ConfigError
-from cl_localization.research.seqmatchnet import cli_eval as test_command
 from cl_localization.research.seqmatchnet import cli_train as train_command
 from cl_localization.research.seqmatchnet.options import SeqMatchNetConfig
 from cl_localization.research.seqmatchnet.original_names import translated
@@ -24,25 +23,6 @@ TRAIN_LINES = [
      "--patience 5 --threads 1 --nGPU 1 --nocuda --savePath x --cachePath y --start-epoch 0 --descType netvlad "
      "--runsPath runs"),
 ]
-TEST_LINES = [
-    "--mode test --seqL 5 --pooling -dataset oxford-v1.0 --split test --resume runs/a",
-    "--mode test --pooling seqnet --dataset nordland-sf --seqL 5 --split test --resume runs/a --resultsPath out.npz",
-    "--mode test --pooling single --dataset nordland-sf --seqL 1 --split test",
-    "--mode test --pooling smooth --dataset nordland-sf --seqL 5 --split test",
-    ("--mode test --pooling s1+seqmatch --dataset nordland-sf --seqL 5 --split test --resume runs/a --predictionsFile "
-     "out.npz --ckpt best"),
-]
-
-
-@pytest.mark.parametrize("line", TRAIN_LINES)
-def test_the_original_training_lines_are_understood(line: str) -> None:
-    assert parse(train_command.Arguments, train_command.understood(shlex.split(line)), "train seqmatchnet").data.dataset
-
-
-@pytest.mark.parametrize("line", TEST_LINES)
-def test_the_original_test_lines_are_understood(line: str) -> None:
-    arguments = parse(test_command.Arguments, test_command.understood(shlex.split(line)), "test seqmatchnet")
-    assert arguments.data.dataset in ("oxford-v1.0", "nordland-sf") and arguments.split == "test"
 
 
 def test_values_reach_the_options() -> None:
@@ -91,6 +71,28 @@ def test_no_matcher_means_single_images() -> None:
     training = trained_with("--matcher None").training
     assert training.loss_method == training.mining_method == "centerOnly" and training.loss == "triplet"
     assert trained_with("--matcher=seqMatchNet").training.loss_method == "meanOfPairs"
+
+
+def test_sequences_are_not_tested_without_a_matcher() -> None:
+    assert translated("--matcher None --seqL 1".split(), train=False) == ["--seqL", "1"]
+    with pytest.raises(ConfigError, match="option --matcher must be seqMatchNet where sequences are compared, found "
+                                          "None; give --seqL 1, or leave it out"):
+        translated("--matcher None --seqL 5".split(), train=False)
+
+
+def test_an_original_test_line_compares_plain_distances_unless_it_says_otherwise() -> None:
+    assert translated("--mode test --seqL 5".split(), train=False) == ["--seqL", "5", "--no-normalize"]
+    assert translated("--mode test --seqL 5 --normalize".split(), train=False) == ["--seqL", "5"]
+    assert translated("--seqL 5".split(), train=False) == ["--seqL", "5"]
+
+
+def test_options_that_do_nothing_here_are_named(capsys) -> None:
+    assert translated("--ckpt best --start-epoch 0 --numSamples2Project -1".split(), train=False) == []
+    assert capsys.readouterr().err == ""
+    assert translated("--ckpt latest --start-epoch 3 --numSamples2Project 100".split(), train=False) == []
+    said = capsys.readouterr().err
+    assert said.count("has no effect") == 3
+    assert "option --ckpt has no effect: the model of a run is the best of its looks" in said
 
 
 def test_a_run_that_is_gone_on_with_has_its_settings_already() -> None:

@@ -1,4 +1,4 @@
-"""Features as the paper's form takes them: numbers of size one, not vectors of length one."""
+"""Features as networks of scene coordinates take them: numbers of size one, not vectors of length one."""
 
 from __future__ import annotations
 

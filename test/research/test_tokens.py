@@ -6,7 +6,7 @@ import numpy as np
 
 from attention_makers import wall_scene
 from cl_localization.config import EncoderConfig
-from cl_localization.research.ace_g.tokens import TokenEncoder, token_encoder
+from cl_localization.research.tokens import TokenEncoder, token_encoder
 
 
 def test_the_numbers_of_tokens_are_of_size_one():
