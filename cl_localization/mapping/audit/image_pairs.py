@@ -140,25 +140,26 @@ def evidence_of(pair: ImagePair) -> PairEvidence:
                         float(np.median(errors)) / pair.max_error * MAX_ERROR_PX, _depth_ratio(pair))
 
 
-def agreement_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray) -> float:
+def agreement_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray, tolerance: float) -> float:
     """Return the share of a pair's matches that fit two poses (4, 4); see `agreements_with`."""
-    return float(agreements_with(pair, world_T_first[None], world_T_second[None], np.ones(1))[0])
+    return float(agreements_with(pair, world_T_first[None], world_T_second[None], np.ones(1), tolerance)[0])
 
 
 def agreements_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray,
-                    focal_factors: np.ndarray) -> np.ndarray:
+                    focal_factors: np.ndarray, tolerance: float = 1.0) -> np.ndarray:
     """Return the shares (B,) of a pair's matches that fit two poses: near their epipolar lines, and in front of both
     cameras.
 
     Args:
         world_T_first, world_T_second: (B, 4, 4), or (1, 4, 4) for all.
         focal_factors: (B,) the focal length was this many times the given one.
+        tolerance: so many times as far from their epipolar lines as matches of neighbours may be.
     """
     rays_first, rays_second = (rays / focal_factors[:, None, None] for rays in (pair.rays_first, pair.rays_second))
     errors = epipolar_errors((world_T_first, world_T_second), rays_first, rays_second)
     points_m, parallax_deg = ray_midpoints(world_T_first, rays_first, world_T_second, rays_second)
     in_front = np.logical_and(*(_depths(world_T_cam, points_m) > 0 for world_T_cam in (world_T_first, world_T_second)))
-    near = errors < pair.max_error / focal_factors[:, None]
+    near = errors < tolerance * pair.max_error / focal_factors[:, None]
     return np.mean(near & (in_front | (parallax_deg < FAR_DEG)), axis=1)
 
 

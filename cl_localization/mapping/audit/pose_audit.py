@@ -37,6 +37,10 @@ LOOKED_FOR_EVERY = 2
 ENOUGH_PAIRS, EVERY = 30, 8
 """Once so many pairs of neighbours are known, one keyframe of so many is compared with its neighbours."""
 
+RETURN_TOLERANCE, RETURN_QUANTILE = 3.0, 0.25
+"""Poses that are good to 2 cm are several pixels off where a place is seen again; those that have drifted by 20 cm are
+tens of pixels off, but not at once: the worst quarter tells."""
+
 MEMORY = 200
 """Views that are kept to recognise places; of more, every second one is dropped."""
 
@@ -97,7 +101,7 @@ class PoseAudit:
         """
         again = self._agreement_of_returns(given_poses)
         if not self._evidence:
-            return PairFigures(returns=len(again), returns_agree=_median(again))
+            return PairFigures(returns=len(again), returns_agree=_quantile(again, RETURN_QUANTILE))
         agreement = np.median([one.agreement for one in self._evidence], axis=0)
         focal = np.median([one.focal_agreement for one in self._evidence], axis=0)
         ratios = np.array([one.depth_ratio for one in self._evidence])
@@ -107,13 +111,14 @@ class PoseAudit:
             best_reading=READINGS[best].name, best_agree=float(agreement[best]),
             focal_factor=float(FOCAL_FACTORS[best_focal]), focal_agree=float(focal[best_focal]),
             error_px=float(np.median([one.error_px for one in self._evidence])),
-            depth_pairs=int(np.isfinite(ratios).sum()), depth_ratio=_median(ratios[np.isfinite(ratios)]),
-            returns=len(again), returns_agree=_median(again))
+            depth_pairs=int(np.isfinite(ratios).sum()), depth_ratio=_quantile(ratios[np.isfinite(ratios)], 0.5),
+            returns=len(again), returns_agree=_quantile(again, RETURN_QUANTILE))
 
     def _agreement_of_returns(self, given_poses: PosesOf) -> np.ndarray:
         numbers = [(pair.first.keyframe, pair.second.keyframe) for pair in self._returns]
         poses = given_poses(np.array(numbers, np.int64).reshape(-1)).reshape(-1, 2, 4, 4)
-        return np.array([agreement_with(pair, *both) for pair, both in zip(self._returns, poses)])
+        return np.array([agreement_with(pair, first, second, RETURN_TOLERANCE)
+                         for pair, (first, second) in zip(self._returns, poses)])
 
     def _compare_with_neighbours(self, look: AuditedView) -> None:
         pairs = (matched_pair(other, look) for other in tuple(self._recent))
@@ -139,5 +144,5 @@ class PoseAudit:
             del self._older[::2]
 
 
-def _median(values: np.ndarray) -> float | None:
-    return float(np.median(values)) if len(values) else None
+def _quantile(values: np.ndarray, quantile: float) -> float | None:
+    return float(np.quantile(values, quantile)) if len(values) else None

@@ -7,12 +7,16 @@ import numpy as np
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit import pose_audit
-from cl_localization.mapping.audit.health import PairFigures
+from cl_localization.mapping.audit.health import MIN_RETURNS_AGREE, PairFigures
+from cl_localization.mapping.audit.image_pairs import MAX_ERROR_PX
 from cl_localization.mapping.audit.pose_audit import APART, ENOUGH_PAIRS, EVERY, LOOKED_FOR_EVERY, PoseAudit
 from core_makers import CAMERA, PointScene, look_at, motion
 
 SCENE = PointScene.room(300)
 TURNED = motion(np.array([0.0, 0.3, 0.0]), np.zeros(3))
+OFF_PX = 4.0
+OFF = motion(np.array([OFF_PX / 640 * CAMERA.width_px / CAMERA.fx_px, 0.0, 0.0]), np.zeros(3))
+"""So far off in an image 640 px wide."""
 
 
 def pose(number: int) -> np.ndarray:
@@ -58,6 +62,14 @@ def test_places_seen_again_are_judged_by_the_poses_as_corrected_since() -> None:
     audit = audited(40, given=drifting)
     assert figures(audit, drifting).returns_agree < 0.5
     assert figures(audit).returns_agree > 0.9
+
+
+def test_poses_that_are_some_pixels_off_where_a_place_is_seen_again_are_not_said_to_drift():
+    def inexact(number: int) -> np.ndarray:
+        return OFF @ pose(number) if number >= 20 else pose(number)
+
+    audit = audited(40, given=inexact)
+    assert OFF_PX > MAX_ERROR_PX and figures(audit, inexact).returns_agree > MIN_RETURNS_AGREE
 
 
 def test_keyframes_that_the_map_gave_up_have_no_say_and_are_no_neighbours_or_places_later() -> None:
