@@ -33,7 +33,7 @@ DEPTH_RATIO = (0.87, 1.15)
 (simulated), as few pixels of parallax triangulate too near."""
 
 MIN_RETURNS_AGREE = 0.8
-"""See `PairFigures.returns_agree`. Right maps: 0.98 (RedKitchen) and more; odometry that drifts by 6 %: 0.65."""
+"""See `PairFigures.returns_agree`. Right maps: 0.95 (terrace) and more; odometry that drifts by 6 %: 0.73."""
 
 MAX_SEEN_ONCE_PERCENT = 95.0
 """Of codes, where too few pairs are known. Right maps: 12 to 32, but 90 where keyframes hardly overlap."""
