@@ -11,7 +11,8 @@ import numpy as np
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.features.encoder import Encoder
 from cl_localization.features.mutual_matching import mutual_matches
-from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
+from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
 from cl_localization.geometry.triangulation import Observations, ray_midpoints, refined_points, reprojection_errors
@@ -62,7 +63,7 @@ class PlainRecipe:
         self._views = store.views
         self._points_m = measured_m if use_depth else [_points(view, matches) for view, matches
                                                        in zip(self._views, _all_matches(store))]
-        self._looks = unit_place_descriptors(np.array([place_descriptor(view.features.descriptors)
+        self._looks = unit_descriptors(np.array([place_descriptor(view.features.descriptors)
                                                        for view in self._views]))
 
     def _view(self, frame: Frame, world_T_cam: np.ndarray) -> View:
@@ -84,7 +85,7 @@ class PlainRecipe:
             threshold_px: see `THRESHOLD_PX`.
         """
         view = self._view(frame, np.eye(4))
-        look = unit_place_descriptors(place_descriptor(view.features.descriptors)[None])[0]
+        look = unit_descriptors(place_descriptor(view.features.descriptors)[None])[0]
         pixels, points_m = [np.zeros((0, 2))], [np.zeros((0, 3))]
         for index in np.argsort(-(self._looks @ look))[:retrieved]:
             of_image, of_keyframe = match(view, self._views[index])

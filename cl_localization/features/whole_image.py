@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cl_localization.features.quantization import quantized, unit_descriptors
+from cl_localization.features.quantization import quantized
 
 DIM = 256
 STRONGEST = 300
@@ -34,11 +34,6 @@ def place_descriptor(local_descriptors: np.ndarray) -> np.ndarray:
     pooled = _root_of_covariance(chosen)
     projected = pooled @ _signs(len(pooled), DIM)
     return quantized(projected[None] / max(float(np.linalg.norm(projected)), 1e-6))[0]
-
-
-def unit_place_descriptors(descriptors: np.ndarray) -> np.ndarray:
-    """Return descriptors (N, 256) int8 as float32 unit vectors; zeros (unknown) stay zeros."""
-    return unit_descriptors(descriptors)
 
 
 def _root_of_covariance(chosen: np.ndarray) -> np.ndarray:

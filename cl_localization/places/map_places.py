@@ -8,7 +8,8 @@ import numpy as np
 
 from cl_localization.config import PlaceConfig
 from cl_localization.features import Features
-from cl_localization.features.whole_image import DIM, place_descriptor, unit_place_descriptors
+from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.whole_image import DIM, place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.map.map_code import MapCode
 from cl_localization.places.place_index import Place, PlaceIndex
@@ -69,7 +70,7 @@ class MapPlaces:
         descriptor = place_descriptor(features.descriptors)
         if not self._config.enabled or len(self._index) == 0 or not descriptor.any():
             return Recognition()
-        unit = unit_place_descriptors(descriptor[None])[0]
+        unit = unit_descriptors(descriptor[None])[0]
         places = self._index.query(unit, self._travelled_m(odom_T_cam, unit))
         half = (self._config.search_first + 1) // 2
         first = [*places[:half], *self._index.alike(self._config.search_first - half)]
@@ -102,7 +103,7 @@ class MapPlaces:
         nearest = int(rows[apart_m.argmin()])
         similarity = 0.0
         if self._newest is not None and self._held[nearest]:
-            similarity = float(unit_place_descriptors(self._descriptors[nearest][None])[0] @ self._newest)
+            similarity = float(unit_descriptors(self._descriptors[nearest][None])[0] @ self._newest)
         return Place(scene, nearest, float(np.sqrt(max(2.0 - 2.0 * similarity, 0.0))))
 
     def near(self, world_T_cam: np.ndarray) -> np.ndarray:
@@ -148,5 +149,5 @@ class MapPlaces:
         for scene in np.unique(scenes):
             of_scene = keyframes[scenes == scene]
             of_scene = of_scene[np.argsort(stamps_ns[scenes == scene], kind="stable")]
-            units = unit_place_descriptors(self._map.keyframes["keyframe_descriptors"][of_scene])
+            units = unit_descriptors(self._map.keyframes["keyframe_descriptors"][of_scene])
             self._index.add(units, self._map.scene_names[scene], of_scene.tolist())

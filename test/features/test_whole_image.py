@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl_localization.features.whole_image import DIM, STRONGEST, place_descriptor, unit_place_descriptors
+from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.whole_image import DIM, STRONGEST, place_descriptor
 from core_makers import noisy, unit_vectors
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:
-    units = unit_place_descriptors(np.stack([place_descriptor(one), place_descriptor(other)]))
+    units = unit_descriptors(np.stack([place_descriptor(one), place_descriptor(other)]))
     return float(units[0] @ units[1])
 
 
@@ -43,4 +44,4 @@ def test_the_order_of_features_and_the_weakest_ones_do_not_count() -> None:
                                    np.ones((5, 64), np.float32)])
 def test_an_image_without_a_pattern_has_no_descriptor(local: np.ndarray) -> None:
     assert not place_descriptor(local).any()
-    assert np.isfinite(unit_place_descriptors(place_descriptor(local)[None])).all()
+    assert np.isfinite(unit_descriptors(place_descriptor(local)[None])).all()

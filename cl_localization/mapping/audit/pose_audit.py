@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cl_localization.features.whole_image import unit_place_descriptors
+from cl_localization.features.quantization import unit_descriptors
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit.health import PairFigures
 from cl_localization.mapping.audit.image_pairs import (
@@ -68,7 +68,7 @@ class PoseAudit:
             depths_m: (N,) measured depth at its features, 0 where unknown.
             place: (256,) int8 descriptor of the whole image.
         """
-        look = AuditedView.of(view, depths_m, unit_place_descriptors(place[None])[0])
+        look = AuditedView.of(view, depths_m, unit_descriptors(place[None])[0])
         if self._recent and self._recent[-1].scene != look.scene:
             self.end_sequence()
         self._added += 1

@@ -6,7 +6,8 @@ import numpy as np
 
 from cl_localization.config import PoseConfig
 from cl_localization.features.mutual_matching import mutual_matches
-from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
+from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
 from cl_localization.localization.refinement import pixels_in
@@ -28,10 +29,10 @@ MIN_SHARE = 0.5
 def alike(map_code: MapCode, look: Look, among: np.ndarray) -> np.ndarray:
     """Return at most `PLACES` of the keyframes (K,), each of another place, that look most like an image, best
     first."""
-    unit = unit_place_descriptors(place_descriptor(look.features.descriptors)[None])[0]
+    unit = unit_descriptors(place_descriptor(look.features.descriptors)[None])[0]
     if len(among) == 0 or not unit.any():
         return np.zeros(0, np.int64)
-    likeness = unit_place_descriptors(map_code.keyframes["keyframe_descriptors"][among]) @ unit
+    likeness = unit_descriptors(map_code.keyframes["keyframe_descriptors"][among]) @ unit
     chosen: list[int] = []
     left = np.ones(len(among), bool)
     while left.any() and len(chosen) < PLACES:

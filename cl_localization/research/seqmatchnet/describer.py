@@ -8,7 +8,8 @@ import numpy as np
 
 from cl_localization.errors import DataError
 from cl_localization.features import make_encoder
-from cl_localization.features.whole_image import place_descriptor, unit_place_descriptors
+from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.whole_image import place_descriptor
 from cl_localization.places.sequence_matching import checked_descriptors
 from cl_localization.research.seqmatchnet.image_descriptors import pixel_descriptor
 from cl_localization.research.seqmatchnet.local_pooling import gem, learn_vocabulary, vlad
@@ -64,7 +65,7 @@ class Describer:
         if self.config.kind == "gem":
             return gem(local_descriptors)
         if self.config.kind == "second_order":
-            return unit_place_descriptors(place_descriptor(local_descriptors)[None])[0]
+            return unit_descriptors(place_descriptor(local_descriptors)[None])[0]
         if self.vocabulary is None:
             raise DataError("VLAD", "needs a vocabulary", remedy="learn it from the images of the map first")
         return vlad(local_descriptors, self.vocabulary)
