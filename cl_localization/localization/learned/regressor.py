@@ -35,7 +35,7 @@ class Answers:
 
 
 class AttentionCodes:
-    """Learned codes of one scene, ready to be attended to; positions are kept around their mean, as float32 needs it."""
+    """Learned codes of one scene, ready to be attended to; positions are kept around their mean, for float32."""
 
     def __init__(self, codes: LearnedArrays) -> None:
         """Take learned codes, at least one."""
