@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cl_localization.errors import EncoderError
 
-REVISION = 1
+REVISION = 2
 """Of the exported graph; another one is exported again."""
 
 

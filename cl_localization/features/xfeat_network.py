@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -60,9 +61,38 @@ def keypoint_heatmap(cell_logits: Tensor) -> Tensor:
     return F.pixel_shuffle(probabilities, STRIDE)[:, 0]
 
 
+def begin_at_half_resolution(network: nn.Module) -> None:
+    """Have the network's first two convolutions work on 2 x 2 pixels as channels of one, with the same result.
+
+    Processors that calculate in bfloat16 do so for many channels at once, and the first convolutions have 1 and 4.
+    """
+    for block in network.block1[:2]:
+        block.layer[0] = on_unshuffled_pixels(block.layer[0])
+    network.block1 = nn.Sequential(nn.PixelUnshuffle(2), *network.block1)
+
+
+@torch.no_grad()
+def on_unshuffled_pixels(convolution: nn.Conv2d) -> nn.Conv2d:
+    """Return a 3 x 3 convolution with padding 1 as one of pixels that were unshuffled by 2.
+
+    With stride 1 its result is unshuffled too; with stride 2 it is that of the original.
+    """
+    outputs, inputs, stride = convolution.out_channels, convolution.in_channels, convolution.stride[0]
+    phases = 2 // stride  # of the result's pixels, along one axis
+    same = nn.Conv2d(4 * inputs, phases**2 * outputs, 3, padding=1)
+    weight = torch.zeros(outputs, phases, phases, inputs, 2, 2, 3, 3)
+    for down, across, row, column in product(range(phases), range(phases), range(3), range(3)):
+        (cell_down, y), (cell_across, x) = divmod(down + row - 1, 2), divmod(across + column - 1, 2)
+        weight[:, down, across, :, y, x, cell_down + 1, cell_across + 1] = convolution.weight[:, :, row, column]
+    same.weight.copy_(weight.reshape(same.weight.shape))
+    same.bias.copy_(convolution.bias.repeat_interleave(phases**2))
+    return same
+
+
 def export(weights: str, path: Path) -> None:
     """Write the network with its weights as an ONNX file for images of any size; see `DenseXFeat.from_weights`."""
     logger, network = logging.getLogger("torch.onnx"), DenseXFeat.from_weights(weights)
+    begin_at_half_resolution(network.network)
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
