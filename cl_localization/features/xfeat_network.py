@@ -31,6 +31,8 @@ class DenseXFeat(nn.Module):
         super().__init__()
         # the same as its own, but with an equivalent in ONNX for images of any size
         network._unfold2d = lambda image, ws: F.pixel_unshuffle(image, ws)  # type: ignore[assignment]
+        # before the network, whose mean over the one channel keeps OpenVINO from normalizing in single precision
+        self.normalize, network.norm = network.norm, nn.Identity()
         self.network = network
 
     @classmethod
@@ -40,7 +42,8 @@ class DenseXFeat(nn.Module):
 
     def forward(self, grey: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return maps, heatmap and reliability; see `DenseFeatures`."""
-        maps, cell_logits, reliability = self.network(grey.float().contiguous(memory_format=torch.channels_last))
+        normalized = self.normalize(grey.float().contiguous(memory_format=torch.channels_last))
+        maps, cell_logits, reliability = self.network(normalized)
         return F.normalize(maps, dim=1).permute(0, 2, 3, 1)[0], keypoint_heatmap(cell_logits)[0], reliability[0, 0]
 
 
