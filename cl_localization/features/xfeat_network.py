@@ -10,6 +10,7 @@ import logging
 import warnings
 from itertools import product
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,7 @@ class DenseXFeat(nn.Module):
         # the same as its own, but with an equivalent in ONNX for images of any size
         network._unfold2d = lambda image, ws: F.pixel_unshuffle(image, ws)  # type: ignore[assignment]
         # before the network, whose mean over the one channel keeps OpenVINO from normalizing in single precision
-        self.normalize, network.norm = network.norm, nn.Identity()
+        self.normalize, network.norm = network.get_submodule("norm"), nn.Identity()
         self.network = network
 
     @classmethod
@@ -69,9 +70,9 @@ def begin_at_half_resolution(network: nn.Module) -> None:
 
     Processors that calculate in bfloat16 do so for many channels at once, and the first convolutions have 1 and 4.
     """
-    for block in network.block1[:2]:
-        block.layer[0] = on_unshuffled_pixels(block.layer[0])
-    network.block1 = nn.Sequential(nn.PixelUnshuffle(2), *network.block1)
+    for name in ("block1.0.layer.0", "block1.1.layer.0"):
+        network.set_submodule(name, on_unshuffled_pixels(cast(nn.Conv2d, network.get_submodule(name))))
+    network.block1 = nn.Sequential(nn.PixelUnshuffle(2), *network.get_submodule("block1").children())
 
 
 @torch.no_grad()
@@ -87,8 +88,8 @@ def on_unshuffled_pixels(convolution: nn.Conv2d) -> nn.Conv2d:
     for down, across, row, column in product(range(phases), range(phases), range(3), range(3)):
         (cell_down, y), (cell_across, x) = divmod(down + row - 1, 2), divmod(across + column - 1, 2)
         weight[:, down, across, :, y, x, cell_down + 1, cell_across + 1] = convolution.weight[:, :, row, column]
-    same.weight.copy_(weight.reshape(same.weight.shape))
-    same.bias.copy_(convolution.bias.repeat_interleave(phases**2))
+    same.load_state_dict({"weight": weight.reshape(same.weight.shape),
+                          "bias": convolution.state_dict()["bias"].repeat_interleave(phases**2)})
     return same
 
 
