@@ -6,13 +6,12 @@ default is changed here and nowhere else.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from cl_localization.errors import ConfigError
+from cl_localization.errors import ConfigError, did_you_mean
 from cl_localization.option_names import with_present_names
 
 ConfigT = TypeVar("ConfigT", bound="Config")
@@ -99,9 +98,7 @@ def with_values(config: ConfigT, values: dict[str, Any]) -> ConfigT:
     values = with_present_names(values, known)
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise ConfigError(f"option {name}", "is unknown", remedy=f"did you mean {near[0]}?" if near else
-                              f"known are {', '.join(sorted(known))}")
+            raise ConfigError(f"option {name}", "is unknown", remedy=did_you_mean(name, sorted(known)))
     changes: dict[str, Any] = {}
     for spec in fields(config):
         value = getattr(config, spec.name)

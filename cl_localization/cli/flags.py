@@ -20,6 +20,7 @@ from cl_localization.cli.option_file import read_option_file
 from cl_localization.config import Config, Option, flatten, with_values
 from cl_localization.errors import ConfigError
 from cl_localization.option_names import present_name
+from cl_localization.option_text import range_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -152,15 +153,6 @@ def _config_flags(config: Config) -> type:
     made = make_dataclass(type(config).__name__, specs, kw_only=True)
     made.__doc__ = type(config).__doc__
     return made
-
-
-def range_text(given: Option) -> str:
-    """Return an option's range for its help, with a leading space; empty without a range."""
-    if given.minimum is not None and given.maximum is not None:
-        return f" From {given.minimum:g} to {given.maximum:g}."
-    if given.minimum is not None:
-        return f" At least {given.minimum:g}."
-    return "" if given.maximum is None else f" At most {given.maximum:g}."
 
 
 def _leaves(config: Config, flags: Any) -> dict[str, Any]:

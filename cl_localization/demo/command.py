@@ -45,12 +45,12 @@ def run(arguments: Arguments) -> int:
         result = run_demo(arguments.options, tell)
 
     from cl_localization.demo.figure import demo_figure
-    from cl_localization.demo.report import result_json, result_picture, result_rows
+    from cl_localization.demo.report import result_json, result_rows
     from cl_localization.viz.style import save_figure
 
     print_rows("demo", result_rows(result), HEADERS)
     write_json(folder / TABLE, {**result_json(result), "config": asdict(arguments.options)})
-    picture = save_figure(demo_figure(result_picture(result, arguments.options.data)), folder / PICTURE)
+    picture = save_figure(demo_figure(result, arguments.options.data), folder / PICTURE)
     verdict = "[bold green]It worked.[/bold green]" if result.worked else "[bold red]It did not work.[/bold red]"
     output_console().print(
         f"{verdict} Picture: {escape(str(picture))}, map: {escape(str(result.map_path))}", soft_wrap=True

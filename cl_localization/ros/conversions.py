@@ -14,24 +14,27 @@ import tf_transformations
 from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge
 from geometry_msgs.msg import Pose, PoseWithCovariance, Transform
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
 
-NANOSECONDS = 1_000_000_000
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""Who subscribes later gets the last message, too."""
 
 _bridge = CvBridge()
 
 
 def stamp_ns(stamp: Time) -> int:
     """Return a message's stamp in nanoseconds."""
-    return stamp.sec * NANOSECONDS + stamp.nanosec
+    return stamp.sec * NS_PER_S + stamp.nanosec
 
 
 def time_message(nanoseconds: int) -> Time:
     """Return nanoseconds as a time message; raises RosError if they do not fit its 32-bit seconds."""
-    seconds, rest = divmod(int(nanoseconds), NANOSECONDS)
+    seconds, rest = divmod(int(nanoseconds), NS_PER_S)
     if not -2**31 <= seconds < 2**31:
         raise RosError("stamp", "must fit 32-bit seconds", f"{seconds} s", "play the sequence with stamps: now")
     return Time(sec=seconds, nanosec=rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -31,29 +31,12 @@ POSE_TYPES = {"geometry_msgs/msg/PoseStamped": PoseStamped,
 """Types that the topics may have."""
 
 
-class PoseSource(Protocol):
-    """Provides the camera's pose in the map at an image's timestamp.
+class TfPoseSource:
+    """The transform map -> camera on tf.
 
     Attributes:
-        problem: message for /diagnostics; empty for none.
+        problem: what is not as it should be, for /diagnostics; empty for none.
     """
-
-    @property
-    def problem(self) -> str:
-        """What is not as it should be."""
-        ...
-
-    def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
-        ...
-
-    def close(self) -> None:
-        """End subscriptions and waiting look-ups."""
-        ...
-
-
-class TfPoseSource:
-    """The transform map -> camera on tf."""
 
     problem = ""
 
@@ -62,7 +45,7 @@ class TfPoseSource:
         self._lookup, self._map_frame = lookup, frames.map
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """See `PoseSource`."""
+        """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
         return within_reach(self._lookup.at(self._map_frame, camera_frame, stamp))
 
     def close(self) -> None:
@@ -113,7 +96,7 @@ class TopicPoseSource:
         return self._subscription.problem or self._problem
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """See `PoseSource`."""
+        """See `TfPoseSource`."""
         if self._newest is None:
             raise RosError(f"poses on {self._node.resolve_topic_name(self._topic)}", "must arrive before images",
                            self.problem or "none")
@@ -124,7 +107,7 @@ class TopicPoseSource:
         return within_reach(map_T_frame @ frame_T_child @ child_T_cam)
 
     def close(self) -> None:
-        """See `PoseSource`."""
+        """See `TfPoseSource`."""
         self._poses.stop()
         self._subscription.close()
 
@@ -192,6 +175,9 @@ def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
         raise RosError("pose of the camera", f"must lie within {MAX_DISTANCE_M:g} m of the map's origin",
                        f"{far_m:g} m", "choose a map frame near the robot")
     return map_T_cam
+
+
+PoseSource = TfPoseSource | TopicPoseSource
 
 
 def make_pose_source(node: ManagedNode, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> PoseSource:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Path
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 
@@ -41,7 +40,7 @@ class LocalizerOutputs:
         self._pose = node.publisher(PoseWithCovarianceStamped, "~/pose")
         self._base_pose = node.publisher(PoseWithCovarianceStamped, "~/base_pose")
         self._place = node.publisher(PlaceMatch, "~/place")
-        self._path = node.publisher(Path, "~/path", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+        self._path = node.publisher(Path, "~/path", conversions.LATCHED)
         self._inliers = node.publisher(PointCloud2, "~/inliers")
         self._overlay = node.publisher(Image, "~/overlay")
         self.initial = InitialPose(node)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.stamps import NS_PER_S
 
-NANOSECONDS = 1_000_000_000
 DEFAULT_PERIOD_NS = 100_000_000
 
 
@@ -57,11 +57,11 @@ class Playback:
         for frame in self._frames_read_ahead():
             step_ns = 0 if last_ns is None else frame.stamp_ns - last_ns
             rate, last_ns = self._rate(), frame.stamp_ns
-            due_s = max(due_s + step_ns / NANOSECONDS / rate, time.monotonic() - 1.0) if rate else time.monotonic()
+            due_s = max(due_s + step_ns / NS_PER_S / rate, time.monotonic() - 1.0) if rate else time.monotonic()
             if self._stop.wait(max(0.0, due_s - time.monotonic())):
                 return False
             self._hand_over(frame, time.time_ns() if self._moved else frame.stamp_ns)
-        return not self._stop.wait(DEFAULT_PERIOD_NS / NANOSECONDS / self._rate() if self._rate() else 0.0)
+        return not self._stop.wait(DEFAULT_PERIOD_NS / NS_PER_S / self._rate() if self._rate() else 0.0)
 
     def _frames_read_ahead(self) -> Iterator[Frame]:
         """Yield frames, decoding the next one in the background."""

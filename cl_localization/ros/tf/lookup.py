@@ -16,8 +16,9 @@ from rclpy.node import Node
 from rclpy.time import Time
 from tf2_ros import TransformBroadcaster, TransformException, TransformListener
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
-from cl_localization.ros.conversions import NANOSECONDS, matrix_of, stamp_ns
+from cl_localization.ros.conversions import matrix_of, stamp_ns
 from cl_localization.ros.nodes.config import FramesConfig
 from cl_localization.ros.tf.buffer import GuardedBuffer
 from cl_localization.ros.tf.frame_names import looks_up, near_names
@@ -71,7 +72,7 @@ class TfLookup:
             newest = self._buffer.lookup_transform(target, source, Time()).header.stamp
         except TransformException:
             return math.inf
-        return (stamp_ns(stamp) - stamp_ns(newest)) / NANOSECONDS
+        return (stamp_ns(stamp) - stamp_ns(newest)) / NS_PER_S
 
     def newest(self, target: str, source: str) -> np.ndarray | None:
         """Return the newest target_T_source (4, 4); None where tf does not connect the two."""
