@@ -18,6 +18,7 @@ from rich.markup import escape
 import cl_localization
 from cl_localization import __version__
 from cl_localization.cli.flags import parse
+from cl_localization.cli.tables import error_console
 from cl_localization.errors import ConfigError, LocalizationError, did_you_mean, missing_package
 
 COMMANDS = {
@@ -179,11 +180,6 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return missing_package(error)
     return f"unexpected {type(error).__name__}: {text}; run again with --debug for the traceback"
-
-
-def error_console() -> Console:
-    """Return a console on the current stderr."""
-    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def show_log(debug: bool) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML
+from cl_localization.data.camera_file import CAMERA_YAML
 from cl_localization.data.images import IMAGE_SUFFIXES
 from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, image_files
 from cl_localization.data.sequence import ImageFile, ImageFileSequence

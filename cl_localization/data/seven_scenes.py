@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size
-from cl_localization.data.camera_yaml import CAMERA_YAML
+from cl_localization.data.camera_file import CAMERA_YAML, image_size
 from cl_localization.data.files import read_rows
 from cl_localization.data.reading import Findings, depth_unit, pose_file
 from cl_localization.data.registration import DepthRegistration

@@ -11,8 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cl_localization.data.camera_file import named, read_camera_file
-from cl_localization.data.camera_yaml import CAMERA_YAML
+from cl_localization.data.camera_file import CAMERA_YAML, named, read_camera_file
 from cl_localization.data.frame import Frame
 from cl_localization.data.images import to_rgb
 from cl_localization.data.limits import MAX_FRAMES, MAX_IMAGE_PIXELS

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from cl_localization.cli.flags import settings
 from cl_localization.cli.outputs import require_folder, write_json
-from cl_localization.cli.tables import output_console, print_rows
+from cl_localization.cli.tables import error_console, output_console, print_rows
 from cl_localization.demo.config import DemoConfig
 from cl_localization.errors import ConfigError
 
@@ -75,7 +75,7 @@ def import_run_demo() -> Callable[[DemoConfig, Callable[[DemoProgress], None]], 
 @contextmanager
 def shown_stages() -> Iterator[Callable[[DemoProgress], None]]:
     """Give a function that shows how far the demo is: a live line on a terminal, a line for each stage elsewhere."""
-    console = Console(stderr=True, highlight=False)
+    console = error_console()
     if not console.is_terminal:
         yield StageLines(console)
         return

@@ -16,7 +16,7 @@ from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.continual.sampling import sampling_of
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
-from cl_localization.nerf.options import OnlineConfig
+from cl_localization.nerf.options import MemoryConfig
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
 
@@ -34,7 +34,7 @@ class FrameMemory:
         buffer: images and depth as bytes, poses and intrinsics as arrays; the trait loss is the image's mean.
     """
 
-    def __init__(self, config: OnlineConfig, near: float, far: float, seed: int = 0,
+    def __init__(self, config: MemoryConfig, near: float, far: float, seed: int = 0,
                  policy: AdmissionPolicy = Reservoir()) -> None:
         self.config, self.near, self.far = config, near, far
         self.buffer = ReplayBuffer(policy, capacity_bytes=config.memory_bytes, seed=seed)
@@ -97,7 +97,7 @@ class FrameMemory:
         self.buffer.refresh(drawn, sums / np.bincount(ray))
 
 
-def compressed(image: np.ndarray, config: OnlineConfig) -> bytes:
+def compressed(image: np.ndarray, config: MemoryConfig) -> bytes:
     """Return an image (H, W, 3) uint8 as PNG or JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality] if config.image_format == "jpeg" else []
     return _encoded(f".{config.image_format}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)

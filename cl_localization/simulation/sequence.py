@@ -13,10 +13,9 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import rotation_from_vector
 from cl_localization.simulation.furniture import stand
 from cl_localization.simulation.house import House, build_house
-from cl_localization.simulation.odometry import drifting
 from cl_localization.simulation.paths import PATHS, default_frames
 from cl_localization.simulation.renderer import Renderer
-from cl_localization.simulation.sensor import Sensor
+from cl_localization.simulation.sensor import Sensor, drifting
 from cl_localization.simulation.spec import SimulationConfig, parse_spec
 
 START_S = {"mapping": 1000, "tracking": 100_000, "kidnap": 200_000}

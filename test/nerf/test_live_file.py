@@ -29,7 +29,7 @@ def test_a_field_goes_on_from_its_file(tmp_path: Path) -> None:
     for one, other in zip(*(vars(shown.render(frames[0].world_T_cam, frames[0].camera)).values()
                             for shown in (field, again))):
         assert np.array_equal(one, other)
-    assert again.learn(0.0).steps == 1 and again.steps == 41
+    assert again.learn(0.0) == 1 and again.steps == 41
     assert again.add(frames[0]) > 20 and again.keyframes == 5
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.config import PoseConfig
+from cl_localization.features.encoder import unit_descriptors
 from cl_localization.features.mutual_matching import mutual_matches
-from cl_localization.features.quantization import unit_descriptors
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose

@@ -25,14 +25,12 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
 from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
 from cl_localization.ros.images.mask_topic import MaskTopic
-from cl_localization.ros.images.pairing import Pairing
-from cl_localization.ros.images.stamp_guard import StampGuard
+from cl_localization.ros.images.pairing import Pairing, StampGuard
 from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
 from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.frame_names import plain
-from cl_localization.ros.tf.lookup import TfLookup
-from cl_localization.ros.tf.upright import Upright
+from cl_localization.ros.tf.lookup import TfLookup, Upright
 from cl_localization.tracking.image_period import ImagePeriod
 
 SILENT_S = 3.0

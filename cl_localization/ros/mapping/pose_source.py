@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +10,19 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import matrix_of, transform_message
-from cl_localization.ros.mapping.any_type import PERIOD_S, AnyTypeSubscription
 from cl_localization.ros.nodes.config import FramesConfig, PoseSourceConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.buffer import GuardedBuffer
 from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
+
+PERIOD_S = 0.5
+"""Time between two looks at the publishers."""
 
 POSED = "posed"
 MAX_DISTANCE_M = 1e5
@@ -183,3 +188,44 @@ PoseSource = TfPoseSource | TopicPoseSource
 def make_pose_source(node: ManagedNode, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> PoseSource:
     """Return the pose source selected by the parameter poses.source."""
     return TfPoseSource(lookup, frames) if config.source == "tf" else TopicPoseSource(node, lookup, frames, config)
+
+
+class AnyTypeSubscription:
+    """Subscribes with one of several types: that of the publisher, once there is one.
+
+    Attributes:
+        problem: that the publisher has another type; empty for no problem.
+    """
+
+    def __init__(self, node: Node, topic: str, kinds: Mapping[str, type], take: Callable[[Any], None]) -> None:
+        """Subscribe with the first type until a publisher of another one appears; call `look` every `PERIOD_S`.
+
+        Args:
+            kinds: the message type of each name, as `geometry_msgs/msg/PoseStamped`.
+            take: gets the messages.
+        """
+        self.problem = ""
+        self._node, self._topic, self._kinds, self._take = node, topic, kinds, take
+        self._name = node.resolve_topic_name(topic)
+        self._kind = next(iter(kinds))
+        self._subscription = self._subscribed()
+
+    def look(self) -> None:
+        """Subscribe with the type of a publisher, if none has the present one."""
+        published = {info.topic_type for info in self._node.get_publishers_info_by_topic(self._name)}
+        known = sorted(published & set(self._kinds))
+        self.problem = ""
+        if published and not known:
+            self.problem = (f"topic {self._name} has the type {', '.join(sorted(published))}, must be one of "
+                            f"{', '.join(self._kinds)}")
+        elif known and self._kind not in known:
+            self.close()
+            self._kind = known[0]
+            self._subscription = self._subscribed()
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _subscribed(self) -> Any:
+        return self._node.create_subscription(self._kinds[self._kind], self._topic, self._take, qos_profile_sensor_data)

@@ -18,6 +18,7 @@ from tf2_ros import TransformBroadcaster, TransformException, TransformListener
 
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
+from cl_localization.geometry.robot_pose import upright_turns
 from cl_localization.ros.conversions import matrix_of, stamp_ns
 from cl_localization.ros.nodes.config import FramesConfig
 from cl_localization.ros.tf.buffer import GuardedBuffer
@@ -260,3 +261,21 @@ class Tf:
         self.lookup.stop()
         self._listener.unregister()
         self._node.destroy_publisher(self._broadcaster.pub_tf)
+
+
+class Upright:
+    """Tells the quarter turns that bring images upright, from where tf has the camera on the robot.
+
+    A camera whose mounting is not on tf yet, or no more, is as it was last; at first upright.
+    """
+
+    def __init__(self, lookup: TfLookup, base_frame: str) -> None:
+        self._lookup, self._base_frame = lookup, base_frame
+        self._turns: dict[str, int] = {}
+
+    def turns(self, camera_frame: str) -> int:
+        """Return the quarter turns clockwise after which the images of a camera are upright."""
+        base_T_cam = self._lookup.newest(self._base_frame, camera_frame)
+        if base_T_cam is not None:
+            self._turns[camera_frame] = upright_turns(base_T_cam)
+        return self._turns.get(camera_frame, 0)
