@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from cl_localization.data.files import is_file, read_bytes, read_rows, read_yaml_mapping, to_float
+from cl_localization.data.files import MAX_IMAGE_BYTES, is_file, read_bytes, read_rows, read_yaml_mapping, to_float
 from cl_localization.data.images import header_size
-from cl_localization.data.limits import MAX_IMAGE_BYTES
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
 

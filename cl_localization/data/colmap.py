@@ -81,7 +81,7 @@ def open_colmap(path: Path, name: str = "", *, images: str = "", camera: str = "
     if not files and registered:
         raise DataError(f"images of model {folder}", "are missing", f"no {registered[0].name} in {place.absolute()}",
                         "give their folder with ?images=FOLDER")
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _model_folder(path: Path) -> Path | None:

@@ -73,7 +73,7 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
         if before.stamp_ns == after.stamp_ns:
             raise DataError(f"stamp of image {after.image_path}", "must be its own",
                             f"that of {before.image_path.name}")
-    return ImageFileSequence(name or str(path), files, (), findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _images(path: Path) -> list[Path]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from cl_localization.data.files import MAX_IMAGE_PIXELS
 from cl_localization.data.images import clean_depth, decode_depth, depth_in_metres
-from cl_localization.data.limits import MAX_IMAGE_PIXELS
 from cl_localization.data.message_images import pixels_of
 from cl_localization.errors import DataError
 

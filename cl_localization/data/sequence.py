@@ -14,9 +14,9 @@ import numpy as np
 
 from cl_localization.data.apple_depth import SUFFIX as APPLE_SUFFIX
 from cl_localization.data.apple_depth import read_apple_depth
+from cl_localization.data.files import MAX_FRAMES
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.images import read_depth, read_rgb
-from cl_localization.data.limits import MAX_FRAMES
 from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera

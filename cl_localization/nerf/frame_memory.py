@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from cl_localization.continual.admission import AdmissionPolicy, Reservoir
+from cl_localization.continual.admission import Reservoir
 from cl_localization.continual.buffer_file import load_buffer, save_buffer
 from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.continual.sampling import sampling_of
@@ -28,16 +28,15 @@ LARGEST_DEPTH_STEP = 65534
 
 
 class FrameMemory:
-    """Compressed views within `memory_bytes`; by default a uniform sample of all views offered.
+    """Compressed views within `memory_bytes`; a uniform sample of all views offered.
 
     Attributes:
         buffer: images and depth as bytes, poses and intrinsics as arrays; the trait loss is the image's mean.
     """
 
-    def __init__(self, config: MemoryConfig, near: float, far: float, seed: int = 0,
-                 policy: AdmissionPolicy = Reservoir()) -> None:
+    def __init__(self, config: MemoryConfig, near: float, far: float, seed: int = 0) -> None:
         self.config, self.near, self.far = config, near, far
-        self.buffer = ReplayBuffer(policy, capacity_bytes=config.memory_bytes, seed=seed)
+        self.buffer = ReplayBuffer(Reservoir(), capacity_bytes=config.memory_bytes, seed=seed)
         self.sampling = sampling_of(config.sample_mode, config.exploration_ratio, 0.0)
 
     def __len__(self) -> int:

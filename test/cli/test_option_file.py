@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cl_localization.cli.option_file import read_option_file
+from cl_localization.cli.flags import read_option_file
 from cl_localization.config import LocalizerConfig, MapperConfig, flatten, with_values
 from cl_localization.option_text import options_yaml
 

@@ -12,7 +12,7 @@ import torch
 from cl_localization.errors import DataError
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import FILE, load_live, save_live
-from cl_localization.nerf.paths import beside
+from cl_localization.ros.nerf.pose_check import beside
 from live_makers import SMALL, learned, room_frames
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cl_localization.cli.option_file import read_option_file
+from cl_localization.cli.flags import read_option_file
 from cl_localization.config import flatten
 from cl_localization.errors import ConfigError
 from cl_localization.research.nerf_cl.options import STREAM_VALUES, NerfConfig

@@ -14,8 +14,8 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from cl_localization.data.files import MAX_IMAGE_PIXELS
 from cl_localization.data.frame import Frame
-from cl_localization.data.limits import MAX_IMAGE_PIXELS
 from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
 from cl_localization.data.message_depth import MILLIMETRE_M, depth_of
 from cl_localization.data.message_images import rgb_of

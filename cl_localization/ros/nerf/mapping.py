@@ -13,10 +13,10 @@ from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import load_live, save_live
-from cl_localization.nerf.paths import beside
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.nerf.learner import Keyframe, Life, NerfLearner
 from cl_localization.ros.nerf.outputs import NerfOutputs, Viewpoint
+from cl_localization.ros.nerf.pose_check import beside
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.lookup import TfLookup
 
