@@ -189,12 +189,11 @@ def _numbers(flat: dict[str, Any], keys: tuple[str, ...], thing: str, count: int
 def write_camera_yaml(camera: Camera, path: Path) -> None:
     """Write a camera in the format of ROS's camera_calibration; no distortion becomes five zeros of plumb_bob."""
     matrix = camera.opencv_matrix
-    ideal = camera.distortion_model == "none"
-    distortion = [0.0] * 5 if ideal else list(camera.distortion)
+    model, distortion = camera.ros_distortion
     content = {
         "image_width": camera.width_px, "image_height": camera.height_px, "camera_name": "camera",
         "camera_matrix": _matrix(3, 3, matrix),
-        "distortion_model": "plumb_bob" if ideal else camera.distortion_model,
+        "distortion_model": model,
         "distortion_coefficients": _matrix(1, len(distortion), distortion),
         "rectification_matrix": _matrix(3, 3, np.eye(3)),
         "projection_matrix": _matrix(3, 4, np.column_stack([matrix, np.zeros(3)])),

@@ -101,6 +101,12 @@ class Camera:
         return cls(int(width_px), int(height_px), float(matrix[0, 0]), float(matrix[1, 1]),
                    float(matrix[0, 2]) + PIXEL_CENTRE, float(matrix[1, 2]) + PIXEL_CENTRE, model, distortion)
 
+    @property
+    def ros_distortion(self) -> tuple[str, list[float]]:
+        """Model and coefficients as ROS states them: a camera without distortion has five zeros of plumb_bob."""
+        ideal = self.distortion_model == "none"
+        return ("plumb_bob", [0.0] * 5) if ideal else (self.distortion_model, [float(one) for one in self.distortion])
+
     def checked(self) -> Camera:
         """Return this camera of a file or message, if it can be one.
 

@@ -50,9 +50,8 @@ def bytes_field(values: np.ndarray, typecode: str = "B") -> array.array:
 def camera_info_message(view: Camera) -> CameraInfo:
     """Return the CameraInfo of a camera, without header."""
     k = [float(value) for value in view.opencv_matrix.ravel()]
-    model = "plumb_bob" if view.distortion_model == "none" else view.distortion_model
-    return CameraInfo(width=int(view.width_px), height=int(view.height_px), distortion_model=model,
-                      d=[float(value) for value in view.distortion] or [0.0] * 5, k=k,
+    model, distortion = view.ros_distortion
+    return CameraInfo(width=int(view.width_px), height=int(view.height_px), distortion_model=model, d=distortion, k=k,
                       r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
                       p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0])
 

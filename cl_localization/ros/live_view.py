@@ -15,7 +15,7 @@ from cl_localization.msg import LocalizationStatus, MappingStatus
 from cl_localization.ros.conversions import LATCHED, matrix_of, points_of
 from cl_localization.ros.map_topic.map_messages import BYTES_PER_MB
 from cl_localization.ros.watcher import Watcher
-from cl_localization.viz.live_scene import LiveScene
+from cl_localization.viz.viewer import LiveScene
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 CM_PER_M = 100.0
