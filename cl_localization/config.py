@@ -267,10 +267,6 @@ class PoseConfig(Config):
     inlier_threshold_px: float = option(12.0, "Largest reprojection error of an inlier [px of a 640 px wide image].",
                                         0.5, 100)
     max_iterations: int = option(1000, "Most RANSAC iterations.", 10, 100000)
-    min_similarity: float = option(0.75, "Least cosine similarity of guided matches, which are searched near the first "
-                                         "pose.", 0, 1)
-    keypoint_sigma_px: float = option(0.5, "Standard deviation of keypoints at best [px of a 640 px wide image].",
-                                      0.05, 50)
     min_inliers: int = option(30, "A pose with fewer inliers is rejected.", 4, 10000, live=True)
     min_support: float = option(25.0, "A pose with less support is rejected. Support: inliers among the unguided "
                                       "matches times their share of these.", 0, 10000, live=True)

@@ -41,6 +41,12 @@ REFERENCE_WIDTH_PX = 640.0
 """Thresholds in pixels are given for images of this width and scale with it."""
 
 MIN_MATCHES = 6
+MIN_SIMILARITY = 0.75
+"""Least cosine similarity of guided matches, which are searched near the first pose."""
+
+KEYPOINT_SIGMA_PX = 0.5
+"""Standard deviation of keypoints at best [px of a 640 px wide image]."""
+
 
 BAND_MEDIANS, NARROWEST_PX = 4.0, 3.0
 """Where codes lie exactly, those a few pixels off are other things: matches are searched once more within so many
@@ -89,7 +95,7 @@ def _refined_within(threshold_px: float, map_code: MapCode, features: Features, 
                     pinhole: Camera, cam_T_world: np.ndarray, config: PoseConfig, scene: int,
                     min_view_angle_deg: float) -> Localization | None:
     """Match codes to keypoints within a radius of where they should be, and refine the pose to that."""
-    found = guided_matches(map_code, features, keypoints_px, pinhole, cam_T_world, threshold_px, config.min_similarity,
+    found = guided_matches(map_code, features, keypoints_px, pinhole, cam_T_world, threshold_px, MIN_SIMILARITY,
                            scene, min_view_angle_deg)
     if len(found.rows) < MIN_MATCHES:
         return None
@@ -109,7 +115,7 @@ def expected_errors_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarr
                        errors_px: np.ndarray, config: PoseConfig) -> np.ndarray:
     """Return the expected reprojection errors (N,) of codes (N,) with errors (N,): that of keypoints, as found, and
     that of the codes' positions."""
-    keypoint_px = max(pixels_in(pinhole, config.keypoint_sigma_px), ERROR_TO_SIGMA * float(np.median(errors_px)))
+    keypoint_px = max(pixels_in(pinhole, KEYPOINT_SIGMA_PX), ERROR_TO_SIGMA * float(np.median(errors_px)))
     camera_m = -cam_T_world[:3, :3].T @ cam_T_world[:3, 3]
     distance_m = np.linalg.norm(map_code.codes["positions_m"][rows] - camera_m, axis=1)
     position_px = pinhole.focal_px * map_code.codes["sigmas_m"][rows] / np.maximum(distance_m, 1e-6)
@@ -171,5 +177,5 @@ def _matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pi
     code = np.repeat(np.arange(len(rows)), [len(one) for one in around])
     feature = np.fromiter(chain.from_iterable(around), np.int64, len(code))
     code, feature, _ = best_pairs(map_code.descriptors(rows), features.descriptors, code, feature,
-                                  config.min_similarity)
+                                  MIN_SIMILARITY)
     return feature, rows[code]

@@ -13,12 +13,18 @@ from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project, robust_pose
 from cl_localization.localization.hierarchical_search import PoseSearch
-from cl_localization.localization.refinement import pixels_in
+from cl_localization.localization.refinement import MIN_SIMILARITY, pixels_in
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.depth_points import depth_sigmas
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, pose_near, solved
-from cl_localization.mapping.slam.old_place import MIN_SIMILARITY, alike, near_pose, pose_by
+from cl_localization.mapping.slam.old_place import alike, near_pose, pose_by
 from cl_localization.mapping.slam.options import SlamConfig
+
+MIN_INLIER_SHARE = 0.5
+"""Of the matches near a tracked pose, this share must agree with it."""
+
+CONFIRM_SUPPORT = 100.0
+"""A pose found without a prediction is learned from at once with this much support, else when the next image agrees."""
 
 NEAR_PX = 80.0
 """A point of the last frame appears this near to where a predicted pose has it [px of a 640 px wide image]."""
@@ -175,11 +181,11 @@ class FramePoser:
         seen = pose_near(self._map, look, first.world_T_cam, scene, self._localizer.pose)
         if seen is None or not self._is_trusted(seen):
             return None
-        return FoundPose(seen, scene, False, first.support >= self._config.confirm_support)
+        return FoundPose(seen, scene, False, first.support >= CONFIRM_SUPPORT)
 
     def _is_trusted(self, seen: SeenPose) -> bool:
         return (seen.inliers >= self._config.min_inliers
-                and seen.inliers >= self._config.min_inlier_share * seen.matches)
+                and seen.inliers >= MIN_INLIER_SHARE * seen.matches)
 
     def _is_certain(self, seen: SeenPose, look: Look, start: np.ndarray) -> bool:
         apart_m, apart_deg = se3.pose_error(seen.world_T_cam, start)
