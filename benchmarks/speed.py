@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.following import Answer, TrackedImages
-from benchmarks.nodes import NAMES, finite, house
+from benchmarks.nodes import NAMES, WARM_UP_S, driven_house, finite
 from benchmarks.runs import Bench, Experiment, kitchen_experiments
 from benchmarks.steps import step_tables
 from benchmarks.table import BenchTable
@@ -45,7 +45,7 @@ HOUSES, HOUSE_HZ, MAPPED_FRAMES, WAY_FRAMES, SHOWN = 3, 30, 150, 900, range(100,
 HEADERS = ("images", "localized fully", "poses", "5 cm/5 deg [%]", "10 cm/5 deg [%]", "median [cm]", "median [deg]",
            "inside 95 % ellipsoid [%]")
 
-NODES_HZ, NODES_WAY_FRAMES, NODES_PART, WARM_UP_S = 30.0, 1200, "[100:400]", 4.0
+NODES_HZ = 30.0
 HEADERS_NODES = ("localizer", "flow", "poses on tf [Hz]", "stamp to tf p50 [ms]", "p95 [ms]", "learned [Hz]")
 
 
@@ -167,7 +167,7 @@ def rate_table(seed: int, seconds: float) -> BenchTable:
     from benchmarks.load import MAPPERS
 
     runs = [(mapper, flow) for mapper in MAPPERS for flow in (False, True)]
-    with house(seed, NODES_HZ, shown=NODES_WAY_FRAMES, recorded_hz=NODES_HZ, part=NODES_PART) as shown:
+    with driven_house(seed, NODES_HZ) as shown:
         outcomes = [run_image_rate(mapper, flow, shown, WARM_UP_S, seconds)
                     for mapper, flow in tracked(runs, len(runs), "image rate")]
     return BenchTable("30 images a second", HEADERS_NODES, [rate_row(outcome) for outcome in outcomes],

@@ -119,7 +119,8 @@ class EncoderConfig(Config):
     dinov2_size: str = option("small", "Size of the dinov2 network.", choices=("small", "base", "large"))
     device: str = option("auto", "Device that runs the network.", choices=("auto", "cpu", "cuda"))
     engine: str = option("auto", "Library that runs the network of xfeat on the CPU; auto: the fastest that is "
-                                 "installed and works. openvino calculates in bfloat16 where the processor can.",
+                                 "installed and works. openvino calculates in bfloat16 where the processor can, "
+                                 "else mostly in 8-bit integers where that is faster.",
                          choices=("auto", "openvino", "onnx", "torch"))
     max_keypoints: int = option(2000, "Keypoints kept in an image, the strongest first.", 50, 20000)
     max_image_side_px: int = option(1280, "Larger images are scaled down to this before encoding [px].", 64, 8192)
