@@ -7,7 +7,10 @@ a user who reads one line can mend it. The command line prints that line and end
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_TEXT = 1000
 """Characters of a value that an error shows."""
