@@ -45,7 +45,7 @@ def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = 
         raise MapError("map size", f"must have room for {FEWEST_CODES} codes", f"{size_bytes} bytes",
                        "allow more bytes")
     generator, codes, errors_m = torch.Generator().manual_seed(config.seed), CodesByScene(), []
-    for number in map_code.scenes_in_use:
+    for number in np.unique(map_code.codes["scenes"][map_code.codes.rows()]).tolist():
         rows = map_code.rows_of(number)
         origin_m = map_code.codes["positions_m"][rows].mean(axis=0, dtype=np.float64)
         samples = samples_of(map_code, rows, origin_m)

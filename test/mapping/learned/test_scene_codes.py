@@ -10,8 +10,9 @@ import torch
 from cl_localization.config import MapperConfig
 from cl_localization.map.learned_codes import learned_arrays
 from cl_localization.mapper import Mapper
+from cl_localization.mapping.learned.distillation import compressed
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples
-from cl_localization.mapping.learned.options import LearnedCodesConfig
+from cl_localization.mapping.learned.options import DistillationConfig, LearnedCodesConfig
 from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes
 from core_makers import PointScene, SceneEncoder, look_at, wall_depth
 
@@ -47,6 +48,16 @@ def test_learning_a_scene_changes_no_code_of_another() -> None:
     np.testing.assert_array_equal(kept.positions_m, before.positions_m)
     np.testing.assert_allclose(kept.keys, before.keys, atol=np.abs(after.keys).max() / 100)
     assert len(after.keys) > len(kept.keys)
+
+
+def test_a_compressed_map_has_codes_of_every_scene() -> None:
+    encoder = SceneEncoder(PointScene.wall(400))
+    mapper = Mapper(MapperConfig(), encoder)
+    for name in ("first", "second"):
+        learn(mapper, encoder, name, 1000 * len(name))
+    small = compressed(mapper.map_code, 30_000, DistillationConfig(steps=20))
+    numbers = [mapper.map_code.scene_number(name) for name in ("first", "second")]
+    assert np.unique(learned_arrays(small).scenes).tolist() == numbers
 
 
 def test_a_scene_takes_from_those_with_more_than_their_share() -> None:
