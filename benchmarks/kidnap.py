@@ -47,16 +47,19 @@ class KidnapRun:
 
 
 def run_kidnappings(bench: Bench, tracker: TrackerConfig, seed: int, count: int) -> list[KidnapRun]:
-    """Map the house with `bench` and return one row for each thing the tracker may be given; images are localized
-    once."""
+    """Map the house with `bench` and return one row for each thing the robot may have."""
     bench.run(Experiment("house of six rooms", lambda: (
         open_sequence(f"sim:{seed}?rooms={ROOMS}&path=mapping&frames={MAPPING_FRAMES_A_ROOM * ROOMS}"), None)))
-    seen = look(bench.localizer, shown(seed, count))
-    runs = [KidnapRun(f"{images}, {source}", judged(seen, tracker, every, odometry))
-            for source, odometry in (("odometry", True), ("no odometry", False))
-            for images, every in (("every image", 1), ("every third image", 3))]
-    by_flow = followed(bench.localizer, shown(seed, count, FLOW_HZ), tracker, LOOK_S)
-    return runs + [KidnapRun(f"30 Hz with flow, {source}", summary) for source, summary in by_flow.items()]
+    runs, by_flow = [], []
+    for source, odometry in (("odometry", True), ("no odometry", False)):
+        bench.localizer.reset()
+        seen = look(bench.localizer, shown(seed, count, odometry))
+        runs += [KidnapRun(f"{images}, {source}", judged(seen, tracker, every))
+                 for images, every in (("every image", 1), ("every third image", 3))]
+        bench.localizer.reset()
+        summary = followed(bench.localizer, shown(seed, count, odometry, FLOW_HZ), tracker, LOOK_S)
+        by_flow.append(KidnapRun(f"30 Hz with flow, {source}", summary))
+    return runs + by_flow
 
 
 def kidnap_table(bench: Bench, tracker: TrackerConfig, seed: int, count: int) -> BenchTable:
@@ -66,7 +69,8 @@ def kidnap_table(bench: Bench, tracker: TrackerConfig, seed: int, count: int) ->
                       results={"kidnappings": [one.to_json() for one in runs]})
 
 
-def shown(seed: int, count: int, hz: float = IMAGES_HZ) -> Iterator[tuple[int, Frame]]:
+def shown(seed: int, count: int, odometry: bool, hz: float = IMAGES_HZ) -> Iterator[tuple[int, Frame]]:
     """Yield the frames of all stretches with progress."""
     frames = round(STRETCH_FRAMES * hz / IMAGES_HZ)
-    yield from tracked(carried(stretches(seed, ROOMS, count, frames, hz), 1 / hz), count * frames, "kidnappings")
+    images = carried(stretches(seed, ROOMS, count, frames, hz), 1 / hz, odometry)
+    yield from tracked(images, count * frames, "kidnappings")

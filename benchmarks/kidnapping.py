@@ -14,6 +14,7 @@ from cl_localization.config import TrackerConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import select
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.evaluation.records import is_wrong
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.tracking.tracker import Tracker
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from cl_localization.localization.result import Localization
 from cl_localization.localizer import Localizer
 
-NANOSECONDS = 1_000_000_000
-START_NS = 1000 * NANOSECONDS
+START_NS = 1000 * NS_PER_S
 
 IMAGES_HZ = 10.0
 WAY_S_A_ROOM = 15.0
@@ -89,21 +89,22 @@ def stretches(seed: int, rooms: int, count: int, frames: int, hz: float = IMAGES
             yield open_sequence(f"{house}&path=kidnap&place={number // 2}&frames={frames}")
 
 
-def carried(stretches: Iterable[Sequence], period_s: float) -> Iterator[tuple[int, Frame]]:
+def carried(stretches: Iterable[Sequence], period_s: float, odometry: bool = True) -> Iterator[tuple[int, Frame]]:
     """Yield the frames of all stretches with the number of theirs, as one robot would record them that is carried from
     each to the next.
 
-    Stamps go on evenly, and the odometry goes on from where it was: the wheels do not turn while the robot is carried.
+    Stamps go on evenly, and the odometry, if the robot has any, goes on from where it was: the wheels do not turn while
+    the robot is carried.
     """
     stamp_ns, odom_T_cam = START_NS, np.eye(4)
     for place, stretch in enumerate(stretches):
         correction = None
         for frame in stretch:
-            stamp_ns += round(period_s * NANOSECONDS)
+            stamp_ns += round(period_s * NS_PER_S)
             if frame.odom_T_cam is not None:
                 correction = odom_T_cam @ inverse(frame.odom_T_cam) if correction is None else correction
                 odom_T_cam = correction @ frame.odom_T_cam
-                frame = replace(frame, odom_T_cam=odom_T_cam)
+                frame = replace(frame, odom_T_cam=odom_T_cam if odometry else None)
             yield place, replace(frame, stamp_ns=stamp_ns)
 
 
@@ -112,16 +113,15 @@ def look(localizer: Localizer, frames: Iterable[tuple[int, Frame]]) -> list[Seen
     return [Seen(place, localizer.localize(frame), frame.world_T_cam, frame.odom_T_cam) for place, frame in frames]
 
 
-def judged(seen: list[Seen], config: TrackerConfig, every: int = 1, odometry: bool = True) -> KidnapSummary:
+def judged(seen: list[Seen], config: TrackerConfig, every: int = 1) -> KidnapSummary:
     """Track what was seen and return what came of it.
 
     Args:
         every: only one image of so many is looked at, as on a slow machine.
-        odometry: whether the tracker has it.
     """
     tracker, looked_at = Tracker(config), seen[::every]
     trusted = [(image.place, image.found, image.world_T_cam) for image in looked_at
-               if tracker.update(image.found, image.odom_T_cam if odometry else None).trusted]
+               if tracker.update(image.found, image.odom_T_cam).trusted]
     began_ns: dict[int, int] = {}
     for image in seen:
         began_ns.setdefault(image.place, image.found.stamp_ns)
@@ -129,27 +129,17 @@ def judged(seen: list[Seen], config: TrackerConfig, every: int = 1, odometry: bo
 
 
 def followed(localizer: Localizer, frames: Iterable[tuple[int, Frame]], config: TrackerConfig,
-             look_s: float) -> dict[str, KidnapSummary]:
-    """Track frames with flow between full localizations, which take `look_s` seconds; return what came of it with and
-    without odometry."""
-    found: dict[int, Localization] = {}
+             look_s: float) -> KidnapSummary:
+    """Track frames with flow between full localizations, which take `look_s` seconds; return what came of it."""
     began_ns: dict[int, int] = {}
     places: dict[int, int] = {}
-
-    def localize(frame: Frame) -> Localization:
-        if frame.stamp_ns not in found:
-            found[frame.stamp_ns] = localizer.localize(frame)
-        return found[frame.stamp_ns]
-
-    runs = {name: TrackedImages(localize, look_s, tracker=config) for name in ("odometry", "no odometry")}
+    run = TrackedImages(localizer.localize, look_s, tracker=config)
     for place, frame in frames:
         places[frame.stamp_ns] = place
         began_ns.setdefault(place, frame.stamp_ns)
-        runs["odometry"].show(frame)
-        runs["no odometry"].show(replace(frame, odom_T_cam=None))
-    return {name: summarized([(places[answer.found.stamp_ns], answer.found, answer.true_world_T_cam)
-                              for answer in run.finish() if answer.trusted], began_ns, len(places))
-            for name, run in runs.items()}
+        run.show(frame)
+    return summarized([(places[answer.found.stamp_ns], answer.found, answer.true_world_T_cam)
+                       for answer in run.finish() if answer.trusted], began_ns, len(places))
 
 
 def summarized(trusted: Iterable[tuple[int, Localization, np.ndarray]], began_ns: dict[int, int],
@@ -167,7 +157,7 @@ def summarized(trusted: Iterable[tuple[int, Localization, np.ndarray]], began_ns
         if is_wrong(*pose_error(found.world_T_cam, true_world_T_cam)):
             wrong += 1
         else:
-            recovered_s.setdefault(place, (found.stamp_ns - began_ns[place]) / NANOSECONDS)
+            recovered_s.setdefault(place, (found.stamp_ns - began_ns[place]) / NS_PER_S)
     times_s = list(recovered_s.values())
     return KidnapSummary(len(began_ns), images, sum(time_s < IN_TIME_S for time_s in times_s), wrong,
                          float(np.median(times_s)) if times_s else None, max(times_s, default=None))

@@ -6,8 +6,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ RECORDED_HZ = 10.0
 LOAD_RATES_HZ = (10.0, 30.0)
 WARM_UP_S = 4.0
 MAPPED_FRAMES, SHOWN_FRAMES = 100, 240
+WAY_S, DRIVEN_S = 40.0, 24.0
 SOAK_BUDGET_MB, SOAK_SETTLE_S, SOAK_ROWS = 8.0, 120.0, 10
 S_PER_MIN = 60.0
 HEADERS_LOAD = ("localizer", "learned from", "images [Hz]", "served [Hz]", "latency p50 [ms]", "p95 [ms]",
@@ -59,15 +59,21 @@ def house(seed: int, hz: float, size: str = "640x480", mapped: int = MAPPED_FRAM
         yield Shown(str(folder / "bag"), recorded_hz, hz, folder / "house.safetensors", folder)
 
 
+def driven_house(seed: int, hz: float) -> AbstractContextManager[Shown]:
+    """Return a house through which a robot drives at a few decimetres a second for `DRIVEN_S`, then is back at once."""
+    return house(seed, hz, shown=round(WAY_S * hz), recorded_hz=hz, part=f"[0:{round(DRIVEN_S * hz)}]")
+
+
 def load_table(seed: int, seconds: float) -> BenchTable:
     """Measure `seconds` of localizing alone, beside a mapper that learns, and in one process with it."""
     from benchmarks.load import LEARNING, MAPPERS, run_load
 
-    with house(seed, LOAD_RATES_HZ[0]) as shown:
-        runs = [(mapper, learns, hz) for hz in LOAD_RATES_HZ for mapper in MAPPERS
-                for learns in (LEARNING if mapper != "none" else ("all",))]
-        outcomes = [run_load(mapper, learns, replace(shown, hz=hz), WARM_UP_S, seconds)
-                    for mapper, learns, hz in tracked(runs, len(runs), "load")]
+    runs = [(mapper, learns) for mapper in MAPPERS for learns in (LEARNING if mapper != "none" else ("all",))]
+    outcomes = []
+    for hz in LOAD_RATES_HZ:
+        with driven_house(seed, hz) as shown:
+            outcomes += [run_load(mapper, learns, shown, WARM_UP_S, seconds)
+                         for mapper, learns in tracked(runs, len(runs), f"load, {hz:g} images a second")]
     alone = {outcome.hz: outcome.latency_ms(95) for outcome in outcomes if outcome.mapper == "none"}
     rows = [load_row(outcome, outcome.latency_ms(95) / alone[outcome.hz]) for outcome in outcomes]
     worst = max(outcome.latency_ms(95) / alone[outcome.hz] for outcome in outcomes)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.following import Answer, TrackedImages
-from benchmarks.nodes import NAMES, finite, house
+from benchmarks.nodes import NAMES, WARM_UP_S, driven_house, finite
 from benchmarks.runs import Bench, Experiment, kitchen_experiments
 from benchmarks.steps import step_tables
 from benchmarks.table import BenchTable
@@ -21,9 +21,8 @@ from cl_localization.cli.progress import tracked
 from cl_localization.config import FlowConfig, PoseConfig, TrackerConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.sequence import select
-from cl_localization.evaluation.calibration import inside_95_percent
-from cl_localization.evaluation.image_only import image_only
-from cl_localization.evaluation.summary import BOUNDS, percent_within
+from cl_localization.evaluation.run import image_only
+from cl_localization.evaluation.summary import BOUNDS, inside_95_percent, percent_within
 from cl_localization.geometry.se3 import difference, pose_error
 from cl_localization.tracking.flow import FlowImage
 from cl_localization.tracking.look import Look
@@ -46,7 +45,7 @@ HOUSES, HOUSE_HZ, MAPPED_FRAMES, WAY_FRAMES, SHOWN = 3, 30, 150, 900, range(100,
 HEADERS = ("images", "localized fully", "poses", "5 cm/5 deg [%]", "10 cm/5 deg [%]", "median [cm]", "median [deg]",
            "inside 95 % ellipsoid [%]")
 
-NODES_HZ, NODES_WAY_FRAMES, NODES_PART, WARM_UP_S = 30.0, 1200, "[100:400]", 4.0
+NODES_HZ = 30.0
 HEADERS_NODES = ("localizer", "flow", "poses on tf [Hz]", "stamp to tf p50 [ms]", "p95 [ms]", "learned [Hz]")
 
 
@@ -168,7 +167,7 @@ def rate_table(seed: int, seconds: float) -> BenchTable:
     from benchmarks.load import MAPPERS
 
     runs = [(mapper, flow) for mapper in MAPPERS for flow in (False, True)]
-    with house(seed, NODES_HZ, shown=NODES_WAY_FRAMES, recorded_hz=NODES_HZ, part=NODES_PART) as shown:
+    with driven_house(seed, NODES_HZ) as shown:
         outcomes = [run_image_rate(mapper, flow, shown, WARM_UP_S, seconds)
                     for mapper, flow in tracked(runs, len(runs), "image rate")]
     return BenchTable("30 images a second", HEADERS_NODES, [rate_row(outcome) for outcome in outcomes],

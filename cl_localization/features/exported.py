@@ -1,4 +1,4 @@
-"""XFeat's network as an ONNX file: made once from the weights, kept in a cache, read without PyTorch."""
+"""XFeat's network as ONNX files: made once from the weights, kept in a cache, read without PyTorch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from cl_localization.errors import EncoderError
 
-REVISION = 1
+REVISION = 2
 """Of the exported graph; another one is exported again."""
 
 
@@ -36,7 +37,22 @@ def exported_network(weights: str) -> Path:
     digest = hashlib.sha256(_weights_file(weights).read_bytes()).hexdigest()[:16]
     path = cache_folder() / f"xfeat-{digest}-{REVISION}.onnx"
     if not path.is_file():
-        _write(path, weights)
+        _write(path, lambda temporary: _export(weights, temporary))
+    return path
+
+
+def int8_network(weights: str) -> Path:
+    """Return the ONNX file of the same network with most convolutions in 8-bit integers; see `int8_network`.
+
+    Where it is not in the cache, it is made, for which the packages onnx and onnxruntime are needed too.
+
+    Raises:
+        EncoderError: the weights are missing, or it cannot be written.
+    """
+    network = exported_network(weights)
+    path = network.with_name(f"{network.stem}-int8.onnx")
+    if not path.is_file():
+        _write(path, lambda temporary: _quantize(network, temporary))
     return path
 
 
@@ -61,16 +77,26 @@ def _weights_file(weights: str) -> Path:
     return path
 
 
-def _write(path: Path, weights: str) -> None:
-    """Export the network to a temporary file and rename that: readers find all of it or nothing."""
+def _export(weights: str, path: Path) -> None:
     from cl_localization.features.xfeat_network import export
 
+    export(weights, path)
+
+
+def _quantize(network: Path, path: Path) -> None:
+    from cl_localization.features.int8_network import write_int8
+
+    write_int8(network, path)
+
+
+def _write(path: Path, make: Callable[[Path], None]) -> None:
+    """Make a network in a temporary file and rename that: readers find all of it or nothing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".onnx", delete=False) as file:
             temporary = Path(file.name)
         try:
-            export(weights, temporary)
+            make(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

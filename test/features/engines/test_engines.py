@@ -1,4 +1,4 @@
-"""Every engine gives what PyTorch gives: exactly in single precision, nearly in bfloat16."""
+"""Every engine gives what PyTorch gives: exactly in single precision, nearly in bfloat16 and in 8-bit integers."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from cl_localization.config import EncoderConfig
-from cl_localization.features.engines import make_engine, threads
+from cl_localization.features.engines import engine as engines
+from cl_localization.features.engines import make_engine
 from cl_localization.features.engines.engine import DenseFeatures, Engine
 from cl_localization.features.engines.torch_engine import TorchEngine
 from image_makers import textured
 
 CONFIG = EncoderConfig(device="cpu")
-FP32_TOLERANCE, BF16_TOLERANCE = 2e-5, 0.2
-"""Largest differences; bfloat16 has 8 bits."""
+FP32_TOLERANCE, COARSE_TOLERANCE = 2e-5, 0.2
+"""Largest differences; bfloat16 has 8 bits, too."""
 
-BF16_TYPICAL = 1e-2
+COARSE_TYPICAL, COARSE_COSINE = 1e-2, 0.99
 
 
 def onnx_engine() -> Engine:
@@ -39,8 +40,8 @@ def openvino_engine(precision: str) -> Engine:
     return OpenVinoEngine(CONFIG, precision)
 
 
-MAKERS = {"onnx": onnx_engine, "openvino fp32": lambda: openvino_engine("f32"),
-          "openvino bf16": lambda: openvino_engine("bf16")}
+MAKERS = {"onnx": onnx_engine, "openvino fp32": lambda: openvino_engine("fp32"),
+          "openvino bf16": lambda: openvino_engine("bf16"), "openvino int8": lambda: openvino_engine("int8")}
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -57,7 +58,7 @@ def reference() -> TorchEngine:
 
 def tolerance_of(engine: Engine) -> float:
     """Return how far an engine may be off."""
-    return BF16_TOLERANCE if "bf16" in engine.name else FP32_TOLERANCE
+    return FP32_TOLERANCE if "fp32" in engine.name else COARSE_TOLERANCE
 
 
 def grey_of(width_px: int, height_px: int) -> np.ndarray:
@@ -72,7 +73,8 @@ def test_an_image_of_any_size_gives_what_torch_gives(engine, reference, width_px
     for values, others in zip(found, wanted):
         assert (values.shape, values.dtype) == (others.shape, np.float32)
         np.testing.assert_allclose(values, others, atol=tolerance_of(engine))
-        assert np.median(np.abs(values - others)) < BF16_TYPICAL
+        assert np.median(np.abs(values - others)) < COARSE_TYPICAL
+    assert np.einsum("ijk,ijk->ij", found.maps, wanted.maps).min() > COARSE_COSINE
     assert found.maps.shape == (height_px // 8, width_px // 8, 64) and found.heatmap.shape == grey.shape
 
 
@@ -95,19 +97,36 @@ def test_threads_may_call_at_once(engine):
 
 def test_another_number_of_threads_is_taken(engine, monkeypatch):
     before = engine.run(grey_of(320, 256))
-    monkeypatch.setattr(threads, "_chosen", 2)
+    monkeypatch.setattr(engines, "_chosen", 2)
     np.testing.assert_allclose(engine.run(grey_of(320, 256)).heatmap, before.heatmap,
                                atol=tolerance_of(engine))
 
 
 def test_the_number_of_threads_is_as_set_else_as_the_environment_says(monkeypatch):
-    monkeypatch.setattr(threads, "_chosen", 0)
+    monkeypatch.setattr(engines, "_chosen", 0)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert threads.threads() == 3
+    assert engines.threads() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    assert threads.threads() >= 1
-    threads.set_threads(5)
-    assert threads.threads() == 5
+    assert engines.threads() >= 1
+    engines.set_threads(5)
+    assert engines.threads() == 5
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [([0.03, 0.02], "int8"), ([0.02, 0.03], "fp32")])
+def test_without_bfloat16_openvino_takes_what_is_faster_of_integers_and_single_precision(monkeypatch, seconds, taken):
+    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("onnxruntime")
+    from cl_localization.features.engines.openvino_engine import OpenVinoEngine
+
+    class OldProcessor(openvino.Core):
+        def get_property(self, *_: str) -> list[str]:
+            return ["FP32", "INT8"]
+
+    monkeypatch.setattr(openvino, "Core", OldProcessor)
+    monkeypatch.setattr(OpenVinoEngine, "_seconds", lambda self: seconds.pop(0))
+    engine = OpenVinoEngine(CONFIG)
+    assert engine.name == f"openvino in {taken}"
+    assert engine.run(grey_of(64, 64)).heatmap.shape == (64, 64)
 
 
 def test_auto_works():
