@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.calibration import Calibration, calibration
 from benchmarks.runs import Bench, Experiment, kitchen_experiments, sim_experiment
 from benchmarks.table import BenchTable
 from cl_localization.cli.localizing import try_sequence
 from cl_localization.data.perturb import perturbed
-from cl_localization.evaluation.calibration import Calibration, calibration
-from cl_localization.evaluation.image_only import image_only
+from cl_localization.evaluation.run import image_only
 
 HEADERS = ("experiment", "poses", "pose inside [%]", "position [%]", "rotation [%]", "median sigma [cm]",
            "RMS error [cm]",

@@ -10,12 +10,11 @@ import numpy as np
 
 from cl_localization.config import FlowConfig, PoseConfig, TrackerConfig
 from cl_localization.data.frame import Frame
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.localization.result import Localization
 from cl_localization.tracking.follower import Follower
 from cl_localization.tracking.look import Look
 from cl_localization.tracking.tracker import Tracker
-
-NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class TrackedImages:
         """Start LOST; a call of `localize` takes `look_s` seconds of the images' time."""
         self.answers: list[Answer] = []
         self.looks = 0
-        self._localize, self._look_ns = localize, round(look_s * NANOSECONDS)
+        self._localize, self._look_ns = localize, round(look_s * NS_PER_S)
         self._tracker, self._follower = Tracker(tracker), Follower(flow, pose)
         self._working_on: Frame | None = None
         self._waiting: Frame | None = None

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from tf2_msgs.msg import TFMessage
 
-from benchmarks.load import LEARNING, MS_PER_S, NANOSECONDS, PlayedNodes, Shown
+from benchmarks.load import LEARNING, MS_PER_S, PlayedNodes, Shown
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.ros.conversions import stamp_ns
 
 
@@ -57,8 +58,8 @@ def run_image_rate(mapper: str, flow: bool, shown: Shown, warm_up_s: float, dura
         since_ns, learned = time.time_ns(), played.seen.mapping.frames_processed
         played.wait(duration_s)
         until_ns, learned = time.time_ns(), played.seen.mapping.frames_processed - learned
-        passed_s = (until_ns - since_ns) / NANOSECONDS
-        latencies_ms = [(arrived_s - stamp / NANOSECONDS) * MS_PER_S for stamp, arrived_s in list(arrivals_s.items())
+        passed_s = (until_ns - since_ns) / NS_PER_S
+        latencies_ms = [(arrived_s - stamp / NS_PER_S) * MS_PER_S for stamp, arrived_s in list(arrivals_s.items())
                         if since_ns <= stamp < until_ns]
         p50_ms, p95_ms = np.percentile(latencies_ms or [np.nan], [50, 95]).tolist()
         return RateOutcome(mapper, flow, len(latencies_ms) / passed_s, learned / passed_s, p50_ms, p95_ms)

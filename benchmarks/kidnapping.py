@@ -14,6 +14,7 @@ from cl_localization.config import TrackerConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import select
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.evaluation.records import is_wrong
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.tracking.tracker import Tracker
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from cl_localization.localization.result import Localization
 from cl_localization.localizer import Localizer
 
-NANOSECONDS = 1_000_000_000
-START_NS = 1000 * NANOSECONDS
+START_NS = 1000 * NS_PER_S
 
 IMAGES_HZ = 10.0
 WAY_S_A_ROOM = 15.0
@@ -100,7 +100,7 @@ def carried(stretches: Iterable[Sequence], period_s: float, odometry: bool = Tru
     for place, stretch in enumerate(stretches):
         correction = None
         for frame in stretch:
-            stamp_ns += round(period_s * NANOSECONDS)
+            stamp_ns += round(period_s * NS_PER_S)
             if frame.odom_T_cam is not None:
                 correction = odom_T_cam @ inverse(frame.odom_T_cam) if correction is None else correction
                 odom_T_cam = correction @ frame.odom_T_cam
@@ -157,7 +157,7 @@ def summarized(trusted: Iterable[tuple[int, Localization, np.ndarray]], began_ns
         if is_wrong(*pose_error(found.world_T_cam, true_world_T_cam)):
             wrong += 1
         else:
-            recovered_s.setdefault(place, (found.stamp_ns - began_ns[place]) / NANOSECONDS)
+            recovered_s.setdefault(place, (found.stamp_ns - began_ns[place]) / NS_PER_S)
     times_s = list(recovered_s.values())
     return KidnapSummary(len(began_ns), images, sum(time_s < IN_TIME_S for time_s in times_s), wrong,
                          float(np.median(times_s)) if times_s else None, max(times_s, default=None))

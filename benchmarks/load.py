@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from lifecycle_msgs.msg import Transition
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.demo.domains import own_domain
 from cl_localization.demo.observer import DemoObserver
 from cl_localization.demo.processes import NodeProcesses
 
-NANOSECONDS, MS_PER_S = 1_000_000_000, 1000.0
+MS_PER_S = 1000.0
 READY_S = 60.0
 PAUSE_S = 0.2
 MAPPERS = ("none", "process", "composed")
@@ -125,7 +126,7 @@ class PlayedNodes:
 
     def latencies_ms(self, since_ns: int, until_ns: int) -> dict[int, float]:
         """Return the latency of each pose by the stamp of its image, for stamps of a time, in order."""
-        return {stamp: (received_s - stamp / NANOSECONDS) * MS_PER_S for stamp,
+        return {stamp: (received_s - stamp / NS_PER_S) * MS_PER_S for stamp,
                 (received_s, _) in sorted(self.seen.poses.items())
                 if since_ns <= stamp < until_ns}
 
@@ -143,6 +144,6 @@ def run_load(mapper: str, learns: str, shown: Shown, warm_up_s: float, duration_
         played.wait(duration_s)
         until_ns = time.time_ns()
         latencies_ms = played.latencies_ms(since_ns, until_ns)
-        passed_s, learned = (until_ns - since_ns) / NANOSECONDS, played.seen.mapping.frames_processed - learned
+        passed_s, learned = (until_ns - since_ns) / NS_PER_S, played.seen.mapping.frames_processed - learned
         return LoadOutcome(mapper, learns, shown.hz, len(latencies_ms) / passed_s, learned / passed_s,
                            list(latencies_ms.values()))

@@ -16,8 +16,7 @@ from benchmarks.options import NerfBenchConfig
 from benchmarks.table import BenchTable
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
-from cl_localization.nerf.options import STREAM_VALUES, NerfConfig
-from cl_localization.nerf.views import SYNTHETIC_BOX, View, along_a_path, box_of, read_frames, read_synthetic
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.cli_train import DEPTH_FAR, DEPTH_NEAR
 from cl_localization.research.nerf_cl.cli_train_online import (
     OnlineOutcome,
@@ -28,6 +27,14 @@ from cl_localization.research.nerf_cl.cli_train_online import (
 from cl_localization.research.nerf_cl.making import best_device, make_field, moved
 from cl_localization.research.nerf_cl.nerf_data import WHITE, score
 from cl_localization.research.nerf_cl.online import OnlineTraining, chunks_of
+from cl_localization.research.nerf_cl.options import STREAM_VALUES, NerfConfig
+from cl_localization.research.nerf_cl.scene_views import (
+    SYNTHETIC_BOX,
+    along_a_path,
+    box_of,
+    read_frames,
+    read_synthetic,
+)
 from cl_localization.research.nerf_cl.task import DEFAULT_EPOCHS
 
 TASKS, STREAM, ROOM, VIEWS, BESIDE = PARTS = ("tasks", "stream", "room", "views", "beside")

@@ -15,13 +15,14 @@ import numpy as np
 from benchmarks.table import BenchTable
 from cl_localization.config import with_values
 from cl_localization.nerf.learner import Field, learned_values
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
 from cl_localization.research.nerf_cl.field_file import Checkpoint, load_checkpoint, save_checkpoint
 from cl_localization.research.nerf_cl.making import best_device, make_field, moved
 from cl_localization.research.nerf_cl.nerf_data import WHITE, score
+from cl_localization.research.nerf_cl.options import NerfConfig
+from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX, of_side, side_of
 from cl_localization.research.nerf_cl.task import TaskTraining
 
 RIGHT_ONLY, LEFT_ONLY, JOINT = "right only", "left only", "joint: both at once"
@@ -93,7 +94,7 @@ def learned_task(train: list[View], side: str, config: NerfConfig,
     else:
         checkpoint = replace(load_checkpoint(before), config=config)
         moved(checkpoint.field, best_device())
-        earlier = [view for view in train if view.side != side]
+        earlier = [view for view in train if side_of(view) != side]
         kept = begin_task(checkpoint.field, config, rays, ray_bundle(earlier, config), views=earlier)
     checkpoint.progress.next_task(config)
     TaskTraining(checkpoint.field, config, rays, checkpoint.progress, kept).run()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.calibration import calibration
 from benchmarks.plain_recipe import PlainRecipe
 from benchmarks.table import BenchTable
 from cl_localization.cli.localizing import try_sequence
@@ -18,7 +19,6 @@ from cl_localization.cli.progress import tracked
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.evaluation.calibration import calibration
 from cl_localization.evaluation.records import WRONG_DEG, WRONG_M
 from cl_localization.evaluation.summary import camera_extent_m
 from cl_localization.features import Encoder, Features, make_encoder

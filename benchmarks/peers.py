@@ -27,8 +27,8 @@ from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
 from cl_localization.data.sequence import select
 from cl_localization.data.trajectory import Trajectory, read_trajectory
-from cl_localization.evaluation.image_only import image_only
 from cl_localization.evaluation.records import is_wrong
+from cl_localization.evaluation.run import image_only
 from cl_localization.evaluation.summary import percent_within
 from cl_localization.geometry.se3 import pose_error
 

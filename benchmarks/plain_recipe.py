@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.features.encoder import Encoder
+from cl_localization.features.encoder import Encoder, unit_descriptors
 from cl_localization.features.mutual_matching import mutual_matches
-from cl_localization.features.quantization import unit_descriptors
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose

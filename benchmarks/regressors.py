@@ -15,10 +15,9 @@ from cl_localization.data.frame import Sequence
 from cl_localization.data.perturb import perturbed
 from cl_localization.data.sequence import select
 from cl_localization.errors import DataError
-from cl_localization.evaluation.calibration import errors_and_covariances, inside_95_percent
-from cl_localization.evaluation.image_only import image_only
 from cl_localization.evaluation.records import FrameRecord, make_record
-from cl_localization.evaluation.summary import EvaluationSummary, summarize
+from cl_localization.evaluation.run import image_only
+from cl_localization.evaluation.summary import EvaluationSummary, errors_and_covariances, inside_95_percent, summarize
 from cl_localization.features.shared import SharedEncoder
 from cl_localization.localizer import Localizer
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.calibration import Calibration, calibration
 from benchmarks.splits import Split, every, far, frame_number, near, split_indices
 from cl_localization.cli.localizing import open_localizer, try_sequence
 from cl_localization.cli.map import map_sequence
@@ -16,7 +17,6 @@ from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Sequence
 from cl_localization.data.sequence import frame_names, select
-from cl_localization.evaluation.calibration import Calibration, calibration
 from cl_localization.evaluation.summary import EvaluationSummary, summarize
 from cl_localization.localizer import Localizer
 from cl_localization.map.map_file import save_map

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from geometry_msgs.msg import PoseWithCovarianceStamped
 
-from benchmarks.load import NANOSECONDS, READY_S
+from benchmarks.load import READY_S
 from benchmarks.table import BenchTable
 from cl_localization.data import open_sequence
 from cl_localization.data.bag_writer import write_bag
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.demo.domains import own_domain
 from cl_localization.demo.observer import DemoObserver
 from cl_localization.demo.processes import NodeProcesses
@@ -34,7 +35,7 @@ def node_table(name: str, spec: str) -> BenchTable:
         RosError: a node that does not start or ends by itself.
     """
     sequence = open_sequence(spec)
-    recorded_hz = NANOSECONDS / (sequence[1].stamp_ns - sequence[0].stamp_ns)
+    recorded_hz = NS_PER_S / (sequence[1].stamp_ns - sequence[0].stamp_ns)
     posed_s: dict[int, float] = {}
     with tempfile.TemporaryDirectory(prefix="cl_localization-bench-") as folder_name:
         folder = Path(folder_name)
@@ -55,8 +56,8 @@ def node_table(name: str, spec: str) -> BenchTable:
             used_s = _processor_s(nodes.process_id("mapper")) - before_s
             mapping = seen.mapping
     stamps = np.array(sorted(posed_s))
-    latencies_ms = [1e3 * (posed_s[stamp] - stamp / NANOSECONDS) for stamp in stamps.tolist()]
-    posed_hz = (len(stamps) - 1) * NANOSECONDS / max(float(stamps[-1] - stamps[0]), 1.0)
+    latencies_ms = [1e3 * (posed_s[stamp] - stamp / NS_PER_S) for stamp in stamps.tolist()]
+    posed_hz = (len(stamps) - 1) * NS_PER_S / max(float(stamps[-1] - stamps[0]), 1.0)
     p50_ms, p95_ms = np.percentile(latencies_ms, [50, 95]).tolist()
     image_ms = 1e3 * used_s / max(mapping.frames_processed - first, 1)
     row = (name, str(len(sequence)), f"{SENT_HZ:g}", str(len(stamps)), f"{posed_hz:.1f}", str(mapping.keyframes),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 
-from benchmarks.load import LEARN_EVERYTHING, NANOSECONDS, READY_S, PlayedNodes, Shown
+from benchmarks.load import LEARN_EVERYTHING, READY_S, PlayedNodes, Shown
+from cl_localization.data.stamps import NS_PER_S
 
 BYTES_PER_MB = 1_000_000
 NODES = ("localizer", "mapper")
@@ -90,12 +91,12 @@ def run_soak(shown: Shown, budget_mb: float, settle_s: float, duration_s: float)
         latencies_ms = played.latencies_ms(since_ns, until_ns)
         return SoakOutcome(
             {node: _since(samples, since_ns) for node, samples in memory.items()},
-            _since([(stamp / NANOSECONDS, latency) for stamp, latency in latencies_ms.items()], since_ns),
+            _since([(stamp / NS_PER_S, latency) for stamp, latency in latencies_ms.items()], since_ns),
             len([stamp for stamp in list(seen.truths) if since_ns <= stamp < until_ns]),
             seen.mapping.frames_processed - learned)
 
 
 def _since(series: list[tuple[float, float]], since_ns: int) -> np.ndarray:
     """Return a series (N, 2) from a time on, its times counted from then."""
-    start_s = since_ns / NANOSECONDS
+    start_s = since_ns / NS_PER_S
     return np.array([(at_s - start_s, value) for at_s, value in series if at_s >= start_s]).reshape(-1, 2)

@@ -21,9 +21,8 @@ from cl_localization.cli.progress import tracked
 from cl_localization.config import FlowConfig, PoseConfig, TrackerConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.sequence import select
-from cl_localization.evaluation.calibration import inside_95_percent
-from cl_localization.evaluation.image_only import image_only
-from cl_localization.evaluation.summary import BOUNDS, percent_within
+from cl_localization.evaluation.run import image_only
+from cl_localization.evaluation.summary import BOUNDS, inside_95_percent, percent_within
 from cl_localization.geometry.se3 import difference, pose_error
 from cl_localization.tracking.flow import FlowImage
 from cl_localization.tracking.look import Look

@@ -6,13 +6,12 @@ default is changed here and nowhere else.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from cl_localization.errors import ConfigError
+from cl_localization.errors import ConfigError, did_you_mean
 from cl_localization.option_names import with_present_names
 
 ConfigT = TypeVar("ConfigT", bound="Config")
@@ -99,9 +98,7 @@ def with_values(config: ConfigT, values: dict[str, Any]) -> ConfigT:
     values = with_present_names(values, known)
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise ConfigError(f"option {name}", "is unknown", remedy=f"did you mean {near[0]}?" if near else
-                              f"known are {', '.join(sorted(known))}")
+            raise ConfigError(f"option {name}", "is unknown", remedy=did_you_mean(name, sorted(known)))
     changes: dict[str, Any] = {}
     for spec in fields(config):
         value = getattr(config, spec.name)
@@ -271,10 +268,6 @@ class PoseConfig(Config):
     inlier_threshold_px: float = option(12.0, "Largest reprojection error of an inlier [px of a 640 px wide image].",
                                         0.5, 100)
     max_iterations: int = option(1000, "Most RANSAC iterations.", 10, 100000)
-    min_similarity: float = option(0.75, "Least cosine similarity of guided matches, which are searched near the first "
-                                         "pose.", 0, 1)
-    keypoint_sigma_px: float = option(0.5, "Standard deviation of keypoints at best [px of a 640 px wide image].",
-                                      0.05, 50)
     min_inliers: int = option(30, "A pose with fewer inliers is rejected.", 4, 10000, live=True)
     min_support: float = option(25.0, "A pose with less support is rejected. Support: inliers among the unguided "
                                       "matches times their share of these.", 0, 10000, live=True)

@@ -6,6 +6,12 @@ a user who reads one line can mend it. The command line prints that line and end
 
 from __future__ import annotations
 
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MAX_TEXT = 1000
 """Characters of a value that an error shows."""
 
@@ -59,6 +65,13 @@ class EncoderError(LocalizationError):
 
 class RosError(LocalizationError):
     """A message, tf frame or ROS environment that cannot be used."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the remedy for an unknown name: the nearest of those that are known, else all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
 
 
 def missing_package(error: ModuleNotFoundError) -> str:

@@ -21,8 +21,7 @@ from cl_localization.mapping.audit.health import MapHealth
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import depths_of
 from cl_localization.mapping.fixed_codes import FixedCodes
-from cl_localization.mapping.given_map import map_to_extend
-from cl_localization.mapping.given_pose import checked_pose
+from cl_localization.mapping.given_pose import checked_pose, map_to_extend
 from cl_localization.mapping.keyframe_selection import KeyframeSelector
 from cl_localization.mapping.learned import make_learner
 from cl_localization.mapping.learned.options import LearnedCodesConfig

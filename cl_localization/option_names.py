@@ -31,6 +31,12 @@ OLD_NAMES: dict[str, str | None] = {
     "slam.start_min_parallax_deg": None,
     "slam.loop_views": None,
     "slam.bend_above_m": None,
+    "slam.min_inlier_share": None,
+    "slam.confirm_support": None,
+    "slam.loop_min_inliers": None,
+    "slam.loop_drift_share": None,
+    "pose.min_similarity": None,
+    "pose.keypoint_sigma_px": None,
 }
 """Names that options had in version 0.1, or the ends of these names, and what they are called now; None for options
 that are gone. They are understood, with a warning, for one version."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cl_localization.nerf.views import View, read_synthetic
+from cl_localization.nerf.views import View
+from cl_localization.research.nerf_cl.scene_views import read_synthetic
 from nerf_makers import write_scene
 
 

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-NANOSECONDS = 1_000_000_000
+from cl_localization.data.stamps import NS_PER_S
+
 FILL_BLOCK_BYTES = 65536
 
 
@@ -149,4 +150,4 @@ class SimulatedClock:
         from builtin_interfaces.msg import Time
 
         self.now_ns = now_ns
-        self._publisher.publish(self._message_type(clock=Time(sec=now_ns // NANOSECONDS, nanosec=now_ns % NANOSECONDS)))
+        self._publisher.publish(self._message_type(clock=Time(sec=now_ns // NS_PER_S, nanosec=now_ns % NS_PER_S)))

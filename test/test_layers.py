@@ -10,10 +10,10 @@ from pathlib import Path
 
 from source_files import PACKAGE, REPOSITORY, python_files, shown, tree_of
 
-LEVELS = {"errors": 0, "option_names": 0, "config": 1, "geometry": 2, "data": 3, "simulation": 4, "features": 4,
-          "continual": 4, "map": 5,
-          "places": 6, "localization": 7, "mapping": 8, "nerf": 8, "tracking": 8, "localizer": 9, "mapper": 9,
-          "slam": 10, "evaluation": 11, "viz": 11, "ros": 12, "cli": 13, "demo": 14, "research": 15, "benchmarks": 16}
+LEVELS = {"errors": 0, "option_names": 0, "config": 1, "option_text": 2, "geometry": 2, "data": 3, "simulation": 4,
+          "features": 4, "continual": 4, "map": 5, "places": 6, "localization": 7, "mapping": 8, "nerf": 8,
+          "tracking": 8, "localizer": 9, "mapper": 9, "slam": 10, "evaluation": 11, "viz": 11, "ros": 12, "cli": 13,
+          "demo": 14, "research": 15, "benchmarks": 16}
 """A room imports from lower levels only, never from another room of its own level."""
 
 ROS_ROOMS = {"ros", "demo", "benchmarks"}

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cl_localization.cli.flags import parse
+from cl_localization.cli.flags import parse, read_option_file
 from cl_localization.cli.map import Arguments
-from cl_localization.cli.option_file import read_option_file
 from cl_localization.config import LocalizerConfig, MapperConfig, TrackerConfig, flatten, with_values
 from cl_localization.option_names import OLD_NAMES, present_name, with_present_names
 

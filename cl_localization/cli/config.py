@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cl_localization.cli.flags import argument, range_text
-from cl_localization.cli.option_file import option_file_text
+from cl_localization.cli.flags import argument
 from cl_localization.cli.outputs import require_writable, write_text
 from cl_localization.cli.tables import output_console
 from cl_localization.config import LocalizerConfig, MapperConfig
+from cl_localization.option_text import options_yaml
 
 KINDS = {"mapper": MapperConfig, "localizer": LocalizerConfig}
 
@@ -28,7 +28,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Print or write the file; return the exit code."""
-    text = option_file_text(KINDS[arguments.kind](), range_text)
+    text = options_yaml(KINDS[arguments.kind]())
     if arguments.out is None:
         output_console().print(text, end="", markup=False, soft_wrap=True)
         return 0

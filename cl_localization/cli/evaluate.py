@@ -83,7 +83,7 @@ def perturbed_by(sequence: Sequence, perturbations: tuple[str, ...]) -> Sequence
     if not perturbations:
         return sequence
     from cl_localization.data.perturb import perturbed
-    from cl_localization.evaluation.image_only import image_only
+    from cl_localization.evaluation.run import image_only
 
     return perturbed(image_only(sequence), perturbations)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cl_localization.cli.figures import CURVES, FromAbove, draw_errors, draw_from_above
-from cl_localization.cli.health import health_rows
+from cl_localization.cli.tables import health_rows
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.errors import DataError
 from cl_localization.evaluation.map_contents import map_contents

@@ -59,7 +59,7 @@ def export_sequence(arguments: Arguments) -> int:
     from cl_localization.cli.progress import tracked
     from cl_localization.data import open_sequence
     from cl_localization.data.atomic import written_folder
-    from cl_localization.data.export_layouts import WRITERS
+    from cl_localization.data.export import WRITERS
 
     sequence, unreadable = open_sequence(arguments.source, arguments.input_format), list[str]()
     indices = range(len(sequence)) if arguments.format == "tum" else require_poses(sequence)
@@ -74,7 +74,7 @@ def export_sequence(arguments: Arguments) -> int:
 def export_map(arguments: Arguments) -> int:
     """Write a map's keyframes, and codes where the layout has points; return how many keyframes there are."""
     from cl_localization.data.atomic import written_folder
-    from cl_localization.data.export_layouts import write_colmap_model, write_transforms
+    from cl_localization.data.export import write_colmap_model, write_transforms
     from cl_localization.data.trajectory import write_trajectory
     from cl_localization.map.map_file import load_map, read_map_info
 

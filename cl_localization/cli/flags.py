@@ -10,16 +10,17 @@ import contextlib
 import io
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import MISSING, field, fields, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import tyro
 
-from cl_localization.cli.option_file import read_option_file
 from cl_localization.config import Config, Option, flatten, with_values
-from cl_localization.errors import ConfigError
-from cl_localization.option_names import present_name
+from cl_localization.errors import ConfigError, did_you_mean
+from cl_localization.option_names import present_name, with_present_names
+from cl_localization.option_text import range_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -158,15 +159,6 @@ def _config_flags(config: Config) -> type:
     return _made(type(config), specs)
 
 
-def range_text(given: Option) -> str:
-    """Return an option's range for its help, with a leading space; empty without a range."""
-    if given.minimum is not None and given.maximum is not None:
-        return f" From {given.minimum:g} to {given.maximum:g}."
-    if given.minimum is not None:
-        return f" At least {given.minimum:g}."
-    return "" if given.maximum is None else f" At most {given.maximum:g}."
-
-
 def _leaves(config: Config, flags: Any) -> dict[str, Any]:
     """Return the parsed flags' values by dotted name of the config's leaf options."""
     values = {}
@@ -213,3 +205,36 @@ def _gist(section: list[str]) -> list[str]:
     if section[0].startswith("Missing from"):
         return ["Missing", *(line for line in section[1:] if line.startswith("--") or line.isupper())]
     return section[:2] if section[0].startswith("Perhaps") else section
+
+
+def read_option_file(path: Path, known: Iterable[str]) -> dict[str, Any]:
+    """Return the values of a YAML file by dotted name.
+
+    Args:
+        path: the file; `map_code: {cell_size_m: 0.03}` and `map_code.cell_size_m: 0.03` are equivalent.
+        known: known names.
+
+    Raises:
+        DataError: the file cannot be read, or is no mapping.
+        ConfigError: it contains an unknown name.
+    """
+    from cl_localization.data.files import read_yaml_mapping
+
+    known = set(known)
+    values = with_present_names(_flattened(read_yaml_mapping(path), ""), known)
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"option file {path}", f"contains the unknown option {name}",
+                              remedy=did_you_mean(name, sorted(known)))
+    return values
+
+
+def _flattened(content: dict[Any, Any], prefix: str) -> dict[str, Any]:
+    """Return nested mappings as one with dotted names."""
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            values.update(_flattened(value, f"{prefix}{key}."))
+        else:
+            values[f"{prefix}{key}"] = value
+    return values

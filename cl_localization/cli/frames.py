@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.sequence import read_ahead
 from cl_localization.errors import DataError
 
 NO_POSES = ("no image has a pose", "no poses found")
@@ -22,25 +22,13 @@ def prefetched(sequence: Sequence, indices: Iterable[int], unreadable: list[str]
         indices: indices of the frames.
         unreadable: error messages of skipped frames are appended here.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
-        pending: Future[Frame] | None = None
-        for index in indices:
-            following = pool.submit(sequence.__getitem__, index)
-            if pending is not None:
-                yield from _result(pending, unreadable)
-            pending = following
-        if pending is not None:
-            yield from _result(pending, unreadable)
-
-
-def _result(pending: Future[Frame], unreadable: list[str]) -> Iterator[Frame]:
-    """Yield the decoded frame, or nothing if it is unreadable."""
-    try:
-        frame = pending.result()
-    except DataError as error:
-        unreadable.append(str(error))
-        return
-    yield frame
+    for pending in read_ahead(sequence, indices):
+        try:
+            frame = pending.result()
+        except DataError as error:
+            unreadable.append(str(error))
+            continue
+        yield frame
 
 
 def require_poses(sequence: Sequence) -> list[int]:

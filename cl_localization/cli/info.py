@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument
-from cl_localization.cli.health import health_rows
-from cl_localization.cli.pose_sources import warn
-from cl_localization.cli.tables import output_console, print_rows
+from cl_localization.cli.tables import health_rows, output_console, print_rows, warn
 
 if TYPE_CHECKING:
     from cl_localization.evaluation.map_contents import MapContents

@@ -50,8 +50,7 @@ def try_sequence(localizer: Localizer, sequence: Sequence, label: str, indices: 
         DataError: no frame could be read.
     """
     from cl_localization.cli.frames import require_readable
-    from cl_localization.evaluation.image_only import image_only
-    from cl_localization.evaluation.run import localize_frames
+    from cl_localization.evaluation.run import image_only, localize_frames
 
     indices = range(len(sequence)) if indices is None else indices
     unreadable: list[str] = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +18,8 @@ from rich.markup import escape
 import cl_localization
 from cl_localization import __version__
 from cl_localization.cli.flags import parse
-from cl_localization.errors import ConfigError, LocalizationError, missing_package
+from cl_localization.cli.tables import error_console
+from cl_localization.errors import ConfigError, LocalizationError, did_you_mean, missing_package
 
 COMMANDS = {
     "demo": "map online and relocalize a kidnapped robot, with the real nodes: table and plot",
@@ -111,13 +111,13 @@ def find_command(argv: list[str]) -> tuple[ModuleType, list[str], str]:
     """
     name, words = argv[0], argv[1:]
     if name not in COMMANDS:
-        raise ConfigError(f"command {name!r}", "is unknown", remedy=suggestion(name, COMMANDS))
+        raise ConfigError(f"command {name!r}", "is unknown", remedy=did_you_mean(name, COMMANDS))
     parts = [name]
     module_name = OTHER_MODULES.get(name, f"cl_localization.cli.{name}")
     if name in GROUPS:
         method, words = (words[0], words[1:]) if words else ("", [])
         if method not in GROUPS[name]:
-            raise ConfigError(f"method {method!r} of {name}", "is unknown", remedy=suggestion(method, GROUPS[name]))
+            raise ConfigError(f"method {method!r} of {name}", "is unknown", remedy=did_you_mean(method, GROUPS[name]))
         parts.append(method)
         module_name = f"cl_localization.research.{METHOD_ROOMS[method]}.{GROUP_MODULES[name]}"
     module = importlib.import_module(module_name) if name != "bench" else benchmarks_module(module_name)
@@ -138,14 +138,6 @@ def benchmarks_module(name: str) -> ModuleType:
     if str(checkout) not in sys.path:
         sys.path.append(str(checkout))
     return importlib.import_module(name)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the remedy for an unknown command or method."""
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
 def group_overview(name: str) -> str:
@@ -188,11 +180,6 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return missing_package(error)
     return f"unexpected {type(error).__name__}: {text}; run again with --debug for the traceback"
-
-
-def error_console() -> Console:
-    """Return a console on the current stderr."""
-    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def show_log(debug: bool) -> None:

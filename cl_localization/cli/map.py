@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.health import health_rows
 from cl_localization.cli.outputs import require_writable
-from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source, warn
-from cl_localization.cli.tables import print_rows, source_rows
+from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source
+from cl_localization.cli.tables import health_rows, print_rows, source_rows, warn
 from cl_localization.config import MapperConfig
 from cl_localization.errors import ConfigError
 from cl_localization.mapping.learned.options import CODES_HELP, LearnedCodesConfig

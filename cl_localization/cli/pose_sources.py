@@ -7,11 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
 
 from cl_localization.cli.progress import tracked
-from cl_localization.cli.tables import warn_unreadable
+from cl_localization.cli.tables import warn, warn_unreadable
 from cl_localization.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,11 +52,6 @@ def odometry_as_poses(frames: Iterator[Frame], sequence_name: str) -> Iterator[F
         yield replace(frame, world_T_cam=frame.odom_T_cam)
 
 
-def warn(sentence: str) -> None:
-    """Print a warning to stderr."""
-    Console(stderr=True, highlight=False).print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
-
-
 class SequenceMapping:
     """Maps sequences one after the other into one map."""
 
@@ -79,7 +72,7 @@ class SequenceMapping:
             DataError: no frame could be read, no frame has a pose, or one has no odometry.
         """
         from cl_localization.cli.frames import prefetched, require_poses, require_readable
-        from cl_localization.evaluation.image_only import image_only
+        from cl_localization.evaluation.run import image_only
 
         indices = require_poses(sequence) if source == "given" else range(len(sequence))
         unreadable: list[str] = []

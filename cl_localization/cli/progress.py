@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from cl_localization.cli.tables import error_console
+
 Item = TypeVar("Item")
 Tell = Callable[[int, int], None]
 """Callback with (done, total)."""
@@ -47,7 +49,7 @@ def tracked(items: Iterable[Item], total: int, label: str, unit: str = "frames")
 @contextmanager
 def shown_progress(label: str, unit: str = "frames") -> Iterator[Tell]:
     """Show the progress inside the context; yields the function to call with (done, total)."""
-    console = Console(stderr=True, highlight=False, emoji=False)
+    console = error_console()
     if not console.is_terminal:
         yield PlainLines(console, label, unit)
         return

@@ -1,13 +1,16 @@
-"""Tables on stdout: metric, value, unit."""
+"""Tables on stdout: metric, value, unit; also the rows that several commands show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from cl_localization.mapping.audit.health import MapHealth
 
 WIDE_COLUMNS = 200
 
@@ -16,6 +19,16 @@ def output_console() -> Console:
     """Return a console on stdout; if it is no terminal, it is so wide that no cell is cut."""
     console = Console(highlight=False, emoji=False)
     return console if console.is_terminal else Console(highlight=False, emoji=False, width=WIDE_COLUMNS)
+
+
+def error_console() -> Console:
+    """Return a console on the current stderr."""
+    return Console(stderr=True, highlight=False, emoji=False)
+
+
+def warn(sentence: str) -> None:
+    """Print a warning to stderr."""
+    error_console().print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
 
 
 def print_rows(title: str, rows: Iterable[Sequence[str]], headers: Sequence[str] = ("metric", "value", "unit")) -> None:
@@ -45,13 +58,24 @@ def source_rows(sequences: Iterable[Any]) -> list[tuple[str, str, str]]:
 
 def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
     """Print on stderr how many frames were skipped, with the first reasons."""
-    console = Console(stderr=True, highlight=False, emoji=False)
     if skipped:
         names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-        console.print(
-            f"[yellow]{len(skipped)} listed frames are missing or unusable: {escape(names)}[/yellow]", soft_wrap=True
-        )
+        warn(f"{len(skipped)} listed frames are missing or unusable: {names}")
     for message in unreadable[:3]:
-        console.print(f"[yellow]skipped: {escape(message)}[/yellow]", soft_wrap=True)
+        warn(f"skipped: {message}")
     if len(unreadable) > 3:
-        console.print(f"[yellow]... and {len(unreadable) - 3} more unreadable frames[/yellow]")
+        warn(f"... and {len(unreadable) - 3} more unreadable frames")
+
+
+def health_rows(health: MapHealth) -> list[tuple[str, str, str]]:
+    """Return what is known of a map's health as (metric, value, unit); what is not known is left out."""
+    figures = [("codes seen once", health.codes_seen_once_percent, ".1f", "%"),
+               ("pose innovation factor", health.pose_innovation_factor, ".1f", ""),
+               ("keyframes moved", health.keyframes_moved_m, ".3g", "m"),
+               ("matches that fit the poses", health.matches_agree_percent, ".1f", "%"),
+               ("matches of places seen again", health.places_again_agree_percent, ".1f", "%"),
+               ("epipolar error", health.epipolar_error_px, ".2f", "px"),
+               ("depth over triangulated", health.depth_over_triangulated, ".3f", "")]
+    known = [(name, format(value, spec), unit) for name, value, spec, unit in figures if value is not None]
+    scale = [("scale", f"unknown in {name}", "") for name in health.scenes_without_scale]
+    return [("warnings", str(len(health.warnings)), ""), *scale, *known]

@@ -72,6 +72,6 @@ def import_live_view() -> Any:
     except ImportError as error:
         raise ConfigError("view --live", "needs ROS 2 and the built messages of this package", error,
                           "start it with scripts/run, which sets both up") from error
-    from cl_localization.viz.live_scene import LiveScene
+    from cl_localization.viz.viewer import LiveScene
 
     return lambda server, arguments: LiveView(LiveScene(server, arguments.point_size_m), arguments.namespace)

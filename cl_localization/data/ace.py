@@ -13,7 +13,14 @@ import numpy as np
 from cl_localization.data.camera_file import image_size, named, numbers_of
 from cl_localization.data.files import read_matrix
 from cl_localization.data.images import DEPTH_SUFFIXES
-from cl_localization.data.reading import DEFAULT_DEPTH_UNIT_M, FRAME_PERIOD_NS, Findings, depth_unit, image_files
+from cl_localization.data.reading import (
+    DEFAULT_DEPTH_UNIT_M,
+    FRAME_PERIOD_NS,
+    Findings,
+    checked_split,
+    depth_unit,
+    image_files,
+)
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
@@ -43,8 +50,7 @@ def open_ace(path: Path, name: str = "", *, split: str = "all", camera: str = ""
         DataError: no frames, or numbers of files that do not fit each other.
         GeometryError: numbers that are no camera or pose.
     """
-    if split not in ("all", *SPLITS):
-        raise DataError("option split", "must be all, train or test", repr(split))
+    checked_split(split)
     single = (path / RGB).is_dir()
     wanted = [""] if single else [one for one in SPLITS if split in ("all", one) and (path / one / RGB).is_dir()]
     if single and split != "all":
@@ -54,7 +60,7 @@ def open_ace(path: Path, name: str = "", *, split: str = "all", camera: str = ""
     unit_m = depth_unit(depth_unit_m) if depth else None
     for one in wanted:
         files += _frames(path / one, f"{one}/" if one else "", len(files), camera, unit_m, findings)
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _frames(folder: Path, prefix: str, start: int, camera: str, unit_m: float | None,

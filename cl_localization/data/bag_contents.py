@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cl_localization.data.bag_file import BagFile
-from cl_localization.data.bag_messages import frame_id, pose_of, stamp_ns, transform_of
+from cl_localization.data.bag_messages import frame_id, matrix_of, stamp_ns
 from cl_localization.data.bag_tf import TfTree
 from cl_localization.data.bag_topics import POSE, TF, BagTopics
 from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
@@ -65,7 +65,7 @@ class BagContents:
             for one in message.transforms:
                 with self._left_out(topic):
                     self.tf.add(frame_id(one.header), str(one.child_frame_id).lstrip("/"), stamp_ns(one.header),
-                                transform_of(one.transform), topic.endswith("tf_static"))
+                                matrix_of(one.transform), topic.endswith("tf_static"))
             return
         stamp = stamp_ns(message.header) or log_ns
         if hasattr(message, "distortion_model"):
@@ -74,7 +74,7 @@ class BagContents:
             child = str(getattr(message, "child_frame_id", "")).lstrip("/")
             self.frames[topic] = (frame_id(message.header), child)
             with self._left_out(topic):
-                self.poses[topic].append((stamp, pose_of(message.pose if kind == POSE else message.pose.pose)))
+                self.poses[topic].append((stamp, matrix_of(message.pose if kind == POSE else message.pose.pose)))
 
     @contextmanager
     def _left_out(self, topic: str) -> Iterator[None]:

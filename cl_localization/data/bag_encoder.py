@@ -17,7 +17,6 @@ from cl_localization.geometry.se3 import inverse, to_quaternion
 
 JPEG_QUALITY = 95
 FOREVER_S, FOREVER_NS = 9223372036, 854775807
-PLUMB_BOB_COEFFICIENTS = 5
 
 
 @dataclass(frozen=True)
@@ -134,16 +133,13 @@ class MessageEncoder:
                 twist=self._types["geometry_msgs/msg/Twist"](linear=still, angular=still), covariance=unknown))
 
     def _camera_info(self, camera: Camera, stamp_ns: int) -> Encoded:
-        ideal = camera.distortion_model == "none"
-        distortion = np.zeros(PLUMB_BOB_COEFFICIENTS) if ideal else np.array(camera.distortion)
-        matrix = camera.opencv_matrix
+        (model, distortion), matrix = camera.ros_distortion, camera.opencv_matrix
         whole = self._types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0,
                                                                 do_rectify=False)
         return self._serialized(
             "/camera/camera_info", "sensor_msgs/msg/CameraInfo", header=self._header(stamp_ns, self._frames.camera),
-            height=camera.height_px, width=camera.width_px,
-            distortion_model="plumb_bob" if ideal else camera.distortion_model,
-            d=distortion, k=matrix.reshape(-1), r=np.eye(3).reshape(-1),
+            height=camera.height_px, width=camera.width_px, distortion_model=model, d=np.array(distortion),
+            k=matrix.reshape(-1), r=np.eye(3).reshape(-1),
             p=np.column_stack([matrix, np.zeros(3)]).reshape(-1),
             binning_x=0, binning_y=0, roi=whole)
 

@@ -33,15 +33,8 @@ def frame_id(header: Any) -> str:
     return str(header.frame_id).lstrip("/")
 
 
-def pose_of(pose: Any) -> np.ndarray:
-    """Return the 4x4 matrix of a geometry_msgs Pose. Raises GeometryError when it is none."""
-    position, rotation = pose.position, pose.orientation
-    return from_quaternion(np.array([position.x, position.y, position.z]),
-                           np.array([rotation.x, rotation.y, rotation.z, rotation.w]))
-
-
-def transform_of(transform: Any) -> np.ndarray:
-    """Return the 4x4 matrix of a geometry_msgs Transform. Raises GeometryError when it is none."""
-    shift, rotation = transform.translation, transform.rotation
-    return from_quaternion(np.array([shift.x, shift.y, shift.z]),
-                           np.array([rotation.x, rotation.y, rotation.z, rotation.w]))
+def matrix_of(message: Any) -> np.ndarray:
+    """Return the 4x4 matrix of a geometry_msgs Pose or Transform. Raises GeometryError when it is none."""
+    is_pose = hasattr(message, "position")
+    at, to = (message.position, message.orientation) if is_pose else (message.translation, message.rotation)
+    return from_quaternion(np.array([at.x, at.y, at.z]), np.array([to.x, to.y, to.z, to.w]))

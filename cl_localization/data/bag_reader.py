@@ -3,21 +3,55 @@ poses as frames."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cl_localization.data.bag_contents import BagContents
 from cl_localization.data.bag_file import BagFile, storage_files
-from cl_localization.data.bag_index import BagIndex, BagRequest, read_index
+from cl_localization.data.bag_messages import frame_id
+from cl_localization.data.bag_poses import CameraPoses, PoseLookup
+from cl_localization.data.bag_topics import BagTopics, choose_topics
+from cl_localization.data.camera_file import read_camera_file
 from cl_localization.data.frame import Frame
 from cl_localization.data.message_depth import depth_of
 from cl_localization.data.message_images import rgb_of
 from cl_localization.data.reading import DEFAULT_DEPTH_UNIT_M, depth_unit
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.stamps import NS_PER_S, format_stamp_s
+from cl_localization.data.trajectory import nearest_index
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+
+
+@dataclass(frozen=True)
+class BagEntry:
+    """One frame: its stamp, and (log time, header stamp) of its messages."""
+
+    stamp_ns: int
+    image_key: tuple[int, int]
+    depth_key: tuple[int, int] | None
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class BagIndex:
+    """What one pass over a bag found.
+
+    Attributes:
+        world_T_cam, odom_T_cam: give the pose (4, 4) at a stamp in nanoseconds, or None.
+        base_T_cam: (4, 4) camera on the robot, None where tf does not say.
+    """
+
+    topics: BagTopics
+    entries: list[BagEntry]
+    skipped: list[str]
+    notes: list[str]
+    world_T_cam: PoseLookup
+    odom_T_cam: PoseLookup
+    base_T_cam: np.ndarray | None
 
 
 def is_bag(path: Path) -> bool:
@@ -32,8 +66,7 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
     """Open a bag. All of it is read once, to find out what there is; images are decoded when they are asked for.
 
     MCAP files without chunks (rosbag2's preset `fastwrite`) have no index and are searched from their beginning for
-    each
-    frame: convert long ones with `ros2 bag convert` first.
+    each frame: convert long ones with `ros2 bag convert` first.
 
     Topics that are not given are guessed; `notes` of the sequence says which. Poses come from, in this order: a
     PoseStamped topic that calls itself ground truth, tf from `world_frame`, an odometry topic. odom_T_cam comes from tf
@@ -57,10 +90,23 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
         DataError: no bag, damaged, without images or camera_info, or without the named topics and frames.
         GeometryError: a camera_info or pose that makes no sense.
     """
-    bag = BagFile(path)
-    request = BagRequest(image, camera_info, depth, pose, pose_of, world_frame, odom_frame, base_frame,
-                         round(max_difference_s * NS_PER_S), round(max_gap_s * NS_PER_S), camera, rectified)
-    return BagSequence(name or str(path), bag, read_index(bag, request), camera, depth_unit(depth_unit_m))
+    bag, max_gap_ns = BagFile(path), round(max_gap_s * NS_PER_S)
+    topics = choose_topics(bag.types, bag.first, image, camera_info, depth, pose, camera)
+    contents, first = BagContents(bag, topics, max_gap_ns, rectified), bag.first(topics.image)
+    if camera:
+        height_px, width_px = rgb_of(first, f"first image of {topics.image}").shape[:2]
+        contents.cameras = [(0, read_camera_file(Path(camera), (width_px, height_px)))]
+    if not contents.cameras:
+        raise DataError(f"camera_info topic {topics.camera_info}", "must have a message that can be read", "none",
+                        "give ?camera=FILE")
+    cam_frame = frame_id(first.header)
+    poses = CameraPoses(contents, topics, cam_frame, max_gap_ns)
+    world_T_cam, note = poses.world(pose, pose_of, world_frame)
+    entries, skipped = _entries(contents, round(max_difference_s * NS_PER_S))
+    base_T_cam = contents.tf.lookup(base_frame, cam_frame, entries[0].stamp_ns) if entries else None
+    index = BagIndex(topics, entries, skipped, [*bag.notes, *topics.notes, *contents.notes, note], world_T_cam,
+                     poses.odometry(odom_frame), base_T_cam)
+    return BagSequence(name or str(path), bag, index, camera, depth_unit(depth_unit_m))
 
 
 class BagSequence(IndexedSequence):
@@ -111,3 +157,21 @@ class BagSequence(IndexedSequence):
 
     def _odom_pose(self, index: int) -> np.ndarray | None:
         return self._index.odom_T_cam(self._index.entries[index].stamp_ns)
+
+
+def _entries(contents: BagContents, max_difference_ns: int) -> tuple[list[BagEntry], list[str]]:
+    """Return the frames in order of their stamps, and the names of images whose stamp another one has."""
+    depths = sorted(contents.depths, key=lambda key: key[1] or key[0])
+    depth_stamps_ns = np.array([key[1] or key[0] for key in depths], np.int64)
+    camera_stamps_ns = [stamp for stamp, _ in contents.cameras]
+    entries: list[BagEntry] = []
+    skipped = []
+    for key in sorted(contents.images, key=lambda key: key[1] or key[0]):
+        stamp = key[1] or key[0]
+        if entries and entries[-1].stamp_ns == stamp:
+            skipped.append(f"second image at {stamp} ns")
+            continue
+        nearest = nearest_index(depth_stamps_ns, stamp, max_difference_ns)
+        camera = contents.cameras[max(int(np.searchsorted(camera_stamps_ns, stamp, side="right")) - 1, 0)][1]
+        entries.append(BagEntry(stamp, key, None if nearest is None else depths[nearest], camera))
+    return entries, skipped

@@ -1,6 +1,6 @@
 """Calibration files of other tools to a `Camera`: ROS, OpenCV, Kalibr, EuRoC, ORB-SLAM, and bare numbers.
 
-All of them put the centre of the first pixel at (0, 0).
+All of them put the centre of the first pixel at (0, 0). ROS's `camera.yaml` is also written.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
-from cl_localization.data.files import is_file, read_bytes, read_rows, read_yaml_mapping, to_float
+from cl_localization.data.files import MAX_IMAGE_BYTES, is_file, read_bytes, read_rows, read_yaml_mapping, to_float
 from cl_localization.data.images import header_size
-from cl_localization.data.limits import MAX_IMAGE_BYTES
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
+
+CAMERA_YAML = "camera.yaml"
 
 LARGEST_SIZE_PX = 10**6
 MATRIX_KEYS = ("camera_matrix", "cameramatrix", "intrinsic_matrix", "camera_intrinsics", "mtx", "k")
@@ -182,3 +184,22 @@ def _numbers(flat: dict[str, Any], keys: tuple[str, ...], thing: str, count: int
         raise DataError(thing, f"must have {count} numbers in {key}.data", len(data),
                         "write it with camera_calibration")
     return [float(value) for value in data]
+
+
+def write_camera_yaml(camera: Camera, path: Path) -> None:
+    """Write a camera in the format of ROS's camera_calibration; no distortion becomes five zeros of plumb_bob."""
+    matrix = camera.opencv_matrix
+    model, distortion = camera.ros_distortion
+    content = {
+        "image_width": camera.width_px, "image_height": camera.height_px, "camera_name": "camera",
+        "camera_matrix": _matrix(3, 3, matrix),
+        "distortion_model": model,
+        "distortion_coefficients": _matrix(1, len(distortion), distortion),
+        "rectification_matrix": _matrix(3, 3, np.eye(3)),
+        "projection_matrix": _matrix(3, 4, np.column_stack([matrix, np.zeros(3)])),
+    }
+    path.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None), encoding="utf-8")
+
+
+def _matrix(rows: int, columns: int, values: Any) -> dict[str, Any]:
+    return {"rows": rows, "cols": columns, "data": [float(value) for value in np.ravel(values)]}

@@ -71,7 +71,7 @@ def open_euroc(path: Path, name: str = "", *, image: str = "cam0", camera: str =
         world_T_body = pose_at(truth, stamp_ns, max_gap_s, MAX_HOLD_S)
         files.append(ImageFile(file.stem, stamp_ns, file, view, None if world_T_body is None
                                else world_T_body @ body_T_cam))
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _mav(path: Path) -> Path:

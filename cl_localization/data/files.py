@@ -9,8 +9,22 @@ from typing import Any
 import numpy as np
 import yaml
 
-from cl_localization.data.limits import MAX_TEXT_BYTES, MAX_YAML_BYTES, MAX_YAML_DEPTH
 from cl_localization.errors import DataError
+
+MAX_IMAGE_PIXELS = 100_000_000
+"""Largest image, width times height."""
+
+MAX_IMAGE_BYTES = 500_000_000
+"""Largest encoded image file or message."""
+
+MAX_TEXT_BYTES = 100_000_000
+"""Largest text or JSON file."""
+
+MAX_YAML_BYTES, MAX_YAML_DEPTH = 1_000_000, 30
+"""Largest YAML file, and how far it may be nested: calibrations and metadata are small."""
+
+MAX_FRAMES = 1_000_000
+"""Most frames in one sequence."""
 
 
 def is_file(path: Path) -> bool:
@@ -132,3 +146,6 @@ def read_matrix(path: Path) -> np.ndarray:
     if len(words) != 16:
         raise DataError(f"pose file {path}", "must hold 16 numbers", len(words), "copy it again")
     return np.array([to_float(word, f"pose file {path}") for word in words]).reshape(4, 4)
+
+
+

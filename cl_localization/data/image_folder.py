@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_yaml import CAMERA_YAML
+from cl_localization.data.camera_file import CAMERA_YAML
 from cl_localization.data.images import IMAGE_SUFFIXES
 from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, image_files
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
@@ -73,7 +73,7 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
         if before.stamp_ns == after.stamp_ns:
             raise DataError(f"stamp of image {after.image_path}", "must be its own",
                             f"that of {before.image_path.name}")
-    return ImageFileSequence(name or str(path), files, (), findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _images(path: Path) -> list[Path]:

@@ -11,8 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cl_localization.data.files import read_bytes
-from cl_localization.data.limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+from cl_localization.data.files import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, read_bytes
 from cl_localization.errors import DataError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".pgm")

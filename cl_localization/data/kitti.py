@@ -57,7 +57,7 @@ def open_kitti(path: Path, name: str = "", *, image: str = "", poses: str = "", 
             files.append(ImageFile(file.stem, stamp_ns, file, view))
         elif (world_T_cam0 := findings.pose(matrices[index], f"pose {index + 1} of {source}", file.stem)) is not None:
             files.append(ImageFile(file.stem, stamp_ns, file, view, world_T_cam0 @ cam0_T_cam))
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _calibration(path: Path, image: str, size_px: tuple[int, int]) -> tuple[Camera, np.ndarray]:

@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from cl_localization.data.files import MAX_IMAGE_PIXELS
 from cl_localization.data.images import decode_image, to_rgb
-from cl_localization.data.limits import MAX_IMAGE_PIXELS
 from cl_localization.errors import DataError
 
 RGB_LAYOUTS: dict[str, tuple[type, int, int | None]] = {

@@ -66,7 +66,7 @@ def open_polycam(path: Path, name: str = "", *, camera: str = "", depth: bool = 
                                    given or _camera(content, camera_path, image), world_T_cam @ OPENGL_T_OPENCV,
                                    depth_beside(folder / DEPTH, image.stem) if depth else None, unit_m))
     files.sort(key=lambda file: file.stamp_ns)
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _keyframes(path: Path) -> Path:

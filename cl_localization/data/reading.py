@@ -10,6 +10,7 @@ import numpy as np
 from cl_localization.data.camera_file import image_size, read_camera_file, stated_camera
 from cl_localization.data.files import is_file, read_matrix
 from cl_localization.data.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES
+from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.stamps import natural_key
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
@@ -52,6 +53,10 @@ class Findings:
                          f"{size_px[0]}x{size_px[1]}")
         return camera
 
+    def sequence(self, name: str, files: list[ImageFile]) -> ImageFileSequence:
+        """Return the sequence of files that were found. Raises DataError for none."""
+        return ImageFileSequence(name, files, self.skipped, self.notes, self.camera_source)
+
     def pose(self, matrix: np.ndarray, thing: str, name: str) -> np.ndarray | None:
         """Return a 4x4 pose of a file; None, with the frame counted as left out, when a number is infinite or NaN.
 
@@ -62,6 +67,13 @@ class Findings:
             self.skipped.append(name)
             return None
         return validated(matrix, thing)
+
+
+def checked_split(split: str) -> str:
+    """Return the option `split` of data sets that have two. Raises DataError for another word."""
+    if split not in ("all", "train", "test"):
+        raise DataError("option split", "must be all, train or test", repr(split))
+    return split
 
 
 def image_files(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:

@@ -20,8 +20,7 @@ from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.data.trajectory import poses_of
 from cl_localization.errors import DataError
-from cl_localization.geometry.camera import Camera
-from cl_localization.geometry.camera_models import is_by_columns
+from cl_localization.geometry.camera import Camera, is_by_columns
 
 METADATA = ("metadata.json", "metadata")
 DEFAULT_RATE_HZ = 30.0
@@ -67,7 +66,7 @@ def open_record3d(path: Path, name: str = "", *, camera: str = "", depth: bool =
         if world_T_cam is not None:
             files.append(ImageFile(image.stem, stamp_ns, image, view, world_T_cam @ OPENGL_T_OPENCV, depth_path,
                                    unit_m))
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _metadata(path: Path) -> Path | None:

@@ -57,7 +57,7 @@ def open_scannet(path: Path, name: str = "", *, camera: str = "", depth: bool = 
         if matrix is None or world_T_cam is not None:
             files.append(ImageFile(image.stem, index * FRAME_PERIOD_NS, image, view, world_T_cam, depth_path, unit_m,
                                    registration))
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _registration(path: Path, depth_path: Path | None, view: Camera, findings: Findings) -> DepthRegistration | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ import numpy as np
 
 from cl_localization.data.apple_depth import SUFFIX as APPLE_SUFFIX
 from cl_localization.data.apple_depth import read_apple_depth
+from cl_localization.data.files import MAX_FRAMES
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.images import read_depth, read_rgb
-from cl_localization.data.limits import MAX_FRAMES
 from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
-from cl_localization.geometry.upright import upright_turns
+from cl_localization.geometry.robot_pose import upright_turns
 
 FORWARD_BASE_T_CAM = np.array([[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0],
                                [0.0, 0.0, 0.0, 1.0]])
@@ -199,6 +200,19 @@ def base_T_cam_of(sequence: Sequence) -> np.ndarray:
     """Return where the camera is on its robot (4, 4): looking forward from its origin if the sequence does not say."""
     base_T_cam = getattr(sequence, "base_T_cam", None)
     return FORWARD_BASE_T_CAM if base_T_cam is None else np.asarray(base_T_cam, float)
+
+
+def read_ahead(sequence: Sequence, indices: Iterable[int]) -> Iterator[Future[Frame]]:
+    """Yield frames in order, decoded, while a thread decodes the next one; their results raise what reading raises."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        pending: Future[Frame] | None = None
+        for index in indices:
+            following = pool.submit(sequence.__getitem__, index)
+            if pending is not None:
+                yield pending
+            pending = following
+        if pending is not None:
+            yield pending
 
 
 def select(sequence: Sequence, indices: Iterable[int], name: str = "") -> SubSequence:

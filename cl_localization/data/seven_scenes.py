@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size
-from cl_localization.data.camera_yaml import CAMERA_YAML
+from cl_localization.data.camera_file import CAMERA_YAML, image_size
 from cl_localization.data.files import read_rows
-from cl_localization.data.reading import Findings, depth_unit, pose_file
+from cl_localization.data.reading import Findings, checked_split, depth_unit, pose_file
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.errors import DataError
@@ -86,11 +85,17 @@ def open_7scenes(path: Path, name: str = "", *, calibrated: bool = True, split: 
     for folder in _split_folders(path, split) if is_scene else [path]:
         start_ns = files[-1].stamp_ns + PAUSE_BETWEEN_SEQUENCES_NS if files else 0
         files += _frames(folder, f"{folder.name}/" if is_scene else "", start_ns, request, findings)
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _has_frames(folder: Path) -> bool:
     return any(COLOUR_FILE.match(file.name) for file in folder.glob("frame-*.color.*"))
+
+
+def colour_files(folder: Path) -> list[tuple[int, Path]]:
+    """Return (number, file) of the colour images of a folder, in order."""
+    return sorted((int(match[1]), file)
+                  for file in folder.glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
 
 
 def _sequence_folders(path: Path) -> list[Path]:
@@ -98,10 +103,8 @@ def _sequence_folders(path: Path) -> list[Path]:
 
 
 def _split_folders(path: Path, split: str) -> list[Path]:
-    if split == "all":
+    if checked_split(split) == "all":
         return _sequence_folders(path)
-    if split not in ("train", "test"):
-        raise DataError("option split", "must be all, train or test", repr(split))
     listing = path / f"{split.capitalize()}Split.txt"
     numbers = [int("".join(re.findall(r"\d+", row[0])) or 0) for row in read_rows(listing)]
     folders = [folder for folder in _sequence_folders(path) if int(folder.name[4:]) in numbers]
@@ -120,8 +123,7 @@ def kinect_registration() -> DepthRegistration:
 
 def _frames(folder: Path, prefix: str, start_ns: int, request: Request, findings: Findings) -> Iterator[ImageFile]:
     """Yield the frames of one folder; those with an infinite pose are left out."""
-    colour = sorted((int(match[1]), file)
-                    for file in folder.glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
+    colour = colour_files(folder)
     if not colour:
         return
     camera, move = _camera(folder, colour[0][1], request, findings)

@@ -178,16 +178,14 @@ def nearest_index(stamps_ns: np.ndarray, stamp_ns: int, max_difference_ns: int) 
     return best if abs(int(stamps_ns[best]) - stamp_ns) <= max_difference_ns else None
 
 
-def write_trajectory(path: Path, stamped: Iterable[tuple[int, np.ndarray]], header: str = "",
-                     force: bool = True) -> int:
+def write_trajectory(path: Path, stamped: Iterable[tuple[int, np.ndarray]], header: str = "") -> int:
     """Write (stamp_ns, pose) pairs as a TUM file, whole or not at all, and return how many there were.
 
     Args:
         header: a comment for the first line.
-        force: whether an existing file may be replaced.
 
     Raises:
-        DataError: the file is there and `force` is not set, or the folder cannot be written.
+        DataError: the folder cannot be written.
     """
     lines = [f"# {header}"] if header else []
     lines.append("# stamp_s x_m y_m z_m qx qy qz qw")
@@ -196,6 +194,6 @@ def write_trajectory(path: Path, stamped: Iterable[tuple[int, np.ndarray]], head
         position_m, quat_xyzw = to_quaternion(pose)
         lines.append(" ".join([format_stamp_s(int(stamp_ns)),
                                *(repr(float(value)) for value in (*position_m, *quat_xyzw))]))
-    with written_file(path, force) as temporary:
+    with written_file(path, force=True) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(lines) - comments

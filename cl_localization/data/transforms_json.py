@@ -60,6 +60,7 @@ def open_transforms_json(path: Path, name: str = "", *, camera: str = "", depth:
     """
     findings = Findings()
     file = _file(path, split, findings)
+    findings.camera_source = str(file)
     content = read_json_object(file)
     frames = content.get("frames")
     if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
@@ -85,8 +86,7 @@ def open_transforms_json(path: Path, name: str = "", *, camera: str = "", depth:
     if not files and findings.skipped:
         raise _nothing_found(file, listed, findings)
     files.sort(key=lambda entry: entry.stamp_ns)
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes,
-                             findings.camera_source or str(file))
+    return findings.sequence(name or str(path), files)
 
 
 def _file(path: Path, split: str, findings: Findings) -> Path:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size
-from cl_localization.data.camera_yaml import CAMERA_YAML
+from cl_localization.data.camera_file import CAMERA_YAML, image_size
 from cl_localization.data.files import is_file, read_rows
 from cl_localization.data.reading import Findings, depth_unit
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
@@ -65,7 +64,7 @@ def open_tum(path: Path, name: str = "", *, camera: str = "", poses: str = "", d
     present = [image for image in images if is_file(image[1])]
     findings.skipped += [image_path.stem for _, image_path in images if not is_file(image_path)]
     if not present:
-        return ImageFileSequence(name or str(path), [], findings.skipped, findings.notes, findings.camera_source)
+        return findings.sequence(name or str(path), [])
     view = _camera(path, camera, present[0][1], findings)
     depths = [entry for entry in listed if is_file(entry[1])] if depth else []
     unit_m = depth_unit(depth_unit_m, DEPTH_UNIT_M)
@@ -81,7 +80,7 @@ def open_tum(path: Path, name: str = "", *, camera: str = "", poses: str = "", d
         files.append(ImageFile(image_path.stem, stamp_ns, image_path, view,
                                pose_at(trajectory, stamp_ns, max_gap_s, max_difference_s),
                                None if nearest is None else depths[nearest][1], unit_m))
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
+    return findings.sequence(name or str(path), files)
 
 
 def _lists(path: Path) -> tuple[list[StampedFile], list[StampedFile]]:

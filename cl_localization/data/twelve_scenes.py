@@ -14,10 +14,10 @@ import numpy as np
 
 from cl_localization.data.camera_file import named
 from cl_localization.data.files import read_text, to_float
-from cl_localization.data.reading import Findings, depth_unit, pose_file
+from cl_localization.data.reading import Findings, checked_split, depth_unit, pose_file
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.data.sequence import ImageFile, ImageFileSequence
-from cl_localization.data.seven_scenes import COLOUR_FILE, FRAME_PERIOD_NS
+from cl_localization.data.seven_scenes import FRAME_PERIOD_NS, colour_files
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
@@ -28,7 +28,7 @@ EXTRINSIC_TOLERANCE = 1e-6
 
 def is_12scenes(path: Path) -> bool:
     """Return whether a folder looks like a scene of 12-Scenes or BundleFusion."""
-    return path.is_dir() and (path / INFO).is_file() and bool((path / "data").is_dir() or _colour(path))
+    return path.is_dir() and (path / INFO).is_file() and bool((path / "data").is_dir() or colour_files(path))
 
 
 def open_12scenes(path: Path, name: str = "", *, split: str = "all", camera: str = "", depth: bool = True,
@@ -49,7 +49,7 @@ def open_12scenes(path: Path, name: str = "", *, split: str = "all", camera: str
     """
     info, findings = _info(path / INFO), Findings(camera_source=str(path / INFO))
     folder = path / "data" if (path / "data").is_dir() else path
-    colour, depth_camera = _colour(folder), _camera(info, "Depth", path)
+    colour, depth_camera = colour_files(folder), _camera(info, "Depth", path)
     colour_camera = findings.camera_of_file(Path(camera), colour[0][1]) if camera and colour \
         else _camera(info, "Color", path)
     unit_m = depth_unit(depth_unit_m, 1.0 / _numbers(info, "m_depthShift", 1, path)[0])
@@ -69,13 +69,7 @@ def open_12scenes(path: Path, name: str = "", *, split: str = "all", camera: str
             continue
         files.append(ImageFile(group + stem, number * FRAME_PERIOD_NS, image_path, colour_camera, world_T_cam,
                                depth_path if depth and depth_path.is_file() else None, unit_m, registration))
-    return ImageFileSequence(name or str(path), files, findings.skipped, findings.notes, findings.camera_source)
-
-
-def _colour(folder: Path) -> list[tuple[int, Path]]:
-    """Return (number, file) of the colour images of a folder, in order."""
-    return sorted((int(match[1]), file)
-                  for file in folder.glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
+    return findings.sequence(name or str(path), files)
 
 
 def _info(path: Path) -> dict[str, str]:
@@ -108,9 +102,7 @@ def _camera(info: dict[str, str], which: str, path: Path) -> Camera:
 
 def _ranges(path: Path, split: str) -> list[tuple[str, int, int]]:
     """Return (name prefix, first, last frame number) of the wanted sequences."""
-    if split not in ("all", "train", "test"):
-        raise DataError("option split", "must be all, train or test", repr(split))
-    if not path.is_file() and split == "all":
+    if checked_split(split) == "all" and not path.is_file():
         return [("", 0, 10**12)]
     ranges = [(f"{match[1]}/", int(match[3]), int(match[4])) for match in SPLIT_LINE.finditer(read_text(path))]
     if not ranges:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from cl_localization.cli.flags import settings
 from cl_localization.cli.outputs import require_folder, write_json
-from cl_localization.cli.tables import output_console, print_rows
+from cl_localization.cli.tables import error_console, output_console, print_rows
 from cl_localization.demo.config import DemoConfig
 from cl_localization.errors import ConfigError
 
@@ -45,12 +45,12 @@ def run(arguments: Arguments) -> int:
         result = run_demo(arguments.options, tell)
 
     from cl_localization.demo.figure import demo_figure
-    from cl_localization.demo.report import result_json, result_picture, result_rows
+    from cl_localization.demo.report import result_json, result_rows
     from cl_localization.viz.style import save_figure
 
     print_rows("demo", result_rows(result), HEADERS)
     write_json(folder / TABLE, {**result_json(result), "config": asdict(arguments.options)})
-    picture = save_figure(demo_figure(result_picture(result, arguments.options.data)), folder / PICTURE)
+    picture = save_figure(demo_figure(result, arguments.options.data), folder / PICTURE)
     verdict = "[bold green]It worked.[/bold green]" if result.worked else "[bold red]It did not work.[/bold red]"
     output_console().print(
         f"{verdict} Picture: {escape(str(picture))}, map: {escape(str(result.map_path))}", soft_wrap=True
@@ -75,7 +75,7 @@ def import_run_demo() -> Callable[[DemoConfig, Callable[[DemoProgress], None]], 
 @contextmanager
 def shown_stages() -> Iterator[Callable[[DemoProgress], None]]:
     """Give a function that shows how far the demo is: a live line on a terminal, a line for each stage elsewhere."""
-    console = Console(stderr=True, highlight=False)
+    console = error_console()
     if not console.is_terminal:
         yield StageLines(console)
         return

@@ -15,6 +15,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.demo.domains import own_domain
 from cl_localization.demo.observer import DemoObserver
 from cl_localization.demo.plan import DemoConfig, Segment, plan
@@ -30,7 +31,6 @@ LAST_IMAGE_S = 1.5
 SILENT_S = 60.0
 MAX_SHOWINGS = 8
 NEVER_FRAMES = 100_000
-NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class Demo:
         first_ns = min((stamp for stamp in self._seen.truths if stamp >= since_ns), default=0)
         if not first_ns:
             raise RosError(f"place {len(self._places)}", "must be shown", "no image", "see the player's log")
-        seconds = None if right is None else self._seen.poses[right.stamp_ns][0] - first_ns / NANOSECONDS
+        seconds = None if right is None else self._seen.poses[right.stamp_ns][0] - first_ns / NS_PER_S
         self._places.append(Place(self._seen.truths[first_ns], None if shown is None else shown.estimate, seconds))
 
     def _tracked(self, since_ns: int) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
 from rclpy.client import Client
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
@@ -21,7 +20,7 @@ from cl_localization.errors import DataError, RosError
 from cl_localization.evaluation.trajectory_error import aligned_errors_m, alignment, rmse
 from cl_localization.map.map_code import MapCode
 from cl_localization.msg import LocalizationStatus, MappingStatus
-from cl_localization.ros.conversions import matrix_of, stamp_ns
+from cl_localization.ros.conversions import LATCHED, matrix_of, stamp_ns
 from cl_localization.ros.watcher import Watcher
 
 POLL_S = 0.02
@@ -62,8 +61,7 @@ class DemoObserver(Watcher):
 
     def watch_player(self, name: str) -> None:
         """Note in `done` when a player has sent its last frame."""
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.hear(Bool, f"{name}/done", lambda message: self.done.add(name), latched)
+        self.hear(Bool, f"{name}/done", lambda message: self.done.add(name), LATCHED)
 
     def watch_overlay(self) -> None:
         """Begin to receive overlay images."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from cl_localization.data import frame_names, open_sequence
 from cl_localization.data.spec import parse_spec
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.demo.config import DemoConfig
 from cl_localization.errors import DataError
 
 HELD_OUT_BLOCKS = (3, 7, 11)
 BLOCKS = 12
 MIN_FRAMES = 60
-NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _recorded(config: DemoConfig, folder: Path) -> list[Segment]:
     blocks = np.array_split(np.arange(len(sequence)), BLOCKS)
     held_out = [blocks[block] for block in HELD_OUT_BLOCKS]
     mapped = np.setdiff1d(np.arange(len(sequence)), np.concatenate(held_out))
-    hz = NANOSECONDS / max(1, sequence[1].stamp_ns - sequence[0].stamp_ns)
+    hz = NS_PER_S / max(1, sequence[1].stamp_ns - sequence[0].stamp_ns)
 
     def segment(name: str, kind: str, indices: np.ndarray, shown_hz: float) -> Segment:
         listing = folder / f"{name}.txt"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cl_localization.data.files import read_json_object
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.data.trajectory import poses_of
 from cl_localization.errors import DataError
-
-MAX_BYTES = 500_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +57,10 @@ def read_errors(path: Path) -> ErrorSeries:
     """
     thing, remedy = f"evaluation {path}", "make it with `evaluate MAP SEQ --json FILE`"
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(thing, f"must be smaller than {MAX_BYTES} bytes", path.stat().st_size)
-        records = json.loads(path.read_text(encoding="utf-8"))["per_frame"]
-        series = error_series(records, path.stem)
-    except OSError as error:
-        raise DataError(thing, "must be readable", error.strerror, remedy) from error
+        series = error_series(read_json_object(path)["per_frame"], path.stem)
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            thing, "must hold the records of an evaluation", f"{type(error).__name__}: {error}", remedy
-        ) from error
+        raise DataError(thing, "must hold the records of an evaluation", f"{type(error).__name__}: {error}",
+                        remedy) from error
     if len(series.accepted) == 0:
-        raise DataError(thing, "must hold frames with ground truth", len(records), remedy)
+        raise DataError(thing, "must hold frames with ground truth", "none", remedy)
     return series

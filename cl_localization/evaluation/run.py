@@ -1,4 +1,4 @@
-"""The two runs of an evaluation: mapping frames, and localizing frames in a map."""
+"""The two runs of an evaluation: mapping frames, and localizing frames in a map; depth that nobody uses is not read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.sequence import ImageFileSequence, SubSequence, select
 from cl_localization.errors import DataError
 from cl_localization.evaluation.records import FrameRecord, make_record
 from cl_localization.geometry.camera import Camera
@@ -91,3 +92,15 @@ def localize_frames(localizer: Localizer, sequence: Sequence, indices: Iterable[
         latency_s = time.perf_counter() - start
         records.append(make_record(frame.name, frame.stamp_ns, result, latency_s, frame.world_T_cam))
     return records
+
+
+def image_only(sequence: Sequence) -> Sequence:
+    """Return the sequence without reading its depth files; unchanged if it has no depth files."""
+    if isinstance(sequence, SubSequence):
+        return select(image_only(sequence.sequence), sequence.indices, sequence.name)
+    if isinstance(sequence, ImageFileSequence):
+        files = [replace(file, depth_path=None) for file in sequence.files]
+        images = ImageFileSequence(sequence.name, files, sequence.skipped, sequence.notes, sequence.camera_source)
+        images.turn_deg = sequence.turn_deg
+        return images
+    return sequence

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import chdtri
 
 from cl_localization.errors import DataError
-from cl_localization.evaluation.calibration import errors_and_covariances, inside_95_percent
 from cl_localization.evaluation.records import FrameRecord, is_wrong
+from cl_localization.geometry.se3 import difference
 
 BOUNDS = ((0.05, 5.0), (0.10, 5.0), (0.20, 10.0))
 """The bounds of the percentages, in metres and degrees."""
+
+POSE, POSITION, ROTATION = slice(0, 6), slice(0, 3), slice(3, 6)
+"""Components of the error of a pose."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,31 @@ def summarize(records: Sequence[FrameRecord], map_bytes: int, codes: int, skippe
         without_pose=len(records) - len(posed), camera_extent_m=extent_m,
         median_translation_extent_percent=extent_percent,
         inside_95_ellipsoid_percent=inside_95_percent(*errors_and_covariances(localized)))
+
+
+def errors_and_covariances(records: Sequence[FrameRecord]) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors (N, 6) in world axes [m, rad] and covariances (N, 6, 6) of accepted poses with ground truth."""
+    usable = [record for record in records
+              if record.accepted and record.true_world_T_cam is not None and record.covariance is not None]
+    errors = [difference(record.world_T_cam, record.true_world_T_cam) for record in usable
+              if record.world_T_cam is not None and record.true_world_T_cam is not None]
+    return np.array(errors).reshape(-1, 6), np.array([record.covariance for record in usable]).reshape(-1, 6, 6)
+
+
+def inside_95_percent(errors: np.ndarray, covariances: np.ndarray, part: slice = POSE) -> float | None:
+    """Return the percentage of errors inside the 95 % ellipsoid; None without errors.
+
+    Args:
+        errors: (N, 6) position [m] and rotation vector [rad].
+        covariances: (N, 6, 6) of the errors.
+        part: the components: POSE, POSITION or ROTATION.
+    """
+    if len(errors) == 0:
+        return None
+    chosen = errors[:, part]
+    solved = np.linalg.solve(covariances[:, part, part], chosen[:, :, None])[:, :, 0]
+    squared = (chosen * solved).sum(axis=1)
+    return 100.0 * float(np.mean(squared <= chdtri(chosen.shape[1], 1 - 0.95)))
 
 
 def percent_within(errors: np.ndarray, bound: tuple[float, float], frames: int) -> float:

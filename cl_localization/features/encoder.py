@@ -1,4 +1,5 @@
-"""The interface of encoders, and their features. A new encoder is a module in this folder."""
+"""The interface of encoders, and their features, also as the bytes that a map keeps and sends. A new encoder is a
+module in this folder."""
 
 from __future__ import annotations
 
@@ -8,6 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from cl_localization.errors import EncoderError
+
+CLIP_SIGMAS = 4.0
+"""Range of the bytes, in multiples of 1/sqrt(D), the typical component of a unit descriptor (XFeat: 99.99 % inside)."""
+
+MAX_BYTE = 127.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,3 +66,17 @@ def checked_image(image: np.ndarray, min_side_px: int) -> np.ndarray:
         raise EncoderError("image", f"must be at least {min_side_px} px on each side",
                            f"{image.shape[1]}x{image.shape[0]}")
     return image
+
+
+def quantized(descriptors: np.ndarray) -> np.ndarray:
+    """Return unit descriptors (N, D) as int8."""
+    scale = MAX_BYTE * np.sqrt(descriptors.shape[1]) / CLIP_SIGMAS
+    return np.clip(np.rint(descriptors * scale), -MAX_BYTE, MAX_BYTE).astype(np.int8)
+
+
+def unit_descriptors(quantized_descriptors: np.ndarray) -> np.ndarray:
+    """Return int8 descriptors (N, D) as float32 of unit length; zeros stay zeros."""
+    values = quantized_descriptors.astype(np.float32)
+    lengths = np.sqrt(np.einsum("nd,nd->n", values, values))  # twice as fast as NumPy's norm
+    values /= np.maximum(lengths, 1e-6)[:, None]
+    return values

@@ -1,15 +1,22 @@
 """From a frame to the features of the scene in it: images are turned upright before they are encoded, and what is fixed
-to the camera is left out."""
+to the camera, or masked by a person, is left out."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
 from cl_localization.config import MaskConfig
 from cl_localization.data.frame import Frame
+from cl_localization.data.images import read_rgb
+from cl_localization.errors import DataError
 from cl_localization.features.encoder import Encoder, Features
 from cl_localization.features.fixed_regions import FixedRegions
-from cl_localization.features.image_mask import ImageMask
+
+DARK = 128
+MAX_STRETCH = 0.02
+"""A mask and an image are of one shape when their ratios of width to height differ by at most this share."""
 
 
 class FrameEncoder:
@@ -83,3 +90,34 @@ def _read_at(depth_m: np.ndarray, keypoints_px: np.ndarray) -> np.ndarray:
     """Return the depth (N,) at keypoints (N, 2)."""
     column, row = keypoints_px.astype(np.int64).T
     return depth_m[row.clip(0, depth_m.shape[0] - 1), column.clip(0, depth_m.shape[1] - 1)]
+
+
+class ImageMask:
+    """Hides what is dark in a mask, as in COLMAP."""
+
+    def __init__(self, image: np.ndarray, name: str) -> None:
+        """Take a mask (H, W) or (H, W, 3) uint8; `name` is what errors call it."""
+        grey = image if image.ndim == 2 else image.max(axis=2)
+        self._hidden, self._name = grey < DARK, name
+
+    @classmethod
+    def from_file(cls, path: str) -> ImageMask:
+        """Read an image file.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return cls(read_rgb(Path(path)), f"mask {path}")
+
+    def hides(self, keypoints_px: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
+        """Return which keypoints (N, 2) of an image of a size the mask hides, bool (N,).
+
+        Raises:
+            DataError: the mask has another shape.
+        """
+        height, width = self._hidden.shape
+        if abs(width * height_px / (height * width_px) - 1) > MAX_STRETCH:
+            raise DataError(self._name, f"must have the shape of the images, {width_px}x{height_px}",
+                            f"{width}x{height}", "draw it on an image of this camera")
+        column, row = (keypoints_px * [width / width_px, height / height_px]).astype(np.int64).T
+        return self._hidden[row.clip(0, height - 1), column.clip(0, width - 1)]

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cl_localization.features.quantization import quantized
+from cl_localization.features.encoder import quantized
 
 DIM = 256
 STRONGEST = 300

@@ -12,6 +12,9 @@ import numpy as np
 
 from cl_localization.geometry import se3
 
+LEAST_UP = 0.3
+"""Length of the up axis in the image, of 1, below which the camera looks so far up or down that no way is up."""
+
 PLANAR = [0, 1, 5]
 """x, y and yaw among the six coordinates of a pose."""
 
@@ -60,3 +63,15 @@ def planar_covariance(covariance: np.ndarray) -> np.ndarray:
     flat = np.diag(np.full(6, PLANAR_VARIANCE))
     flat[np.ix_(PLANAR, PLANAR)] = covariance[np.ix_(PLANAR, PLANAR)]
     return flat
+
+
+def upright_turns(base_T_cam: np.ndarray) -> int:
+    """Return the quarter turns clockwise, 0 to 3, after which the images of a camera are upright.
+
+    Args:
+        base_T_cam: (4, 4) the camera, z ahead and y down in its images, in a frame whose z axis points up.
+    """
+    right, down = base_T_cam[2, 0], base_T_cam[2, 1]  # the up axis in the image
+    if np.hypot(right, down) < LEAST_UP:
+        return 0
+    return round(np.degrees(np.arctan2(-right, -down)) / 90) % 4

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.encoder import unit_descriptors
 
 PROBES = 8
 KMEANS_ITERATIONS = 5

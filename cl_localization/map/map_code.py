@@ -14,7 +14,7 @@ import numpy as np
 
 from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig
 from cl_localization.errors import MapError
-from cl_localization.features.quantization import quantized, unit_descriptors
+from cl_localization.features.encoder import quantized, unit_descriptors
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.map.code_blocks import CodeBlocks

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-EPSILON = 1e-10
-
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
@@ -30,15 +28,9 @@ class Rendered:
         return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in ("colours", "depths", "opacities")))
 
 
-def weights_of(optical_depths: Tensor) -> Tensor:
-    """Return the weight of each sample (N, S), from its density times its length."""
-    alphas = 1.0 - torch.exp(-optical_depths)
-    passed = torch.cumprod(torch.cat([torch.ones_like(alphas[:, :1]), 1.0 - alphas + EPSILON], dim=1), dim=1)
-    return alphas * passed[:, :-1]
-
-
 def packed_weights(optical_depths: Tensor, rays: Tensor, ray_count: int) -> Tensor:
-    """Return the same for samples (M,) of rays with different numbers of samples, concatenated.
+    """Return the weights of samples (M,), from their densities times their lengths; rays may have different numbers of
+    samples, concatenated.
 
     Args:
         rays: (M,) ascending ray number of each sample, below `ray_count`.
@@ -49,11 +41,3 @@ def packed_weights(optical_depths: Tensor, rays: Tensor, ray_count: int) -> Tens
     before = torch.cumsum(optical_depths.double(), dim=0) - optical_depths
     starts = torch.searchsorted(rays, torch.arange(ray_count, device=rays.device)).clamp_(max=len(rays) - 1)
     return torch.exp(before[starts][rays] - before).float() * (1.0 - torch.exp(-optical_depths))
-
-
-def composite(weights: Tensor, colours: Tensor, distances: Tensor, background: float, far: float) -> Rendered:
-    """Return the rendered rays of sample weights (N, S), colours (N, S, 3) and distances (N, S)."""
-    opacities = weights.sum(dim=1)
-    clear = 1.0 - opacities
-    return Rendered((weights[..., None] * colours).sum(dim=1) + background * clear[:, None],
-                    (weights * distances).sum(dim=1) + far * clear, opacities)

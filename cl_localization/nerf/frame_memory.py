@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from cl_localization.continual.admission import AdmissionPolicy, Reservoir
+from cl_localization.continual.admission import Reservoir
 from cl_localization.continual.buffer_file import load_buffer, save_buffer
 from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.continual.sampling import sampling_of
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
-from cl_localization.nerf.options import OnlineConfig
+from cl_localization.nerf.options import MemoryConfig
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
 
@@ -28,16 +28,15 @@ LARGEST_DEPTH_STEP = 65534
 
 
 class FrameMemory:
-    """Compressed views within `memory_bytes`; by default a uniform sample of all views offered.
+    """Compressed views within `memory_bytes`; a uniform sample of all views offered.
 
     Attributes:
         buffer: images and depth as bytes, poses and intrinsics as arrays; the trait loss is the image's mean.
     """
 
-    def __init__(self, config: OnlineConfig, near: float, far: float, seed: int = 0,
-                 policy: AdmissionPolicy = Reservoir()) -> None:
+    def __init__(self, config: MemoryConfig, near: float, far: float, seed: int = 0) -> None:
         self.config, self.near, self.far = config, near, far
-        self.buffer = ReplayBuffer(policy, capacity_bytes=config.memory_bytes, seed=seed)
+        self.buffer = ReplayBuffer(Reservoir(), capacity_bytes=config.memory_bytes, seed=seed)
         self.sampling = sampling_of(config.sample_mode, config.exploration_ratio, 0.0)
 
     def __len__(self) -> int:
@@ -97,7 +96,7 @@ class FrameMemory:
         self.buffer.refresh(drawn, sums / np.bincount(ray))
 
 
-def compressed(image: np.ndarray, config: OnlineConfig) -> bytes:
+def compressed(image: np.ndarray, config: MemoryConfig) -> bytes:
     """Return an image (H, W, 3) uint8 as PNG or JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality] if config.image_format == "jpeg" else []
     return _encoded(f".{config.image_format}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.compositing import Rendered
-from cl_localization.nerf.options import LearningConfig, NerfConfig
 from cl_localization.nerf.rays import RayBundle, Rays, SeenRays
 
 
@@ -24,10 +23,6 @@ class Field(Protocol):
     @property
     def device(self) -> torch.device:
         """Device of the values."""
-        ...
-
-    def take(self, config: NerfConfig) -> None:
-        """Continue with other options."""
         ...
 
     def restart(self, reuse: bool = True) -> None:
@@ -93,8 +88,9 @@ class Learner:
         skipped: number of steps skipped because loss or gradient was not finite.
     """
 
-    def __init__(self, field: Field, config: LearningConfig, generator: torch.Generator) -> None:
-        self.field, self.config, self.generator = field, config, generator
+    def __init__(self, field: Field, depth_weight: float, generator: torch.Generator) -> None:
+        """Train `field`; `depth_weight` is that of the depth error [m] of rays with measured depth."""
+        self.field, self.depth_weight, self.generator = field, depth_weight, generator
         self.steps = self.skipped = 0
 
     def step(self, batches: list[Batch], constraint: Batch | None = None) -> Learned:
@@ -138,9 +134,9 @@ class Learner:
         if batch.soft is not None:
             loss = loss + batch.soft_weight * sum(((level.colours - batch.soft) ** 2).mean() for level in levels)
         measured = batch.rays.depths > 0
-        if self.config.depth_weight and bool(measured.any()):
+        if self.depth_weight and bool(measured.any()):
             off = sum((level.depths - batch.rays.depths)[measured].abs().sum() for level in levels) / len(batch.rays)
-            loss = loss + self.config.depth_weight * batch.weight * off
+            loss = loss + self.depth_weight * batch.weight * off
         return loss, errors.detach()
 
     def _gradients(self) -> list[Tensor]:

@@ -28,12 +28,11 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.nerf.frame_memory import FrameMemory
 from cl_localization.nerf.keyframe_views import drawn_from, went_on
 from cl_localization.nerf.learner import Batch, Learner, render_rays
-from cl_localization.nerf.live_views import BYTES_PER_MB, NEAR_M, reduced, seen_cells, seen_points, size_px
 from cl_localization.nerf.live_voxels import GrowingVoxels
-from cl_localization.nerf.options import LearningConfig, OnlineConfig, VoxelConfig
+from cl_localization.nerf.options import MemoryConfig, VoxelConfig
 from cl_localization.nerf.quality import psnr_db
 from cl_localization.nerf.rays import RayBundle, SeenRays, camera_rays, up_to_surfaces
-from cl_localization.nerf.views import View, surface_of
+from cl_localization.nerf.views import BYTES_PER_MB, NEAR_M, View, reduced, seen_cells, seen_points, size_px, surface_of
 
 UNKNOWN_GREY = 0.5
 """Colour of unknown space."""
@@ -52,24 +51,8 @@ RENDER_CHUNK = 1024
 VOXELS = VoxelConfig(voxels=512, upsample_at="", harmonics=1, density_rate=0.2, colour_rate=0.05)
 """Learning rates for an endless stream: a few steps learn a new place, without forgetting old ones."""
 
-LEARNING = LearningConfig()
-
-
-@dataclass(frozen=True)
-class LiveProgress:
-    """The result of `LiveField.learn`.
-
-    Attributes:
-        steps: number of steps, including skipped ones.
-        skipped: number of steps skipped because loss or gradient was not finite.
-        loss: mean squared error of the last step's replayed rays; NaN for none.
-        seconds: duration.
-    """
-
-    steps: int
-    skipped: int
-    loss: float
-    seconds: float
+DEPTH_WEIGHT = 0.1
+"""Weight of the depth error [m] of rays with measured depth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,21 +165,20 @@ class LiveField:
         self.keyframes, self.before_db = self.keyframes + 1, before_db
         return before_db
 
-    def learn(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> LiveProgress:
-        """Train for some seconds, at least one step; none before the first keyframe.
+    def learn(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> int:
+        """Train for some seconds, at least one step, none before the first keyframe; return the number of steps.
 
         Args:
             stop: called between steps, which take some 10 ms; True ends the training.
         """
-        began_s, steps, skipped, loss = time.perf_counter(), self.steps, self.skipped, math.nan
+        began_s, steps = time.perf_counter(), self.steps
         while self.field is not None and self._learner is not None and not stop():
-            found = self._step(self.field, self._learner)
-            loss = found if found == found else loss
+            self._step(self.field, self._learner)
             if self._sparse_newest is not None and self.steps >= self._settled_at:
                 self._measure_after()
             if time.perf_counter() - began_s >= seconds:
                 break
-        return LiveProgress(self.steps - steps, self.skipped - skipped, loss, time.perf_counter() - began_s)
+        return self.steps - steps
 
     def render(self, world_T_cam: np.ndarray, camera: Camera,
                within: Callable[[], AbstractContextManager] = nullcontext) -> LiveRender:
@@ -261,7 +243,7 @@ class LiveField:
         self._newest = self._sparse_newest = None
         max_bytes = round(self.config.field_mb * BYTES_PER_MB)
         self.field = GrowingVoxels(VOXELS, centre, edge_m, UNKNOWN_GREY, self.config.max_depth_m, max_bytes)
-        self._learner = Learner(self.field, LEARNING, self._generator)
+        self._learner = Learner(self.field, DEPTH_WEIGHT, self._generator)
         return self.field
 
     def _keep(self, view: View) -> float:
@@ -273,8 +255,8 @@ class LiveField:
         return before_db
 
     def _new_memory(self) -> FrameMemory:
-        online = OnlineConfig(memory_bytes=round(self.config.replay_mb * BYTES_PER_MB), image_format="jpeg")
-        return FrameMemory(online, NEAR_M, self.config.max_depth_m, self.config.seed)
+        memory = MemoryConfig(memory_bytes=round(self.config.replay_mb * BYTES_PER_MB), image_format="jpeg")
+        return FrameMemory(memory, NEAR_M, self.config.max_depth_m, self.config.seed)
 
     def _make_room(self, field: GrowingVoxels, view: View, bounds: np.ndarray) -> None:
         """Extend the field to the space of a view; restart it if its cells would become too large."""
@@ -295,8 +277,8 @@ class LiveField:
                                            f"{self.config.max_cell_size_m:g} m",
                         f"{self.config.field_mb:g} MB", "raise it")
 
-    def _step(self, field: GrowingVoxels, learner: Learner) -> float:
-        """Make a step and return its loss; NaN if it was skipped."""
+    def _step(self, field: GrowingVoxels, learner: Learner) -> None:
+        """Make a step."""
         field.before_step(learner.steps)
         new_count = 0 if self._newest is None else max(round(self.config.newest_share * self.config.rays), 1)
         old, slots = self.memory.draw(max(self.config.rays - new_count, 1))
@@ -306,7 +288,6 @@ class LiveField:
         found = learner.step([Batch(field.tightened(up_to_surfaces(rays, HIDDEN_MARGIN_M))) for rays in drawn])
         if not found.skipped:
             self.memory.update_losses(slots, found.losses[0])
-        return found.mean
 
     def _measure_after(self) -> None:
         if self._sparse_newest is not None:

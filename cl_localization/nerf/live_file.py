@@ -15,8 +15,8 @@ from cl_localization.data.network_file import NetworkFile
 from cl_localization.errors import DataError, LocalizationError
 from cl_localization.nerf.cells import Grid, UsedCells, three
 from cl_localization.nerf.live import LiveField
-from cl_localization.nerf.live_views import BYTES_PER_MB
 from cl_localization.nerf.live_voxels import GRID_BYTES
+from cl_localization.nerf.views import BYTES_PER_MB
 
 FILE = NetworkFile("cl_localization_live_nerf", "radiance field", DataError, "one is saved when the mapper ends")
 REPLAY, USED, DENSITY, COLOUR = "replay", "used", "density", "colour"

@@ -18,7 +18,7 @@ from cl_localization.data.frame import Frame
 from cl_localization.localization.acceptance import reason_to_reject
 from cl_localization.localization.result import Localization
 from cl_localization.nerf.live import MIN_OPACITY, LiveField, LiveRender
-from cl_localization.nerf.live_views import reduced
+from cl_localization.nerf.views import reduced
 
 SMOOTHING_PX = 1.0
 """Standard deviation of the blur of both images, since a field is less sharp than an image."""

@@ -1,30 +1,30 @@
-"""Posed images for training and testing a field, scaled to a size, and the bounding box of their scene."""
+"""Posed images for a field, scaled to a size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
-from cl_localization.data.files import read_bytes
 from cl_localization.data.frame import Frame
-from cl_localization.data.open import open_sequence
-from cl_localization.data.sequence import ImageFileSequence
-from cl_localization.data.transforms_json import open_transforms_json
 from cl_localization.errors import DataError
-from cl_localization.geometry.camera import Camera
+from cl_localization.geometry import se3
+from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
+from cl_localization.nerf.cells import Grid
 from cl_localization.nerf.rays import SeenRays, seen_rays
 
-SIDES = ("right", "left")
-PNG_SIGNATURE, PNG_COLOUR_TYPE_BYTE, PNG_TYPES_WITH_ALPHA = b"\x89PNG", 25, (4, 6)
-SYNTHETIC_BOX = (np.full(3, -1.5), np.full(3, 1.5))
-"""Bounding box of the synthetic NeRF scenes."""
+NEAR_M = 0.05
+BYTES_PER_MB = 1_000_000
+MIN_POINTS = 20
+"""Least number of points in view that bound the range of a frame without depth."""
 
-DEPTH_PIXELS, DEPTH_MARGIN, DEPTH_QUANTILE = 500, 0.1, 0.001
+FARTHEST_SHARE, BEYOND = 0.95, 1.1
+"""The range is this quantile of the points' depths, times this factor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,49 +42,9 @@ class View:
     image: np.ndarray
     depth: np.ndarray | None = None
 
-    @property
-    def side(self) -> str:
-        """Side of the camera, the two tasks of NeRF-CL: right for x > 0, else left."""
-        return SIDES[0] if self.world_T_cam[0, 3] > 0 else SIDES[1]
-
     def rays(self, near: float, far: float, pixels: np.ndarray | slice = slice(None)) -> SeenRays:
         """Return the rays of all pixels, row by row, or of the pixel numbers `pixels` (N,)."""
         return seen_rays(self.camera, self.world_T_cam, near, far, self.image, self.depth, self.name, pixels)
-
-
-def read_synthetic(root: Path, split: str, size_px: tuple[int, int], need_alpha: bool = True) -> list[View]:
-    """Return the images of `transforms_<split>.json` in order of their names, with white transparent parts.
-
-    Args:
-        split: empty for `transforms.json`.
-        size_px: width and height of the views.
-        need_alpha: whether images without an alpha channel are refused, since their background is unknown.
-
-    Raises:
-        DataError: missing or invalid files, no focal length, images of different sizes or without alpha.
-        GeometryError: an invalid pose.
-    """
-    file = root / (f"transforms_{split}.json" if split else "transforms.json")
-    if not file.is_file():
-        raise DataError(f"split {split} of {root}", f"needs the file {file.name}", "nothing there",
-                        "check --root_dir, or read other sequences with --dataset_name sequence")
-    sequence = open_transforms_json(file, depth=False)
-    if need_alpha:
-        _check_alpha(sequence)
-    return [view_of(frame, size_px) for frame in sequence]
-
-
-def read_frames(spec: str, size_px: tuple[int, int], frames: int = 0) -> list[View]:
-    """Return the frames of any posed sequence, with depth if available.
-
-    Args:
-        frames: number of frames; 0: all.
-
-    Raises:
-        DataError: the sequence cannot be read, or a frame has no pose.
-    """
-    sequence = open_sequence(spec)
-    return [view_of(sequence[index], size_px) for index in range(min(frames or len(sequence), len(sequence)))]
 
 
 def view_of(frame: Frame, size_px: tuple[int, int]) -> View:
@@ -98,25 +58,6 @@ def view_of(frame: Frame, size_px: tuple[int, int]) -> View:
     return View(frame.name, frame.camera.scaled_to(*size_px), frame.world_T_cam, image, depth)
 
 
-def of_side(views: Iterable[View], side: str) -> list[View]:
-    """Return the views from one side, or all views for any other word; raises DataError for none."""
-    views = list(views)
-    chosen = [view for view in views if side not in SIDES or view.side == side]
-    if not chosen:
-        raise DataError(f"views from the {side}", "must be at least one", f"{len(views)} views",
-                        "choose another side or split")
-    return chosen
-
-
-def along_a_path(views: list[View]) -> list[View]:
-    """Return views ordered along a path: from the first, always the nearest remaining one."""
-    left, path = list(views[1:]), [views[0]]
-    while left:
-        here = path[-1].world_T_cam[:3, 3]
-        path.append(left.pop(int(np.argmin([np.linalg.norm(view.world_T_cam[:3, 3] - here) for view in left]))))
-    return path
-
-
 def surface_of(view: View, near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the points (N, 3) measured between the bounds, and their colours (N, 3) in [0, 1]."""
     rays = view.rays(near, far)
@@ -125,36 +66,64 @@ def surface_of(view: View, near: float, far: float) -> tuple[np.ndarray, np.ndar
     return points.numpy(), rays.colours[known].numpy()
 
 
-def box_of(views: list[View], near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bounding box (low, high) of the measured points, or of the view frustums for views without depth.
+def reduced(frame: Frame, width_px: int, max_depth_m: float) -> Frame:
+    """Return a frame reduced to `width_px`, without distortion; depth beyond the bound becomes 0 (unknown).
 
     Raises:
-        DataError: no views, or no depth between the bounds.
+        DataError: it has no pose.
+        GeometryError: its pose is invalid.
     """
-    if not views:
-        raise DataError("box of the scene", "needs views", 0)
-    points = []
-    for view in views:
-        rays = view.rays(near, far)
-        if view.depth is not None:
-            measured = surface_of(view, near, far)[0]
-            points.append(measured[::max(len(measured) // DEPTH_PIXELS, 1)])
-        else:
-            corners = [0, view.camera.width_px - 1, -view.camera.width_px, -1]
-            points += [(rays.origins[corners] + bound * rays.directions[corners]).numpy() for bound in (near, far)]
-    joined = np.concatenate(points)
-    if len(joined) == 0:
-        raise DataError("box of the scene", "needs depth between the bounds", f"near {near:g}, far {far:g}",
-                        "change --near and --far")
-    share = DEPTH_QUANTILE if views[0].depth is not None else 0.0
-    low, high = np.quantile(joined, (share, 1.0 - share), axis=0)
-    margin = DEPTH_MARGIN * float((high - low).max()) if share else 0.0
-    return low - margin, high + margin
+    view = view_of(frame, size_px(frame.camera, width_px))
+    world_T_cam = se3.validated(view.world_T_cam, f"pose of frame {frame.name or frame.stamp_ns}")
+    if view.depth is not None:
+        usable = np.isfinite(view.depth) & (view.depth > NEAR_M) & (view.depth < max_depth_m)
+        view = replace(view, depth=np.where(usable, view.depth, np.float32(0)) if usable.any() else None)
+    view = view if view.camera.distortion_model == "none" else _rectified(view)
+    return Frame(frame.stamp_ns, view.image, view.camera, view.depth, world_T_cam, name=frame.name)
 
 
-def _check_alpha(sequence: ImageFileSequence) -> None:
-    for file in sequence.files:
-        head = read_bytes(file.image_path, 1 << 28)[:PNG_COLOUR_TYPE_BYTE + 1]
-        if not (head.startswith(PNG_SIGNATURE) and head[-1] in PNG_TYPES_WITH_ALPHA):
-            raise DataError(f"image {file.image_path}", "must have an alpha channel, as those of synthetic scenes",
-                            "an image without", "set --background white or --background black")
+def size_px(camera: Camera, width_px: int) -> tuple[int, int]:
+    """Return width and height of a camera's images reduced to a width, never enlarged."""
+    width_px = min(width_px, camera.width_px)
+    return width_px, max(round(camera.height_px * width_px / camera.width_px), 1)
+
+
+def seen_points(view: View, max_depth_m: float, points_m: np.ndarray | None) -> np.ndarray:
+    """Return points (N, 3) that bound a view: measured ones, else known ones in the image; none if too few."""
+    if view.depth is not None:
+        return surface_of(view, NEAR_M, max_depth_m)[0].astype(float)
+    points = np.zeros((0, 3)) if points_m is None else np.asarray(points_m, float).reshape(-1, 3)
+    points = points[_in_view(view, points, max_depth_m)]
+    return points if len(points) >= MIN_POINTS else points[:0]
+
+
+def seen_cells(grid: Grid, view: View, points: np.ndarray) -> Tensor:
+    """Return the mask (X, Y, Z) of cells in a view, up to its farthest points (N, 3)."""
+    cam_T_world = se3.inverse(view.world_T_cam)
+    depths = points @ cam_T_world[2, :3] + cam_T_world[2, 3]
+    indices = np.indices(grid.cells).reshape(3, -1).T
+    centres = np.array(grid.low) + grid.edge * (indices + 0.5)
+    seen = _in_view(view, centres, BEYOND * float(np.quantile(depths, FARTHEST_SHARE)))
+    return torch.from_numpy(seen.reshape(grid.cells))
+
+
+def _in_view(view: View, points: np.ndarray, max_depth_m: float) -> np.ndarray:
+    """Return which world points (N, 3) are in a view's image, in front of the camera and nearer than the bound."""
+    cam_T_world = se3.inverse(view.world_T_cam)
+    points_cam = points @ cam_T_world[:3, :3].T + cam_T_world[:3, 3]
+    seen = (points_cam[:, 2] > NEAR_M) & (points_cam[:, 2] < max_depth_m)
+    seen[seen] = view.camera.contains(view.camera.project(points_cam[seen]))
+    return seen
+
+
+def _rectified(view: View) -> View:
+    """Return a view rectified to a pinhole camera; without depth outside the original image."""
+    pinhole = view.camera.pinhole()
+    rows, columns = np.indices((pinhole.height_px, pinhole.width_px)).reshape(2, -1)
+    normalized = pinhole.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)
+    seen_px = view.camera.project(np.column_stack([normalized, np.ones(len(normalized))])) - PIXEL_CENTRE
+    where = seen_px.astype(np.float32).reshape(pinhole.height_px, pinhole.width_px, 2)
+    nothing: Any = None  # the stubs want a second map, which one of two channels has no use for
+    image = cv2.remap(view.image, where, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    depth = None if view.depth is None else cv2.remap(view.depth, where, nothing, cv2.INTER_NEAREST)
+    return replace(view, camera=pinhole, image=image, depth=depth)

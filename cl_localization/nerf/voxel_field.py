@@ -17,7 +17,7 @@ from cl_localization.nerf.cells import BLOCK, Grid, UsedCells, grown
 from cl_localization.nerf.compositing import Rendered, packed_weights
 from cl_localization.nerf.harmonics import CONSTANT, harmonics, harmonics_count
 from cl_localization.nerf.interpolation import interpolate
-from cl_localization.nerf.options import NerfConfig, VoxelConfig
+from cl_localization.nerf.options import VoxelConfig
 from cl_localization.nerf.rays import RayBundle, Rays, tightened_to_box
 
 DENSITY_SHIFT = -6.0
@@ -90,9 +90,9 @@ class VoxelField(nn.Module):
         self.cells, self.density, self.colour = cells, nn.Parameter(density), nn.Parameter(colour)
         self.optimizer = self._new_optimizer()
 
-    def take(self, config: NerfConfig) -> None:
+    def take(self, config: VoxelConfig, far: float) -> None:
         """Continue with other options on the same grids; the optimizer keeps its state."""
-        self.config, self.far = config.voxel, config.far
+        self.config, self.far = config, far
         for group, rate in zip(self.optimizer.param_groups, (self.config.density_rate, self.config.colour_rate)):
             group["lr"] = group["full_rate"] = rate
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cl_localization.config import PlaceConfig
 from cl_localization.features import Features
-from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.encoder import unit_descriptors
 from cl_localization.features.whole_image import DIM, place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.map.map_code import MapCode

@@ -14,24 +14,27 @@ import tf_transformations
 from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge
 from geometry_msgs.msg import Pose, PoseWithCovariance, Transform
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
 
-NANOSECONDS = 1_000_000_000
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""Who subscribes later gets the last message, too."""
 
 _bridge = CvBridge()
 
 
 def stamp_ns(stamp: Time) -> int:
     """Return a message's stamp in nanoseconds."""
-    return stamp.sec * NANOSECONDS + stamp.nanosec
+    return stamp.sec * NS_PER_S + stamp.nanosec
 
 
 def time_message(nanoseconds: int) -> Time:
     """Return nanoseconds as a time message; raises RosError if they do not fit its 32-bit seconds."""
-    seconds, rest = divmod(int(nanoseconds), NANOSECONDS)
+    seconds, rest = divmod(int(nanoseconds), NS_PER_S)
     if not -2**31 <= seconds < 2**31:
         raise RosError("stamp", "must fit 32-bit seconds", f"{seconds} s", "play the sequence with stamps: now")
     return Time(sec=seconds, nanosec=rest)
@@ -47,9 +50,8 @@ def bytes_field(values: np.ndarray, typecode: str = "B") -> array.array:
 def camera_info_message(view: Camera) -> CameraInfo:
     """Return the CameraInfo of a camera, without header."""
     k = [float(value) for value in view.opencv_matrix.ravel()]
-    model = "plumb_bob" if view.distortion_model == "none" else view.distortion_model
-    return CameraInfo(width=int(view.width_px), height=int(view.height_px), distortion_model=model,
-                      d=[float(value) for value in view.distortion] or [0.0] * 5, k=k,
+    model, distortion = view.ros_distortion
+    return CameraInfo(width=int(view.width_px), height=int(view.height_px), distortion_model=model, d=distortion, k=k,
                       r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
                       p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0])
 

@@ -7,17 +7,16 @@ from functools import partial
 import numpy as np
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import Path
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, PointCloud2
 
 from cl_localization.data.message_images import rgb_of
 from cl_localization.msg import LocalizationStatus, MappingStatus
-from cl_localization.ros.conversions import matrix_of, points_of
+from cl_localization.ros.conversions import LATCHED, matrix_of, points_of
 from cl_localization.ros.map_topic.map_messages import BYTES_PER_MB
 from cl_localization.ros.watcher import Watcher
-from cl_localization.viz.live_scene import LiveScene
+from cl_localization.viz.viewer import LiveScene
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 CM_PER_M = 100.0
 STATES = {LocalizationStatus.LOST: "LOST", LocalizationStatus.RELOCALIZED: "RELOCALIZED",

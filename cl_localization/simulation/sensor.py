@@ -1,11 +1,21 @@
-"""What camera and depth sensor make of the light: vignette, gain, gamma and noise; range errors and gaps."""
+"""The errors of the robot's sensors: vignette, gain, gamma and noise of the camera, range errors and gaps of depth, and
+the drift of the wheels."""
 
 from __future__ import annotations
+
+import itertools
 
 import cv2
 import numpy as np
 
+from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
+from cl_localization.simulation.furniture import stand
+
+SCALE_SIGMA, TURN_SIGMA = 0.01, 0.001
+"""Standard deviations of the constant errors: share of the distance driven, share of the angle turned."""
+WALK_M, WALK_RAD = 0.01, 0.005
+"""Standard deviations of the random walk after one metre; it grows with the root of the distance."""
 
 VIGNETTE = 0.22
 """Share of the light that is lost in the corners."""
@@ -55,3 +65,21 @@ class Sensor:
         lost = (jump > 0.05 * exact_m + 0.03) | (exact_m < DEPTH_RANGE_M[0]) | (exact_m > DEPTH_RANGE_M[1])
         lost |= rng.random(exact_m.shape, dtype=np.float32) < 0.01
         return np.where(lost, 0, noisy).astype(np.float32)
+
+
+def drifting(seed: int, world_T_base: np.ndarray, drift: float) -> np.ndarray:
+    """Return odom_T_base (N, 4, 4), planar, for true poses (N, 4, 4); it starts at the identity.
+
+    Args:
+        drift: factor on all errors; 0 gives the true motion.
+    """
+    rng = np.random.default_rng([seed, 9])
+    scale, turn = 1 + drift * rng.normal(0, SCALE_SIGMA), 1 + drift * rng.normal(0, TURN_SIGMA)
+    pose, poses = np.eye(4), [np.eye(4)]
+    for before, after in itertools.pairwise(world_T_base):
+        step = se3.inverse(before) @ after
+        yaw, root_m = np.arctan2(step[1, 0], step[0, 0]), np.sqrt(np.linalg.norm(step[:2, 3]))
+        noise = drift * root_m * rng.normal(0, 1, 3) * [WALK_M, WALK_M, WALK_RAD]
+        pose = pose @ stand(step[0, 3] * scale + noise[0], step[1, 3] * scale + noise[1], yaw * turn + noise[2])
+        poses.append(pose)
+    return np.stack(poses)

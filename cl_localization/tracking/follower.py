@@ -14,14 +14,14 @@ import numpy as np
 
 from cl_localization.config import FlowConfig, PoseConfig
 from cl_localization.data.frame import Frame
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.geometry.se3 import largest_sigma
 from cl_localization.localization.result import Localization
 from cl_localization.tracking.flow import FlowImage
-from cl_localization.tracking.gating import NANOSECONDS
 from cl_localization.tracking.look import Look
 from cl_localization.tracking.tracker import Track
 
-MAX_GAP_NS = 3 * NANOSECONDS // 10
+MAX_GAP_NS = 3 * NS_PER_S // 10
 """No flow between images further apart: they differ too much, and each of them can be localized fully."""
 
 WEAK_SHARE, WEAK_SIGMAS = 0.4, 2.0
@@ -108,4 +108,4 @@ class Follower:
         look = self._followed
         sigma_m, looked_sigma_m = (largest_sigma(one.covariance[:3, :3]) for one in (found, look.found))
         is_weak = found.inliers < WEAK_SHARE * look.points or sigma_m > WEAK_SIGMAS * looked_sigma_m
-        return is_weak or stamp_ns - self._wanted_ns >= self.flow.period_s * NANOSECONDS
+        return is_weak or stamp_ns - self._wanted_ns >= self.flow.period_s * NS_PER_S

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cl_localization.config import TrackerConfig
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.geometry import se3
 from cl_localization.geometry.se3 import largest_sigma
-
-NANOSECONDS = 1_000_000_000
 
 PROOF_M, PROOF_DEG = 0.5, 30.0
 """Rejected odometry is reliable again after it has predicted a motion of this size correctly."""
@@ -121,7 +120,7 @@ def _innovation(before: PoseMeasurement, now: PoseMeasurement, config: TrackerCo
 
 
 def _predict_by_speed(before: PoseMeasurement, now: PoseMeasurement, config: TrackerConfig) -> _Prediction:
-    seconds = abs(now.stamp_ns - before.stamp_ns) / NANOSECONDS
+    seconds = abs(now.stamp_ns - before.stamp_ns) / NS_PER_S
     return _Prediction(before.map_T_cam, config.max_speed_m_s * seconds, config.max_turn_deg_s * seconds, 0.0, False)
 
 
@@ -156,7 +155,7 @@ class OdometryMonitor:
             return None
         last = self._last or OdometryReading(odom_T_cam, 0.0, 0.0, 0)
         step_m, step_deg = se3.pose_error(last.odom_T_cam, odom_T_cam)
-        seconds = (stamp_ns - self._last_ns) / NANOSECONDS if self._last else 0.0
+        seconds = (stamp_ns - self._last_ns) / NS_PER_S if self._last else 0.0
         bound_m = config.gate_floor_m + config.max_speed_m_s * seconds
         bound_deg = config.gate_floor_deg + config.max_turn_deg_s * seconds
         jumped = step_m > bound_m or step_deg > bound_deg

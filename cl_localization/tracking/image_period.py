@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-NANOSECONDS = 1_000_000_000
+from cl_localization.data.stamps import NS_PER_S
+
 INTERVALS = 5
-LONGEST_PERIOD_NS = 10 * NANOSECONDS
+LONGEST_PERIOD_NS = 10 * NS_PER_S
 """Longer times between images are pauses; tf remembers as long."""
 
 PERIODS_IN_WINDOW = 2.5
@@ -31,8 +32,8 @@ class ImagePeriod:
     def seconds(self) -> float:
         """The period in seconds; 0 before the second image."""
         ordered = sorted(self._intervals_ns)
-        return ordered[(len(ordered) - 1) // 2] / NANOSECONDS if ordered else 0.0
+        return ordered[(len(ordered) - 1) // 2] / NS_PER_S if ordered else 0.0
 
     def widened(self, window_s: float) -> int:
         """Return a window in nanoseconds, wide enough for the images of a camera that gives them seldom."""
-        return round(max(window_s, PERIODS_IN_WINDOW * self.seconds) * NANOSECONDS)
+        return round(max(window_s, PERIODS_IN_WINDOW * self.seconds) * NS_PER_S)

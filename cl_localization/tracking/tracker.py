@@ -19,10 +19,10 @@ from itertools import pairwise
 import numpy as np
 
 from cl_localization.config import TrackerConfig
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.geometry.robot_pose import RobotPose
 from cl_localization.localization.result import Localization
 from cl_localization.tracking.gating import (
-    NANOSECONDS,
     Innovation,
     OdometryMonitor,
     OdometryReading,
@@ -31,7 +31,7 @@ from cl_localization.tracking.gating import (
 )
 from cl_localization.tracking.image_period import ImagePeriod
 
-RESTART_NS = NANOSECONDS
+RESTART_NS = NS_PER_S
 """An image older than the last one by more than this means a jump back in time: a looping bag, or a set clock."""
 
 MAX_CANDIDATES = 32
@@ -101,7 +101,7 @@ class Tracker:
         if stamp_ns == self._last_ns:
             return "the timestamp is the same as that of the last image"
         if self._last_ns - RESTART_NS <= stamp_ns < self._last_ns:
-            return f"the image is {(self._last_ns - stamp_ns) / NANOSECONDS:.3f} s older than the last one"
+            return f"the image is {(self._last_ns - stamp_ns) / NS_PER_S:.3f} s older than the last one"
         return ""
 
     def update(self, found: Localization, odom_T_cam: np.ndarray | None) -> Track:
@@ -133,7 +133,7 @@ class Tracker:
         decision or None."""
         if not self._overdue(now_ns):
             return None
-        seconds = (now_ns - self._looked.looked_ns) / NANOSECONDS
+        seconds = (now_ns - self._looked.looked_ns) / NS_PER_S
         if self._looked.reading is not None:  # without odometry, its gate would grow too wide
             self._candidates.append(self._looked)
         self._trusted, self._looked, self.state = None, None, State.LOST
@@ -148,7 +148,7 @@ class Tracker:
     def _window_ns(self, seconds: float, pose: PoseMeasurement | None) -> int:
         """Return a window. It follows the images' period only with odometry: a gate by speed would become too wide."""
         by_odometry = pose is not None and pose.reading is not None and self._odometry_monitor.is_reliable
-        return self._period.widened(seconds) if by_odometry else round(seconds * NANOSECONDS)
+        return self._period.widened(seconds) if by_odometry else round(seconds * NS_PER_S)
 
     def _overdue(self, now_ns: int) -> bool:
         return self._looked is not None and now_ns - self._looked.looked_ns > self.patience_ns
@@ -173,7 +173,7 @@ class Tracker:
 
     def _continue(self, measured: PoseMeasurement, gap: Innovation | None) -> Track:
         """Decide about a pose that rests on a full localization which was judged before."""
-        source = f"carried by flow for {measured.carried_ns / NANOSECONDS:.2f} s"
+        source = f"carried by flow for {measured.carried_ns / NS_PER_S:.2f} s"
         if gap is None or measured.looked_ns != self._looked.looked_ns:
             return self._untrusted(measured.stamp_ns, f"{source} from a pose that is not trusted")
         if not gap.within_gate or self._overdue(measured.stamp_ns):
@@ -207,7 +207,7 @@ class Tracker:
 
     def _too_seldom(self, measured: PoseMeasurement) -> str:
         """Return a note if poses cannot confirm each other, as images come too seldom."""
-        if self._period.seconds * NANOSECONDS <= self._window_ns(self.config.confirm_window_s, measured):
+        if self._period.seconds * NS_PER_S <= self._window_ns(self.config.confirm_window_s, measured):
             return ""
         return (f"; images come every {self._period.seconds:.1f} s, too seldom for poses to confirm each other within "
                 f"confirm_window_s ({self.config.confirm_window_s:g} s) without odometry")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks import covariance as bench_covariance
+from benchmarks.calibration import Calibration
 from benchmarks.covariance import HEADERS, CovarianceRun
 from benchmarks.runs import Bench, Experiment, Outcome
 from cl_localization.cli.main import main
-from cl_localization.evaluation.calibration import Calibration
 
 FOUND = Calibration(75, 94.7, 96.0, 93.3, 3.08, 2.66, 1.06, 0.75)
 

@@ -23,6 +23,9 @@ class RightLocalizer:
         return Localization(frame.stamp_ns, True, "ok", frame.world_T_cam, np.eye(6) * 1e-4, matches=40,
                             inlier_ratio=1.0)
 
+    def reset(self) -> None:
+        """Forget nothing: it never knew more than the image."""
+
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[Experiment]:

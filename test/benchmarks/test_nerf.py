@@ -12,7 +12,7 @@ from benchmarks.nerf_tasks import FIRST, METHODS
 from cl_localization.cli.main import main
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
-from cl_localization.nerf.options import NerfConfig
+from cl_localization.research.nerf_cl.options import NerfConfig
 from nerf_makers import write_frames, write_scene
 
 

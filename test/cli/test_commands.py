@@ -123,7 +123,7 @@ def test_map_leaves_out_frames_without_pose_and_unreadable_ones(
         (["evaluate", "{tmp}/none.map", "{seq}", "--json", "{tmp}"], "must be a file"),
         (["info", "{tmp}/none.map"], "No such file|is missing"),
         (["plot", "--out", "{tmp}/a.png"], "plot needs something to plot; give a map, --trajectories or --evaluations"),
-        (["plot", "--evaluations", "{tmp}/none.json", "--out", "{tmp}/a.png"], "none.json must be readable"),
+        (["plot", "--evaluations", "{tmp}/none.json", "--out", "{tmp}/a.png"], "none.json is missing"),
         (["bag", "{seq}", "--out", "{seq}"], "must not be there yet; choose another name, remove it, or use --force"),
         (
             ["bench", "--tables", "photos", "--out", "{tmp}/out"],

@@ -32,7 +32,7 @@ def test_slow_work_prints_a_line_now_and_then(monkeypatch) -> None:
 @pytest.mark.parametrize("items", [0, 5])
 def test_a_terminal_gets_a_bar(items: int, monkeypatch) -> None:
     stream = io.StringIO()
-    monkeypatch.setattr(progress, "Console", lambda **options: Console(file=stream, force_terminal=True, width=120))
+    monkeypatch.setattr(progress, "error_console", lambda: Console(file=stream, force_terminal=True, width=120))
     assert list(tracked(range(items), items, "mapping")) == list(range(items))
     with shown_progress("writing") as tell:
         tell(1, 2)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cl_localization.data import Frame, open_sequence
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import write_camera_yaml
 from cl_localization.data.export import depth_to_mm
 from cl_localization.data.trajectory import write_trajectory
 from cl_localization.geometry.camera import Camera

@@ -8,7 +8,7 @@ from rosbags.rosbag1 import Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from cl_localization.data import open_sequence
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import write_camera_yaml
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import to_quaternion

@@ -17,7 +17,7 @@ import pytest
 
 from cl_localization.data import Frame, open_sequence
 from cl_localization.data.bag_writer import write_bag
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import write_camera_yaml
 from cl_localization.errors import LocalizationError
 from data.layout_makers import LAYOUTS, eth3d, r3d, rendered_frames
 

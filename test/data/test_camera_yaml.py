@@ -5,8 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.data.camera_file import read_camera_file
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import read_camera_file, write_camera_yaml
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl_localization.data import open_sequence
-from cl_localization.data.camera_file import read_camera_file
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import read_camera_file, write_camera_yaml
 from cl_localization.data.images import decode_depth, decode_rgb
 from cl_localization.data.trajectory import read_trajectory
 from cl_localization.errors import LocalizationError

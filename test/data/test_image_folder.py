@@ -3,7 +3,7 @@
 import pytest
 
 from cl_localization.data import open_sequence
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import write_camera_yaml
 from cl_localization.data.trajectory import write_trajectory
 from cl_localization.errors import DataError
 from data.makers import CAMERA, make_image, make_pose, write_image

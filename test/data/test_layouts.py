@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cl_localization.data import open_sequence
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import write_camera_yaml
 from cl_localization.data.open import _format_of
 from cl_localization.geometry.se3 import pose_error
 from data.layout_makers import FULL_DEPTH, HALF_DEPTH, LAYOUTS, NO_DEPTH, half_depth, rendered_frames

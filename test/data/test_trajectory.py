@@ -78,8 +78,6 @@ def test_a_malformed_line_is_named(tmp_path, line, error, message):
         read_trajectory(tmp_path / "poses.txt")
 
 
-def test_a_trajectory_is_not_written_over_without_leave(tmp_path):
+def test_a_trajectory_begins_with_its_header(tmp_path):
     write_trajectory(tmp_path / "poses.txt", [], header="map_T_camera")
     assert (tmp_path / "poses.txt").read_text().startswith("# map_T_camera\n# stamp_s")
-    with pytest.raises(DataError, match="must not be there yet"):
-        write_trajectory(tmp_path / "poses.txt", [], force=False)

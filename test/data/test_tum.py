@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cl_localization.data import open_sequence
-from cl_localization.data.camera_yaml import write_camera_yaml
+from cl_localization.data.camera_file import write_camera_yaml
 from cl_localization.data.trajectory import interpolated, nearest_index, write_trajectory
 from cl_localization.errors import DataError
 from cl_localization.geometry.se3 import pose_error

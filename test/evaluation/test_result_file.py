@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from cl_localization.errors import DataError
-from cl_localization.evaluation import result_file
 from cl_localization.evaluation.result_file import read_errors
 
 POSE = [0, 0, 0, 0, 0, 0, 1]
@@ -34,24 +33,13 @@ def test_poses_and_errors_come_back_frame_by_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(series.true_world_T_cam, np.tile(np.eye(4), (2, 1, 1)))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"frames": 3}', '{"per_frame": [{"accepted": true}]}'])
+@pytest.mark.parametrize("text", ['{"frames": 3}', '{"per_frame": [{"accepted": true}]}'])
 def test_a_file_without_records_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(DataError, match="must hold the records of an evaluation"):
         read_errors(tmp_path / "bad.json")
 
 
-def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="must be readable, found No such file"):
-        read_errors(tmp_path / "none.json")
-
-
 def test_records_without_true_poses_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must hold frames with ground truth"):
-        read_errors(write(tmp_path / "a.json", []))
-
-
-def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(result_file, "MAX_BYTES", 3)
-    with pytest.raises(DataError, match="must be smaller than 3 bytes"):
         read_errors(write(tmp_path / "a.json", []))

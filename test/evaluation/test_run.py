@@ -4,8 +4,7 @@ import numpy as np
 
 from cl_localization.data.images import read_rgb
 from cl_localization.data.sequence import ImageFile, ImageFileSequence, select
-from cl_localization.evaluation.image_only import image_only
-from cl_localization.evaluation.run import localize_frames, map_frames
+from cl_localization.evaluation.run import image_only, localize_frames, map_frames
 from evaluation_fakes import CAMERA, FakeLocalizer, FakeMapper, FakeSequence
 
 

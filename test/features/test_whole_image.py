@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.encoder import unit_descriptors
 from cl_localization.features.whole_image import DIM, STRONGEST, place_descriptor
 from core_makers import noisy, unit_vectors
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2
 
 from cl_localization.config import MapCodeConfig, PoseConfig
-from cl_localization.evaluation.calibration import POSE, POSITION, ROTATION, inside_95_percent
+from cl_localization.evaluation.summary import POSE, POSITION, ROTATION, inside_95_percent
 from cl_localization.features import Features
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import (

@@ -8,9 +8,8 @@ import numpy as np
 
 from cl_localization.config import MapCodeConfig, PoseConfig
 from cl_localization.geometry import se3
-from cl_localization.localization import near_search
-from cl_localization.localization.near_search import searched_near
-from cl_localization.localization.refinement import refined_in_map
+from cl_localization.localization import refinement
+from cl_localization.localization.refinement import refined_in_map, searched_near
 from cl_localization.map.map_code import MapCode, NewCodes
 from core_makers import CAMERA, PointScene, look_at, unit_vectors
 
@@ -44,8 +43,8 @@ def test_where_a_pose_may_be_anywhere_evenly_spread_codes_stand_for_all(monkeypa
     cam_T_world, asked = se3.inverse(BESIDE), []
     monkeypatch.setattr(MapCode, "descriptors", lambda self, rows, give=MapCode.descriptors: (asked.append(len(rows)),
                                                                                              give(self, rows))[1])
-    for most in (near_search.MOST_PAIRS, 2000):
-        monkeypatch.setattr(near_search, "MOST_PAIRS", most)
-        near_search._matches(map_code, features, features.keypoints_px.astype(float), CAMERA, cam_T_world, 1.0,
+    for most in (refinement.MOST_PAIRS, 2000):
+        monkeypatch.setattr(refinement, "MOST_PAIRS", most)
+        refinement._matches(map_code, features, features.keypoints_px.astype(float), CAMERA, cam_T_world, 1.0,
                              PoseConfig(), 0)
     assert 0 < asked[1] < 0.6 * asked[0]

@@ -10,13 +10,14 @@ from cl_localization.config import with_values
 from cl_localization.errors import DataError
 from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.learner import Batch, Learner, learned_values, render_rays
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.anchoring import anchored
 from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
 from cl_localization.research.nerf_cl.field_file import Checkpoint, load_checkpoint, save_checkpoint
 from cl_localization.research.nerf_cl.making import best_device, make_field, moved
+from cl_localization.research.nerf_cl.options import NerfConfig
+from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX, of_side
 from cl_localization.research.nerf_cl.task import Progress, TaskTraining
 
 SMALL = {"voxel.voxels": 1500, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 3,
@@ -96,7 +97,7 @@ def test_the_anchor_follows_cells_that_are_no_longer_used(views: list[View]) -> 
     field._use(fewer)
     rows = torch.searchsorted(numbers, field.cells.corner_numbers)
     assert torch.equal(field.anchor.importance[1], importance[rows]) and len(rows) < len(numbers)
-    learner = Learner(field, config_of().learning, torch.Generator().manual_seed(0))
+    learner = Learner(field, config_of().learning.depth_weight, torch.Generator().manual_seed(0))
     assert not learner.step([Batch(field.tightened(rays))]).skipped
 
 

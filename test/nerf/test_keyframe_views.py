@@ -101,7 +101,7 @@ def test_a_view_with_distortion_is_drawn_too() -> None:
 
 def test_nothing_is_learned_of_keyframes_with_depth_and_they_are_saved_without_a_field(tmp_path) -> None:
     field, frame = room_field(), room_frames(side_px=64)[0]
-    assert field.field is None and not field.learns and field.learn(0.0).steps == 0 and field.after_db > 25
+    assert field.field is None and not field.learns and field.learn(0.0) == 0 and field.after_db > 25
     save_live(field, tmp_path / "x.safetensors", "kitchen")
     again, owner = load_live(tmp_path / "x.safetensors", LiveNerfConfig(width_px=48))
     assert owner == "kitchen" and again.keyframes == 8

@@ -10,13 +10,14 @@ from cl_localization.config import with_values
 from cl_localization.continual.sampling import sampling_of
 from cl_localization.errors import ConfigError, DataError
 from cl_localization.nerf.learner import Batch, Learner, render_rays
-from cl_localization.nerf.options import NerfConfig, ReplayConfig
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.views import SYNTHETIC_BOX, View, of_side
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
 from cl_localization.research.nerf_cl.image_replay import RAY_BYTES, ImageReplay
 from cl_localization.research.nerf_cl.making import make_field
+from cl_localization.research.nerf_cl.options import NerfConfig, ReplayConfig
 from cl_localization.research.nerf_cl.ray_replay import RayReplay
+from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX, of_side
 from cl_localization.research.nerf_cl.task import Progress, TaskTraining
 
 SMALL = {"voxel.voxels": 2000, "voxel.upsample_at": "", "learning.batch_size": 256, "learning.num_epochs": 4}
@@ -31,7 +32,8 @@ def rays_of(views: list[View]) -> SeenRays:
 
 
 def learner_of(config: NerfConfig) -> Learner:
-    return Learner(make_field(config, SYNTHETIC_BOX, 1.0), config.learning, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    return Learner(make_field(config, SYNTHETIC_BOX, 1.0), config.learning.depth_weight, generator)
 
 
 def test_a_step_with_a_loss_that_is_nan_is_skipped_and_counted(views: list[View]) -> None:

@@ -12,7 +12,7 @@ import torch
 from cl_localization.errors import DataError
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import FILE, load_live, save_live
-from cl_localization.nerf.paths import beside
+from cl_localization.ros.nerf.pose_check import beside
 from live_makers import SMALL, learned, room_frames
 
 
@@ -29,7 +29,7 @@ def test_a_field_goes_on_from_its_file(tmp_path: Path) -> None:
     for one, other in zip(*(vars(shown.render(frames[0].world_T_cam, frames[0].camera)).values()
                             for shown in (field, again))):
         assert np.array_equal(one, other)
-    assert again.learn(0.0).steps == 1 and again.steps == 41
+    assert again.learn(0.0) == 1 and again.steps == 41
     assert again.add(frames[0]) > 20 and again.keyframes == 5
 
 

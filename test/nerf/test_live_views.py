@@ -11,7 +11,7 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 from cl_localization.nerf.cells import Grid
-from cl_localization.nerf.live_views import reduced, seen_cells, seen_points, size_px
+from cl_localization.nerf.views import reduced, seen_cells, seen_points, size_px
 from nerf_makers import ball_camera, room_views
 
 LENSES = [("plumb_bob", (-0.25, 0.08, 0.001, -0.001)), ("equidistant", (0.05, -0.01, 0.002, 0.0))]

@@ -18,7 +18,7 @@ from browser import Browser
 from cl_localization.geometry.se3 import to_quaternion
 from cl_localization.ros.live_view import LiveView
 from cl_localization.ros.nodes.localizer import LocalizerNode
-from cl_localization.viz.live_scene import LiveScene
+from cl_localization.viz.viewer import LiveScene
 from ros_robot import STARVED_S, Robot, map_live
 from ros_world import RosWorld, wait_until
 from viser_fake import FakeServer

@@ -7,8 +7,8 @@ import pytest
 
 from cl_localization.geometry import se3
 from cl_localization.simulation import open_simulation
-from cl_localization.simulation.odometry import drifting
-from cl_localization.simulation.routes import Router, resampled
+from cl_localization.simulation.paths import Router, resampled
+from cl_localization.simulation.sensor import drifting
 
 
 def test_a_path_enters_every_room_and_keeps_clear_of_everything() -> None:

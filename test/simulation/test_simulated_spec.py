@@ -6,7 +6,7 @@ import pytest
 
 from cl_localization.errors import DataError
 from cl_localization.simulation import open_simulation
-from cl_localization.simulation.spec import parse_spec
+from cl_localization.simulation.sequence import parse_spec
 
 
 def test_a_seed_alone_takes_all_defaults() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from cl_localization.tracking.image_period import NANOSECONDS, ImagePeriod
+from cl_localization.data.stamps import NS_PER_S
+from cl_localization.tracking.image_period import ImagePeriod
 
 
 def period_of(*seconds: float) -> ImagePeriod:
     """The period after images at some times."""
     period = ImagePeriod()
     for one in seconds:
-        period.observe(round(one * NANOSECONDS))
+        period.observe(round(one * NS_PER_S))
     return period
 
 
@@ -23,5 +24,5 @@ def test_pauses_and_jumps_back_are_no_intervals() -> None:
 
 
 def test_a_window_is_wide_enough_for_images_that_come_seldom() -> None:
-    assert period_of(1, 1.1).widened(2.0) == 2 * NANOSECONDS
-    assert period_of(1, 4).widened(2.0) == 7.5 * NANOSECONDS
+    assert period_of(1, 1.1).widened(2.0) == 2 * NS_PER_S
+    assert period_of(1, 4).widened(2.0) == 7.5 * NS_PER_S

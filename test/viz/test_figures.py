@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cl_localization.demo.figure import DemoPicture, demo_figure
+from cl_localization.demo.figure import demo_figure
+from cl_localization.demo.result import DemoResult, Estimate, Place
 from cl_localization.errors import DataError
 from cl_localization.viz.curves import draw_bound, draw_error_curve, draw_errors_over_time
 from cl_localization.viz.style import new_figure, save_figure
@@ -19,29 +20,19 @@ def poses(count: int) -> np.ndarray:
     return made
 
 
-def picture(places: int, codes: int = 100, overlay: bool = True) -> DemoPicture:
+def demo(places: int, codes: int = 100, overlay: bool = True) -> DemoResult:
     """A demo in which every second place was not recovered."""
-    estimates = poses(places)
-    estimates[1::2] = np.nan
-    image = np.zeros((24, 32, 3), np.uint8) if overlay else None
-    return DemoPicture(
-        np.random.default_rng(0).normal(size=(codes, 3)),
-        poses(9),
-        poses(5),
-        poses(5),
-        poses(places),
-        estimates,
-        np.full(places, 0.2),
-        image,
-        "what it saw",
-        [("recovered", "1 of 2")],
-        "A demo",
-    )
+    carried = [Place(pose, None if number % 2 else pose, None if number % 2 else 0.2)
+               for number, pose in enumerate(poses(places))]
+    tracking = [Estimate(number, pose, pose) for number, pose in enumerate(poses(5))]
+    return DemoResult(poses(9), carried, poses(5), tracking, tracking, 5, [40.0], 1_000_000, codes, 9,
+                      np.random.default_rng(0).normal(size=(codes, 3)), Path("map.safetensors"),
+                      np.zeros((24, 32, 3), np.uint8) if overlay else None, 60.0)
 
 
 @pytest.mark.parametrize("ending", [".png", ".pdf", ".svg"])
 def test_a_figure_is_written_in_the_format_of_its_ending(tmp_path: Path, ending: str) -> None:
-    path = save_figure(demo_figure(picture(2)), tmp_path / f"demo{ending}")
+    path = save_figure(demo_figure(demo(2), ""), tmp_path / f"demo{ending}")
     assert path.stat().st_size > 5000
     assert list(tmp_path.iterdir()) == [path]
 
@@ -52,9 +43,9 @@ def test_an_unknown_format_is_an_error_that_lists_the_known(tmp_path: Path, name
         save_figure(new_figure(1, 1), tmp_path / name)
 
 
-@pytest.mark.parametrize("shown", [picture(0), picture(2, codes=0), picture(1, overlay=False)])
-def test_a_demo_that_failed_half_way_still_gives_a_picture(tmp_path: Path, shown: DemoPicture) -> None:
-    assert save_figure(demo_figure(shown), tmp_path / "demo.png").is_file()
+@pytest.mark.parametrize("shown", [demo(0), demo(2, codes=0), demo(1, overlay=False)])
+def test_a_demo_that_failed_half_way_still_gives_a_picture(tmp_path: Path, shown: DemoResult) -> None:
+    assert save_figure(demo_figure(shown, ""), tmp_path / "demo.png").is_file()
 
 
 def test_figures_do_not_touch_matplotlibs_global_state() -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cl_localization.viz.live_scene import LiveScene
+from cl_localization.viz.viewer import LiveScene
 from core_makers import motion
 from viser_fake import FakeServer
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cl_localization.config import EncoderConfig
-from cl_localization.features.engines.engine import INPUT, DenseFeatures
-from cl_localization.features.engines.threads import threads
+from cl_localization.features.engines.engine import INPUT, DenseFeatures, threads
 from cl_localization.features.exported import exported_network
 
 if TYPE_CHECKING:

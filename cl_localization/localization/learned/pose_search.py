@@ -16,7 +16,7 @@ from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import calibrated
 from cl_localization.localization.hierarchical_search import PoseSearch
 from cl_localization.localization.learned.regressor import LearnedRegressor
-from cl_localization.localization.refinement import ERROR_TO_SIGMA, MIN_MATCHES, pixels_in
+from cl_localization.localization.refinement import ERROR_TO_SIGMA, KEYPOINT_SIGMA_PX, MIN_MATCHES, pixels_in
 from cl_localization.localization.regressor import SceneCoordinates
 from cl_localization.localization.result import Localization
 from cl_localization.map.learned_codes import is_learned
@@ -78,7 +78,7 @@ class LearnedPoseSearch:
         points_m = coordinates.points_m
         errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
         distance_m = np.linalg.norm(points_m - se3.inverse(cam_T_world)[:3, 3], axis=1)
-        least_px = max(pixels_in(pinhole, self._pose.keypoint_sigma_px),
+        least_px = max(pixels_in(pinhole, KEYPOINT_SIGMA_PX),
                        ERROR_TO_SIGMA * float(np.median(errors_px[inliers])))
         sigmas_px = np.hypot(least_px, pinhole.focal_px * coordinates.sigmas_m / np.maximum(distance_m, 1e-6))
         cam_T_world, covariance = refined_pose(pinhole, cam_T_world, matched_px[inliers], points_m[inliers],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.encoder import unit_descriptors
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit.health import PairFigures
 from cl_localization.mapping.audit.image_pairs import (

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cl_localization.data.reading import OPENGL_T_OPENCV
 from cl_localization.data.sequence import FORWARD_BASE_T_CAM
 from cl_localization.geometry import se3
-
-OPENGL_T_OPTICAL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ AS_GIVEN = Reading("given", "", lambda given: given)
 READINGS = (
     AS_GIVEN,
     Reading("opengl", "the poses have the camera axes of OpenGL (y up, z backward); they must be optical "
-            "(x right, y down, z forward)", lambda given: given @ OPENGL_T_OPTICAL),
+            "(x right, y down, z forward)", lambda given: given @ OPENGL_T_OPENCV),
     Reading("inverse", "the poses are world-to-camera; they must be camera-to-world", se3.inverse),
     Reading("w_first", "the quaternions are in the order w x y z; they must be x y z w", _with_w_last),
     Reading("forward", "the poses are of a frame with x forward and z up, such as base_link or camera_link; the frame "

@@ -10,7 +10,7 @@ import torch
 
 from cl_localization.continual.admission import AdmissionPolicy, ClassBalanced, CoverageScore, Reservoir
 from cl_localization.continual.replay_buffer import ReplayBuffer
-from cl_localization.features.quantization import quantized
+from cl_localization.features.encoder import quantized
 from cl_localization.geometry import se3
 from cl_localization.map.map_code import COVERAGE_REGION_CELLS, MapCode, cell_labels
 from cl_localization.mapping.learned.optimizer import Samples

@@ -14,7 +14,13 @@ from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import MeasuredDepth, project, refined_pose
 from cl_localization.localization.guided_matching import guided_matches
-from cl_localization.localization.refinement import ERROR_TO_SIGMA, MIN_MATCHES, pixels_in
+from cl_localization.localization.refinement import (
+    ERROR_TO_SIGMA,
+    KEYPOINT_SIGMA_PX,
+    MIN_MATCHES,
+    MIN_SIMILARITY,
+    pixels_in,
+)
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.depth_points import depth_sigmas, keypoint_depths
 
@@ -92,7 +98,7 @@ def pose_near(map_code: MapCode, look: Look, world_T_cam: np.ndarray, scene: int
     for widening in (WIDE, 1.0):
         radius_px = pixels_in(look.pinhole, widening * config.inlier_threshold_px)
         found = guided_matches(map_code, look.features, look.keypoints_px, look.pinhole, cam_T_world, radius_px,
-                               config.min_similarity, scene)
+                               MIN_SIMILARITY, scene)
         if len(found.rows) < MIN_MATCHES:
             return None
         seen = solved_by_codes(map_code, look, cam_T_world, found.features, found.rows, config)
@@ -120,7 +126,7 @@ def solved(look: Look, cam_T_world: np.ndarray, features: np.ndarray, points_m: 
     matched_px = look.keypoints_px[features]
     pixels, distance_m = project(look.pinhole, cam_T_world, points_m)
     errors_px = np.linalg.norm(pixels - matched_px, axis=1)
-    keypoint_px = max(pixels_in(look.pinhole, config.keypoint_sigma_px), ERROR_TO_SIGMA * float(np.median(errors_px)))
+    keypoint_px = max(pixels_in(look.pinhole, KEYPOINT_SIGMA_PX), ERROR_TO_SIGMA * float(np.median(errors_px)))
     sigmas_px = np.hypot(keypoint_px, look.pinhole.focal_px * sigmas_m / np.maximum(distance_m, 0.1))
     depth = MeasuredDepth(look.depths_m[features],
                           np.hypot(depth_sigmas(look.depths_m[features]), sigmas_m))

@@ -24,6 +24,12 @@ FLOOR_M, FLOOR_DEG = 0.05, 2.0
 DEG_PER_M = 1.0
 """Largest drift of the heading."""
 
+MIN_INLIERS = 40
+"""Matches to the old place that must agree with one pose."""
+
+DRIFT_SHARE = 0.04
+"""A loop that says that own poses drifted more than this share of the way since then is wrong."""
+
 ENOUGH_SEEN_TWICE = 15
 """Features that show codes of an old place and codes mapped since: the ratio of their distances is that of the units
 of length."""
@@ -117,7 +123,7 @@ class LoopFinder:
         here = old[near_pose(self._map.pose_of(old), world_T_cam)]
         places = [here, *(around(self._map, one, old) for one in alike(self._map, look, old))]
         for keyframes in places:
-            loop = self._loop_at(look, keyframe, world_T_cam, keyframes, self._config.loop_min_inliers)
+            loop = self._loop_at(look, keyframe, world_T_cam, keyframes, MIN_INLIERS)
             if loop is not None and self._is_drift(loop):
                 return loop
         return None
@@ -125,7 +131,7 @@ class LoopFinder:
     def _joint(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
         """Return a view of another scene that was mapped by own poses or is gone on in."""
         others = np.setdiff1d(self._map.keyframes.rows(), self._keyframes(scene))
-        enough = max(self._config.loop_min_inliers, int(JOINING_SHARE * min(len(look.features), FEATURES)))
+        enough = max(MIN_INLIERS, int(JOINING_SHARE * min(len(look.features), FEATURES)))
         for one in alike(self._map, look, others):
             loop = self._loop_at(look, keyframe, world_T_cam, around(self._map, one, others), enough)
             if loop is not None and self._is_reachable(loop, scene):
@@ -176,7 +182,7 @@ class LoopFinder:
         way_m = float(self._graph.way_since(np.array([loop.old]))[0])
         way_m = way_m if np.isfinite(way_m) else self._graph.way_m
         off_m, off_deg = se3.pose_error(loop.world_T_cam, loop.seen.world_T_cam)
-        return off_m < FLOOR_M + self._config.loop_drift_share * way_m and off_deg < FLOOR_DEG + DEG_PER_M * way_m
+        return off_m < FLOOR_M + DRIFT_SHARE * way_m and off_deg < FLOOR_DEG + DEG_PER_M * way_m
 
     def _keyframes(self, scene: int) -> np.ndarray:
         rows = self._map.keyframes.rows()

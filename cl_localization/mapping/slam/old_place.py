@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.config import PoseConfig
+from cl_localization.features.encoder import unit_descriptors
 from cl_localization.features.mutual_matching import mutual_matches
-from cl_localization.features.quantization import unit_descriptors
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
-from cl_localization.localization.refinement import pixels_in
+from cl_localization.localization.refinement import MIN_SIMILARITY, pixels_in
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, solved_by_codes
 
@@ -21,7 +21,6 @@ AROUND_M, AROUND_DEG = 2.0, 60.0
 """Keyframes this near to one and turned alike show the same place."""
 
 FEATURES, MAX_CODES = 1000, 12000
-MIN_SIMILARITY = 0.75
 MIN_SHARE = 0.5
 """Share of the matches that should agree with one pose; with fewer, more matches are needed."""
 

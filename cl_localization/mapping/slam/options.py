@@ -13,13 +13,9 @@ class SlamConfig(Config):
 
     min_inliers: int = option(40, "A pose near the predicted one needs this many matches to codes to be trusted.", 6,
                               10000)
-    min_inlier_share: float = option(0.5, "And this share of the matches near it that agree with it.", 0, 1)
     max_speed_m_s: float = option(3.0, "Largest speed of the camera: a pose farther from the last is not trusted "
                                        "[m/s].", 0.001, 1000)
     max_turn_deg_s: float = option(360.0, "Largest rate of turn of the camera, as max_speed_m_s [deg/s].", 0.1, 100000)
-    confirm_support: float = option(100.0, "A pose found without a prediction is learned from at once with this much "
-                                           "support, else when the next image agrees; see pose.min_support.", 0,
-                                    100000)
     begin_after_frames: int = option(8, "After so many images with features whose pose is not found, a map is begun "
                                         "beside the old one; the two become one when one recognises the other.", 1,
                                      100000)
@@ -30,6 +26,3 @@ class SlamConfig(Config):
                                  0.01, 1000)
     loop_after_m: float = option(4.0, "What was mapped longer ago than this on the way is a place seen long ago [m].",
                                  0.1, 10000)
-    loop_min_inliers: int = option(40, "Matches to the old place that must agree with one pose.", 6, 10000)
-    loop_drift_share: float = option(0.04, "A loop that says that own poses drifted more than this share of the way "
-                                           "since then is wrong.", 0.0001, 1)

@@ -85,7 +85,7 @@ def posed_frames(arguments: Arguments) -> Iterator[Frame]:
 def readable_frames(sequence: Sequence, posed: list[int]) -> Iterator[Frame]:
     """Yield frames of one sequence by their indices; unreadable ones are named in the end."""
     from cl_localization.cli.frames import prefetched, require_readable
-    from cl_localization.evaluation.image_only import image_only
+    from cl_localization.evaluation.run import image_only
 
     unreadable: list[str] = []
     yield from prefetched(image_only(sequence), tracked(posed, len(posed), f"encoding {sequence.name}"), unreadable)

@@ -115,7 +115,7 @@ def tried_codes(arguments: Arguments, model: AttentionModel, encoder: Encoder, m
                 queries: Sequence) -> dict[str, EvaluationSummary]:
     """Return the summary of the codes that were learned for the scene."""
     from cl_localization.cli.localizing import try_sequence
-    from cl_localization.evaluation.image_only import image_only
+    from cl_localization.evaluation.run import image_only
     from cl_localization.evaluation.summary import summarize
     from cl_localization.research.ace.training import AceBuffer
     from cl_localization.research.ace_g.code_mapping import learn_codes, localize_with_codes

@@ -112,7 +112,7 @@ def test_scenes(arguments: Arguments, trainer: DenseTrainer, scenes: SceneFrames
         EncoderError: a scene that the network is not for.
     """
     from cl_localization.cli.localizing import try_sequence
-    from cl_localization.evaluation.image_only import image_only
+    from cl_localization.evaluation.run import image_only
     from cl_localization.research.hscnet.scene_groups import MovedSequence
     from cl_localization.research.network_localizer import NetworkLocalizer
 

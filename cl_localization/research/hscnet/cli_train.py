@@ -11,9 +11,8 @@ import numpy as np
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
-from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.progress import shown_progress
-from cl_localization.cli.tables import print_rows, warn_unreadable
+from cl_localization.cli.tables import print_rows, warn, warn_unreadable
 from cl_localization.errors import ConfigError
 from cl_localization.research.hscnet.options import REPLAY, USED_WITH, DenseTrainingConfig
 from cl_localization.research.hscnet.original_names import translated

@@ -15,9 +15,9 @@ from cl_localization.research.nerf_cl.nerf_data import Scores, read_split, score
 from cl_localization.research.nerf_cl.original_names import translated
 
 if TYPE_CHECKING:
-    from cl_localization.nerf.options import NerfConfig
     from cl_localization.nerf.views import View
     from cl_localization.research.nerf_cl.field_file import Checkpoint
+    from cl_localization.research.nerf_cl.options import NerfConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +64,9 @@ def run(arguments: Arguments) -> int:
 
     import torch
 
-    from cl_localization.nerf.views import of_side
     from cl_localization.research.nerf_cl.field_file import load_checkpoint
     from cl_localization.research.nerf_cl.making import best_device, moved
+    from cl_localization.research.nerf_cl.scene_views import of_side
 
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     checkpoint = load_checkpoint(arguments.ckpt_path)

@@ -12,8 +12,8 @@ from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
 from cl_localization.config import flatten
 from cl_localization.errors import ConfigError, DataError
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.research.nerf_cl.nerf_data import SYNTHETIC, background_of, read_split, validation_figures
+from cl_localization.research.nerf_cl.options import NerfConfig
 from cl_localization.research.nerf_cl.original_names import translated
 from cl_localization.research.nerf_cl.resume import go_on_with, with_field_options
 from cl_localization.research.nerf_cl.train_arguments import Arguments, made_of
@@ -94,7 +94,7 @@ def checked_config(arguments: Arguments) -> NerfConfig:
         config = replace(config, near=DEPTH_NEAR, far=DEPTH_FAR)
     ignored = ignored_options(config)
     if ignored:
-        from cl_localization.cli.pose_sources import warn
+        from cl_localization.cli.tables import warn
 
         warn(f"the voxel field does not use {', '.join(ignored)}; --field mlp does")
     if config.near >= config.far:
@@ -116,9 +116,9 @@ def task_views(arguments: Arguments, config: NerfConfig) -> list[View]:
 
 def begun(arguments: Arguments, config: NerfConfig, views: list[View]) -> tuple[Checkpoint, bool]:
     """Return a new checkpoint, or the one to go on from, and whether it goes on with a task that was not finished."""
-    from cl_localization.nerf.views import SYNTHETIC_BOX, box_of
     from cl_localization.research.nerf_cl.field_file import Checkpoint, load_checkpoint
     from cl_localization.research.nerf_cl.making import best_device, make_field, moved
+    from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX, box_of
 
     task = arguments.train_view if arguments.continual_mode else "all"
     if arguments.ckpt_path is None:
@@ -145,9 +145,10 @@ def prepared(arguments: Arguments, checkpoint: Checkpoint, views: list[View], re
     field."""
     import torch
 
-    from cl_localization.nerf.views import of_side, surface_of
+    from cl_localization.nerf.views import surface_of
     from cl_localization.nerf.voxel_field import VoxelField
     from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks, begin_task
+    from cl_localization.research.nerf_cl.scene_views import of_side
     from cl_localization.research.nerf_cl.task import TaskTraining
 
     config, field, task = checkpoint.config, checkpoint.field, checkpoint.tasks[-1]

@@ -13,9 +13,9 @@ from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.research.forgetting import AccuracyMatrix
 from cl_localization.research.nerf_cl.nerf_data import background_of, read_split, score
+from cl_localization.research.nerf_cl.options import NerfConfig
 
 if TYPE_CHECKING:
     from cl_localization.nerf.learner import Field
@@ -104,10 +104,10 @@ def stream_views(arguments: Arguments, config: NerfConfig) -> tuple[NerfConfig, 
 
 def stream_checkpoint(arguments: Arguments, config: NerfConfig, views: list[View]) -> Any:
     """Return a new checkpoint, or the one to go on from."""
-    from cl_localization.nerf.views import SYNTHETIC_BOX, box_of
     from cl_localization.research.nerf_cl.field_file import Checkpoint, load_checkpoint
     from cl_localization.research.nerf_cl.making import best_device, make_field, moved
     from cl_localization.research.nerf_cl.resume import go_on_with
+    from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX, box_of
 
     if arguments.ckpt_path is not None:
         checkpoint = load_checkpoint(arguments.ckpt_path)

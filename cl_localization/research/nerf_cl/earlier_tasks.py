@@ -12,11 +12,11 @@ from torch import Tensor
 
 from cl_localization.errors import DataError
 from cl_localization.nerf.learner import Field, render_rays
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.anchoring import anchored
 from cl_localization.research.nerf_cl.image_replay import ImageReplay
+from cl_localization.research.nerf_cl.options import NerfConfig
 from cl_localization.research.nerf_cl.ray_replay import RayReplay
 
 

@@ -17,10 +17,10 @@ from cl_localization.errors import DataError, LocalizationError
 from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.cells import UsedCells
 from cl_localization.nerf.learner import learned_values
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.voxel_field import VoxelField
 from cl_localization.research.nerf_cl.making import make_field
 from cl_localization.research.nerf_cl.mlp_field import MlpField
+from cl_localization.research.nerf_cl.options import NerfConfig
 from cl_localization.research.nerf_cl.task import Progress
 
 FORMAT = "cl_localization_nerf"

@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from cl_localization.nerf.frame_memory import FrameMemory
-from cl_localization.nerf.options import NerfConfig, OnlineConfig
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.nerf.views import View
+from cl_localization.research.nerf_cl.options import NerfConfig, OnlineConfig
 
 RAY_BYTES = 44
 """Bytes of a ray in the original's buffer: origin, direction, bounds and colour as 11 floats."""

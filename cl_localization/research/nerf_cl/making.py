@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.voxel_field import VoxelField
 from cl_localization.research.nerf_cl.mlp_field import MlpField
+from cl_localization.research.nerf_cl.options import NerfConfig
 
 
 def make_field(config: NerfConfig, box: tuple[np.ndarray, np.ndarray], background: float, *,

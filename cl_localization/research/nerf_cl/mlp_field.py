@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from cl_localization.nerf.anchor import Anchor
-from cl_localization.nerf.compositing import Rendered, composite, weights_of
-from cl_localization.nerf.options import MlpConfig, NerfConfig
+from cl_localization.nerf.compositing import Rendered
 from cl_localization.nerf.rays import RayBundle, Rays
 from cl_localization.research.nerf_cl.optimizers import make_optimizer, rate_factor
+from cl_localization.research.nerf_cl.options import MlpConfig, NerfConfig
 
 LAST_LENGTH = 1e10
 INVERSE_EPSILON = 1e-5
 OPTIMIZER_OPTIONS = ("optimizer", "momentum", "weight_decay")
+EPSILON = 1e-10
 
 
 class RadianceNetwork(nn.Module):
@@ -162,3 +163,18 @@ def drawn_by_weight(edges: Tensor, weights: Tensor, count: int, generator: torch
                         (quantiles - lower) / width.clamp(min=INVERSE_EPSILON))
     begin, end = edges.gather(1, above - 1), edges.gather(1, above)
     return begin + share.clamp(0, 1) * (end - begin)
+
+
+def weights_of(optical_depths: Tensor) -> Tensor:
+    """Return the weight of each sample (N, S), from its density times its length."""
+    alphas = 1.0 - torch.exp(-optical_depths)
+    passed = torch.cumprod(torch.cat([torch.ones_like(alphas[:, :1]), 1.0 - alphas + EPSILON], dim=1), dim=1)
+    return alphas * passed[:, :-1]
+
+
+def composite(weights: Tensor, colours: Tensor, distances: Tensor, background: float, far: float) -> Rendered:
+    """Return the rendered rays of sample weights (N, S), colours (N, S, 3) and distances (N, S)."""
+    opacities = weights.sum(dim=1)
+    clear = 1.0 - opacities
+    return Rendered((weights[..., None] * colours).sum(dim=1) + background * clear[:, None],
+                    (weights * distances).sum(dim=1) + far * clear, opacities)

@@ -10,8 +10,8 @@ from cl_localization.cli.outputs import require_folder
 
 if TYPE_CHECKING:
     from cl_localization.nerf.learner import Field
-    from cl_localization.nerf.options import NerfConfig
     from cl_localization.nerf.views import View
+    from cl_localization.research.nerf_cl.options import NerfConfig
 
 LARGE = "blender_large_online"
 SYNTHETIC = ("blender", "blender_online", LARGE)
@@ -47,7 +47,7 @@ class Scores:
 def read_split(root: Path | str, dataset: str, split: str, size_px: tuple[int, int], background: str,
                frames: int = 0) -> list[View]:
     """Return the views of a split of a data set; sequences have one, all of it."""
-    from cl_localization.nerf.views import along_a_path, read_frames, read_synthetic
+    from cl_localization.research.nerf_cl.scene_views import along_a_path, read_frames, read_synthetic
 
     if dataset not in SYNTHETIC:
         return read_frames(str(root), size_px, frames)
@@ -75,8 +75,9 @@ def score(field: Field, config: NerfConfig, views: list[View], pictures: Path | 
     import time
 
     from cl_localization.nerf.learner import render_rays
-    from cl_localization.nerf.quality import psnr_db, ssim
+    from cl_localization.nerf.quality import psnr_db
     from cl_localization.research.nerf_cl.pictures import as_image, write_depth, write_depth_image, write_image
+    from cl_localization.research.nerf_cl.similarity import ssim
 
     start, found, similar = time.perf_counter(), [], []
     for number, view in enumerate(views):
@@ -96,9 +97,11 @@ def score(field: Field, config: NerfConfig, views: list[View], pictures: Path | 
 
 def validation_figures(field: Field, config: NerfConfig, views: list[View]) -> dict[str, float]:
     """Return loss and PSNR on the first few views from the right and from the left, named as in the original."""
+    from cl_localization.research.nerf_cl.scene_views import side_of
+
     figures = {}
     for letter, side in (("r", "right"), ("l", "left")):
-        chosen = [view for view in views if view.side == side][:VALIDATION_VIEWS]
+        chosen = [view for view in views if side_of(view) == side][:VALIDATION_VIEWS]
         if chosen:
             scores = score(field, config, chosen)
             figures[f"val/psnr_{letter}"] = scores.psnr_db_mean

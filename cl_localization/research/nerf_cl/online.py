@@ -11,11 +11,11 @@ import torch
 
 from cl_localization.nerf.frame_memory import FrameMemory
 from cl_localization.nerf.learner import Batch, Field, Learner, render_rays
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.quality import psnr_db
 from cl_localization.nerf.rays import SeenRays, up_to_surfaces
 from cl_localization.nerf.views import View, surface_of
 from cl_localization.nerf.voxel_field import VoxelField
+from cl_localization.research.nerf_cl.options import NerfConfig
 from cl_localization.research.nerf_cl.task import batch_size
 
 RECORD_STRIDE = 7
@@ -65,7 +65,7 @@ class OnlineTraining:
         self.field, self.config, self.chunk, self.record = field, config, 0, OnlineRecord()
         self.total_steps = chunks * config.online.iterations
         self.generator = torch.Generator().manual_seed(config.learning.seed)
-        self.learner = Learner(field, config.learning, self.generator)
+        self.learner = Learner(field, config.learning.depth_weight, self.generator)
         self.memory = FrameMemory(config.online, config.near, config.far, config.learning.seed)
         self.batch_size = batch_size(config)
 

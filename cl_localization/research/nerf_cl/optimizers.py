@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cl_localization.errors import ConfigError
-from cl_localization.nerf.options import LearningConfig
+from cl_localization.research.nerf_cl.options import LearningConfig
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], config: LearningConfig) -> torch.optim.Optimizer:

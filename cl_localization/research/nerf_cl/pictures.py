@@ -13,8 +13,8 @@ from cl_localization.data.atomic import written_file
 from cl_localization.geometry.camera import Camera
 from cl_localization.nerf.compositing import Rendered
 from cl_localization.nerf.learner import Field, render_rays
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.rays import camera_rays
+from cl_localization.research.nerf_cl.options import NerfConfig
 
 FILM_PERIOD_MS = 40
 

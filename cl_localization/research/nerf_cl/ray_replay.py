@@ -11,8 +11,8 @@ from torch import Tensor
 from cl_localization.continual.admission import AdmissionPolicy, HighestLoss, Reservoir, Strided
 from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.continual.sampling import sampling_of
-from cl_localization.nerf.options import ReplayConfig
 from cl_localization.nerf.rays import SeenRays
+from cl_localization.research.nerf_cl.options import ReplayConfig
 
 COLUMNS = tuple(spec.name for spec in fields(SeenRays))
 SOFT = "soft"

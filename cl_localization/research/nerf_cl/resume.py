@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cl_localization.cli.option_file import read_option_file
+from cl_localization.cli.flags import read_option_file
 from cl_localization.config import flatten
 from cl_localization.errors import ConfigError
-from cl_localization.nerf.options import STREAM_VALUES, NerfConfig
+from cl_localization.research.nerf_cl.options import STREAM_VALUES, NerfConfig
 
 if TYPE_CHECKING:
     from cl_localization.research.nerf_cl.field_file import Checkpoint
@@ -56,6 +56,8 @@ def go_on_with(checkpoint: Checkpoint, config: NerfConfig) -> None:
     Raises:
         ConfigError: an option that a field has for good is another one.
     """
+    from cl_localization.nerf.voxel_field import VoxelField
+
     old = {name: value for name, value, _ in flatten(checkpoint.config)}
     for name, value, _ in flatten(config):
         changed = value != old[name] if name.startswith(FIXED) else name == FINE and bool(value) != bool(old[name])
@@ -63,7 +65,10 @@ def go_on_with(checkpoint: Checkpoint, config: NerfConfig) -> None:
             raise ConfigError(f"option {name}", f"must stay that of the checkpoint, {old[name]!r}", repr(value),
                               "leave it out, or train from the start without --ckpt_path")
     checkpoint.config = config
-    checkpoint.field.take(config)
+    if isinstance(checkpoint.field, VoxelField):
+        checkpoint.field.take(config.voxel, config.far)
+    else:
+        checkpoint.field.take(config)
 
 
 def _flag(name: str) -> str:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from cl_localization.errors import DataError
 from cl_localization.nerf.learner import Batch, Field, Learner
-from cl_localization.nerf.options import LearningConfig, NerfConfig
 from cl_localization.nerf.rays import SeenRays
 from cl_localization.research.nerf_cl.earlier_tasks import EarlierTasks
+from cl_localization.research.nerf_cl.options import LearningConfig, NerfConfig
 
 AfterEpoch = Callable[["TaskTraining"], None]
 
@@ -75,7 +75,7 @@ class TaskTraining:
             raise DataError("task", "must have rays to learn from", 0)
         self.field, self.config, self.rays, self.progress, self.earlier = field, config, rays, progress, earlier
         self.generator = torch.Generator().manual_seed(config.learning.seed + progress.epoch)
-        self.learner = Learner(field, config.learning, self.generator)
+        self.learner = Learner(field, config.learning.depth_weight, self.generator)
         self.learner.steps = progress.step
         self.batch_size, self.loss = batch_size(config), float("nan")
         self.steps_per_epoch = -(-len(rays) // self.batch_size)

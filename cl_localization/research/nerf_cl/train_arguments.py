@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.nerf.options import NerfConfig
+from cl_localization.research.nerf_cl.options import NerfConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_folder, require_writable, write_json
-from cl_localization.cli.pose_sources import warn
-from cl_localization.cli.tables import print_rows
+from cl_localization.cli.tables import print_rows, warn
 from cl_localization.errors import ConfigError
 from cl_localization.research.seqmatchnet.options import POOLINGS, ImageDescriptorConfig, PlaceDataConfig
 from cl_localization.research.seqmatchnet.original_names import translated

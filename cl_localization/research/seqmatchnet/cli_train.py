@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.outputs import require_writable
-from cl_localization.cli.pose_sources import warn
 from cl_localization.cli.progress import shown_progress
-from cl_localization.cli.tables import print_rows
+from cl_localization.cli.tables import print_rows, warn
 from cl_localization.config import with_values
 from cl_localization.research.idle_options import idle_options
 from cl_localization.research.run_folders import check_unchanged, run_folder

@@ -8,7 +8,7 @@ import numpy as np
 
 from cl_localization.errors import DataError
 from cl_localization.features import make_encoder
-from cl_localization.features.quantization import unit_descriptors
+from cl_localization.features.encoder import unit_descriptors
 from cl_localization.features.whole_image import place_descriptor
 from cl_localization.places.sequence_matching import checked_descriptors
 from cl_localization.research.seqmatchnet.image_descriptors import pixel_descriptor

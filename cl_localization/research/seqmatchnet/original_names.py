@@ -6,7 +6,7 @@ A training command line of either gets that program's settings, too, where it sa
 
 from __future__ import annotations
 
-from cl_localization.cli.pose_sources import warn
+from cl_localization.cli.tables import warn
 from cl_localization.errors import ConfigError
 
 TRAINING, NETWORK = "--training.", "--network."

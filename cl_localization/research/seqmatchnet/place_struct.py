@@ -16,8 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.files import read_bytes, read_rows, read_text
-from cl_localization.data.limits import MAX_FRAMES
+from cl_localization.data.files import MAX_FRAMES, read_bytes, read_rows, read_text
 from cl_localization.errors import DataError
 from cl_localization.research.seqmatchnet.traverse import Traverse, whole
 

@@ -14,24 +14,23 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from cl_localization.data.files import MAX_IMAGE_PIXELS
 from cl_localization.data.frame import Frame
-from cl_localization.data.limits import MAX_IMAGE_PIXELS
 from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
 from cl_localization.data.message_depth import MILLIMETRE_M, depth_of
 from cl_localization.data.message_images import rgb_of
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
 from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
 from cl_localization.ros.images.mask_topic import MaskTopic
-from cl_localization.ros.images.pairing import Pairing
-from cl_localization.ros.images.stamp_guard import StampGuard
+from cl_localization.ros.images.pairing import Pairing, StampGuard
 from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
 from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.frame_names import plain
-from cl_localization.ros.tf.lookup import TfLookup
-from cl_localization.ros.tf.upright import Upright
+from cl_localization.ros.tf.lookup import TfLookup, Upright
 from cl_localization.tracking.image_period import ImagePeriod
 
 SILENT_S = 3.0
@@ -161,7 +160,7 @@ class ImageSource:
         self._received_s = [-math.inf] * len(self._topics)
         self._guard, self._period = StampGuard(), ImagePeriod()
         self._paired_s = self._lost_s = -math.inf
-        slop_ns = int(config.slop_s * conversions.NANOSECONDS)
+        slop_ns = int(config.slop_s * NS_PER_S)
         self._pairings = [Pairing(2, slop_ns, config.queue_size, self._offer_without_depth)]
         if depth != "off":
             self._pairings.append(Pairing(3, slop_ns, config.queue_size, self._offer))
@@ -174,7 +173,7 @@ class ImageSource:
     @property
     def problem(self) -> str:
         """Why nothing is handed over, or that images were just lost; empty for no problem."""
-        now_s, patience_s = self._now_s(), self._period.widened(SILENT_S) / conversions.NANOSECONDS
+        now_s, patience_s = self._now_s(), self._period.widened(SILENT_S) / NS_PER_S
         silent = [now_s - max(received_s, self._started_s) > patience_s for received_s in self._received_s]
         if silent[IMAGE]:
             return f"no images on {self._name(IMAGE)}"
@@ -242,11 +241,11 @@ class ImageSource:
             self.images += 1
             if jump_ns := self._guard.jump_ns(stamp_ns):
                 self._node.report(RosError(f"timestamp on {self._name(topic)}", "must not jump ahead of the last",
-                                           f"{jump_ns / conversions.NANOSECONDS:.1f} s",
+                                           f"{jump_ns / NS_PER_S:.1f} s",
                                            "this image waits for a second one that agrees"))
                 return
             self._note_delay(stamp_ns)
-            self._period.observe(round(self._now_s() * conversions.NANOSECONDS))
+            self._period.observe(round(self._now_s() * NS_PER_S))
         self._received_s[topic] = self._now_s()
         for pairing in self._pairings:
             if topic < pairing.topics:
@@ -255,7 +254,7 @@ class ImageSource:
     def _note_delay(self, stamp_ns: int) -> None:
         now_ns = self._node.get_clock().now().nanoseconds
         if now_ns:  # simulated time may not have come yet
-            self._delays_s.add((now_ns - stamp_ns) / conversions.NANOSECONDS)
+            self._delays_s.add((now_ns - stamp_ns) / NS_PER_S)
 
     def _lateness(self) -> str:
         """Return a problem if timestamps are far from the clock, which tf and everybody who listens to it goes by."""

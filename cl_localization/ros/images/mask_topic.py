@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from cl_localization.data.message_images import rgb_of
@@ -16,7 +16,6 @@ from cl_localization.ros.nodes.managed_node import ManagedNode
 KEPT = 20
 """Masks that wait for their images: a second of a stream, which two subscriptions may hear."""
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class MaskTopic:
@@ -28,7 +27,7 @@ class MaskTopic:
         self._messages: deque[Image] = deque(maxlen=KEPT)
         # a subscription that asks for latched messages hears no publisher that does not latch
         self._subscriptions = [node.create_subscription(Image, "~/mask", self._take, qos)
-                               for qos in (qos_profile_sensor_data, LATCHED)]
+                               for qos in (qos_profile_sensor_data, conversions.LATCHED)]
 
     def at(self, stamp_ns: int) -> np.ndarray | None:
         """Return the mask (H, W, 3) whose timestamp is nearest to an image's, the newest of several; None before the

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
-
-import numpy as np
 
 from cl_localization.data.frame import Frame
 from cl_localization.errors import LocalizationError
@@ -18,19 +15,8 @@ from cl_localization.map.map_file import load_map
 from cl_localization.ros.map_topic.map_stream import MapFollower
 from cl_localization.ros.map_topic.map_subscription import mappers_on_topic, several_mappers
 from cl_localization.ros.nerf.pose_check import PoseCheck, pose_check_beside
+from cl_localization.ros.nodes.initial_pose import InitialPose
 from cl_localization.ros.nodes.managed_node import ManagedNode
-
-
-class Guesses(Protocol):
-    """Guesses of the camera's pose, and whether images agree with them."""
-
-    def guess_for(self, frame: Frame) -> np.ndarray | None:
-        """Return the camera's pose (4, 4), None without a guess."""
-        ...
-
-    def judge(self, found: Localization) -> None:
-        """Take what was found."""
-        ...
 
 
 class MapInUse:
@@ -47,7 +33,7 @@ class MapInUse:
         self._node, self._encoder, self._on_other_map = node, encoder, on_other_map
         self.follower = MapFollower(encoder.name, encoder.dim, lambda: mappers_on_topic(node))
         self.localizer: Localizer | None = None
-        self.guesses: Guesses | None = None
+        self.guesses: InitialPose | None = None
         self._check: PoseCheck | None = None
 
     @property

@@ -9,15 +9,15 @@ from dataclasses import replace
 import numpy as np
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Path
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
 
 from cl_localization.config import TrackerConfig
 from cl_localization.data.sequence import FORWARD_BASE_T_CAM
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.geometry.robot_pose import RobotPose, robot_pose
 from cl_localization.mapper import Mapper
 from cl_localization.msg import MappingStatus
-from cl_localization.ros.conversions import NANOSECONDS, pose_message, pose_with_covariance, time_message
+from cl_localization.ros.conversions import LATCHED, pose_message, pose_with_covariance, time_message
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.images.images_clock import ImagesClock
 from cl_localization.ros.mapping.learning import Learned
@@ -49,7 +49,7 @@ class OwnPoses:
         self._clock, self._period = ImagesClock(node.get_clock()), ImagePeriod()
         self._lock = threading.Lock()
         self._pose = node.publisher(PoseWithCovarianceStamped, "~/pose")
-        self._path = node.publisher(Path, "~/path", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+        self._path = node.publisher(Path, "~/path", LATCHED)
         self._newest_ns = self._posed_ns = 0
         self._first_image_s: float | None = None
         self._is_fresh = False
@@ -156,7 +156,7 @@ class OwnPoses:
         """Worker: publish a pose to tf and `~/pose`; become silent where there is none."""
         config = self._node.config
         with self._lock:
-            if bundle.stamp_ns + LOST_AFTER_S * NANOSECONDS < self._newest_ns:
+            if bundle.stamp_ns + LOST_AFTER_S * NS_PER_S < self._newest_ns:
                 self._map_tf.restart()
                 self._posed_ns = 0
             self._newest_ns = bundle.stamp_ns

@@ -10,6 +10,7 @@ from builtin_interfaces.msg import Time
 from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import LocalizationError, RosError
 from cl_localization.geometry import se3
 from cl_localization.mapping.given_pose import MAX_POSITION_M
@@ -20,7 +21,6 @@ MAX_PATH_BYTES = 8_000_000
 """Larger messages are not deserialized: about 100,000 poses, which take 100 MB as Python objects."""
 
 QUATERNION_TOLERANCE = 1e-2
-NANOSECONDS = 1_000_000_000
 
 
 class PoseCorrections:
@@ -106,7 +106,7 @@ def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
     stamps = stamps.reshape(-1, 2)
     poses = np.array([(at.x, at.y, at.z, to.x, to.y, to.z, to.w) for at, to in
                       ((pose.pose.position, pose.pose.orientation) for pose in path.poses)], float).reshape(-1, 7)
-    if (stamps[:, 1] >= NANOSECONDS).any():
+    if (stamps[:, 1] >= NS_PER_S).any():
         raise RosError("corrected_path stamps", "must have less than a second of nanoseconds", int(stamps[:, 1].max()))
     far = ~(np.abs(poses[:, :3]) < MAX_POSITION_M).all(axis=1)
     if far.any():
@@ -115,4 +115,4 @@ def path_poses(message: bytes, map_frame: str) -> tuple[np.ndarray, np.ndarray]:
     bent = ~(np.abs(np.linalg.norm(poses[:, 3:], axis=1) - 1.0) < QUATERNION_TOLERANCE)
     if bent.any():
         raise RosError("corrected_path orientations", "must be unit quaternions", poses[bent][0, 3:].tolist())
-    return stamps[:, 0] * NANOSECONDS + stamps[:, 1], se3.from_quaternions(poses)
+    return stamps[:, 0] * NS_PER_S + stamps[:, 1], se3.from_quaternions(poses)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import matrix_of, transform_message
-from cl_localization.ros.mapping.any_type import PERIOD_S, AnyTypeSubscription
 from cl_localization.ros.nodes.config import FramesConfig, PoseSourceConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.buffer import GuardedBuffer
 from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
+
+PERIOD_S = 0.5
+"""Time between two looks at the publishers."""
 
 POSED = "posed"
 MAX_DISTANCE_M = 1e5
@@ -31,29 +36,12 @@ POSE_TYPES = {"geometry_msgs/msg/PoseStamped": PoseStamped,
 """Types that the topics may have."""
 
 
-class PoseSource(Protocol):
-    """Provides the camera's pose in the map at an image's timestamp.
+class TfPoseSource:
+    """The transform map -> camera on tf.
 
     Attributes:
-        problem: message for /diagnostics; empty for none.
+        problem: what is not as it should be, for /diagnostics; empty for none.
     """
-
-    @property
-    def problem(self) -> str:
-        """What is not as it should be."""
-        ...
-
-    def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
-        ...
-
-    def close(self) -> None:
-        """End subscriptions and waiting look-ups."""
-        ...
-
-
-class TfPoseSource:
-    """The transform map -> camera on tf."""
 
     problem = ""
 
@@ -62,7 +50,7 @@ class TfPoseSource:
         self._lookup, self._map_frame = lookup, frames.map
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """See `PoseSource`."""
+        """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
         return within_reach(self._lookup.at(self._map_frame, camera_frame, stamp))
 
     def close(self) -> None:
@@ -113,7 +101,7 @@ class TopicPoseSource:
         return self._subscription.problem or self._problem
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """See `PoseSource`."""
+        """See `TfPoseSource`."""
         if self._newest is None:
             raise RosError(f"poses on {self._node.resolve_topic_name(self._topic)}", "must arrive before images",
                            self.problem or "none")
@@ -124,7 +112,7 @@ class TopicPoseSource:
         return within_reach(map_T_frame @ frame_T_child @ child_T_cam)
 
     def close(self) -> None:
-        """See `PoseSource`."""
+        """See `TfPoseSource`."""
         self._poses.stop()
         self._subscription.close()
 
@@ -194,6 +182,50 @@ def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
     return map_T_cam
 
 
+PoseSource = TfPoseSource | TopicPoseSource
+
+
 def make_pose_source(node: ManagedNode, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> PoseSource:
     """Return the pose source selected by the parameter poses.source."""
     return TfPoseSource(lookup, frames) if config.source == "tf" else TopicPoseSource(node, lookup, frames, config)
+
+
+class AnyTypeSubscription:
+    """Subscribes with one of several types: that of the publisher, once there is one.
+
+    Attributes:
+        problem: that the publisher has another type; empty for no problem.
+    """
+
+    def __init__(self, node: Node, topic: str, kinds: Mapping[str, type], take: Callable[[Any], None]) -> None:
+        """Subscribe with the first type until a publisher of another one appears; call `look` every `PERIOD_S`.
+
+        Args:
+            kinds: the message type of each name, as `geometry_msgs/msg/PoseStamped`.
+            take: gets the messages.
+        """
+        self.problem = ""
+        self._node, self._topic, self._kinds, self._take = node, topic, kinds, take
+        self._name = node.resolve_topic_name(topic)
+        self._kind = next(iter(kinds))
+        self._subscription = self._subscribed()
+
+    def look(self) -> None:
+        """Subscribe with the type of a publisher, if none has the present one."""
+        published = {info.topic_type for info in self._node.get_publishers_info_by_topic(self._name)}
+        known = sorted(published & set(self._kinds))
+        self.problem = ""
+        if published and not known:
+            self.problem = (f"topic {self._name} has the type {', '.join(sorted(published))}, must be one of "
+                            f"{', '.join(self._kinds)}")
+        elif known and self._kind not in known:
+            self.close()
+            self._kind = known[0]
+            self._subscription = self._subscribed()
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _subscribed(self) -> Any:
+        return self._node.create_subscription(self._kinds[self._kind], self._topic, self._take, qos_profile_sensor_data)

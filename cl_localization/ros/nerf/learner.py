@@ -18,8 +18,7 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import RosError
 from cl_localization.nerf.live import LiveField
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.workers.cpu import MAX_NICENESS, settle_worker
-from cl_localization.ros.workers.spare_time import SpareTime, has_cpu_times
+from cl_localization.ros.workers.cpu import MAX_NICENESS, SpareTime, has_cpu_times, settle_worker
 from cl_localization.ros.workers.worker import Worker
 
 TICK_S = 0.1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from cl_localization.data.frame import Frame
 from cl_localization.errors import LocalizationError
@@ -14,64 +13,38 @@ from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import load_live, save_live
-from cl_localization.nerf.paths import beside
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.nerf.learner import Keyframe, Life, NerfLearner
 from cl_localization.ros.nerf.outputs import NerfOutputs, Viewpoint
+from cl_localization.ros.nerf.pose_check import beside
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.lookup import TfLookup
 
 
-class NerfMapping(Protocol):
-    """The mapper's interface to a radiance field.
-
-    Attributes:
-        problem: message for /diagnostics; empty for none.
-    """
+class NoNerf:
+    """No radiance field; the mapper's interface to one."""
 
     @property
     def problem(self) -> str:
-        """Why it does not learn."""
-        ...
+        """Why it does not learn, for /diagnostics; empty for no problem."""
+        return ""
 
     def start(self, may_learn: Callable[[], bool]) -> None:
         """Start training, while `may_learn` returns True, and rendering."""
-        ...
 
     def use_map(self, map_code: MapCode) -> None:
         """Mapper's worker, or set-up: use the field of another map."""
-        ...
 
     def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
         """Mapper's worker: take a mapped image; a keyframe is added to the field."""
-        ...
 
     def fill_status(self, status: MappingStatus) -> None:
         """Fill in the fields nerf_* of a status."""
-        ...
-
-
-class NoNerf:
-    """No radiance field."""
-
-    problem = ""
-
-    def start(self, may_learn: Callable[[], bool]) -> None:
-        """See `NerfMapping`."""
-
-    def use_map(self, map_code: MapCode) -> None:
-        """See `NerfMapping`."""
-
-    def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
-        """See `NerfMapping`."""
-
-    def fill_status(self, status: MappingStatus) -> None:
-        """See `NerfMapping`."""
         status.nerf_before_db = status.nerf_after_db = math.nan
 
 
-class LearnedNerf:
-    """A radiance field trained by a thread; see `NerfMapping`."""
+class LearnedNerf(NoNerf):
+    """A radiance field trained by a thread."""
 
     def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
         """Create the publishers; with `resume`, training continues with the field saved beside map_file."""
@@ -84,25 +57,25 @@ class LearnedNerf:
 
     @property
     def problem(self) -> str:
-        """See `NerfMapping`."""
+        """See `NoNerf`."""
         return self._learner.problem if self._learner else ""
 
     def start(self, may_learn: Callable[[], bool]) -> None:
-        """See `NerfMapping`."""
+        """See `NoNerf`."""
         self._node.active.callback(self._save)
         self._learner = NerfLearner(self._node, self._life, may_learn)
         self._outputs.listen()
         self._node.every(1.0 / self._node.config.nerf.max_renders_hz, self._show)
 
     def use_map(self, map_code: MapCode) -> None:
-        """See `NerfMapping`."""
+        """See `NoNerf`."""
         self._outputs.newest = None
         self._live(self._resumed(map_code) if self._may_resume else LiveField(self._node.config.nerf),
                    self._owner_of(map_code.map_id))
         self._may_resume = False
 
     def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
-        """See `NerfMapping`."""
+        """See `NoNerf`."""
         if frame.world_T_cam is not None:
             self._outputs.newest = Viewpoint(bundle.image.header.stamp, bundle.camera_frame, frame.camera,
                                              frame.world_T_cam)
@@ -114,7 +87,7 @@ class LearnedNerf:
             self._life.offer(Keyframe(small, points_m))
 
     def fill_status(self, status: MappingStatus) -> None:
-        """See `NerfMapping`."""
+        """See `NoNerf`."""
         field = self._life.field
         status.nerf, status.nerf_keyframes, status.nerf_bytes = True, field.keyframes, self._life.size_bytes
         status.nerf_steps, status.nerf_skipped_steps = field.steps, field.skipped
@@ -158,6 +131,6 @@ class LearnedNerf:
             self._node.report(error)
 
 
-def make_nerf(node: ManagedNode, lookup: TfLookup) -> NerfMapping:
+def make_nerf(node: ManagedNode, lookup: TfLookup) -> NoNerf:
     """Return the radiance field if `nerf.enabled`, else a `NoNerf`."""
     return LearnedNerf(node, lookup) if node.config.nerf.enabled else NoNerf()

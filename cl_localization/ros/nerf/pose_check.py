@@ -10,7 +10,6 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
-from cl_localization.nerf.paths import beside
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
 
 if TYPE_CHECKING:
@@ -50,3 +49,8 @@ def pose_check_beside(map_path: str, map_code: MapCode, config: LocalizerNodeCon
         raise MapError(f"radiance field {path}", f"must belong to the map beside it, {map_code.map_id}", map_id,
                        "switch render_check.enabled off, or map with nerf.enabled")
     return PoseCheck(RenderCheck(field, config.render_check), map_code.map_id, scene)
+
+
+def beside(map_path: Path) -> Path:
+    """Return the path of a map's field: `kitchen.nerf.safetensors` for `kitchen.safetensors`."""
+    return map_path.with_suffix(f".nerf{map_path.suffix}")

@@ -14,6 +14,7 @@ import math
 import os
 import platform
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -22,10 +23,54 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_delta import KEYFRAME_TYPES, ROW_TYPES
 from cl_localization.ros.conversions import time_message
-from cl_localization.ros.nodes.clock_watch import ClockWatch
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.nodes.refusals import Refusals
+
+PATIENCE_S = 3.0
+
+
+class Refusals:
+    """Counts the images that a worker took and refused.
+
+    Attributes:
+        succeeded, refused: numbers of images.
+    """
+
+    def __init__(self) -> None:
+        self.succeeded = self.refused = 0
+        self._in_a_row, self._reason = 0, ""
+
+    @property
+    def problem(self) -> str:
+        """Why the last images were refused, until one succeeds; empty for no problem."""
+        if not self._in_a_row:
+            return ""
+        images = "image was" if self._in_a_row == 1 else f"{self._in_a_row} images were"
+        return f"the last {images} refused: {self._reason}"
+
+    def succeed(self) -> None:
+        """Count an image that was taken."""
+        self.succeeded += 1
+        self._in_a_row = 0
+
+    def refuse(self, reason: str) -> None:
+        """Count an image that was refused."""
+        self.refused += 1
+        self._in_a_row, self._reason = self._in_a_row + 1, reason
+
+    def watch(self, work: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Return `work(item)` that also counts: the item is refused if it raises."""
+        def watched(item: Any) -> None:
+            try:
+                work(item)
+            except Exception as error:
+                self.refuse(str(error) or repr(error))
+                raise
+            self.succeed()
+        return watched
+
 
 WINDOW_S = 10.0
 MAX_SAMPLES = 10_000
@@ -140,3 +185,63 @@ def memory_mb() -> float:
 
 def _text(value: object) -> str:
     return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+class ClockWatch:
+    """Watches a node's clock by the steady clock of the machine."""
+
+    def __init__(self, clock: Any, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Watch `clock`, a ROSClock, from now on."""
+        self._clock, self._now_s = clock, now_s
+        self._moved_s, self._last_ns = now_s(), 0
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether simulated time has never come."""
+        return bool(self._clock.ros_time_is_active) and self._clock.now().nanoseconds == 0
+
+    @property
+    def problem(self) -> str:
+        """Why the clock does not run; empty if it does. Ask periodically."""
+        now_ns, now_s = self._clock.now().nanoseconds, self._now_s()
+        if now_ns != self._last_ns or not self._clock.ros_time_is_active:
+            self._last_ns, self._moved_s = now_ns, now_s
+        stands_s = now_s - self._moved_s
+        if stands_s <= PATIENCE_S:
+            return ""
+        if now_ns == 0:
+            return ("use_sim_time is set, but nothing publishes /clock; start the simulator, play bags with --clock, "
+                    "or unset use_sim_time")
+        return f"/clock has stood still for {stands_s:.0f} s"
+
+
+def digest_of(map_code: MapCode) -> str:
+    """Return the CRC-32 of a map's contents, as eight hexadecimal digits."""
+    crc = zlib.crc32(repr((map_code.map_id, map_code.version, map_code.scene_names, map_code.temperature)).encode())
+    for table, columns in ((map_code.codes, ROW_TYPES), (map_code.keyframes, KEYFRAME_TYPES)):
+        rows = table.rows()
+        crc = zlib.crc32(rows, crc)
+        for name in columns:
+            crc = zlib.crc32(np.ascontiguousarray(table[name][rows]), crc)
+    return f"{crc:08x}"
+
+
+class MapDigest:
+    """The digest of a map for diagnostics, computed only while the map does not change: it takes 1 ms per MB."""
+
+    def __init__(self) -> None:
+        """Start without a map."""
+        self._seen = ("", -1)
+        self._digest = ""
+
+    def of(self, map_code: MapCode | None) -> str:
+        """Return the digest; empty for None, and for a map that has changed since the last call."""
+        if map_code is None:
+            return ""
+        state = map_code.map_id, map_code.version
+        if state != self._seen:
+            self._seen, self._digest = state, ""
+        elif not self._digest:
+            digest = digest_of(map_code)
+            self._digest = digest if (map_code.map_id, map_code.version) == state else ""
+        return self._digest

@@ -8,16 +8,14 @@ from std_srvs.srv import Trigger
 
 from cl_localization.features.shared import shared_encoder
 from cl_localization.ros.images.image_source import ImageSource
-from cl_localization.ros.map_topic.map_digest import MapDigest
 from cl_localization.ros.map_topic.map_in_use import MapInUse
 from cl_localization.ros.map_topic.map_subscription import MapSubscription
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
-from cl_localization.ros.nodes.diagnostics import NodeDiagnostics
+from cl_localization.ros.nodes.diagnostics import MapDigest, NodeDiagnostics
 from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
-from cl_localization.ros.nodes.managed_node import ManagedNode
+from cl_localization.ros.nodes.managed_node import ManagedNode, worker_service
 from cl_localization.ros.nodes.pose_stream import PoseStream
 from cl_localization.ros.nodes.process import leave, run_nodes
-from cl_localization.ros.nodes.services import worker_service
 from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.tf.tracking import Tracking
 from cl_localization.srv import LoadMap

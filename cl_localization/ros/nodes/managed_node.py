@@ -1,9 +1,11 @@
-"""The base class of the nodes: parameters, lifecycle, cleanup and error logging."""
+"""The base class of the nodes: parameters, lifecycle, cleanup, error logging, and services that run in a worker so that
+they do not block the executor."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future as TaskFuture
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
@@ -12,11 +14,13 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.task import Future
 from rclpy.timer import Timer
 
 from cl_localization.config import Config
 from cl_localization.errors import LocalizationError
 from cl_localization.ros.nodes.parameters import LiveConfig, declare
+from cl_localization.ros.workers.worker import Worker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -146,3 +150,31 @@ class ManagedNode(LifecycleNode):
         self.config = config
         self.reconfigure()
 
+
+def worker_service(
+    node: ManagedNode, worker: Worker, work: Callable[[Any, Any], None]
+) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return the callback of a service that runs `work(request, response)` in the worker; see `answer_later`."""
+    return answer_later(node, lambda request, response: worker.run(lambda: work(request, response)))
+
+
+def answer_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return the callback of a service that answers when the future of `begin(request, response)` is done.
+
+    An error sets `success` and `message` of the response; one that is no `LocalizationError` is also logged.
+    """
+    async def callback(request: Any, response: Any) -> Any:
+        response.success, response.message = True, "ok"
+        done: Future = Future(executor=node.executor)
+        begin(request, response).add_done_callback(done.set_result)
+        error = (await _settled(done)).exception()
+        if error is not None:
+            response.success, response.message = False, str(error)
+            if not isinstance(error, LocalizationError):
+                node.report(error)
+        return response
+    return callback
+
+
+async def _settled(done: Future) -> Any:
+    return await done

@@ -16,16 +16,14 @@ from cl_localization.mapper import Mapper
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
 from cl_localization.ros.map_topic.map_stream import MapStream
 from cl_localization.ros.mapping.given_poses import make_learning
-from cl_localization.ros.mapping.health_watch import HealthWatch
 from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.nerf.mapping import make_nerf
 from cl_localization.ros.nodes.config import MapperNodeConfig
-from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.nodes.mapper_diagnostics import MapperDiagnostics
+from cl_localization.ros.nodes.managed_node import ManagedNode, answer_later, worker_service
+from cl_localization.ros.nodes.mapper_diagnostics import HealthWatch, MapperDiagnostics
 from cl_localization.ros.nodes.mapper_outputs import MapperOutputs
 from cl_localization.ros.nodes.process import leave, run_nodes
-from cl_localization.ros.nodes.services import answer_later, worker_service
 from cl_localization.ros.nodes.status_messages import Counts
 from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.workers.cpu import in_spare_time, settle_worker

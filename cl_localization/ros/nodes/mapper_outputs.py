@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseArray
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
 
 from cl_localization.map.map_code import MapCode
@@ -25,8 +24,6 @@ from cl_localization.ros.map_topic.map_subscription import MAP_QOS, MAP_TOPIC, m
 from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.status_messages import Counts, mapping_status
-
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Reporting(Protocol):
@@ -45,8 +42,8 @@ class MapperOutputs:
         self._node = node
         self._map_code = node.publisher(MapCodeMessage, MAP_TOPIC, MAP_QOS)
         self._status = node.publisher(MappingStatus, "~/status")
-        self._codes = node.publisher(PointCloud2, "~/codes", LATCHED)
-        self._keyframes = node.publisher(PoseArray, "~/keyframes", LATCHED)
+        self._codes = node.publisher(PointCloud2, "~/codes", conversions.LATCHED)
+        self._keyframes = node.publisher(PoseArray, "~/keyframes", conversions.LATCHED)
         self._shown = ("", 0, False)
         self._source, self._has_keyframe = uuid.uuid4().hex, False
         self._owns_tf = False

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
-from cl_localization.config import Config, Option, flatten
+from cl_localization.config import Config
+from cl_localization.option_text import options_yaml
 from cl_localization.ros.nodes.config import LocalizerNodeConfig, MapperNodeConfig, SequencePlayerConfig
 
 NODE_CONFIGS: dict[str, Config] = {"localizer": LocalizerNodeConfig(), "mapper": MapperNodeConfig(),
@@ -24,16 +23,7 @@ HEADER = """# All parameters of the node `{node}` with their defaults.
 
 def yaml_text(node: str, config: Config) -> str:
     """Return the parameter file of a node: every option with help, range and default, nested by dotted name."""
-    lines, open_sections = [HEADER.format(node=node).rstrip("\n")], list[str]()
-    leaves = sorted(flatten(config), key=lambda leaf: "." in leaf[0])
-    for name, value, option in leaves:
-        *sections, leaf = name.split(".")
-        shared = next((i for i, pair in enumerate(zip(open_sections, sections)) if pair[0] != pair[1]),
-                      min(len(open_sections), len(sections)))
-        lines += [f"{_indent(depth)}{sections[depth]}:" for depth in range(shared, len(sections))]
-        open_sections = sections
-        lines += [f"{_indent(len(sections))}# {_comment(option)}", f"{_indent(len(sections))}{leaf}: {_value(value)}"]
-    return "\n".join(lines) + "\n"
+    return HEADER.format(node=node) + options_yaml(config, "    ", says_live=True)
 
 
 def write_all(folder: Path) -> list[Path]:
@@ -42,27 +32,6 @@ def write_all(folder: Path) -> list[Path]:
     for path, (node, config) in zip(paths, NODE_CONFIGS.items()):
         path.write_text(yaml_text(node, config), encoding="utf-8")
     return paths
-
-
-def _indent(depth: int) -> str:
-    return "    " + "  " * depth
-
-
-def _comment(option: Option) -> str:
-    limits = ""
-    if option.choices:
-        limits = f" One of: {', '.join(option.choices)}."
-    elif option.minimum is not None or option.maximum is not None:
-        limits = f" From {option.minimum} to {option.maximum}."
-    return f"{option.help}{limits}{' (live)' if option.live else ''}"
-
-
-def _value(value: Any) -> str:
-    """Return a value as YAML 1.1 that keeps its type: floats with a point, strings quoted."""
-    if type(value) is float:
-        mantissa, _, exponent = repr(value).partition("e")
-        return mantissa if not exponent else f"{mantissa if '.' in mantissa else mantissa + '.0'}e{int(exponent):+d}"
-    return json.dumps(value)
 
 
 if __name__ == "__main__":

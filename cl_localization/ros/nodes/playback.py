@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.sequence import read_ahead
+from cl_localization.data.stamps import NS_PER_S
 
-NANOSECONDS = 1_000_000_000
 DEFAULT_PERIOD_NS = 100_000_000
 
 
@@ -54,21 +54,12 @@ class Playback:
     def _play_once(self) -> bool:
         """Play to the end; return False if stopped before."""
         due_s, last_ns = time.monotonic(), None
-        for frame in self._frames_read_ahead():
+        for pending in read_ahead(self._sequence, range(len(self._sequence))):
+            frame = pending.result()
             step_ns = 0 if last_ns is None else frame.stamp_ns - last_ns
             rate, last_ns = self._rate(), frame.stamp_ns
-            due_s = max(due_s + step_ns / NANOSECONDS / rate, time.monotonic() - 1.0) if rate else time.monotonic()
+            due_s = max(due_s + step_ns / NS_PER_S / rate, time.monotonic() - 1.0) if rate else time.monotonic()
             if self._stop.wait(max(0.0, due_s - time.monotonic())):
                 return False
             self._hand_over(frame, time.time_ns() if self._moved else frame.stamp_ns)
-        return not self._stop.wait(DEFAULT_PERIOD_NS / NANOSECONDS / self._rate() if self._rate() else 0.0)
-
-    def _frames_read_ahead(self) -> Iterator[Frame]:
-        """Yield frames, decoding the next one in the background."""
-        with ThreadPoolExecutor(1, "decode") as reader:
-            coming = reader.submit(self._sequence.__getitem__, 0)
-            for index in range(len(self._sequence)):
-                frame = coming.result()
-                if index + 1 < len(self._sequence):
-                    coming = reader.submit(self._sequence.__getitem__, index + 1)
-                yield frame
+        return not self._stop.wait(DEFAULT_PERIOD_NS / NS_PER_S / self._rate() if self._rate() else 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -11,12 +12,14 @@ from contextlib import ExitStack
 from typing import NoReturn
 
 import rclpy
+import rclpy.logging
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from cl_localization.errors import LocalizationError
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.workers.logs import forward_logs
+
+LOGGER = "cl_localization"
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECOND_SIGNAL_EXIT_CODE = 130
@@ -119,3 +122,30 @@ def _made(make: Callable[[], ManagedNode], executor: SingleThreadedExecutor, end
 
 def _nothing() -> None:
     """An empty task that wakes the executor."""
+
+
+class RosLogHandler(logging.Handler):
+    """Hands log records to ROS, with their severity."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record; each severity has a line of its own here, as ROS wants it."""
+        logger = rclpy.logging.get_logger(LOGGER)
+        if record.levelno >= logging.ERROR:
+            logger.error(record.getMessage())
+        elif record.levelno >= logging.WARNING:
+            logger.warning(record.getMessage())
+        else:
+            logger.info(record.getMessage())
+
+
+def forward_logs() -> Callable[[], None]:
+    """Hand what the core logs, debugging aside, to ROS; return how to end that."""
+    core, handler = logging.getLogger(LOGGER), RosLogHandler(logging.INFO)
+    before = core.level
+    core.addHandler(handler)
+    core.setLevel(logging.INFO)
+
+    def end() -> None:
+        core.removeHandler(handler)
+        core.setLevel(before)
+    return end

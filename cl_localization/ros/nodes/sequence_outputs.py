@@ -6,7 +6,6 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped, TransformStamped
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Bool, Header
@@ -32,7 +31,7 @@ class SequenceOutputs:
         self._info, self._depth = node.publisher(CameraInfo, "camera_info"), node.publisher(Image, "depth")
         self._odometry = node.publisher(Odometry, "odom")
         self._ground_truth = node.publisher(PoseStamped, "ground_truth")
-        self._done = node.publisher(Bool, "~/done", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+        self._done = node.publisher(Bool, "~/done", conversions.LATCHED)
         self._clock = node.publisher(Clock, "/clock") if config.clock else None
         self._broadcaster, self._static = TransformBroadcaster(node), StaticTransformBroadcaster(node)
         self._static.sendTransform(self._transform(Header(frame_id=config.base_frame), config.camera_frame, base_T_cam))

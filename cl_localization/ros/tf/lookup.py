@@ -16,8 +16,10 @@ from rclpy.node import Node
 from rclpy.time import Time
 from tf2_ros import TransformBroadcaster, TransformException, TransformListener
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
-from cl_localization.ros.conversions import NANOSECONDS, matrix_of, stamp_ns
+from cl_localization.geometry.robot_pose import upright_turns
+from cl_localization.ros.conversions import matrix_of, stamp_ns
 from cl_localization.ros.nodes.config import FramesConfig
 from cl_localization.ros.tf.buffer import GuardedBuffer
 from cl_localization.ros.tf.frame_names import looks_up, near_names
@@ -71,7 +73,7 @@ class TfLookup:
             newest = self._buffer.lookup_transform(target, source, Time()).header.stamp
         except TransformException:
             return math.inf
-        return (stamp_ns(stamp) - stamp_ns(newest)) / NANOSECONDS
+        return (stamp_ns(stamp) - stamp_ns(newest)) / NS_PER_S
 
     def newest(self, target: str, source: str) -> np.ndarray | None:
         """Return the newest target_T_source (4, 4); None where tf does not connect the two."""
@@ -259,3 +261,21 @@ class Tf:
         self.lookup.stop()
         self._listener.unregister()
         self._node.destroy_publisher(self._broadcaster.pub_tf)
+
+
+class Upright:
+    """Tells the quarter turns that bring images upright, from where tf has the camera on the robot.
+
+    A camera whose mounting is not on tf yet, or no more, is as it was last; at first upright.
+    """
+
+    def __init__(self, lookup: TfLookup, base_frame: str) -> None:
+        self._lookup, self._base_frame = lookup, base_frame
+        self._turns: dict[str, int] = {}
+
+    def turns(self, camera_frame: str) -> int:
+        """Return the quarter turns clockwise after which the images of a camera are upright."""
+        base_T_cam = self._lookup.newest(self._base_frame, camera_frame)
+        if base_T_cam is not None:
+            self._turns[camera_frame] = upright_turns(base_T_cam)
+        return self._turns.get(camera_frame, 0)

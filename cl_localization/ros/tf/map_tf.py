@@ -7,14 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from geometry_msgs.msg import TransformStamped
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.geometry.robot_pose import RobotPose
 from cl_localization.geometry.se3 import inverse
 from cl_localization.geometry.smoothing import SmoothCorrection
 from cl_localization.ros.conversions import time_message, transform_message
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
 from cl_localization.ros.tf.lookup import Mounting
-
-NANOSECONDS = 1_000_000_000
 
 
 class MapTf:
@@ -62,9 +61,9 @@ class MapTf:
         """Advance towards the newest correction and publish map -> odom; nothing if silent or without odometry."""
         if self._smooth.map_T_odom is None:
             return
-        map_T_odom = self._smooth.advance((now_ns - self._advanced_ns) / NANOSECONDS, self.config.smoothing)
+        map_T_odom = self._smooth.advance((now_ns - self._advanced_ns) / NS_PER_S, self.config.smoothing)
         self._advanced_ns = now_ns
-        self._publish(self._child_frame, map_T_odom, now_ns + round(self.config.transform_tolerance_s * NANOSECONDS))
+        self._publish(self._child_frame, map_T_odom, now_ns + round(self.config.transform_tolerance_s * NS_PER_S))
 
     def silence(self) -> None:
         """Publish nothing until the next trusted pose, which is then used without smoothing."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cl_localization.config import EncoderConfig
-from cl_localization.features.engines import make_engine, threads
+from cl_localization.features.engines import engine as engines
+from cl_localization.features.engines import make_engine
 from cl_localization.features.engines.engine import DenseFeatures, Engine
 from cl_localization.features.engines.torch_engine import TorchEngine
 from image_makers import textured
@@ -96,19 +97,19 @@ def test_threads_may_call_at_once(engine):
 
 def test_another_number_of_threads_is_taken(engine, monkeypatch):
     before = engine.run(grey_of(320, 256))
-    monkeypatch.setattr(threads, "_chosen", 2)
+    monkeypatch.setattr(engines, "_chosen", 2)
     np.testing.assert_allclose(engine.run(grey_of(320, 256)).heatmap, before.heatmap,
                                atol=tolerance_of(engine))
 
 
 def test_the_number_of_threads_is_as_set_else_as_the_environment_says(monkeypatch):
-    monkeypatch.setattr(threads, "_chosen", 0)
+    monkeypatch.setattr(engines, "_chosen", 0)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert threads.threads() == 3
+    assert engines.threads() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    assert threads.threads() >= 1
-    threads.set_threads(5)
-    assert threads.threads() == 5
+    assert engines.threads() >= 1
+    engines.set_threads(5)
+    assert engines.threads() == 5
 
 
 @pytest.mark.parametrize(("seconds", "taken"), [([0.03, 0.02], "int8"), ([0.02, 0.03], "fp32")])

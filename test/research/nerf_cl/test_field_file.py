@@ -10,11 +10,12 @@ from safetensors.torch import load_file, save_file
 from cl_localization.config import with_values
 from cl_localization.errors import DataError
 from cl_localization.nerf.learner import render_rays
-from cl_localization.nerf.options import NerfConfig
 from cl_localization.nerf.rays import SeenRays
-from cl_localization.nerf.views import SYNTHETIC_BOX, View
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.field_file import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
 from cl_localization.research.nerf_cl.making import best_device, make_field, moved
+from cl_localization.research.nerf_cl.options import NerfConfig
+from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX
 from cl_localization.research.nerf_cl.task import TaskTraining
 
 SMALL = {"voxel.voxels": 2000, "voxel.upsample_at": "0.2", "voxel.prune_every": 5, "learning.batch_size": 256,

@@ -7,13 +7,20 @@ import torch
 
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
-from cl_localization.nerf.compositing import packed_weights, weights_of
+from cl_localization.nerf.compositing import packed_weights
 from cl_localization.nerf.learner import Batch, Learner
-from cl_localization.nerf.options import LearningConfig, MlpConfig, NerfConfig
 from cl_localization.nerf.rays import RayBundle
 from cl_localization.nerf.views import View
-from cl_localization.research.nerf_cl.mlp_field import MlpField, RadianceNetwork, drawn_by_weight, encode, stratified
+from cl_localization.research.nerf_cl.mlp_field import (
+    MlpField,
+    RadianceNetwork,
+    drawn_by_weight,
+    encode,
+    stratified,
+    weights_of,
+)
 from cl_localization.research.nerf_cl.optimizers import decay_steps, make_optimizer, rate_factor
+from cl_localization.research.nerf_cl.options import LearningConfig, MlpConfig, NerfConfig
 
 TINY = {"field": "mlp", "mlp.layers": 4, "mlp.width": 32, "mlp.position_frequencies": 4, "mlp.direction_frequencies": 2,
         "render.samples": 16, "render.importance_samples": 16, "render.noise_std": 0.0, "learning.learning_rate": 0.003}
@@ -79,7 +86,7 @@ def test_the_network_learns_a_scene(views: list[View]) -> None:
     torch.manual_seed(0)
     config = config_of()
     field, generator = MlpField(config, 1.0), torch.Generator().manual_seed(0)
-    learner = Learner(field, config.learning, generator)
+    learner = Learner(field, config.learning.depth_weight, generator)
     rays = views[0].rays(2.0, 6.0)
     losses = []
     for step in range(60):

@@ -11,10 +11,11 @@ from cl_localization.config import with_values
 from cl_localization.errors import DataError
 from cl_localization.nerf.frame_memory import FrameMemory, compressed
 from cl_localization.nerf.learner import Batch, Learned
-from cl_localization.nerf.options import NerfConfig, OnlineConfig
-from cl_localization.nerf.views import SYNTHETIC_BOX, View, along_a_path, box_of
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.making import make_field
 from cl_localization.research.nerf_cl.online import OnlineTraining, chunks_of, psnr_of
+from cl_localization.research.nerf_cl.options import NerfConfig, OnlineConfig
+from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX, along_a_path, box_of
 from nerf_makers import room_views
 
 SMALL = {"voxel.voxels": 2000, "voxel.upsample_at": "", "learning.batch_size": 256, "online.chunk_size": 4,

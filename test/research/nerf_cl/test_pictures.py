@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from cl_localization.nerf.options import NerfConfig
-from cl_localization.nerf.quality import psnr_db, ssim
-from cl_localization.nerf.views import SYNTHETIC_BOX, View
+from cl_localization.nerf.quality import psnr_db
+from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.making import make_field
+from cl_localization.research.nerf_cl.options import NerfConfig
 from cl_localization.research.nerf_cl.paths import looking_at, orbit
 from cl_localization.research.nerf_cl.pictures import (
     render_view,
@@ -20,6 +20,8 @@ from cl_localization.research.nerf_cl.pictures import (
     write_film,
     write_image,
 )
+from cl_localization.research.nerf_cl.scene_views import SYNTHETIC_BOX
+from cl_localization.research.nerf_cl.similarity import ssim
 
 
 def test_images_and_depth_maps_are_read_back_as_written(tmp_path: Path) -> None:

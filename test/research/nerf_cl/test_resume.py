@@ -9,9 +9,9 @@ import torch
 from cl_localization.cli.main import main
 from cl_localization.config import with_values
 from cl_localization.errors import ConfigError
-from cl_localization.nerf.options import STREAM_VALUES, NerfConfig
 from cl_localization.research.nerf_cl.field_file import Checkpoint, load_checkpoint, save_checkpoint
 from cl_localization.research.nerf_cl.making import make_field
+from cl_localization.research.nerf_cl.options import STREAM_VALUES, NerfConfig
 from cl_localization.research.nerf_cl.resume import go_on_with, with_field_options
 from nerf_makers import write_scene
 

@@ -17,6 +17,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.geometry.se3 import pose_error
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.localizer import LocalizerNode
@@ -24,8 +25,6 @@ from cl_localization.ros.nodes.sequence_player import SequencePlayerNode
 from ros_faults import Relay, SimulatedClock, starved_cpu
 from ros_robot import Robot
 from ros_world import RosWorld, wait_until
-
-NANOSECONDS = 10**9
 
 
 def near(message: PoseWithCovarianceStamped, frame: Any) -> bool:
@@ -117,13 +116,13 @@ def test_when_the_cable_is_out_diagnostics_say_so_and_localizing_goes_on_when_it
 def test_simulated_time_that_jumps_is_survived(ros: RosWorld, room, room_map, frames, jump_s: int) -> None:
     robot, poses = Robot(ros, room), ros.heard(PoseWithCovarianceStamped, "/localizer/pose", 100)
     arrays = ros.heard(DiagnosticArray, "/diagnostics", 100)
-    clock = SimulatedClock(ros.node, 1000 * NANOSECONDS)
+    clock = SimulatedClock(ros.node, 1000 * NS_PER_S)
     ros.start(LocalizerNode, map_file=str(room_map), use_sim_time=True, diagnostics_period_s=0.2)
     shown: dict[int, Any] = {}
 
     def show() -> None:
         frame = frames[len(shown) % len(frames)]
-        clock.go_to(clock.now_ns + NANOSECONDS // 10)
+        clock.go_to(clock.now_ns + NS_PER_S // 10)
         shown[clock.now_ns] = frame
         robot.outputs.publish(frame, clock.now_ns)
 
@@ -131,11 +130,11 @@ def test_simulated_time_that_jumps_is_survived(ros: RosWorld, room, room_map, fr
         wait_until(lambda: show() or [pose for pose in poses
                                       if after_ns <= conversions.stamp_ns(pose.header.stamp) < before_ns])
 
-    show_until_poses(0, clock.now_ns + 300 * NANOSECONDS)
-    clock.go_to(clock.now_ns + jump_s * NANOSECONDS)
+    show_until_poses(0, clock.now_ns + 300 * NS_PER_S)
+    clock.go_to(clock.now_ns + jump_s * NS_PER_S)
     first_ns = clock.now_ns
     poses.clear()
-    show_until_poses(first_ns, first_ns + 100 * NANOSECONDS)
+    show_until_poses(first_ns, first_ns + 100 * NS_PER_S)
     assert all(near(pose, shown[conversions.stamp_ns(pose.header.stamp)]) for pose in poses)
     arrays.clear()
     wait_until(lambda: arrays)  # also while the simulation stands still

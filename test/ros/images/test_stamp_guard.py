@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from cl_localization.ros.images.stamp_guard import StampGuard
+from cl_localization.ros.images.pairing import StampGuard
 from ros_images import SECOND, Stage
 
 HOUR = 3600 * SECOND

@@ -21,9 +21,9 @@ from std_msgs.msg import Bool
 from cl_localization.config import MapCodeConfig
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.map.map_file import save_map
-from cl_localization.ros.map_topic.map_digest import MapDigest, digest_of
 from cl_localization.ros.map_topic.map_stream import HISTORY
 from cl_localization.ros.map_topic.map_subscription import MAP_QOS
+from cl_localization.ros.nodes.diagnostics import MapDigest, digest_of
 from cl_localization.ros.nodes.localizer import LocalizerNode
 from map_makers import assert_same_map, empty_map, grow
 from ros_faults import Relay

@@ -21,8 +21,7 @@ from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_file import load_map
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import save_live
-from cl_localization.nerf.paths import beside
-from cl_localization.ros.nerf.pose_check import pose_check_beside
+from cl_localization.ros.nerf.pose_check import beside, pose_check_beside
 from cl_localization.ros.nodes.config import LocalizerNodeConfig, RenderCheckNodeConfig
 from cl_localization.ros.nodes.localizer import LocalizerNode
 from core_makers import PointScene

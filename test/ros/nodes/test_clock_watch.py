@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from cl_localization.ros.nodes.clock_watch import PATIENCE_S, ClockWatch
+from cl_localization.ros.nodes.diagnostics import PATIENCE_S, ClockWatch
 
 
 class Clock:

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from cl_localization.ros.nodes.diagnostics import Refusals
+
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -156,3 +158,20 @@ def test_a_clock_that_never_comes_is_an_error_though_images_are_processed(ros: R
     node.active.close()
     assert heard[0].status[0].level == DiagnosticStatus.ERROR
     assert heard[0].status[0].message.startswith("use_sim_time is set, but nothing publishes /clock")
+
+
+def test_the_last_refusal_is_a_problem_until_an_image_succeeds() -> None:
+    refusals, problems = Refusals(), []
+    for reason in ("the image has no timestamp", "another reason", "", "again"):
+        refusals.refuse(reason) if reason else refusals.succeed()
+        problems.append(refusals.problem)
+    assert problems == ["the last image was refused: the image has no timestamp",
+                        "the last 2 images were refused: another reason", "", "the last image was refused: again"]
+    assert (refusals.succeeded, refusals.refused) == (1, 3)
+
+
+def test_an_error_of_any_kind_is_a_refusal_and_goes_on_its_way() -> None:
+    refusals = Refusals()
+    with pytest.raises(KeyError):
+        refusals.watch(lambda item: {}[item])("frame")
+    assert refusals.problem == "the last image was refused: 'frame'"

@@ -15,8 +15,7 @@ from cl_localization.data.sequence import FORWARD_BASE_T_CAM
 from cl_localization.ros.conversions import transform_message
 from cl_localization.ros.images.image_source import ImageBundle, Reading
 from cl_localization.ros.tf.buffer import GuardedBuffer
-from cl_localization.ros.tf.lookup import TfLookup
-from cl_localization.ros.tf.upright import Upright
+from cl_localization.ros.tf.lookup import TfLookup, Upright
 from core_makers import motion
 
 

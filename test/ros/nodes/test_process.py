@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not here: run scripts/test")
 
-from cl_localization.ros.workers.logs import forward_logs
+from cl_localization.ros.nodes.process import forward_logs
 
 
 def test_the_core_speaks_in_the_log_of_ros(capfd) -> None:

@@ -10,16 +10,8 @@ import pytest
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
-from cl_localization.nerf.views import (
-    View,
-    along_a_path,
-    box_of,
-    of_side,
-    read_frames,
-    read_synthetic,
-    surface_of,
-    view_of,
-)
+from cl_localization.nerf.views import View, surface_of, view_of
+from cl_localization.research.nerf_cl.scene_views import along_a_path, box_of, of_side, read_frames, read_synthetic
 from nerf_makers import ROOM_HALF_SIZE, room_views, write_frames, write_scene
 
 

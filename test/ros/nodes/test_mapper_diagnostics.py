@@ -12,7 +12,7 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from cl_localization.msg import MappingStatus
 
 from cl_localization.mapping.audit.health import MapHealth
-from cl_localization.ros.mapping.health_watch import PERIOD_KEYFRAMES, HealthWatch
+from cl_localization.ros.nodes.mapper_diagnostics import PERIOD_KEYFRAMES, HealthWatch
 from map_makers import empty_map
 
 WRONG = MapHealth(("axes", "drift"), codes_seen_once_percent=90.0, matches_agree_percent=3.0)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from cl_localization.ros.nodes.track_log import WAITING_S, TrackLog
+from cl_localization.ros.nodes.localizer_outputs import WAITING_S, TrackLog
 from cl_localization.tracking.tracker import State, Track
 
 

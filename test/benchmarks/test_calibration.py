@@ -5,14 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cl_localization.evaluation.calibration import (
-    POSITION,
-    ROTATION,
-    calibration,
-    errors_and_covariances,
-    inside_95_percent,
-)
+from benchmarks.calibration import calibration
 from cl_localization.evaluation.records import FrameRecord, make_record
+from cl_localization.evaluation.summary import POSITION, ROTATION, errors_and_covariances, inside_95_percent
 from cl_localization.geometry.se3 import rotation_from_vector
 
 SIGMAS = np.array([0.02, 0.03, 0.01, 0.004, 0.006, 0.005])

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
 from cl_localization.mapping.slam.depth_pose import Look, look_at_frame
-from cl_localization.mapping.slam.last_frame import pose_from_last, squared_distances
+from cl_localization.mapping.slam.frame_pose import pose_from_last, squared_distances
 from core_makers import PointScene, SceneEncoder, look_at, wall_depth
 
 WALL = PointScene.wall(400)

@@ -1,4 +1,4 @@
-"""Calibration of covariances: the share of pose errors inside the 95 % ellipsoid."""
+"""Calibration of covariances: stated and actual errors, and the share of errors inside the 95 % ellipsoid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtri
 
 from cl_localization.evaluation.records import FrameRecord
-from cl_localization.geometry.se3 import difference
-
-POSE, POSITION, ROTATION = slice(0, 6), slice(0, 3), slice(3, 6)
+from cl_localization.evaluation.summary import (
+    POSE,
+    POSITION,
+    ROTATION,
+    errors_and_covariances,
+    inside_95_percent,
+)
 
 
 @dataclass(frozen=True)
@@ -40,31 +43,6 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """Return the values by name, for JSON."""
         return asdict(self)
-
-
-def errors_and_covariances(records: Sequence[FrameRecord]) -> tuple[np.ndarray, np.ndarray]:
-    """Return errors (N, 6) in world axes [m, rad] and covariances (N, 6, 6) of accepted poses with ground truth."""
-    usable = [record for record in records
-              if record.accepted and record.true_world_T_cam is not None and record.covariance is not None]
-    errors = [difference(record.world_T_cam, record.true_world_T_cam) for record in usable
-              if record.world_T_cam is not None and record.true_world_T_cam is not None]
-    return np.array(errors).reshape(-1, 6), np.array([record.covariance for record in usable]).reshape(-1, 6, 6)
-
-
-def inside_95_percent(errors: np.ndarray, covariances: np.ndarray, part: slice = POSE) -> float | None:
-    """Return the percentage of errors inside the 95 % ellipsoid; None without errors.
-
-    Args:
-        errors: (N, 6) position [m] and rotation vector [rad].
-        covariances: (N, 6, 6) of the errors.
-        part: the components: POSE, POSITION or ROTATION.
-    """
-    if len(errors) == 0:
-        return None
-    chosen = errors[:, part]
-    solved = np.linalg.solve(covariances[:, part, part], chosen[:, :, None])[:, :, 0]
-    squared = (chosen * solved).sum(axis=1)
-    return 100.0 * float(np.mean(squared <= chdtri(chosen.shape[1], 1 - 0.95)))
 
 
 def calibration(records: Sequence[FrameRecord]) -> Calibration | None:
