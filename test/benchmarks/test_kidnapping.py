@@ -104,6 +104,6 @@ def test_a_hundred_kidnappings_in_a_house_of_six_rooms():
     for odometry in (True, False):
         localizer.reset()
         seen = look(localizer, carried(stretches(11, 6, 100, 10), 0.1, odometry))
-        for every in (1, 3):
+        for every, least in ((1, 100), (3, 97)):
             summary = judged(seen, TrackerConfig(), every)
-            assert (summary.kidnappings, summary.wrong) == (100, 0) and summary.in_time >= 98
+            assert (summary.kidnappings, summary.wrong) == (100, 0) and summary.in_time >= least
