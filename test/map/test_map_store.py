@@ -259,3 +259,10 @@ def test_a_process_killed_while_it_saves_leaves_whole_maps_only(path, kills):
             save_map(empty_map(), path)
     print(f"{kills} kills, {caught_writing} while a map was being written; every map loaded")
     assert caught_writing > 0
+
+
+def test_a_name_too_long_for_any_file_is_a_clear_error() -> None:
+    with pytest.raises(MapError, match="must be a file, found nothing there"):
+        load_map("x" * 5000)
+    with pytest.raises(MapError, match="must be writable, found File name too long"):
+        MapStore("x" * 5000).save(empty_map().delta_since(0))
