@@ -272,8 +272,8 @@ class PoseConfig(Config):
     min_support: float = option(25.0, "A pose with less support is rejected. Support: inliers among the unguided "
                                       "matches times their share of these.", 0, 10000, live=True)
     max_position_sigma_share: float = option(0.10, "A pose whose position has a larger standard deviation, as a share "
-                                             "of the median distance to what it sees, is rejected.", 1e-5, 1000,
-                                             live=True)
+                                             "of the distance to what tells it, is rejected; near things tell most.",
+                                             1e-5, 1000, live=True)
     max_position_sigma_m: float = option(0.0, "A pose whose position has a larger standard deviation is rejected; 0: "
                                               "no such bound [m].", 0, 100, live=True)
     seed: int = option(0, "Random seed of RANSAC.", 0, 2**31 - 1)
@@ -321,7 +321,7 @@ class AttentionFallbackConfig(Config):
     min_support: float = option(3.0, "A pose with less support than this is rejected without another try; see "
                                      "pose.min_support.", 0, 10000)
     agreement_share: float = option(0.05, "Largest distance between the poses of both regressors, as a share of the "
-                                          "median distance to what is seen.", 0, 1000)
+                                          "distance to what tells the position.", 0, 1000)
     agreement_deg: float = option(2.0, "Largest angle between them [deg].", 0, 180)
     uncertain_above: float = option(0.03, "An accepted pose is tried again, too, when its position's standard "
                                           "deviation is more than this share of the distance to what it sees; the more "

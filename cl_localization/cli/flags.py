@@ -132,8 +132,14 @@ def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: di
         help_text = "YAML file of options, which flags override; `cl_localization config` writes one."
         kind = Annotated[Path | None, tyro.conf.arg(help=help_text, metavar="FILE")]
         specs.append(("config", kind, field(default=None)))
-    made = make_dataclass(arguments_class.__name__, specs, kw_only=True)
-    made.__doc__ = arguments_class.__doc__
+    return _made(arguments_class, specs)
+
+
+def _made(documented: type, specs: list[Any]) -> type:
+    """Return a dataclass with these fields, and the name and docstring of another."""
+    made = make_dataclass(documented.__name__, specs, kw_only=True)
+    made.__doc__ = documented.__doc__
+    made.__module__ = "builtins"  # tyro would look for comments in the source of any other module, in most of its time
     return made
 
 
@@ -150,9 +156,7 @@ def _config_flags(config: Config) -> type:
         kind = Literal[given.choices] if given.choices else type(value)
         help_text = given.help + range_text(given)
         specs.append((spec.name, Annotated[kind, tyro.conf.arg(help=help_text)], field(default=value)))
-    made = make_dataclass(type(config).__name__, specs, kw_only=True)
-    made.__doc__ = type(config).__doc__
-    return made
+    return _made(type(config), specs)
 
 
 def _leaves(config: Config, flags: Any) -> dict[str, Any]:

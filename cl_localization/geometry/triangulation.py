@@ -167,10 +167,11 @@ def _normal_equations(points_m: np.ndarray, seen: Observations, sigma_px: float)
 
 def _inverse(symmetric: np.ndarray) -> np.ndarray:
     """Return the inverses of symmetric positive matrices (P, 3, 3), by their cofactors: many small ones are slow
-    otherwise."""
-    rows = symmetric[:, 0], symmetric[:, 1], symmetric[:, 2]
-    cofactors = np.stack([np.cross(rows[1], rows[2]), np.cross(rows[2], rows[0]), np.cross(rows[0], rows[1])], axis=1)
-    return cofactors / (rows[0] * cofactors[:, 0]).sum(axis=1)[:, None, None]
+    otherwise, and so are cross products along an axis of three."""
+    a, b, c, d, e, f = symmetric.reshape(-1, 9)[:, [0, 1, 2, 4, 5, 8]].T
+    cofactors = np.stack([d * f - e * e, c * e - b * f, b * e - c * d, a * f - c * c, b * c - a * e, a * d - b * b])
+    determinant = a * cofactors[0] + b * cofactors[1] + c * cofactors[2]
+    return (cofactors / determinant)[SYMMETRIC].T.reshape(-1, 3, 3)
 
 
 def parallax_deg(points_m: np.ndarray, seen: Observations) -> np.ndarray:

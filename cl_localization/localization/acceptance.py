@@ -30,7 +30,12 @@ def reason_to_reject(found: Localization, config: PoseConfig) -> str | None:
     return None
 
 
+def has_evidence(found: Localization, config: PoseConfig) -> bool:
+    """Return whether enough of an image agrees with a pose, however certain it is."""
+    return found.inliers >= config.min_inliers and found.support >= config.min_support
+
+
 def max_position_sigma(found: Localization, config: PoseConfig) -> float:
     """Return the largest standard deviation that the position of a pose may have [m]."""
     bound_m = config.max_position_sigma_m if config.max_position_sigma_m > 0 else float("inf")
-    return min(config.max_position_sigma_share * found.viewing_distance_m, bound_m)
+    return min(config.max_position_sigma_share * found.telling_distance_m, bound_m)

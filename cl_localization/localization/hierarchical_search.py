@@ -22,7 +22,7 @@ from cl_localization.features.encoder import Features
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import largest_sigma
-from cl_localization.localization.acceptance import accept_or_reject
+from cl_localization.localization.acceptance import accept_or_reject, has_evidence
 from cl_localization.localization.covariance_calibration import widened
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor, Regressor, ShownCodes
@@ -91,11 +91,12 @@ class PoseSearch:
         return self._whole_map.with_rival(features, camera, found)
 
     def _widened(self, best: Localization, tries: list[Localization]) -> Localization:
-        """Return an accepted pose, its covariance as wide as other tries that were accepted are away; that may be too
-        wide to accept it."""
+        """Return an accepted pose, its covariance as wide as other tries with the support for a pose are away; that may
+        be too wide to accept it."""
         wide = best
         for other in tries:
-            if best.accepted and other.accepted and other is not best and other.world_T_cam is not None:
+            is_rival = other is not best and has_evidence(other, self._pose)
+            if best.accepted and is_rival and other.world_T_cam is not None:
                 wide = widened(wide, other.world_T_cam, 1.0)
         return best if wide is best else accept_or_reject(wide, self._pose)
 
@@ -141,7 +142,7 @@ class AttentionFallback:
         """Return whether both are the same pose; where the first has the support it needs, also whether the second is
         more certain."""
         apart_m, apart_deg = se3.pose_error(second.world_T_cam, first.world_T_cam)
-        allowed_m = self._config.agreement_share * first.viewing_distance_m
+        allowed_m = self._config.agreement_share * first.telling_distance_m
         allowed_deg = self._config.agreement_deg
         if first.support >= self._estimator.config.min_support:
             sigma_m = largest_sigma(first.covariance[:3, :3])

@@ -117,22 +117,24 @@ class PoseEstimator:
         return _support(found) < min(HOPELESS_SUPPORT, self.config.min_support)
 
     def _exact(self, pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates,
-               first: PnPResult) -> tuple[PnPResult, PoseConfig]:
+               first: PnPResult) -> tuple[PnPResult, PoseConfig, tuple[PnPResult, ...]]:
         """Return the pose that most matches agree with to a few pixels, and how near further matches must lie, where
-        the map is that exact; else the first pose."""
+        the map is that exact; else the first pose. Also return what other estimates there are."""
         exact = replace(self.config, inlier_threshold_px=min(EXACT_PX, self.config.inlier_threshold_px))
         if _support(first) >= CLEAR_SUPPORT / SAMPLED:
             _, share = _solved(pinhole, keypoints_px, coordinates, replace(exact, max_iterations=QUICK_TRIES),
                                first.cam_T_world)
             if share < HARDLY_PEAKED_SHARE:
-                return first, self.config
+                return first, self.config, ()
         found, share = _solved(pinhole, keypoints_px, coordinates, exact)
-        return (first, self.config) if found is None or share < PEAKED_SHARE else (found, exact)
+        if found is None:
+            return first, self.config, ()
+        return (first, self.config, (found,)) if share < PEAKED_SHARE else (found, exact, (found, first))
 
     def _refine(self, features: Features, keypoints_px: np.ndarray, pinhole: Camera, coordinates: SceneCoordinates,
                 first: PnPResult) -> Localization:
         scene, inlier_ratio = int(self._map.codes["scenes"][coordinates.rows[0]]), float(first.inliers.mean())
-        start, config = self._exact(pinhole, keypoints_px, coordinates, first)
+        start, config, others = self._exact(pinhole, keypoints_px, coordinates, first)
         found = refined_in_map(self._map, features, keypoints_px, pinhole, start.cam_T_world, config, scene)
         if found is None or found.world_T_cam is None or found.covariance is None:
             return Localization(inlier_ratio=inlier_ratio)
@@ -143,16 +145,9 @@ class PoseEstimator:
         name = self._map.scene_names[scene] if found.inliers else ""
         found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name,
                         unguided_world_T_cam=inverse(start.cam_T_world))
-        return found if config is self.config else self._honest(keypoints_px, pinhole, found, (start, first))
-
-    def _honest(self, keypoints_px: np.ndarray, pinhole: Camera, found: Localization,
-                others: tuple[PnPResult, ...]) -> Localization:
-        """Return a pose with the errors that its matches share in its covariance, as far as what is near and far, and
-        other estimates of the same image, show them."""
-        if found.covariance is None:
-            return found
-        shared = depth_jackknife(self._map, keypoints_px, pinhole, found, self.config)
-        found = replace(found, covariance=found.covariance + shared)
+        if config is not self.config and covariance is not None:
+            shared = depth_jackknife(self._map, keypoints_px, pinhole, found, self.config)
+            found = replace(found, covariance=covariance + shared)
         for other in others:
             found = widened(found, inverse(other.cam_T_world), found.inliers / max(int(other.inliers.sum()), 1))
         return found

@@ -83,13 +83,23 @@ class Localization:
 
     @property
     def viewing_distance_m(self) -> float:
-        """Median distance from the camera to the inliers: what lengths compare with where a map has no metric scale.
+        """Median distance from the camera to the inliers; NaN without a pose or inliers."""
+        return float(np.median(self._distances_m)) if len(self._distances_m) else float("nan")
 
-        NaN without a pose or inliers.
+    @property
+    def telling_distance_m(self) -> float:
+        """Distance at which as many inliers, were all of them there, would tell the position as well; NaN without a
+        pose or inliers.
+
+        What is near counts most: a city behind a railing tells how a camera is turned, and nothing of where it is.
         """
-        if self.world_T_cam is None or len(self.inlier_points_m) == 0:
-            return float("nan")
-        return float(np.median(np.linalg.norm(self.inlier_points_m - self.world_T_cam[:3, 3], axis=1)))
+        return float(np.mean(self._distances_m**-2.0) ** -0.5) if len(self._distances_m) else float("nan")
+
+    @property
+    def _distances_m(self) -> np.ndarray:
+        if self.world_T_cam is None:
+            return np.zeros(0)
+        return np.linalg.norm(self.inlier_points_m - self.world_T_cam[:3, 3], axis=1)
 
     def __repr__(self) -> str:
         where = "no pose" if self.world_T_cam is None else f"at {np.round(self.world_T_cam[:3, 3], 3).tolist()} m"

@@ -260,7 +260,8 @@ class MapCode:
         order = np.argsort(cells, kind="stable")
         taken[order] += np.arange(len(cells)) - np.searchsorted(cells[order], cells[order])
         fits = taken < self.config.modes_per_cell
-        self._cells = self.version, scene, np.sort(np.concatenate([existing, cells[fits]]))
+        added = np.sort(cells[fits])
+        self._cells = self.version, scene, np.insert(existing, np.searchsorted(existing, added), added)
         return fits
 
     def merge(self, rows: np.ndarray, seen: NewCodes, keyframe: int) -> None:

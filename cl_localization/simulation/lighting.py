@@ -49,31 +49,35 @@ def light_map(quad: Quad, lamp_m: np.ndarray, solids: list[Solid], light: Light)
     columns, rows = (max(2, int(np.ceil(size / GRID_M))) for size in quad.size_m)
     s, t = np.meshgrid((np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows)
     points = quad.corner_m + s[..., None] * quad.edge_s_m + t[..., None] * quad.edge_t_m + 0.012 * quad.normal
-    points = points.reshape(-1, 3).astype(np.float32)
-    direct = np.zeros(len(points), np.float32)
-    for lamp in lamp_m:
-        to_lamp = lamp - points
-        distance = np.linalg.norm(to_lamp, axis=1)
-        facing = np.maximum(to_lamp @ quad.normal.astype(np.float32), 0) / distance
-        direct += facing / (0.6 + 0.35 * distance ** 2) * ~blocked(points, to_lamp, solids)
+    points = np.ascontiguousarray(points.reshape(-1, 3).T, np.float32)
+    to_lamps = lamp_m.T[:, :, None] - points[:, None]
+    distance = np.sqrt(np.sum(to_lamps ** 2, axis=0))
+    facing = np.maximum(np.tensordot(quad.normal.astype(np.float32), to_lamps, 1), 0) / distance
+    direct = np.sum(facing / (0.6 + 0.35 * distance ** 2) * ~blocked(points, to_lamps, solids), axis=0)
     factor = np.array(light.ambient) + (direct / len(lamp_m))[:, None] * light.lamp
     factor = factor * (1 - quad.glow) + 1.15 * light.glow * quad.glow
     return factor.reshape(rows, columns, 3).astype(np.float32)
 
 
-def blocked(points_m: np.ndarray, to_lamp_m: np.ndarray, solids: list[Solid]) -> np.ndarray:
-    """Return for points (N, 3) whether a solid cuts the segment to the lamp, bool (N,)."""
-    hit = np.zeros(len(points_m), bool)
+def blocked(points_m: np.ndarray, to_lamps_m: np.ndarray, solids: list[Solid]) -> np.ndarray:
+    """Return for points (3, N) whether a solid cuts the segment (3, L, N) to each lamp, bool (L, N)."""
+    hit = np.zeros(to_lamps_m.shape[1:], bool)
     for solid in solids:
-        cos, sin = np.float32(np.cos(solid.yaw_rad)), np.float32(np.sin(solid.yaw_rad))
-        rotation = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], np.float32)
-        start = (points_m - solid.centre_m.astype(np.float32)) @ rotation
-        step = to_lamp_m @ rotation
-        step = np.where(np.abs(step) < 1e-6, np.float32(1e-6), step)
-        first, second = (-solid.half_m - start) / step, (solid.half_m - start) / step
-        enter, leave = np.minimum(first, second).max(1), np.maximum(first, second).min(1)
+        starts = _turned(points_m - solid.centre_m.astype(np.float32)[:, None], solid.yaw_rad)
+        enter, leave = np.full(hit.shape, -np.inf, np.float32), np.full(hit.shape, np.inf, np.float32)
+        for start, step, half in zip(starts, _turned(to_lamps_m, solid.yaw_rad), solid.half_m.astype(np.float32)):
+            inverse = 1 / np.where(np.abs(step) < 1e-6, np.float32(1e-6), step)
+            first, second = (-half - start) * inverse, (half - start) * inverse
+            np.maximum(enter, np.minimum(first, second), out=enter)
+            np.minimum(leave, np.maximum(first, second), out=leave)
         hit |= (enter < leave) & (leave > 0.01) & (enter < 1) & (enter > 0.001)
     return hit
+
+
+def _turned(vectors: np.ndarray, yaw_rad: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the axes of vectors (3, ...) seen from a body that is turned about the vertical."""
+    cos, sin = np.float32(np.cos(yaw_rad)), np.float32(np.sin(yaw_rad))
+    return vectors[0] * cos + vectors[1] * sin, vectors[1] * cos - vectors[0] * sin, vectors[2]
 
 
 def lit(texture: np.ndarray, factors: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +41,24 @@ def test_little_support_is_told():
 
 def test_an_uncertain_position_is_told():
     assert reason_to_reject(evidence(sigma_m=0.25), CONFIG) == "position sigma 0.25 m, at most 0.1 m allowed"
+
+
+def test_what_is_far_does_not_excuse_an_uncertain_position():
+    near, far = np.tile([0, 0, 2.0], (10, 1)), np.tile([0, 0, 100.0], (90, 1))
+    railing_and_city = replace(evidence(sigma_m=0.4), inlier_points_m=np.concatenate([near, far]))
+    assert railing_and_city.viewing_distance_m == 100.0
+    assert reason_to_reject(railing_and_city, CONFIG) == "position sigma 0.4 m, at most 0.316 m allowed"
+
+
+@pytest.mark.parametrize("distance_m", [0.1, 2.0, 300.0])
+def test_inliers_at_one_distance_tell_the_position_as_from_there(distance_m):
+    found = replace(evidence(), inlier_points_m=np.tile([0, 0, distance_m], (100, 1)))
+    assert found.telling_distance_m == pytest.approx(distance_m) == found.viewing_distance_m
+
+
+def test_without_inliers_no_distance_is_known():
+    assert np.isnan(Localization(world_T_cam=np.eye(4)).telling_distance_m)
+    assert np.isnan(replace(evidence(), world_T_cam=None).telling_distance_m)
 
 
 def test_the_least_certain_direction_counts():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,13 @@ def test_a_pose_that_attention_finds_elsewhere_or_with_too_little_support_change
     assert found.timings_s["search"] == 2.0
 
 
+def test_what_is_far_does_not_excuse_attention_for_a_pose_elsewhere(monkeypatch):
+    city_m = np.concatenate([np.tile([0.0, 0.0, 2.0], (4, 1)), np.tile([0.0, 0.0, 100.0], (36, 1))])
+    first = accept_or_reject(replace(pose_of(8.0), inlier_points_m=city_m), PoseConfig())
+    found, asked = found_with(monkeypatch, first, pose_of(60.0, moved_m=0.5))
+    assert asked == ["nearest", "attention"] and not found.accepted
+
+
 @pytest.mark.parametrize("first", [pose_of(1.0), NO_POSE])
 def test_an_image_with_next_to_no_support_is_given_up_at_once(monkeypatch, first):
     found, asked = found_with(monkeypatch, first, pose_of(90.0))
@@ -101,12 +110,14 @@ def test_of_two_tries_the_best_accepted_pose_is_taken(monkeypatch, near, everywh
     assert next(looks, None) is None
 
 
-def test_accepted_poses_that_differ_make_the_better_one_less_certain(monkeypatch):
-    looks = iter([pose_of(26.0, sigma_m=0.01), pose_of(29.0, moved_m=0.2, sigma_m=0.01)])
+@pytest.mark.parametrize("second", [pytest.param(pose_of(25.5, sigma_m=0.01), id="accepted"),
+                                    pytest.param(pose_of(39.0, sigma_m=1.0), id="too uncertain to be accepted")])
+def test_a_supported_pose_elsewhere_makes_the_accepted_one_less_certain(monkeypatch, second):
+    looks = iter([second, pose_of(29.0, moved_m=0.18, sigma_m=0.01)])
     monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(looks))
     two_places = map_of(SCENE, "xfeat")
     two_places.add_keyframe(motion(np.zeros(3), np.array([50.0, 0.0, 0.0])), 1, 0)
     search = PoseSearch(two_places, LocalizerConfig(regressor="nearest"))
     found = search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0]))
-    assert found.accepted and found.world_T_cam[0, 3] == 0.2
-    assert np.sqrt(found.covariance[0, 0]) == pytest.approx(np.hypot(0.01, 0.2), rel=0.01)
+    assert found.accepted and found.world_T_cam[0, 3] == 0.18
+    assert np.sqrt(found.covariance[0, 0]) == pytest.approx(np.hypot(0.01, 0.18), rel=0.01)

@@ -243,3 +243,22 @@ def test_a_few_tries_tell_that_a_map_is_not_exact(monkeypatch, noise_px, exact):
     monkeypatch.setattr(pose_estimation, "HARDLY_PEAKED_SHARE", 0.0)
     slow = PoseEstimator(MAP, NearestRegressor(MAP), config).estimate(features, CAMERA)
     np.testing.assert_array_equal(quick.world_T_cam, slow.world_T_cam)
+
+
+def test_where_a_map_is_not_exact_an_exact_estimate_elsewhere_makes_the_pose_less_certain(monkeypatch):
+    features = SCENE.features(look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8)), **NOISE)
+    aside_m = 0.3
+    solved = pose_estimation._solved
+
+    def loosely_elsewhere(*given: Any) -> tuple[Any, float]:
+        found, _ = solved(*given)
+        aside = np.eye(4)
+        aside[0, 3] = aside_m
+        return replace(found, cam_T_world=found.cam_T_world @ aside), 0.52
+
+    alone = estimate(features)
+    monkeypatch.setattr(pose_estimation, "_solved", loosely_elsewhere)
+    widened = estimate(features)
+    assert error(widened, alone.world_T_cam)[0] < 0.02
+    assert np.sqrt(alone.covariance[0, 0]) < 0.02
+    assert np.sqrt(widened.covariance[0, 0]) > 0.9 * aside_m

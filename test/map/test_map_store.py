@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
@@ -228,9 +229,10 @@ def test_a_disk_that_may_not_be_written_is_told(disk):
     assert loaded(store)[0].version == map_code.version
 
 
-def _save_for_ever(path: Path) -> None:
+def _save_for_ever(path: Path, begun: Event) -> None:
     """Let a map grow and save it after every keyframe, until killed."""
     store, map_code = MapStore(path), load_map(path).fork()
+    begun.set()
     while True:
         grow(map_code, 3000)
         store.save(map_code.delta_since(0))
@@ -242,8 +244,9 @@ def test_a_process_killed_while_it_saves_leaves_whole_maps_only(path, kills):
     random, context = np.random.default_rng(kills), multiprocessing.get_context("fork")
     caught_writing = 0
     for _ in range(kills):
-        process = context.Process(target=_save_for_ever, args=(path,))
+        process = context.Process(target=_save_for_ever, args=(path, begun := context.Event()))
         process.start()
+        assert begun.wait(KILLS_S)
         process.join(float(random.uniform(0.005, 0.06)))
         process.kill()
         process.join(KILLS_S)
@@ -256,3 +259,10 @@ def test_a_process_killed_while_it_saves_leaves_whole_maps_only(path, kills):
             save_map(empty_map(), path)
     print(f"{kills} kills, {caught_writing} while a map was being written; every map loaded")
     assert caught_writing > 0
+
+
+def test_a_name_too_long_for_any_file_is_a_clear_error() -> None:
+    with pytest.raises(MapError, match="must be a file, found nothing there"):
+        load_map("x" * 5000)
+    with pytest.raises(MapError, match="must be writable, found File name too long"):
+        MapStore("x" * 5000).save(empty_map().delta_since(0))

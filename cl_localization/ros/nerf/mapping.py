@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,32 +14,11 @@ from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import load_live, save_live
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.nerf.learner import Keyframe, Life, NerfLearner
+from cl_localization.ros.nerf.no_nerf import NoNerf
 from cl_localization.ros.nerf.outputs import NerfOutputs, Viewpoint
 from cl_localization.ros.nerf.pose_check import beside
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.lookup import TfLookup
-
-
-class NoNerf:
-    """No radiance field; the mapper's interface to one."""
-
-    @property
-    def problem(self) -> str:
-        """Why it does not learn, for /diagnostics; empty for no problem."""
-        return ""
-
-    def start(self, may_learn: Callable[[], bool]) -> None:
-        """Start training, while `may_learn` returns True, and rendering."""
-
-    def use_map(self, map_code: MapCode) -> None:
-        """Mapper's worker, or set-up: use the field of another map."""
-
-    def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
-        """Mapper's worker: take a mapped image; a keyframe is added to the field."""
-
-    def fill_status(self, status: MappingStatus) -> None:
-        """Fill in the fields nerf_* of a status."""
-        status.nerf_before_db = status.nerf_after_db = math.nan
 
 
 class LearnedNerf(NoNerf):
@@ -129,8 +107,3 @@ class LearnedNerf(NoNerf):
             save_live(life.field, self._path, life.owner)
         except LocalizationError as error:
             self._node.report(error)
-
-
-def make_nerf(node: ManagedNode, lookup: TfLookup) -> NoNerf:
-    """Return the radiance field if `nerf.enabled`, else a `NoNerf`."""
-    return LearnedNerf(node, lookup) if node.config.nerf.enabled else NoNerf()

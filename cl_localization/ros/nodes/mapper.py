@@ -18,7 +18,7 @@ from cl_localization.ros.map_topic.map_stream import MapStream
 from cl_localization.ros.mapping.given_poses import make_learning
 from cl_localization.ros.mapping.learning import Learned
 from cl_localization.ros.mapping.map_saver import MapSaver
-from cl_localization.ros.nerf.mapping import make_nerf
+from cl_localization.ros.nerf.choice import make_nerf
 from cl_localization.ros.nodes.config import MapperNodeConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode, answer_later, worker_service
 from cl_localization.ros.nodes.mapper_diagnostics import HealthWatch, MapperDiagnostics

@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image
 
 from cl_localization.errors import DataError
 from cl_localization.ros import conversions
-from cl_localization.ros.images.mask_topic import LATCHED, MaskTopic
+from cl_localization.ros.images.mask_topic import MaskTopic
 from cl_localization.ros.nodes.localizer import LocalizerNode
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_images import SECOND, FakeNode
@@ -49,7 +49,7 @@ def test_a_mask_that_cannot_be_read_is_named() -> None:
 
 def test_the_localizer_uses_nothing_that_a_latched_mask_hides_until_another_one_is_streamed(
         ros: Any, robot: Any, room_map: Path, frames: list[Any]) -> None:
-    ros.node.create_publisher(Image, "/localizer/mask", LATCHED).publish(mask_message(0))
+    ros.node.create_publisher(Image, "/localizer/mask", conversions.LATCHED).publish(mask_message(0))
     localizer = ros.start(LocalizerNode, map_file=str(room_map))
     wait_for_mask(localizer)
     statuses, hidden = ros.heard(LocalizationStatus, "/localizer/status"), list[int]()
@@ -68,7 +68,7 @@ def test_the_localizer_uses_nothing_that_a_latched_mask_hides_until_another_one_
 def test_the_mapper_maps_nothing_that_a_mask_hides(ros: Any, robot: Any, frames: list[Any],
                                                    statuses: list[Any]) -> None:
     robot.send_poses()
-    ros.node.create_publisher(Image, "/mapper/mask", LATCHED).publish(mask_message(0))
+    ros.node.create_publisher(Image, "/mapper/mask", conversions.LATCHED).publish(mask_message(0))
     wait_for_mask(ros.start(MapperNode, poses__source="pose"))
     robot.show_until(frames, lambda: statuses and statuses[-1].keyframes >= 2)
     assert {status.codes for status in statuses} == {0}

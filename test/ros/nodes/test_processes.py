@@ -6,6 +6,8 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from rcl_interfaces.srv import GetParameters
 from std_msgs.msg import Bool
 
+from cl_localization.data import open_sequence
+from cl_localization.data.bag_writer import write_bag
 from cl_localization.features.exported import exported_network
 from cl_localization.map.map_file import load_map, save_map
 from cl_localization.ros.map_topic.map_stream import HISTORY
@@ -29,7 +33,16 @@ from ros_processes import remove_dead_segments
 from ros_world import WAIT_S, RosWorld, wait_until
 
 
-def test_nodes_end_when_interrupted_and_the_map_file_stays_whole(ros: RosWorld, processes, tmp_path) -> None:
+@pytest.fixture(scope="module")
+def two_frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of two frames: a player of the simulated room would first paint it, for seconds."""
+    path = tmp_path_factory.mktemp("frames") / "bag"
+    write_bag(open_sequence("sim:3?rooms=1&frames=2&size=640x480"), path)
+    return path
+
+
+def test_nodes_end_when_interrupted_and_the_map_file_stays_whole(ros: RosWorld, processes, two_frames,
+                                                                 tmp_path) -> None:
     path = tmp_path / "map.safetensors"
     map_code = empty_map(dim=64)
     grow(map_code)
@@ -39,7 +52,7 @@ def test_nodes_end_when_interrupted_and_the_map_file_stays_whole(ros: RosWorld, 
         "/mapper": processes.start("mapper", "-p", f"map_file:={path}", "-p", "save_on_shutdown:=true", "-p",
                                    "autosave_period_s:=0.1"),
         "/localizer": processes.start("localizer")}
-    player = processes.start("sequence_player", "-p", "sequence:=sim:3?rooms=1&frames=2", "-p", "loop:=true", "-p",
+    player = processes.start("sequence_player", "-p", f"sequence:={two_frames}", "-p", "loop:=true", "-p",
                              "rate:=0.001")
     wait_until(lambda: {array.status[0].name for array in arrays} >= set(started))
     wait_until(lambda: "/sequence_player" in {f"{space}{name}".replace("//", "/") for name, space in
@@ -56,11 +69,10 @@ def test_nodes_end_when_interrupted_and_the_map_file_stays_whole(ros: RosWorld, 
     ("composed", ["-p", "frames.tf_wait_s:=5.0"])],
     ids=["encoding images", "waiting for tf", "both in one process"])
 def test_nodes_end_when_told_while_they_are_at_work_and_the_map_file_stays_whole(
-        ros: RosWorld, processes, room_map, tmp_path, node, arguments) -> None:
+        ros: RosWorld, processes, room_map, two_frames, tmp_path, node, arguments) -> None:
     arrays, path = ros.heard(DiagnosticArray, "/diagnostics"), Path(shutil.copy(room_map, tmp_path))
     process = processes.start(node, *arguments, "-p", f"map_file:={path}", "-p", "diagnostics_period_s:=0.1")
-    processes.start("sequence_player", "-p", "sequence:=sim:3?rooms=1&frames=2&size=640x480", "-p", "loop:=true", "-p",
-                    "rate:=0.0")
+    processes.start("sequence_player", "-p", f"sequence:={two_frames}", "-p", "loop:=true", "-p", "rate:=0.0")
     wait_until(lambda: any(entry.key == "images" and int(entry.value) > 5 for array in arrays
                            for entry in array.status[0].values))
     process.send_signal(signal.SIGTERM)
@@ -70,10 +82,10 @@ def test_nodes_end_when_told_while_they_are_at_work_and_the_map_file_stays_whole
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.003, 0.01, 0.03, 0.1])
-def test_a_node_that_is_told_to_end_while_it_starts_ends_cleanly(processes, delay_s) -> None:
-    process = processes.start("sequence_player", "-p", "sequence:=sim:3?rooms=1&frames=2", "-p", "loop:=true", "-p",
+def test_a_node_that_is_told_to_end_while_it_starts_ends_cleanly(processes, two_frames, delay_s) -> None:
+    process = processes.start("sequence_player", "-p", f"sequence:={two_frames}", "-p", "loop:=true", "-p",
                               "rate:=0.001")
-    assert "2 frames" in process.stdout.readline()
+    assert any("2 frames" in line for line in iter(process.stdout.readline, ""))
     threading.Event().wait(delay_s)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=WAIT_S)
@@ -167,3 +179,8 @@ def test_the_exit_code_tells_that_a_node_has_lost_something(domain: int, monkeyp
 
     assert run_nodes([lambda: made(0)], []) == 0
     assert run_nodes([lambda: made(0), lambda: made(1)], []) == 1
+
+
+def test_a_mapper_process_does_not_load_pytorch_for_a_radiance_field_that_nobody_wants() -> None:
+    code = "import sys; import cl_localization.ros.nodes.mapper; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
