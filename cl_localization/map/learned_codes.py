@@ -34,6 +34,10 @@ class LearnedArrays:
     scenes: np.ndarray
     usage: np.ndarray
 
+    def select(self, rows: np.ndarray) -> LearnedArrays:
+        """Return some of the codes, by mask or index."""
+        return LearnedArrays(self.keys[rows], self.positions_m[rows], self.scenes[rows], self.usage[rows])
+
 
 def is_learned(map_code: MapCode) -> bool:
     """Return whether the codes of a map are learned, not grown."""

@@ -66,10 +66,9 @@ class LearnedPoseSearch:
         return found
 
     def _scene_coordinates(self, features: Features) -> SceneCoordinates:
-        """Return the certain answers, those of the scene that most of them belong to."""
+        """Return the certain answers; all lie in one scene."""
         coordinates = self._regressor.regress(features)
-        coordinates = coordinates.select(coordinates.ambiguity < CERTAIN_SHARE)
-        return coordinates.of_one_scene(self._map.codes["scenes"][coordinates.rows])
+        return coordinates.select(coordinates.ambiguity < CERTAIN_SHARE)
 
     def _refined(self, pinhole: Camera, matched_px: np.ndarray, coordinates: SceneCoordinates, first: PnPResult,
                  threshold_px: float) -> Localization:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -35,7 +35,7 @@ class Answers:
 
 
 class AttentionCodes:
-    """Learned codes, ready to be attended to; positions are kept around their mean, for the sake of float32."""
+    """Learned codes of one scene, ready to be attended to; positions are kept around their mean, for float32."""
 
     def __init__(self, codes: LearnedArrays) -> None:
         """Take learned codes, at least one."""
@@ -60,6 +60,31 @@ class AttentionCodes:
         return Answers(points + self._origin_m, np.sqrt(variance), attention / weights.sum(axis=1), best)
 
 
+class CodesOfScenes:
+    """Learned codes of all scenes, of which an image's features attend to those of one.
+
+    How much attention codes get says nothing across scenes, as each scene's were learned for themselves. What their
+    keys look like does: the scene is that of most features' most similar keys.
+    """
+
+    def __init__(self, codes: LearnedArrays) -> None:
+        """Take learned codes, at least one."""
+        numbers, self._scenes = np.unique(codes.scenes, return_inverse=True)
+        self._rows = [np.flatnonzero(self._scenes == scene) for scene in range(len(numbers))]
+        self._codes = [AttentionCodes(codes.select(rows)) for rows in self._rows]
+        self._directions = codes.keys / np.maximum(np.linalg.norm(codes.keys, axis=1, keepdims=True), 1e-9)
+
+    def answer(self, descriptors: np.ndarray) -> Answers:
+        """Return where features lie, all in one scene, given descriptors (N, D), at least one."""
+        scene = self._scene_of(descriptors) if len(self._codes) > 1 else 0
+        found = self._codes[scene].answer(descriptors)
+        return replace(found, codes=self._rows[scene][found.codes])
+
+    def _scene_of(self, descriptors: np.ndarray) -> int:
+        most_similar = (descriptors.astype(np.float32) @ self._directions.T).argmax(axis=1)
+        return int(np.bincount(self._scenes[most_similar]).argmax())
+
+
 class LearnedRegressor:
     """A feature lies at the mean of the codes' positions, weighted by attention; see `Regressor`.
 
@@ -79,7 +104,7 @@ class LearnedRegressor:
         if len(features) == 0:
             return no_coordinates()
         if self._version != self._map.version:
-            self._codes, self._version = AttentionCodes(learned_arrays(self._map)), self._map.version
+            self._codes, self._version = CodesOfScenes(learned_arrays(self._map)), self._map.version
         found = self._codes.answer(features.descriptors)
         rank = np.empty(len(features), np.float32)
         rank[np.argsort(-found.attention, kind="stable")] = np.arange(len(features)) / len(features)

@@ -6,16 +6,11 @@ import numpy as np
 import torch
 
 from cl_localization.errors import MapError
-from cl_localization.map.learned_codes import (
-    LearnedArrays,
-    code_count,
-    learned_map_beside,
-    put_learned,
-    require_grown,
-)
+from cl_localization.map.learned_codes import code_count, learned_map_beside, require_grown
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples
 from cl_localization.mapping.learned.options import DistillationConfig
+from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes, typical_error_m
 from cl_localization.mapping.learned.schedule import learn_to_the_end
 
 TEXT_BYTES = 4000
@@ -23,20 +18,15 @@ TEXT_BYTES = 4000
 
 FEWEST_CODES = 16
 
-MEASURED = 512
-"""About so many samples tell how far off answers are."""
 
-
-def samples_of(map_code: MapCode, origin_m: np.ndarray) -> Samples:
-    """Return what the codes of a grown map say, around an origin."""
-    rows = map_code.codes.rows()
+def samples_of(map_code: MapCode, rows: np.ndarray, origin_m: np.ndarray) -> Samples:
+    """Return what some codes of a grown map say, around an origin."""
     positions_m = map_code.codes["positions_m"][rows].astype(np.float64)
     seen_from_m = map_code.keyframes["keyframe_poses"][map_code.codes["anchors"][rows], :3]
     distances_m = np.maximum(np.linalg.norm(positions_m - seen_from_m, axis=1), 1e-6)
     return Samples(torch.from_numpy(map_code.descriptors(rows)),
                    torch.from_numpy((positions_m - origin_m).astype(np.float32)),
-                   torch.from_numpy(distances_m.astype(np.float32)),
-                   torch.from_numpy(map_code.codes["scenes"][rows].astype(np.int64)))
+                   torch.from_numpy(distances_m.astype(np.float32)))
 
 
 def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = DistillationConfig()) -> MapCode:
@@ -54,11 +44,17 @@ def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = 
     if count < min(FEWEST_CODES, len(map_code)):
         raise MapError("map size", f"must have room for {FEWEST_CODES} codes", f"{size_bytes} bytes",
                        "allow more bytes")
-    origin_m = map_code.positions_m.mean(axis=0, dtype=np.float64)
-    samples, generator = samples_of(map_code, origin_m), torch.Generator().manual_seed(config.seed)
-    codes = CodeOptimizer(samples.rows(torch.randperm(len(samples), generator=generator)[:count]))
-    learn_to_the_end(codes, samples, config.steps, generator)
-    write_codes(codes, learned, origin_m, samples)
+    generator, codes, errors_m = torch.Generator().manual_seed(config.seed), CodesByScene(), []
+    for number in np.unique(map_code.codes["scenes"][map_code.codes.rows()]).tolist():
+        rows = map_code.rows_of(number)
+        origin_m = map_code.codes["positions_m"][rows].mean(axis=0, dtype=np.float64)
+        samples = samples_of(map_code, rows, origin_m)
+        share = max(count * len(rows) // len(map_code), 1)
+        first = samples.rows(torch.randperm(len(samples), generator=generator)[:share])
+        codes.scenes[number] = SceneCodes(CodeOptimizer(first), origin_m)
+        learn_to_the_end(codes.scenes[number].codes, samples, config.steps, generator)
+        errors_m.append(typical_error_m(codes.scenes[number].codes, samples))
+    codes.write(learned, float(np.mean(errors_m)))
     return learned
 
 
@@ -70,11 +66,3 @@ def keep_first_keyframes(grown: MapCode, learned: MapCode) -> None:
         learned.add_keyframe(grown.keyframe_world_T_cam[first], int(grown.keyframes["keyframe_stamps_ns"][rows[first]]),
                              int(scene))
 
-
-def write_codes(codes: CodeOptimizer, learned: MapCode, origin_m: np.ndarray, samples: Samples) -> None:
-    """Write codes as they are into a map; answers are as uncertain as they are off at the median sample."""
-    some = samples.rows(slice(None, None, len(samples) // MEASURED + 1))
-    off_m = float((codes.errors(some) * some.distances).median())
-    positions_m = (codes.positions.numpy() + origin_m).astype(np.float32)
-    put_learned(learned, LearnedArrays(codes.keys.numpy(), positions_m, codes.scenes.numpy(), codes.usage.numpy()),
-                max(off_m, 1e-6))

@@ -13,10 +13,11 @@ from cl_localization.geometry import se3
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.learned_codes import code_count, learned_map_beside
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.learned.distillation import TEXT_BYTES, keep_first_keyframes, write_codes
+from cl_localization.mapping.learned.distillation import TEXT_BYTES, keep_first_keyframes
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.learned.replay import FeatureReplay, samples_from
+from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes, typical_error_m
 from cl_localization.mapping.learned.schedule import BATCH, learn_to_the_end
 
 FEWEST_FEATURES = 30
@@ -31,7 +32,7 @@ they take the place of codes that get less than a share of the mean attention.""
 
 CLAMP = 0.05
 NEWEST_SHARE = 0.3
-"""Share of a batch that is of the newest keyframe; the others are replayed."""
+"""Share of a batch that is of the newest keyframe; the others are replayed, of the same scene."""
 
 BYTES_PER_KB = 1000
 
@@ -51,8 +52,7 @@ class CodeLearner:
         self._immature: list[View] = []
         self._mature: list[View] = []
         self._generator = torch.Generator().manual_seed(config.seed)
-        self._codes: CodeOptimizer | None = None
-        self._origin_m = np.zeros(3)
+        self._codes = CodesByScene()
 
     def observe(self, view: View, depths_m: np.ndarray) -> None:
         """Learn from a keyframe of the grown map.
@@ -70,15 +70,16 @@ class CodeLearner:
             self._learn_from_codes_of(self._immature.pop(0))
 
     def finish(self) -> None:
-        """End a sequence: learn from all that is kept, at a falling rate."""
+        """End a sequence: learn from all that is kept of the scenes that changed, at a falling rate."""
         while self._immature:
             self._learn_from_codes_of(self._immature.pop(0))
         self._look_again()
-        if self._codes is None:
-            return
-        kept = self._replay.samples(self._origin_m)
-        learn_to_the_end(self._codes, kept, self._config.final_steps, self._generator, CLAMP)
-        write_codes(self._codes, self.map_code, self._origin_m, kept)
+        for number, scene in self._codes.scenes.items():
+            kept = self._replay.samples(number, scene.origin_m)
+            if scene.changed and len(kept):
+                learn_to_the_end(scene.codes, kept, self._config.final_steps, self._generator, CLAMP)
+                scene.changed = False
+                self._codes.write(self.map_code, typical_error_m(scene.codes, kept))
 
     def _learn_from_codes_of(self, view: View) -> None:
         if view.keyframe >= 0:
@@ -104,36 +105,38 @@ class CodeLearner:
         if len(features) < FEWEST_FEATURES:
             return
         descriptors, points_m = view.features.descriptors[features], se3.transform(view.world_T_cam, points_cam_m)
-        if self._codes is None:
-            self._origin_m = points_m.mean(axis=0)
-        newest = samples_from(descriptors, points_m - self._origin_m, points_cam_m,
-                              np.full(len(features), view.scene, np.int64))
+        known = self._codes.scenes.get(view.scene)
+        origin_m = points_m.mean(axis=0) if known is None else known.origin_m
+        newest = samples_from(descriptors, points_m - origin_m, points_cam_m)
         self._replay.offer(view.keyframe, descriptors, points_cam_m)
         self.map_code.scene_names = list(self._grown.scene_names)
         keep_first_keyframes(self._grown, self.map_code)
-        self._codes = self._codes or CodeOptimizer(newest.rows(self._drawn(newest, ADDED)))
-        self._add_codes(self._codes, newest)
-        self._take_steps(self._codes, newest)
+        scene = known or SceneCodes(CodeOptimizer(newest.rows(self._drawn(newest, ADDED))), origin_m)
+        self._codes.scenes[view.scene] = scene
+        scene.changed = True
+        self._add_codes(view.scene, scene.codes, newest)
+        self._take_steps(view.scene, scene, newest)
 
-    def _add_codes(self, codes: CodeOptimizer, newest: Samples) -> None:
+    def _add_codes(self, number: int, codes: CodeOptimizer, newest: Samples) -> None:
         """Begin codes where the answers are wrong, in the place of unused ones where there is no room."""
         wrong = torch.nonzero(codes.errors(newest) > ADDED_ABOVE)[:, 0]
         chosen = wrong[torch.randperm(len(wrong), generator=self._generator)[:ADDED]]
-        room = code_count(self.map_code, int(self._config.size_kb * BYTES_PER_KB), TEXT_BYTES) - len(codes)
+        most = code_count(self.map_code, int(self._config.size_kb * BYTES_PER_KB), TEXT_BYTES)
+        room = self._codes.make_room(number, len(chosen), most)
         unused = torch.nonzero(codes.usage < UNUSED_BELOW)[:, 0]
         unused = unused[codes.usage[unused].argsort()]
-        rows = torch.cat([torch.arange(max(room, 0)) + len(codes), unused])[:len(chosen)]
+        rows = torch.cat([torch.arange(room) + len(codes), unused])[:len(chosen)]
         if len(rows):
             codes.begin_anew(rows, newest.rows(chosen[:len(rows)]))
 
-    def _take_steps(self, codes: CodeOptimizer, newest: Samples) -> None:
-        kept = self._replay.samples(self._origin_m)
+    def _take_steps(self, number: int, scene: SceneCodes, newest: Samples) -> None:
+        kept = self._replay.samples(number, scene.origin_m)
         fresh = round(NEWEST_SHARE * BATCH) if len(kept) else BATCH
         with without_denormals():
             for _ in range(self._config.steps_per_keyframe):
                 batch = newest.rows(self._drawn(newest, fresh))
-                codes.step(batch.and_(kept.rows(self._drawn(kept, BATCH - fresh))), CLAMP, 1.0)
-        write_codes(codes, self.map_code, self._origin_m, newest)
+                scene.codes.step(batch.and_(kept.rows(self._drawn(kept, BATCH - fresh))), CLAMP, 1.0)
+        self._codes.write(self.map_code, typical_error_m(scene.codes, newest))
 
     def _drawn(self, samples: Samples, count: int) -> torch.Tensor:
         return torch.randint(max(len(samples), 1), (count,), generator=self._generator)

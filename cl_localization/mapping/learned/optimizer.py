@@ -35,20 +35,18 @@ class Samples:
         descriptors: (N, D) unit length.
         points: (N, 3) where they lie, around the learner's origin.
         distances: (N,) from which they were seen.
-        scenes: (N,) number of the scene of each.
     """
 
     descriptors: Tensor
     points: Tensor
     distances: Tensor
-    scenes: Tensor
 
     def __len__(self) -> int:
         return len(self.descriptors)
 
     def rows(self, rows: Tensor | slice) -> Samples:
         """Return the samples of some rows, by mask, index or slice."""
-        return Samples(self.descriptors[rows], self.points[rows], self.distances[rows], self.scenes[rows])
+        return Samples(self.descriptors[rows], self.points[rows], self.distances[rows])
 
     def and_(self, other: Samples) -> Samples:
         """Return these samples and others after them."""
@@ -80,12 +78,16 @@ class _Parameter:
         self.values[rows] = values
         self._first[rows] = 0.0
 
+    def keep(self, rows: Tensor) -> None:
+        """Remove all rows but some."""
+        for name in ("values", "_first", "_second"):
+            setattr(self, name, getattr(self, name)[rows])
+
 
 class CodeOptimizer:
-    """Codes that are learned.
+    """Codes of one scene that are learned.
 
     Attributes:
-        scenes: (M,) number of the scene of each code.
         usage: (M,) running mean of the attention that each code gets, 1 on average.
     """
 
@@ -94,10 +96,10 @@ class CodeOptimizer:
         self._keys = _Parameter(first.descriptors.clone(), KEY_RATE)
         self._positions = _Parameter(first.points.clone(), POSITION_RATE_SHARE * float(first.distances.median()))
         self._log_temperature = _Parameter(torch.tensor(math.log(FIRST_TEMPERATURE)), TEMPERATURE_RATE)
-        self.scenes, self.usage = first.scenes.clone(), torch.ones(len(first))
+        self.usage = torch.ones(len(first))
 
     def __len__(self) -> int:
-        return len(self.scenes)
+        return len(self.usage)
 
     @property
     def keys(self) -> Tensor:
@@ -154,10 +156,15 @@ class CodeOptimizer:
         """Have codes (R,) stand for samples (R,); rows beyond the last code are new codes."""
         self._keys.replace(rows, samples.descriptors)
         self._positions.replace(rows, samples.points)
-        missing = len(self._keys.values) - len(self)
-        self.scenes = torch.cat([self.scenes, self.scenes.new_zeros(missing)])
-        self.usage = torch.cat([self.usage, torch.ones(missing)])
-        self.scenes[rows], self.usage[rows] = samples.scenes, 1.0
+        self.usage = torch.cat([self.usage, torch.ones(len(self._keys.values) - len(self))])
+        self.usage[rows] = 1.0
+
+    def drop_least_used(self, count: int) -> None:
+        """Remove so many codes, those that got least attention."""
+        rows = self.usage.argsort()[count:].sort().values
+        self._keys.keep(rows)
+        self._positions.keep(rows)
+        self.usage = self.usage[rows]
 
 
 def _of_points(points: Tensor, batch: Samples, clamp: float) -> tuple[Tensor, Tensor]:

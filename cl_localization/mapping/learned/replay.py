@@ -23,20 +23,28 @@ POLICIES: dict[str, AdmissionPolicy] = {
 }
 """Names are those of CL_HSCNet; scenes are its classes. Without replay only the scene in work is remembered."""
 
-FEATURES = 512
-"""Features kept of a keyframe, drawn at random."""
+MOST_FEATURES, LEAST_FEATURES, KEYFRAMES = 512, 128, 64
+"""Features kept of a keyframe, drawn at random: at most and at least so many, fewer in a small memory, as long as it
+holds less than so many keyframes. Few features of ten keyframes are worth more than many of two."""
 
 BYTES_PER_MB = 1_000_000
 
 
 class FeatureReplay:
-    """Features of keyframes of a map, as many keyframes as fit."""
+    """Features of keyframes of a map, as many keyframes as fit.
+
+    Attributes:
+        features: how many are kept of a keyframe.
+    """
 
     def __init__(self, grown: MapCode, config: LearnedCodesConfig) -> None:
         """Begin with nothing; raises DataError if not one keyframe fits."""
         self._grown = grown
         self._rng = np.random.default_rng(config.seed)
         self._config, self._scene = config, -1
+        feature_bytes = grown.dim + 3 * np.dtype(np.float32).itemsize
+        self.features = int(np.clip(config.replay_mb * BYTES_PER_MB / (KEYFRAMES * feature_bytes), LEAST_FEATURES,
+                                    MOST_FEATURES))
         self._buffer = self._empty_buffer()
 
     def _empty_buffer(self) -> ReplayBuffer:
@@ -60,7 +68,7 @@ class FeatureReplay:
         if self._config.replay_policy == NO_REPLAY and scene != self._scene:
             self._buffer = self._empty_buffer()
         self._scene = scene
-        rows = self._rng.choice(len(points_cam_m), FEATURES, replace=len(points_cam_m) < FEATURES)
+        rows = self._rng.choice(len(points_cam_m), self.features, replace=len(points_cam_m) < self.features)
         frames = self._grown.keyframes
         pose = self._grown.keyframe_world_T_cam[np.searchsorted(frames.rows(), keyframe)]
         regions = np.unique(cell_labels(se3.transform(pose, points_cam_m),
@@ -81,23 +89,21 @@ class FeatureReplay:
             return np.zeros(0, np.int64)
         return np.flatnonzero((kept["keyframes"] == keyframe) & (kept["stamps_ns"] == stamp_ns))[:1]
 
-    def samples(self, origin_m: np.ndarray) -> Samples:
-        """Return all features of keyframes that the map still has, around an origin (3,)."""
+    def samples(self, scene: int, origin_m: np.ndarray) -> Samples:
+        """Return all features of a scene's keyframes that the map still has, around an origin (3,)."""
         kept, frames = self._buffer.columns.rows(slice(None)), self._grown.keyframes
         same = frames.live[kept["keyframes"]] & (frames["keyframe_stamps_ns"][kept["keyframes"]] == kept["stamps_ns"])
+        same &= frames["keyframe_scenes"][kept["keyframes"]] == scene
         keyframes, points_cam_m = kept["keyframes"][same], kept["points_cam_m"][same]
         poses = self._grown.pose_of(keyframes)
         points_m = np.einsum("kij,kfj->kfi", poses[:, :3, :3], points_cam_m) + poses[:, None, :3, 3] - origin_m
-        scenes = np.repeat(frames["keyframe_scenes"][keyframes].astype(np.int64), FEATURES)
         return samples_from(kept["descriptors"][same].reshape(-1, self._grown.dim), points_m.reshape(-1, 3),
-                            points_cam_m.reshape(-1, 3), scenes)
+                            points_cam_m.reshape(-1, 3))
 
 
-def samples_from(descriptors: np.ndarray, points_m: np.ndarray, points_cam_m: np.ndarray,
-                 scenes: np.ndarray) -> Samples:
+def samples_from(descriptors: np.ndarray, points_m: np.ndarray, points_cam_m: np.ndarray) -> Samples:
     """Return samples of descriptors (N, D), of any length, at points (N, 3) that were seen from the origin of others
     (N, 3)."""
     tensors = (torch.from_numpy(np.asarray(values, np.float32)) for values in (descriptors, points_m, points_cam_m))
     directions, points, seen = tensors
-    return Samples(torch.nn.functional.normalize(directions, dim=1), points, seen.norm(dim=1).clamp_(min=1e-6),
-                   torch.from_numpy(scenes))
+    return Samples(torch.nn.functional.normalize(directions, dim=1), points, seen.norm(dim=1).clamp_(min=1e-6))

@@ -39,4 +39,4 @@ def changed(batch: Samples, generator: torch.Generator) -> Samples:
     """Return samples whose descriptors point elsewhere by random vectors of length `NOISE`."""
     shape = batch.descriptors.shape
     moved = batch.descriptors + NOISE / math.sqrt(shape[1]) * torch.randn(shape, generator=generator)
-    return Samples(torch.nn.functional.normalize(moved, dim=1), batch.points, batch.distances, batch.scenes)
+    return Samples(torch.nn.functional.normalize(moved, dim=1), batch.points, batch.distances)

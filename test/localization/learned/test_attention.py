@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl_localization.localization.learned.regressor import NEIGHBOURS, AttentionCodes
+from cl_localization.localization.learned.regressor import NEIGHBOURS, AttentionCodes, CodesOfScenes
 from cl_localization.map.learned_codes import LearnedArrays
 
 
@@ -29,3 +29,13 @@ def test_an_answer_lies_where_most_attention_goes_not_between_places() -> None:
     found = codes.answer(np.eye(2 * NEIGHBOURS)[[0]] + 0.98 * np.eye(2 * NEIGHBOURS)[[NEIGHBOURS]])
     np.testing.assert_allclose(found.points_m, [[0.0, 0, 0]], atol=1e-4)
     assert found.attention[0] == pytest.approx(1 / (1 + np.exp(-1.0)), abs=1e-3)
+
+
+def test_all_features_of_an_image_attend_to_the_codes_of_one_scene() -> None:
+    positions_m = np.repeat([[0.0, 0, 0], [9.0, 9, 9]], 3, axis=0)
+    lengths = np.repeat([5.0, 50.0], 3)[:, None]
+    codes = CodesOfScenes(LearnedArrays((lengths * np.eye(6)).astype(np.float32), positions_m, np.repeat([2, 5], 3),
+                                        np.ones(6)))
+    found = codes.answer(np.array([[1.0, 0, 0, 0.8, 0, 0], [0, 1, 0, 0, 0.8, 0], [0, 0, 0, 0, 0, 1]]))
+    np.testing.assert_allclose(found.points_m, 0.0, atol=1e-4)
+    assert found.codes[:2].tolist() == [0, 1]

@@ -18,7 +18,7 @@ from cl_localization.map.map_file import save_map
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.learned.distillation import compressed
 from cl_localization.mapping.learned.options import DistillationConfig, LearnedCodesConfig
-from cl_localization.mapping.learned.replay import FEATURES
+from cl_localization.mapping.learned.replay import LEAST_FEATURES, MOST_FEATURES, FeatureReplay
 from core_makers import PointScene, SceneEncoder, look_at, wall_depth
 
 SCENE = PointScene.wall(800)
@@ -72,6 +72,12 @@ def test_the_map_and_the_memory_keep_to_their_sizes(tmp_path) -> None:
     assert 0 < mapper._learner._replay.size_bytes <= 90_000
 
 
+def test_a_small_memory_holds_few_features_of_several_keyframes() -> None:
+    grown = mapper_of(None)[0].map_code
+    assert FeatureReplay(grown, replace(LEARNED, replay_mb=0.1)).features == LEAST_FEATURES
+    assert FeatureReplay(grown, LEARNED).features == MOST_FEATURES
+
+
 def test_codes_follow_a_corrected_trajectory_when_they_are_learned_to_the_end() -> None:
     mapper, encoder = mapper_of()
     frames = frames_of(encoder)
@@ -89,7 +95,7 @@ def test_keyframes_that_are_looked_at_again_are_kept_once() -> None:
     mapper = mapped(depth=False)
     replay = mapper._learner._replay
     assert len(replay) <= len(mapper.map_code.keyframes)
-    assert len(replay.samples(np.zeros(3))) == FEATURES * len(replay)
+    assert len(replay.samples(0, np.zeros(3))) == replay.features * len(replay)
 
 
 def test_a_compressed_map_finds_the_camera_and_keeps_to_its_size(tmp_path) -> None:

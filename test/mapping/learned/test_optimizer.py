@@ -14,8 +14,7 @@ def samples_of(count: int = 60, seed: int = 0) -> Samples:
     """Points before a camera at the origin."""
     scene = PointScene.room(count, seed=seed)
     points = torch.from_numpy(scene.points_m.astype(np.float32))
-    scenes = torch.zeros(count, dtype=torch.long)
-    return Samples(torch.from_numpy(scene.descriptors), points, points.norm(dim=1), scenes)
+    return Samples(torch.from_numpy(scene.descriptors), points, points.norm(dim=1))
 
 
 def test_a_step_follows_the_gradient_that_autograd_finds() -> None:
@@ -46,6 +45,15 @@ def test_a_code_that_begins_anew_stands_for_its_sample() -> None:
     codes.begin_anew(torch.tensor([3, 10, 11]), samples.rows(torch.tensor([20, 21, 22])))
     assert len(codes) == 12 and len(codes.usage) == 12
     torch.testing.assert_close(codes.positions[[3, 10, 11]], samples.points[20:23])
+    codes.step(samples, 0.1, 1.0)
+
+
+def test_the_least_used_codes_are_dropped() -> None:
+    samples = samples_of(60)
+    codes = CodeOptimizer(samples.rows(torch.arange(6)))
+    codes.usage = torch.tensor([0.5, 0.1, 2.0, 0.3, 0.2, 1.0])
+    codes.drop_least_used(3)
+    torch.testing.assert_close(codes.positions, samples.points[[0, 2, 5]])
     codes.step(samples, 0.1, 1.0)
 
 
