@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_work(tmp_path: Path, c
 
 def test_a_terminal_gets_a_live_line(monkeypatch) -> None:
     stream = io.StringIO()
-    monkeypatch.setattr(demo, "Console", lambda **options: Console(file=stream, force_terminal=True, width=120))
+    monkeypatch.setattr(demo, "error_console", lambda: Console(file=stream, force_terminal=True, width=120))
     with shown_stages() as tell:
         tell(SimpleNamespace(stage="mapping", step=0, steps=2, detail="3 keyframes"))
     assert "mapping" in stream.getvalue() and "3 keyframes" in stream.getvalue()
