@@ -42,7 +42,7 @@ def exported_network(weights: str) -> Path:
 
 
 def int8_network(weights: str) -> Path:
-    """Return the ONNX file of the same network with most convolutions in 8-bit integers; see `int8_network`.
+    """Return the ONNX file of the same network with most convolutions in 8-bit integers; see `write_int8`.
 
     Where it is not in the cache, it is made, for which the packages onnx and onnxruntime are needed too.
 

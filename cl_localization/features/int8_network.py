@@ -51,14 +51,17 @@ class MadeUpImages(CalibrationDataReader):
 def write_int8(network: Path, path: Path) -> None:
     """Write an exported network with its convolutions in 8-bit integers; raises what the libraries raise."""
     logger = logging.getLogger()
-    before = logger.level
-    logger.setLevel(logging.ERROR)  # it asks for a preparation that changes nothing here
+    logger.addFilter(_is_error)  # it asks there for a preparation that changes nothing here
     try:
         quantize_static(network, path, MadeUpImages(), per_channel=True, activation_type=QuantType.QUInt8,
                         weight_type=QuantType.QInt8, nodes_to_quantize=_chosen(onnx.load(network)),
                         extra_options={"WeightSymmetric": True})
     finally:
-        logger.setLevel(before)
+        logger.removeFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _chosen(model: onnx.ModelProto) -> list[str]:

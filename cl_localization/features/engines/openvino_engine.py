@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from importlib.util import find_spec
@@ -15,6 +16,8 @@ from cl_localization.features.exported import exported_network, int8_network
 
 if TYPE_CHECKING:
     import openvino
+
+_LOGGER = logging.getLogger(__name__)
 
 DEVICE = "CPU"
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
@@ -39,7 +42,7 @@ class OpenVinoEngine:
             precision = "bf16"
         self._load(precision or "fp32")
         if not precision and find_spec("onnxruntime"):
-            self._take_faster("int8")
+            self._take_int8_if_faster()
 
     def _load(self, precision: str) -> None:
         """Load the network in a precision, for the present number of threads."""
@@ -48,12 +51,17 @@ class OpenVinoEngine:
         self._network = self._core.read_model(path)
         self._request = self._made_for(threads())
 
-    def _take_faster(self, other: str) -> None:
-        """Load the network in another precision if it is faster in that."""
+    def _take_int8_if_faster(self) -> None:
+        """Load the network in 8-bit integers if it is faster in these; warn and go on as before if they do not work."""
         first, seconds = self._precision, self._seconds()
-        self._load(other)
-        if self._seconds() > seconds:
-            self._load(first)
+        try:
+            self._load("int8")
+            if self._seconds() <= seconds:
+                return
+        except Exception as error:  # the libraries raise errors of many kinds
+            _LOGGER.warning("the network cannot be run in 8-bit integers (%s: %s): it runs in %s", type(error).__name__,
+                            error, first)
+        self._load(first)
 
     def _seconds(self) -> float:
         """Return how long the network takes for an image, the least of some tries."""

@@ -112,21 +112,41 @@ def test_the_number_of_threads_is_as_set_else_as_the_environment_says(monkeypatc
     assert engines.threads() == 5
 
 
-@pytest.mark.parametrize(("seconds", "taken"), [([0.03, 0.02], "int8"), ([0.02, 0.03], "fp32")])
-def test_without_bfloat16_openvino_takes_what_is_faster_of_integers_and_single_precision(monkeypatch, seconds, taken):
+@pytest.fixture
+def old_processor(monkeypatch):
+    """OpenVINO on a processor without bfloat16."""
     openvino = pytest.importorskip("openvino")
     pytest.importorskip("onnxruntime")
-    from cl_localization.features.engines.openvino_engine import OpenVinoEngine
 
     class OldProcessor(openvino.Core):
         def get_property(self, *_: str) -> list[str]:
             return ["FP32", "INT8"]
 
     monkeypatch.setattr(openvino, "Core", OldProcessor)
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [([0.03, 0.02], "int8"), ([0.02, 0.03], "fp32")])
+def test_without_bfloat16_openvino_takes_what_is_faster_of_integers_and_single_precision(old_processor, monkeypatch,
+                                                                                         seconds, taken):
+    from cl_localization.features.engines.openvino_engine import OpenVinoEngine
+
     monkeypatch.setattr(OpenVinoEngine, "_seconds", lambda self: seconds.pop(0))
     engine = OpenVinoEngine(CONFIG)
     assert engine.name == f"openvino in {taken}"
     assert engine.run(grey_of(64, 64)).heatmap.shape == (64, 64)
+
+
+def test_integers_that_do_not_work_are_told_once_and_single_precision_is_taken(old_processor, monkeypatch, caplog):
+    from cl_localization.features.engines import openvino_engine
+
+    def missing(weights: str) -> None:
+        raise ImportError("No module named 'onnx'")
+
+    monkeypatch.setattr(openvino_engine, "int8_network", missing)
+    engine = openvino_engine.OpenVinoEngine(CONFIG)
+    assert engine.name == "openvino in fp32" and engine.run(grey_of(64, 64)).heatmap.shape == (64, 64)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the network cannot be run in 8-bit integers (ImportError: No module named 'onnx'): it runs in fp32"]
 
 
 def test_auto_works():
