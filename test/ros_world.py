@@ -15,6 +15,7 @@ os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 WAIT_S = 120.0  # for a machine that is very busy: what is waited for comes within seconds on a quiet one
 POLL_S = 0.01
+ASK_AGAIN_S = 30.0
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
@@ -94,12 +95,18 @@ class RosWorld:
         return messages
 
     def call(self, service_type: Any, name: str, request: Any = None) -> Any:
-        """Call a service and return its response."""
+        """Call a service and return its response; again while none comes, since DDS drops an answer to a client that
+        the server has not discovered yet."""
         client = self.node.create_client(service_type, name)
         wait_until(client.service_is_ready)
-        future = client.call_async(request or service_type.Request())
-        wait_until(future.done)
-        return future.result()
+        began_s, futures = time.monotonic(), []
+
+        def answer() -> Any:
+            if time.monotonic() - began_s >= ASK_AGAIN_S * len(futures):
+                futures.append(client.call_async(request or service_type.Request()))
+            return next((future for future in futures if future.done()), None)
+
+        return wait_until(answer).result()
 
     def close(self) -> None:
         """End all nodes."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.client import Client
+from rclpy.task import Future
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
@@ -24,6 +26,11 @@ from cl_localization.ros.conversions import LATCHED, matrix_of, stamp_ns
 from cl_localization.ros.watcher import Watcher
 
 POLL_S = 0.02
+ASK_AGAIN_S = 5.0  # DDS drops an answer if the server has not discovered its reader within 0.1 s
+REACHES = {Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+           Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+           Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE,
+           Transition.TRANSITION_CLEANUP: State.PRIMARY_STATE_UNCONFIGURED}
 
 
 class DemoObserver(Watcher):
@@ -69,11 +76,14 @@ class DemoObserver(Watcher):
 
     def transition(self, name: str, transition: int, timeout_s: float, check: Callable[[], None]) -> None:
         """Bring a lifecycle node through a transition; raises RosError when it fails or takes too long."""
-        if not self.call(ChangeState, f"{name}/change_state", timeout_s, check, transition__id=transition).success:
+        if self.call(ChangeState, f"{name}/change_state", timeout_s, check, transition__id=transition).success:
+            return
+        state = self.call(GetState, f"{name}/get_state", timeout_s, check).current_state.id
+        if state != REACHES[transition]:  # else it was asked again because the answer to the first time was lost
             raise RosError(f"node {name}", "must configure and activate", "a failed transition", "see its log")
 
     def call(self, kind: Any, service: str, timeout_s: float, check: Callable[[], None], **fields: Any) -> Any:
-        """Call a service and return its response; `a__b` sets field b of field a.
+        """Call a service, again while no answer comes, and return its response; `a__b` sets field b of field a.
 
         Raises:
             RosError: no service, or no response in time.
@@ -87,9 +97,16 @@ class DemoObserver(Watcher):
                 target = getattr(target, name)
             setattr(target, last, value)
         self.wait(client.service_is_ready, timeout_s, f"service {service}", check)
-        future = client.call_async(request)
-        self.wait(future.done, timeout_s, f"response of {service}", check)
-        return future.result()
+        futures: list[Future] = []
+        began_s = time.monotonic()
+
+        def answered() -> bool:
+            if time.monotonic() - began_s >= ASK_AGAIN_S * len(futures):
+                futures.append(client.call_async(request))
+            return any(future.done() for future in futures)
+
+        self.wait(answered, timeout_s, f"response of {service}", check)
+        return next(future.result() for future in futures if future.done())
 
     def wait(self, condition: Callable[[], bool], timeout_s: float, what: str, check: Callable[[], None]) -> None:
         """Wait until a condition holds, checking now and then that all is well; raises RosError at the deadline."""

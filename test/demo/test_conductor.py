@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import pytest
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from cl_localization.msg import MappingStatus
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.node import Node
 
 from cl_localization.data import open_sequence
 from cl_localization.demo.conductor import Demo, run_demo
@@ -22,7 +26,7 @@ from cl_localization.demo.plan import Segment, plan
 from cl_localization.demo.processes import NodeProcesses
 from cl_localization.demo.result import DemoResult, Estimate, Place
 from cl_localization.errors import DataError, RosError
-from ros_world import wait_until
+from ros_world import WAIT_S, RosWorld, wait_until
 
 
 def at(x_m: float) -> np.ndarray:
@@ -133,6 +137,38 @@ def test_a_node_that_will_not_configure_is_an_error(domain: int, tmp_path: Path)
         nodes.start("sequence_player", "player", {"sequence": "nowhere", "autostart": False})
         with pytest.raises(RosError, match="node player must configure and activate, found a failed transition"):
             seen.transition("player", 1, 40.0, nodes.check)
+
+
+def losing(node: Node, kind: type, name: str, callback: Callable[[object, object], object]) -> None:
+    """Serve, but lose the first answer, as DDS does when the server has not discovered the client's reader yet."""
+    service = node.create_service(kind, name, callback)
+    answer, lost = service.send_response, []
+
+    def send(response: object, header: object) -> None:
+        answer(response, header) if lost else lost.append(response)
+
+    service.send_response = send
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_lost_answer_is_asked_for_again_and_the_state_tells_whether_the_first_time_worked(
+        ros: RosWorld, again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+        response.success = again or not asked
+        asked.append(request.transition.id)
+        return response
+
+    def state(request: GetState.Request, response: GetState.Response) -> GetState.Response:
+        response.current_state.id = State.PRIMARY_STATE_ACTIVE
+        return response
+
+    monkeypatch.setattr("cl_localization.demo.observer.ASK_AGAIN_S", 0.05)
+    asked: list[int] = []
+    losing(ros.node, ChangeState, "player/change_state", change)
+    losing(ros.node, GetState, "player/get_state", state)
+    with DemoObserver(ros.domain) as seen:
+        seen.transition("player", Transition.TRANSITION_ACTIVATE, WAIT_S, lambda: None)
+    assert asked[:2] == [Transition.TRANSITION_ACTIVATE] * 2
 
 
 class Dropping:

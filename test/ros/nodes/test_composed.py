@@ -81,8 +81,6 @@ def test_the_process_has_both_nodes_and_ends_within_two_seconds_of_a_signal(ros,
     process = processes.start("composed", "-p", "scene:=kitchen", "-p", "mapper:threads:=1")
     values = {}
     for name in ("localizer", "mapper"):
-        client = ros.node.create_client(GetParameters, f"/{name}/get_parameters")
-        wait_until(client.service_is_ready)
         values[name] = ros.call(GetParameters, f"/{name}/get_parameters",
                                 GetParameters.Request(names=["threads"])).values[0].integer_value
     assert values == {"localizer": 0, "mapper": 1}

@@ -123,8 +123,6 @@ def test_arguments_become_remappings_and_typed_parameters_of_a_running_node(laun
 
     launched("localization", "image:=/front/image_raw", "use_sim_time:=true", "min_inliers:=50", "odom_frame:=none",
              "namespace:=robot")
-    client = ros.node.create_client(GetParameters, "/robot/localizer/get_parameters")
-    wait_until(client.service_is_ready)
     names = ["use_sim_time", "pose.min_inliers", "frames.odom", "frames.map"]
     values = ros.call(GetParameters, "/robot/localizer/get_parameters", GetParameters.Request(names=names)).values
     assert (values[0].bool_value, values[1].integer_value, values[2].string_value, values[3].string_value) == (

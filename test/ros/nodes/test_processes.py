@@ -116,8 +116,6 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_default(proce
     path = tmp_path / "player.yaml"
     path.write_text("/**:\n  ros__parameters:\n    rate: 3.0\n    start: 77\n    autostart: false\n")
     processes.start("sequence_player", "--params-file", str(path), "-p", "start:=88")
-    client = ros.node.create_client(GetParameters, "/sequence_player/get_parameters")
-    wait_until(client.service_is_ready)
     values = ros.call(GetParameters, "/sequence_player/get_parameters",
                       GetParameters.Request(names=["rate", "start", "stop"])).values
     assert (values[0].double_value, values[1].integer_value, values[2].integer_value) == (3.0, 88, 0)
