@@ -11,20 +11,17 @@ SECTORS = 10
 """More of them need fewer products of descriptors, but more calls."""
 
 
-def mutual_matches(first: np.ndarray, second: np.ndarray, min_similarity: float,
-                   impossible: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mutual_matches(first: np.ndarray, second: np.ndarray,
+                   min_similarity: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return which rows of unit descriptors (N, D) and (M, D) are each other's most similar, (P,) and (P,), in order of
     the first, and their cosine similarity (P,).
 
     Args:
         min_similarity: pairs must be more similar than this, which is positive.
-        impossible: (N, M) which of them cannot match; none by default.
     """
     if len(first) == 0 or len(second) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
     similarity = first @ second.T
-    if impossible is not None:
-        similarity -= impossible  # to 0 at most, in half the time of setting them
     # the largest of each column, and not its place: argmax over columns is 15 times as slow
     nearest, most = similarity.argmax(axis=1), similarity.max(axis=0)
     best = similarity[np.arange(len(first)), nearest]

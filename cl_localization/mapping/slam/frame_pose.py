@@ -7,9 +7,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from cl_localization.config import LocalizerConfig, PoseConfig
-from cl_localization.features.mutual_matching import mutual_matches
+from cl_localization.features.mutual_matching import best_pairs
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project, robust_pose
 from cl_localization.localization.hierarchical_search import PoseSearch
@@ -26,18 +27,20 @@ MIN_INLIER_SHARE = 0.5
 CONFIRM_SUPPORT = 100.0
 """A pose found without a prediction is learned from at once with this much support, else when the next image agrees."""
 
-NEAR_PX = 80.0
-"""A point of the last frame appears this near to where a predicted pose has it [px of a 640 px wide image]."""
+NEAR_PX, KNOWN_PX = 80.0, 20.0
+"""A point of the last frame appears this near to where a predicted pose, and one that is known, has it [px of a 640 px
+wide image]."""
 
 
-def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: np.ndarray,
+def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: np.ndarray, near_px: float,
                    config: PoseConfig) -> SeenPose | None:
     """Return the pose of a frame by what the last one, at a pose (4, 4), saw with depth; None with too few matches.
 
     Its covariance is that of the way between the two.
 
     Args:
-        predicted: (4, 4) of the frame, near which matches are looked for.
+        predicted: (4, 4) of the frame.
+        near_px: how near to where that has them points are looked for [px of a 640 px wide image].
     """
     known = np.flatnonzero(last.depths_m > 0)
     depths_m = last.depths_m[known].astype(np.float64)
@@ -45,9 +48,10 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     points_m = se3.transform(world_T_last, rays * depths_m[:, None])
     pixels, ahead_m = project(look.pinhole, se3.inverse(predicted), points_m)
     ahead = np.flatnonzero(ahead_m > 0)
-    far = squared_distances(look.keypoints_px, pixels[ahead]) >= pixels_in(look.pinhole, NEAR_PX) ** 2
-    features, row, _ = mutual_matches(look.features.descriptors, last.features.descriptors[known[ahead]],
-                                      MIN_SIMILARITY, far)
+    near = cKDTree(look.keypoints_px).sparse_distance_matrix(
+        cKDTree(pixels[ahead]), pixels_in(look.pinhole, near_px), output_type="ndarray")
+    features, row, _ = best_pairs(look.features.descriptors, last.features.descriptors[known[ahead]], near["i"],
+                                  near["j"], MIN_SIMILARITY)
     if len(features) < config.min_inliers:
         return None
     points_m, depths_m = points_m[ahead[row]], depths_m[ahead[row]]
@@ -58,14 +62,6 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     agree = first.inliers
     return solved(look, first.cam_T_world, features[agree], points_m[agree], depth_sigmas(depths_m[agree]), config,
                   matches=len(features))
-
-
-def squared_distances(first_px: np.ndarray, second_px: np.ndarray) -> np.ndarray:
-    """Return the squared distances (N, M) of pixels (N, 2) and (M, 2), as one product of matrices."""
-    first_px, second_px = first_px.astype(np.float64), second_px.astype(np.float64)
-    first = np.column_stack([(first_px**2).sum(axis=1), np.ones(len(first_px)), -2 * first_px])
-    second = np.column_stack([np.ones(len(second_px)), (second_px**2).sum(axis=1), second_px])
-    return first @ second.T
 
 
 FREE_M, FREE_DEG = 0.5, 20.0
@@ -135,7 +131,7 @@ class FramePoser:
             if seen is not None and self._is_within_reach(seen, predicted[0], seconds):
                 return FoundPose(seen, scene, True, True)
         if last is not None and seconds < JUMP_AFTER_S:
-            seen = pose_from_last(*last, look, predicted[0], self._localizer.pose)
+            seen = pose_from_last(*last, look, predicted[0], NEAR_PX, self._localizer.pose)
             if seen is not None and self._is_bridge(seen, predicted[0], seconds):
                 return FoundPose(seen, scene, True, True)
             seen = None if look.has_depth else self._by_codes_around(look, predicted[0], scene)
@@ -151,7 +147,8 @@ class FramePoser:
 
     def step(self, last: tuple[Look, np.ndarray] | None, look: Look, world_T_cam: np.ndarray) -> SeenPose | None:
         """Return a pose (4, 4) that is known as it is by the last frame alone; None where that says too little."""
-        seen = None if last is None else pose_from_last(*last, look, world_T_cam, self._localizer.pose)
+        seen = None if last is None else pose_from_last(*last, look, world_T_cam, KNOWN_PX,
+                                                             self._localizer.pose)
         return seen if seen is not None and self._is_trusted(seen) else None
 
     def _guided(self, look: Look, start: np.ndarray, scene: int) -> SeenPose | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
 
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
 from cl_localization.mapping.slam.depth_pose import Look, look_at_frame
-from cl_localization.mapping.slam.frame_pose import pose_from_last, squared_distances
+from cl_localization.mapping.slam.frame_pose import KNOWN_PX, NEAR_PX, pose_from_last
 from core_makers import PointScene, SceneEncoder, look_at, wall_depth
 
 WALL = PointScene.wall(400)
@@ -25,21 +24,23 @@ def look(world_T_cam: np.ndarray, depth: bool = True) -> Look:
 
 @pytest.mark.parametrize("predicted", [LAST, HERE], ids=["stopped", "moved on"])
 def test_the_pose_follows_from_what_the_last_frame_saw(predicted: np.ndarray) -> None:
-    seen = pose_from_last(look(LAST), LAST, look(HERE, depth=False), predicted, PoseConfig())
+    seen = pose_from_last(look(LAST), LAST, look(HERE, depth=False), predicted, NEAR_PX, PoseConfig())
     distance_m, angle_deg = se3.pose_error(seen.world_T_cam, HERE)
     assert distance_m < 0.02 and angle_deg < 0.2 and seen.inliers > 0.8 * seen.matches and len(seen.rows) == 0
 
 
 def test_a_last_frame_without_depth_says_nothing() -> None:
-    assert pose_from_last(look(LAST, depth=False), LAST, look(HERE), LAST, PoseConfig()) is None
+    assert pose_from_last(look(LAST, depth=False), LAST, look(HERE), LAST, NEAR_PX, PoseConfig()) is None
 
 
 def test_a_camera_that_is_elsewhere_than_predicted_is_not_placed_there() -> None:
     away = look_at((0.0, 0.0, 0.0), (4.0, 0.0, 0.0))
-    assert pose_from_last(look(LAST), LAST, look(HERE), away, PoseConfig()) is None
+    assert pose_from_last(look(LAST), LAST, look(HERE), away, NEAR_PX, PoseConfig()) is None
 
 
-def test_squared_distances_are_exact_enough_for_pixels() -> None:
-    random = np.random.default_rng(0)
-    first_px, second_px = (random.uniform(-2000, 2000, (count, 2)).astype(np.float32) for count in (40, 30))
-    assert np.allclose(squared_distances(first_px, second_px), cdist(first_px, second_px) ** 2, atol=1e-6)
+def test_points_farther_than_asked_from_where_they_should_be_are_not_matched() -> None:
+    assert pose_from_last(look(LAST), LAST, look(HERE), HERE, KNOWN_PX, PoseConfig()) is not None
+    turned = HERE.copy()
+    turned[:3, :3] = HERE[:3, :3] @ se3.rotation_from_vector(np.array([0.0, np.deg2rad(5.0), 0.0]))
+    assert pose_from_last(look(LAST), LAST, look(HERE), turned, KNOWN_PX, PoseConfig()) is None
+    assert pose_from_last(look(LAST), LAST, look(HERE), turned, NEAR_PX, PoseConfig()) is not None
