@@ -20,7 +20,7 @@ from cl_localization.config import LiveNerfConfig, LocalizerConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
 from cl_localization.features import make_encoder
-from cl_localization.features.engines.engine import set_threads
+from cl_localization.features.engines import set_threads
 from cl_localization.localizer import Localizer
 from cl_localization.mapper import Mapper
 from cl_localization.nerf.live import LiveField

@@ -10,14 +10,14 @@ import numpy as np
 
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.features.encoder import Encoder, unit_descriptors
-from cl_localization.features.mutual_matching import mutual_matches
-from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
 from cl_localization.geometry.triangulation import Observations, ray_midpoints, refined_points, reprojection_errors
+from cl_localization.localization.matching import mutual_matches
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View, ViewStore
 from cl_localization.mapping.depth_points import depths_of
+from cl_localization.places.map_places import place_descriptor
 
 MIN_SIMILARITY = 0.8
 RETRIEVED = 5

@@ -23,7 +23,7 @@ from cl_localization.cli.progress import tracked
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
 from cl_localization.evaluation.run import image_only
-from cl_localization.features.engines.choice import PACKAGES, make_engine
+from cl_localization.features.engines import PACKAGES, make_engine
 from cl_localization.localizer import Localizer
 
 HEADERS = ("step", "median [ms]", "over E")

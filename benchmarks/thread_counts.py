@@ -14,8 +14,7 @@ import numpy as np
 from benchmarks.table import BenchTable
 from cl_localization.config import EncoderConfig
 from cl_localization.data.frame import Frame
-from cl_localization.features.engines.choice import make_engine
-from cl_localization.features.engines.engine import set_threads
+from cl_localization.features.engines import make_engine, set_threads
 
 HEADERS = ("busy programs", "threads", "p50 [ms]", "p95 [ms]", "longest [ms]")
 BUSY, THREADS, ROUNDS = (0, 1, 2), (1, 2), 4

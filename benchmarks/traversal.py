@@ -12,11 +12,12 @@ from typing import Any
 
 import cl_localization
 from cl_localization.data import open_sequence
+from cl_localization.data.frame import Frame
 from cl_localization.localizer import Localizer
 from cl_localization.mapper import Mapper
 
 PACKAGE = Path(cl_localization.__file__).parent
-ROOM = "sim:3?rooms=1&frames=12&size=320x240"
+ROOM = "sim:3?rooms=1&frames=60&size=320x240"
 WARM = 3
 
 
@@ -39,13 +40,19 @@ def files_traversed(work: Callable[[], Any]) -> Counter[str]:
     return calls
 
 
-def files_of_one_localization() -> Counter[str]:
-    """Return what `Localizer.localize` goes through with the default options, once it is warm, in a small room."""
+def easy_image() -> tuple[Localizer, Frame]:
+    """Return a localizer with the default options in the map of a small room, warm, and an image that looks much like
+    those that were mapped."""
     sequence, mapper = open_sequence(ROOM), Mapper()
     for index in range(0, len(sequence), 2):
         mapper.add(sequence[index])
     localizer = Localizer(mapper.map_code)
     for index in range(WARM):
         localizer.localize(sequence[2 * index + 1])
-    frame = sequence[2 * WARM + 1]
+    return localizer, sequence[2 * WARM + 1]
+
+
+def files_of_one_localization() -> Counter[str]:
+    """Return what `Localizer.localize` goes through for an easy image."""
+    localizer, frame = easy_image()
     return files_traversed(lambda: localizer.localize(frame))

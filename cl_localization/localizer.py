@@ -16,7 +16,7 @@ from cl_localization.localization.learned.pose_search import make_pose_search
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.places.map_places import MapPlaces, Recognition
-from cl_localization.tracking.doubt import DoubtfulPoses
+from cl_localization.tracking.gating import DoubtfulPoses
 
 __all__ = ["Localization", "Localizer"]
 

@@ -11,7 +11,6 @@ from cl_localization.data.frame import Frame
 from cl_localization.features import Encoder
 from cl_localization.features.frame_encoder import FrameEncoder
 from cl_localization.features.shared import shared_encoder
-from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import factor_of_keyframe
 from cl_localization.map.map_code import MapCode
@@ -28,6 +27,7 @@ from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.mapping.slam.window_mapper import WindowMapper
 from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
+from cl_localization.places.map_places import place_descriptor
 
 __all__ = ["Mapper", "MappingResult"]
 

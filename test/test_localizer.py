@@ -9,12 +9,12 @@ import pytest
 
 from cl_localization.config import EncoderConfig, LocalizerConfig, MapCodeConfig, PlaceConfig, PoseConfig
 from cl_localization.errors import EncoderError, MapError
-from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import inverse, pose_error, transform
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localizer import Localizer
 from cl_localization.map.map_code import MapCode, NewCodes
+from cl_localization.places.map_places import place_descriptor
 from core_makers import PointScene, SceneEncoder, look_at, unit_vectors
 
 ROOM = PointScene.room(400)

@@ -10,10 +10,10 @@ import pytest
 from cl_localization.config import EncoderConfig, KeyframeConfig, MapCodeConfig, MapperConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, EncoderError, GeometryError, MapError
-from cl_localization.features.whole_image import place_descriptor
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_file import load_map, save_map
 from cl_localization.mapper import Mapper
+from cl_localization.places.map_places import place_descriptor
 from core_makers import CAMERA, PointScene, SceneEncoder, look_at, wall_depth
 from map_makers import assert_same_map
 

@@ -37,7 +37,9 @@ def exported_network(weights: str) -> Path:
     digest = hashlib.sha256(_weights_file(weights).read_bytes()).hexdigest()[:16]
     path = cache_folder() / f"xfeat-{digest}-{REVISION}.onnx"
     if not path.is_file():
-        _write(path, lambda temporary: _export(weights, temporary))
+        from cl_localization.features.xfeat_network import export
+
+        _write(path, lambda temporary: export(weights, temporary))
     return path
 
 
@@ -52,7 +54,9 @@ def int8_network(weights: str) -> Path:
     network = exported_network(weights)
     path = network.with_name(f"{network.stem}-int8.onnx")
     if not path.is_file():
-        _write(path, lambda temporary: _quantize(network, temporary))
+        from cl_localization.features.int8_network import write_int8
+
+        _write(path, lambda temporary: write_int8(network, temporary))
     return path
 
 
@@ -75,18 +79,6 @@ def _weights_file(weights: str) -> Path:
     if not path.is_file():
         raise EncoderError(f"weights {path}", "must be a file", "nothing there")
     return path
-
-
-def _export(weights: str, path: Path) -> None:
-    from cl_localization.features.xfeat_network import export
-
-    export(weights, path)
-
-
-def _quantize(network: Path, path: Path) -> None:
-    from cl_localization.features.int8_network import write_int8
-
-    write_int8(network, path)
 
 
 def _write(path: Path, make: Callable[[Path], None]) -> None:

@@ -15,8 +15,6 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
-from cl_localization.features.engines.engine import INPUT
-
 KEPT = ("block1.1.", "block_fusion.2.")
 IMAGES, WIDTH_PX, HEIGHT_PX, SHAPES, NOISE = 12, 320, 256, 150, 4.0
 
@@ -24,15 +22,16 @@ IMAGES, WIDTH_PX, HEIGHT_PX, SHAPES, NOISE = 12, 320, 256, 150, 4.0
 class MadeUpImages(CalibrationDataReader):
     """Grey images of shapes with sharp and soft edges and some noise, the same every time."""
 
-    def __init__(self) -> None:
-        self._random, self._left = np.random.default_rng(0), IMAGES
+    def __init__(self, name: str) -> None:
+        """Give images by the name of the network's input."""
+        self._name, self._random, self._left = name, np.random.default_rng(0), IMAGES
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        """Return the next image (1, 1, H, W) uint8 by the name of the input; None after the last."""
+        """Return the next image (1, 1, H, W) uint8; None after the last."""
         if self._left == 0:
             return None
         self._left -= 1
-        return {INPUT: self._image()[None, None]}
+        return {self._name: self._image()[None, None]}
 
     def _image(self) -> np.ndarray:
         random = self._random
@@ -50,12 +49,12 @@ class MadeUpImages(CalibrationDataReader):
 
 def write_int8(network: Path, path: Path) -> None:
     """Write an exported network with its convolutions in 8-bit integers; raises what the libraries raise."""
-    logger = logging.getLogger()
+    logger, model = logging.getLogger(), onnx.load(network)
     logger.addFilter(_is_error)  # it asks there for a preparation that changes nothing here
     try:
-        quantize_static(network, path, MadeUpImages(), per_channel=True, activation_type=QuantType.QUInt8,
-                        weight_type=QuantType.QInt8, nodes_to_quantize=_chosen(onnx.load(network)),
-                        extra_options={"WeightSymmetric": True})
+        quantize_static(network, path, MadeUpImages(model.graph.input[0].name), per_channel=True,
+                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                        nodes_to_quantize=_chosen(model), extra_options={"WeightSymmetric": True})
     finally:
         logger.removeFilter(_is_error)
 

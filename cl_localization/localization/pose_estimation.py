@@ -17,7 +17,6 @@ from cl_localization.features.encoder import Features
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import PnPResult, reprojection_errors_px, robust_pose
-from cl_localization.geometry.se3 import inverse
 from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import (
     calibrated,
@@ -25,7 +24,14 @@ from cl_localization.localization.covariance_calibration import (
     variance_factor_of,
     widened,
 )
-from cl_localization.localization.refinement import MIN_MATCHES, pixels_in, refined_in_map, searched_near, visible_codes
+from cl_localization.localization.matching import visible_codes
+from cl_localization.localization.refinement import (
+    MIN_MATCHES,
+    exact_threshold_px,
+    pixels_in,
+    refined_in_map,
+    searched_near,
+)
 from cl_localization.localization.regressor import Regressor, SceneCoordinates
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
@@ -36,9 +42,10 @@ CLEARLY_OFF = 2.0
 APART_SHARE, APART_DEG = 0.15, 10.0
 """Two poses are different when they are this share of the viewing distance or this angle apart."""
 
-EXACT_PX, PEAKED_SHARE = 4.0, 0.55
-"""Where a map is exact, most matches that agree to so many pixels [px of a 640 px wide image] agree to half as many.
-Then those decide, as far points that agree loosely leave the position open. Elsewhere they scatter more."""
+PEAKED_SHARE = 0.55
+"""Where a map is exact, at least this share of the matches that agree to a few pixels (`exact_threshold_px`) agree to
+half as many. Then those decide, as far points that agree loosely leave the position open. Elsewhere they scatter more.
+"""
 
 QUICK_TRIES, HARDLY_PEAKED_SHARE = 10, 0.5
 """Of a clear image so many tries from its first pose say whether a map is not exact: with less than this share half as
@@ -79,7 +86,7 @@ class PoseEstimator:
             if first is not None and every * _support(first) >= CLEAR_SUPPORT:
                 break
         found, solved_s = Localization(), time.perf_counter()
-        if first is not None:
+        if first is not None and _support(first) >= min(HOPELESS_SUPPORT, self.config.min_support):
             found = self._refine(searched, keypoints_px, pinhole, coordinates, first)
             timings_s["refine"] = time.perf_counter() - solved_s
         found = replace(found, keypoints=len(features), timings_s=timings_s,
@@ -90,13 +97,31 @@ class PoseEstimator:
     def with_rival(self, features: Features, camera: Camera, found: Localization) -> Localization:
         """Return a pose of these features with how many of them agree with another one, and how much the map should
         show at the pose."""
-        if found.world_T_cam is None:
-            return found
-        searched = features.select(slice(self.config.max_keypoints))
-        rivals = rival_inliers(self._map, searched, camera, self._scene_coordinates(searched), found, self.config)
-        in_view, _ = visible_codes(self._map, camera.pinhole(), inverse(found.world_T_cam), 0.0,
+        searched, pinhole = features.select(slice(self.config.max_keypoints)), camera.pinhole()
+        rivals = self._rival_inliers(searched, camera.undistort(searched.keypoints_px), pinhole, found)
+        in_view, _ = visible_codes(self._map, pinhole, se3.inverse(found.world_T_cam), 0.0,
                                    self._map.scene_number(found.scene))
         return replace(found, rival_inliers=rivals, expected=len(in_view) / max(len(searched), 1))
+
+    def _rival_inliers(self, features: Features, keypoints_px: np.ndarray, pinhole: Camera,
+                       found: Localization) -> int:
+        """Return how many features that disagree with the pose found agree with another one; 0 for no other pose."""
+        coordinates, threshold_px = self._scene_coordinates(features), self.config.inlier_threshold_px
+        errors_px = reprojection_errors_px(pinhole, se3.inverse(found.world_T_cam), keypoints_px[coordinates.features],
+                                           coordinates.points_m)
+        free = np.setdiff1d(np.arange(len(features)), found.inlier_features)
+        others = coordinates.select((errors_px >= CLEARLY_OFF * pixels_in(pinhole, threshold_px))
+                                    & np.isin(coordinates.features, free))
+        first = self._solve(pinhole, keypoints_px, others)
+        if first is None:
+            return 0
+        rival = refined_in_map(self._map, features.select(free), keypoints_px[free], pinhole, first.cam_T_world,
+                               threshold_px, self._scene_of(others))
+        if rival is None:
+            return 0
+        apart_m, apart_deg = se3.pose_error(rival.world_T_cam, found.world_T_cam)
+        is_another = apart_m > APART_SHARE * found.viewing_distance_m or apart_deg > APART_DEG
+        return rival.inliers if is_another else 0
 
     def _scene_coordinates(self, features: Features, every: int = 1) -> SceneCoordinates:
         """Return the unambiguous matches of evenly chosen features, those of the scene that most of them belong to."""
@@ -105,102 +130,64 @@ class PoseEstimator:
         coordinates = coordinates.select(coordinates.ambiguity <= self.config.max_ambiguity)
         return coordinates.of_one_scene(self._map.codes["scenes"][coordinates.rows])
 
+    def _scene_of(self, coordinates: SceneCoordinates) -> int:
+        return int(self._map.codes["scenes"][coordinates.rows[0]])
+
     def _solve(self, pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates) -> PnPResult | None:
+        """Return the pose that most matches agree with; None for none, or too few matches."""
         if len(coordinates.features) < MIN_MATCHES:
             return None
         threshold_px = pixels_in(pinhole, self.config.inlier_threshold_px)
-        found = robust_pose(pinhole, keypoints_px[coordinates.features], coordinates.points_m, threshold_px,
-                            self.config.max_iterations, self.config.seed)
-        return None if found is None or self._is_hopeless(found) else found
+        return robust_pose(pinhole, keypoints_px[coordinates.features], coordinates.points_m, threshold_px,
+                           self.config.max_iterations, self.config.seed)
 
-    def _is_hopeless(self, found: PnPResult) -> bool:
-        return _support(found) < min(HOPELESS_SUPPORT, self.config.min_support)
+    def _solve_exactly(self, pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates, tries: int,
+                       start_cam_T_world: np.ndarray | None = None) -> tuple[PnPResult | None, float]:
+        """Return the pose that most matches agree with to a few pixels, and the share of these that are half as near
+        as they may be."""
+        threshold_px = pixels_in(pinhole, exact_threshold_px(self.config))
+        matched_px, points_m = keypoints_px[coordinates.features], coordinates.points_m
+        found = robust_pose(pinhole, matched_px, points_m, threshold_px, tries, self.config.seed, start_cam_T_world)
+        if found is None:
+            return None, 0.0
+        errors_px = reprojection_errors_px(pinhole, found.cam_T_world, matched_px, points_m)
+        half, whole = (int(np.count_nonzero(errors_px < part * threshold_px)) for part in (0.5, 1.0))
+        return found, half / max(whole, 1)
 
     def _exact(self, pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates,
-               first: PnPResult) -> tuple[PnPResult, PoseConfig, tuple[PnPResult, ...]]:
-        """Return the pose that most matches agree with to a few pixels, and how near further matches must lie, where
-        the map is that exact; else the first pose. Also return what other estimates there are."""
-        exact = replace(self.config, inlier_threshold_px=min(EXACT_PX, self.config.inlier_threshold_px))
+               first: PnPResult) -> tuple[bool, PnPResult, tuple[PnPResult, ...]]:
+        """Return whether the map is exact, the pose that most matches agree with then to a few pixels, else the first
+        pose, and what other estimates there are."""
         if _support(first) >= CLEAR_SUPPORT / SAMPLED:
-            _, share = _solved(pinhole, keypoints_px, coordinates, replace(exact, max_iterations=QUICK_TRIES),
-                               first.cam_T_world)
+            _, share = self._solve_exactly(pinhole, keypoints_px, coordinates, QUICK_TRIES, first.cam_T_world)
             if share < HARDLY_PEAKED_SHARE:
-                return first, self.config, ()
-        found, share = _solved(pinhole, keypoints_px, coordinates, exact)
+                return False, first, ()
+        found, share = self._solve_exactly(pinhole, keypoints_px, coordinates, self.config.max_iterations)
         if found is None:
-            return first, self.config, ()
-        return (first, self.config, (found,)) if share < PEAKED_SHARE else (found, exact, (found, first))
+            return False, first, ()
+        return (False, first, (found,)) if share < PEAKED_SHARE else (True, found, (found, first))
 
     def _refine(self, features: Features, keypoints_px: np.ndarray, pinhole: Camera, coordinates: SceneCoordinates,
                 first: PnPResult) -> Localization:
-        scene, inlier_ratio = int(self._map.codes["scenes"][coordinates.rows[0]]), float(first.inliers.mean())
-        start, config, others = self._exact(pinhole, keypoints_px, coordinates, first)
-        found = refined_in_map(self._map, features, keypoints_px, pinhole, start.cam_T_world, config, scene)
-        if found is None or found.world_T_cam is None or found.covariance is None:
+        scene, inlier_ratio = self._scene_of(coordinates), float(first.inliers.mean())
+        is_exact, start, others = self._exact(pinhole, keypoints_px, coordinates, first)
+        threshold_px = exact_threshold_px(self.config) if is_exact else self.config.inlier_threshold_px
+        found = refined_in_map(self._map, features, keypoints_px, pinhole, start.cam_T_world, threshold_px, scene)
+        if found is None:
             return Localization(inlier_ratio=inlier_ratio)
         factor = variance_factor_of(self._map, scene, found.world_T_cam)
-        if config is not self.config:
+        shared = np.zeros((6, 6))
+        if is_exact:
             found = searched_near(self._map, features, keypoints_px, pinhole, found, factor, self.config, scene)
-        covariance = None if found.covariance is None else calibrated(found.covariance, factor)
-        name = self._map.scene_names[scene] if found.inliers else ""
-        found = replace(found, covariance=covariance, inlier_ratio=inlier_ratio, scene=name,
-                        unguided_world_T_cam=inverse(start.cam_T_world))
-        if config is not self.config and covariance is not None:
-            shared = depth_jackknife(self._map, keypoints_px, pinhole, found, self.config)
-            found = replace(found, covariance=covariance + shared)
+            shared = depth_jackknife(self._map, keypoints_px, pinhole, found)
+        found = replace(found, covariance=calibrated(found.covariance, factor) + shared, inlier_ratio=inlier_ratio,
+                        scene=self._map.scene_names[scene] if found.inliers else "",
+                        unguided_world_T_cam=se3.inverse(start.cam_T_world))
         for other in others:
-            found = widened(found, inverse(other.cam_T_world), found.inliers / max(int(other.inliers.sum()), 1))
+            found = widened(found, se3.inverse(other.cam_T_world), found.inliers / max(int(other.inliers.sum()), 1))
         return found
 
 
 def _support(found: PnPResult) -> float:
     """Return the support of a pose, see `Localization`."""
     return float(found.inliers.sum() * found.inliers.mean())
-
-
-def _solved(pinhole: Camera, keypoints_px: np.ndarray, coordinates: SceneCoordinates, config: PoseConfig,
-            start_cam_T_world: np.ndarray | None = None) -> tuple[PnPResult | None, float]:
-    """Return the pose that most matches agree with, and the share of these that are half as near as they may be."""
-    threshold_px, matched_px = pixels_in(pinhole, config.inlier_threshold_px), keypoints_px[coordinates.features]
-    found = robust_pose(pinhole, matched_px, coordinates.points_m, threshold_px, config.max_iterations, config.seed,
-                        start_cam_T_world)
-    if found is None:
-        return None, 0.0
-    errors_px = reprojection_errors_px(pinhole, found.cam_T_world, matched_px, coordinates.points_m)
-    half, whole = (int(np.count_nonzero(errors_px < part * threshold_px)) for part in (0.5, 1.0))
-    return found, half / max(whole, 1)
-
-
-def rival_inliers(map_code: MapCode, features: Features, camera: Camera, coordinates: SceneCoordinates,
-                  found: Localization, config: PoseConfig) -> int:
-    """Return how many features that disagree with the pose found agree with another one; 0 for no other pose.
-
-    Args:
-        features: of the image, of which those of the pose are the first.
-        coordinates: unambiguous matches of these, in one scene.
-    """
-    if found.world_T_cam is None:
-        return 0
-    keypoints_px, pinhole = camera.undistort(features.keypoints_px), camera.pinhole()
-    threshold_px = pixels_in(pinhole, config.inlier_threshold_px)
-    errors_px = reprojection_errors_px(pinhole, se3.inverse(found.world_T_cam), keypoints_px[coordinates.features],
-                                       coordinates.points_m)
-    free = np.setdiff1d(np.arange(len(features)), found.inlier_features)
-    others = coordinates.select((errors_px >= CLEARLY_OFF * threshold_px) & np.isin(coordinates.features, free))
-    if len(others.features) < MIN_MATCHES:
-        return 0
-    first = robust_pose(pinhole, keypoints_px[others.features], others.points_m, threshold_px, config.max_iterations,
-                        config.seed)
-    if first is None:
-        return 0
-    scene = int(map_code.codes["scenes"][others.rows[0]])
-    rival = refined_in_map(map_code, features.select(free), keypoints_px[free], pinhole, first.cam_T_world,
-                           config, scene)
-    return rival.inliers if rival is not None and _is_another_pose(rival, found) else 0
-
-
-def _is_another_pose(rival: Localization, found: Localization) -> bool:
-    if rival.world_T_cam is None or found.world_T_cam is None:
-        return False
-    apart_m, apart_deg = se3.pose_error(rival.world_T_cam, found.world_T_cam)
-    return apart_m > APART_SHARE * found.viewing_distance_m or apart_deg > APART_DEG

@@ -8,7 +8,6 @@ projection as the pose may be wrong: little for far ones, much for near ones.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -16,11 +15,10 @@ from scipy.spatial import cKDTree
 
 from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import Features
-from cl_localization.features.mutual_matching import best_pairs
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import project, refined_pose, reprojection_errors_px, robust_pose
-from cl_localization.localization.guided_matching import guided_matches, visible_codes
+from cl_localization.localization.matching import GuidedMatches, best_pairs, guided_matches, visible_codes
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 
@@ -29,7 +27,7 @@ MAX_RADIUS_PX = 60.0
 """Of the search [px of a 640 px wide image]."""
 
 EXACT_PX = 4.0
-"""Largest reprojection error of matches that agree [px of a 640 px wide image]."""
+"""Largest reprojection error of matches that agree, where a map is exact [px of a 640 px wide image]."""
 
 MIN_NEAR = 30
 
@@ -64,8 +62,13 @@ def pixels_in(camera: Camera, at_reference_px: float) -> float:
     return at_reference_px * max(camera.width_px, camera.height_px) / REFERENCE_WIDTH_PX
 
 
+def exact_threshold_px(config: PoseConfig) -> float:
+    """Return the largest reprojection error of an inlier where a map is exact [px of a 640 px wide image]."""
+    return min(EXACT_PX, config.inlier_threshold_px)
+
+
 def refined_in_map(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pinhole: Camera,
-                   cam_T_world: np.ndarray, config: PoseConfig, scene: int,
+                   cam_T_world: np.ndarray, threshold_px: float, scene: int,
                    min_view_angle_deg: float = 0.0) -> Localization | None:
     """Return the pose that codes near their keypoints agree on, or None when there are too few.
 
@@ -75,49 +78,51 @@ def refined_in_map(map_code: MapCode, features: Features, keypoints_px: np.ndarr
         keypoints_px: (N, 2) undistorted keypoints of the features.
         pinhole: the camera of those.
         cam_T_world: (4, 4) roughly the pose.
+        threshold_px: largest reprojection error of an inlier [px of a 640 px wide image].
         scene: whose codes are matched.
         min_view_angle_deg: codes that were first seen from a direction nearer than this are left out.
     """
-    threshold_px = pixels_in(pinhole, config.inlier_threshold_px)
-    found = _refined_within(threshold_px, map_code, features, keypoints_px, pinhole, cam_T_world, config, scene,
-                            min_view_angle_deg)
-    if found is None or found.world_T_cam is None or found.inliers < MIN_MATCHES:
+    def within(radius_px: float, cam_T_world: np.ndarray) -> Localization | None:
+        found = guided_matches(map_code, features, keypoints_px, pinhole, cam_T_world, radius_px, MIN_SIMILARITY,
+                               scene, min_view_angle_deg)
+        return _refined(map_code, keypoints_px, pinhole, cam_T_world, radius_px, found)
+
+    wide_px = pixels_in(pinhole, threshold_px)
+    found = within(wide_px, cam_T_world)
+    if found is None or found.inliers < MIN_MATCHES:
         return found
     narrow_px = max(BAND_MEDIANS * found.reprojection_error_px, pixels_in(pinhole, NARROWEST_PX))
-    if narrow_px >= threshold_px:
+    if narrow_px >= wide_px:
         return found
-    again = _refined_within(narrow_px, map_code, features, keypoints_px, pinhole, se3.inverse(found.world_T_cam),
-                            config, scene, min_view_angle_deg)
+    again = within(narrow_px, se3.inverse(found.world_T_cam))
     return found if again is None or again.inliers < ENOUGH_KEPT * found.inliers else again
 
 
-def _refined_within(threshold_px: float, map_code: MapCode, features: Features, keypoints_px: np.ndarray,
-                    pinhole: Camera, cam_T_world: np.ndarray, config: PoseConfig, scene: int,
-                    min_view_angle_deg: float) -> Localization | None:
-    """Match codes to keypoints within a radius of where they should be, and refine the pose to that."""
-    found = guided_matches(map_code, features, keypoints_px, pinhole, cam_T_world, threshold_px, MIN_SIMILARITY,
-                           scene, min_view_angle_deg)
-    if len(found.rows) < MIN_MATCHES:
+def _refined(map_code: MapCode, keypoints_px: np.ndarray, pinhole: Camera, cam_T_world: np.ndarray,
+             threshold_px: float, matches: GuidedMatches) -> Localization | None:
+    """Return the pose refined to matches, of which those within a threshold are its inliers."""
+    if len(matches.rows) < MIN_MATCHES:
         return None
-    matched_px, points_m = keypoints_px[found.features], map_code.codes["positions_m"][found.rows].astype(np.float64)
-    errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
-    sigmas_px = expected_errors_px(map_code, pinhole, cam_T_world, found.rows, errors_px, config)
+    matched_px = keypoints_px[matches.features]
+    points_m = map_code.codes["positions_m"][matches.rows].astype(np.float64)
+    sigmas_px = expected_errors_px(map_code, pinhole, cam_T_world, matched_px, matches.rows)
     cam_T_world, covariance = refined_pose(pinhole, cam_T_world, matched_px, points_m, sigmas_px)
     errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
     inliers = errors_px < threshold_px
     median_px = float(np.median(errors_px[inliers])) if inliers.any() else float("nan")
     return Localization(world_T_cam=se3.inverse(cam_T_world), covariance=covariance, inliers=int(inliers.sum()),
-                        reprojection_error_px=median_px, inlier_features=found.features[inliers],
-                        inlier_codes=found.rows[inliers], inlier_points_m=points_m[inliers])
+                        reprojection_error_px=median_px, inlier_features=matches.features[inliers],
+                        inlier_codes=matches.rows[inliers], inlier_points_m=points_m[inliers])
 
 
-def expected_errors_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarray, rows: np.ndarray,
-                       errors_px: np.ndarray, config: PoseConfig) -> np.ndarray:
-    """Return the expected reprojection errors (N,) of codes (N,) with errors (N,): that of keypoints, as found, and
-    that of the codes' positions."""
+def expected_errors_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarray, matched_px: np.ndarray,
+                       rows: np.ndarray) -> np.ndarray:
+    """Return the expected reprojection errors (N,) of codes (N,) matched to keypoints (N, 2): that of keypoints, as
+    found, and that of the codes' positions."""
+    positions_m = map_code.codes["positions_m"][rows]
+    errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, positions_m.astype(np.float64))
     keypoint_px = max(pixels_in(pinhole, KEYPOINT_SIGMA_PX), ERROR_TO_SIGMA * float(np.median(errors_px)))
-    camera_m = -cam_T_world[:3, :3].T @ cam_T_world[:3, 3]
-    distance_m = np.linalg.norm(map_code.codes["positions_m"][rows] - camera_m, axis=1)
+    distance_m = np.linalg.norm(positions_m - se3.inverse(cam_T_world)[:3, 3], axis=1)
     position_px = pinhole.focal_px * map_code.codes["sigmas_m"][rows] / np.maximum(distance_m, 1e-6)
     return np.hypot(keypoint_px, position_px)
 
@@ -129,21 +134,20 @@ def searched_near(map_code: MapCode, features: Features, keypoints_px: np.ndarra
     Args:
         factor: that makes the covariance of the pose found honest; see `covariance_calibration`.
     """
-    if found.world_T_cam is None or found.covariance is None:
-        return found
     cam_T_world = se3.inverse(found.world_T_cam)
     sigma_m = se3.largest_sigma(factor * found.covariance[:3, :3])
-    of_image, rows = _matches(map_code, features, keypoints_px, pinhole, cam_T_world, sigma_m, config, scene)
+    of_image, rows = _matches(map_code, features, keypoints_px, pinhole, cam_T_world, sigma_m,
+                              config.inlier_threshold_px, scene)
     if len(rows) == 0:
         return found
     matched_px, points_m = keypoints_px[of_image], map_code.codes["positions_m"][rows].astype(np.float64)
-    exact = replace(config, inlier_threshold_px=min(EXACT_PX, config.inlier_threshold_px))
-    exact_px = pixels_in(pinhole, exact.inlier_threshold_px)
+    exact_px = pixels_in(pinhole, exact_threshold_px(config))
     best = robust_pose(pinhole, matched_px, points_m, exact_px, config.max_iterations, config.seed)
     if best is None:
         return found
-    again = refined_in_map(map_code, features, keypoints_px, pinhole, best.cam_T_world, exact, scene)
-    if again is None or again.world_T_cam is None:
+    again = refined_in_map(map_code, features, keypoints_px, pinhole, best.cam_T_world, exact_threshold_px(config),
+                           scene)
+    if again is None:
         return found
     before, after = (_misfit(reprojection_errors_px(pinhole, pose, matched_px, points_m), exact_px)
                      for pose in (cam_T_world, se3.inverse(again.world_T_cam)))
@@ -156,7 +160,7 @@ def _misfit(errors_px: np.ndarray, exact_px: float) -> float:
 
 
 def _matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pinhole: Camera,
-             cam_T_world: np.ndarray, sigma_m: float, config: PoseConfig,
+             cam_T_world: np.ndarray, sigma_m: float, threshold_px: float,
              scene: int) -> tuple[np.ndarray, np.ndarray]:
     """Return features and codes (M,) that are each other's best, as far apart as the error of the pose may move them;
     none where that is nowhere far."""
@@ -166,7 +170,7 @@ def _matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pi
     rows, pixels = visible_codes(map_code, pinhole, cam_T_world, 0.0, scene)
     _, depth_m = project(pinhole, cam_T_world, map_code.codes["positions_m"][rows])
     radius_px = SIGMAS * sigma_m * pinhole.focal_px / np.maximum(depth_m, 1e-9)
-    least_px = pixels_in(pinhole, config.inlier_threshold_px)
+    least_px = pixels_in(pinhole, threshold_px)
     if np.count_nonzero(radius_px > least_px) < MIN_NEAR:
         return none
     radius_px = np.clip(radius_px, least_px, pixels_in(pinhole, MAX_RADIUS_PX))
@@ -176,6 +180,5 @@ def _matches(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pi
     around = cKDTree(keypoints_px).query_ball_point(pixels[chosen], radius_px[chosen])
     code = np.repeat(np.arange(len(rows)), [len(one) for one in around])
     feature = np.fromiter(chain.from_iterable(around), np.int64, len(code))
-    code, feature, _ = best_pairs(map_code.descriptors(rows), features.descriptors, code, feature,
-                                  MIN_SIMILARITY)
+    code, feature, _ = best_pairs(map_code.descriptors(rows), features.descriptors, code, feature, MIN_SIMILARITY)
     return feature, rows[code]

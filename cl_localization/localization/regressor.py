@@ -8,10 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from cl_localization.features.encoder import Features
-from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
-from cl_localization.localization.guided_matching import visible_codes
+from cl_localization.localization.matching import mutual_matches, visible_codes
 from cl_localization.map.code_index import CodeIndex, CodeSearch
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.table import union

@@ -31,6 +31,8 @@ def inverted_file(dim: int, count: int, probes: int) -> faiss.IndexIVFScalarQuan
     index.cp.niter, index.cp.max_points_per_centroid = KMEANS_ITERATIONS, POINTS_PER_CLUSTER
     index.cp.min_points_per_centroid = 1  # no warnings on stderr
     index.nprobe = probes
+    # maps a number to its list: what has it is removed, or given back, fast
+    index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
     return index
 
 
@@ -40,8 +42,6 @@ def clustered(keys: np.ndarray, rows: np.ndarray) -> faiss.Index:
     index = inverted_file(dim, count, PROBES)
     sample = np.linspace(0, count - 1, min(count, POINTS_PER_CLUSTER * index.nlist)).astype(np.int64)
     index.train(unit_descriptors(keys[sample]))
-    # maps a code to its list, for fast removal
-    index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
     for chunk in _chunks(count):
         index.add_with_ids(unit_descriptors(keys[chunk]), rows[chunk])
     return index

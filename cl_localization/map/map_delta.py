@@ -10,7 +10,7 @@ import numpy as np
 from cl_localization.errors import MapError
 
 KEYFRAME_DESCRIPTOR_DIM = 256
-"""Length of the descriptors of `features.whole_image`."""
+"""Length of the descriptors of whole images, see `places.map_places`."""
 
 ROW_TYPES: dict[str, tuple[type, int]] = {
     "keys": (np.int8, -1), "positions_m": (np.float32, 3), "sigmas_m": (np.float32, 0), "seen": (np.uint16, 0),

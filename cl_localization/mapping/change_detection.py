@@ -11,7 +11,7 @@ import numpy as np
 
 from cl_localization.config import ChangeDetectionConfig, DepthConfig
 from cl_localization.geometry import se3
-from cl_localization.localization.guided_matching import guided_matches
+from cl_localization.localization.matching import guided_matches
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode

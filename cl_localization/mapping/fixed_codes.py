@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.data.frame import Frame
-from cl_localization.features.fixed_regions import FixedRegions
-from cl_localization.features.frame_encoder import FrameEncoder
+from cl_localization.features.frame_encoder import FixedRegions, FrameEncoder
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.map.keyframe_views import View

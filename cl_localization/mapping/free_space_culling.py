@@ -10,7 +10,7 @@ import numpy as np
 
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project
-from cl_localization.localization.guided_matching import visible_codes
+from cl_localization.localization.matching import visible_codes
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 

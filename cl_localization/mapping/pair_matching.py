@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_localization.features.mutual_matching import mutual_matches_at_angles
 from cl_localization.geometry.triangulation import epipolar_angles, epipolar_distances
+from cl_localization.localization.matching import mutual_matches_at_angles
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.pose_adjustment import RANGE_PX

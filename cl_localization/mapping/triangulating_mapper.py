@@ -17,7 +17,7 @@ from cl_localization.geometry.triangulation import (
     reprojection_errors,
 )
 from cl_localization.localization.covariance_calibration import variance_factor
-from cl_localization.localization.guided_matching import guided_matches
+from cl_localization.localization.matching import guided_matches
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import Sightings, View, ViewStore
 from cl_localization.map.map_code import MapCode, NewCodes

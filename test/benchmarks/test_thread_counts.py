@@ -9,12 +9,12 @@ import pytest
 from benchmarks import thread_counts
 from benchmarks.thread_counts import BUSY, HEADERS, THREADS, busy, thread_table
 from cl_localization.config import EncoderConfig
-from cl_localization.features.engines.engine import threads
+from cl_localization.features.engines import threads
 from flow_makers import pose, wall_frame
 
 
 def test_every_number_of_threads_is_tried_beside_every_number_of_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cl_localization.features.engines.engine._chosen", 0)  # a node in this process may have chosen
+    monkeypatch.setattr("cl_localization.features.engines._chosen", 0)  # a node in this process may have chosen
     used, before = [], threads()
     engine = SimpleNamespace(name="fake", run=lambda grey: used.append(threads()))
     monkeypatch.setattr(thread_counts, "make_engine", lambda config: engine)

@@ -1,4 +1,4 @@
-"""The files that are counted are those of the package that ran, in any thread, and no others."""
+"""The files that are counted are those of the package that ran, in any thread, and no others; the image is easy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 
-from benchmarks.traversal import files_traversed
+from benchmarks.traversal import easy_image, files_traversed
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 
@@ -28,3 +28,9 @@ def test_nothing_is_counted_that_runs_afterwards() -> None:
     calls = files_traversed(lambda: None)
     Camera(64, 48, 50.0, 50.0, 32.0, 24.0)
     assert calls == {}
+
+
+def test_the_easy_image_is_localized() -> None:
+    localizer, frame = easy_image()
+    found = localizer.localize(frame)
+    assert found.accepted and found.support > 100.0, found

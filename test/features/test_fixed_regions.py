@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cl_localization.features import Features
-from cl_localization.features.fixed_regions import FixedRegions
+from cl_localization.features.frame_encoder import FixedRegions
 from core_makers import CAMERA, PointScene, motion, noisy, unit_vectors
 
 RANDOM = np.random.default_rng(3)

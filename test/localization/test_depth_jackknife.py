@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl_localization.config import MapCodeConfig, PoseConfig
+from cl_localization.config import MapCodeConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project, refined_pose
 from cl_localization.localization.covariance_calibration import depth_jackknife
@@ -38,7 +38,7 @@ def found_with(near_shift_m: float, count: int = 200) -> tuple[MapCode, np.ndarr
 @pytest.mark.parametrize(("near_shift_m", "is_small"), [(0.0, True), (SHIFT_M, False)])
 def test_what_is_near_and_what_is_far_at_odds_make_a_pose_uncertain(near_shift_m: float, is_small: bool) -> None:
     map_code, keypoints_px, found, formal = found_with(near_shift_m)
-    shared = depth_jackknife(map_code, keypoints_px, CAMERA, found, PoseConfig())
+    shared = depth_jackknife(map_code, keypoints_px, CAMERA, found)
     sigma_m, formal_m = se3.largest_sigma(shared[:3, :3]), se3.largest_sigma(formal[:3, :3])
     error_m = float(np.linalg.norm(found.world_T_cam[:3, 3]))
     assert (sigma_m < 5 * formal_m) == is_small
@@ -47,4 +47,4 @@ def test_what_is_near_and_what_is_far_at_odds_make_a_pose_uncertain(near_shift_m
 
 def test_few_matches_tell_nothing() -> None:
     map_code, keypoints_px, found, _ = found_with(0.0, count=30)
-    assert not depth_jackknife(map_code, keypoints_px, CAMERA, found, PoseConfig()).any()
+    assert not depth_jackknife(map_code, keypoints_px, CAMERA, found).any()

@@ -11,7 +11,7 @@ from cl_localization.config import MapCodeConfig
 from cl_localization.features import Features
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project
-from cl_localization.localization.guided_matching import (
+from cl_localization.localization.matching import (
     MAX_VIEW_ANGLE_DEG,
     GuidedMatches,
     guided_matches,
@@ -45,7 +45,6 @@ def test_every_visible_point_is_matched_with_its_code():
     found = matched(map_of(SCENE), features)
     assert len(found.features) > 0.97 * len(seen)
     np.testing.assert_array_equal(found.rows, seen[found.features])
-    np.testing.assert_allclose(found.similarity, 0.9, atol=0.1)
 
 
 @settings(max_examples=20)
@@ -59,9 +58,7 @@ def test_matches_are_one_to_one_within_the_radius_and_similar(radius_px, seed):
     assert len(set(found.features.tolist())) == len(set(found.rows.tolist())) == len(found.rows)
     pixels, _ = project(CAMERA, se3.inverse(HERE), map_code.codes["positions_m"][found.rows])
     assert (np.linalg.norm(pixels - features.keypoints_px[found.features], axis=1) <= radius_px + 1e-3).all()
-    assert (found.similarity > 0.7).all()
-    again = np.einsum("nd,nd->n", map_code.descriptors(found.rows), features.descriptors[found.features])
-    np.testing.assert_allclose(found.similarity, again, atol=1e-5)
+    assert (np.einsum("nd,nd->n", map_code.descriptors(found.rows), features.descriptors[found.features]) > 0.7).all()
 
 
 def test_what_looks_different_is_not_matched():

@@ -26,7 +26,7 @@ def test_a_pose_that_far_points_leave_open_is_found_by_near_ones():
     map_code.insert(NewCodes(SCENE.descriptors, POINTS_M.astype(np.float32), np.full(400, 0.01, np.float32)), keyframe)
     features = SCENE.features(HERE, noise_px=0.4, similarity=0.95)
     given = map_code, features, features.keypoints_px.astype(float), CAMERA
-    far_only = refined_in_map(*given, se3.inverse(BESIDE), PoseConfig(inlier_threshold_px=4.0), 0)
+    far_only = refined_in_map(*given, se3.inverse(BESIDE), 4.0, 0)
     rough = np.linalg.norm(far_only.world_T_cam[:3, 3] - HERE[:3, 3])
     found = searched_near(*given, replace(far_only, covariance=0.1**2 * np.eye(6)), 4.0, PoseConfig(), 0)
     assert np.linalg.norm(found.world_T_cam[:3, 3] - HERE[:3, 3]) < min(0.02, 0.5 * rough)
@@ -46,5 +46,5 @@ def test_where_a_pose_may_be_anywhere_evenly_spread_codes_stand_for_all(monkeypa
     for most in (refinement.MOST_PAIRS, 2000):
         monkeypatch.setattr(refinement, "MOST_PAIRS", most)
         refinement._matches(map_code, features, features.keypoints_px.astype(float), CAMERA, cam_T_world, 1.0,
-                             PoseConfig(), 0)
+                             12.0, 0)
     assert 0 < asked[1] < 0.6 * asked[0]

@@ -248,7 +248,7 @@ def test_a_few_tries_tell_that_a_map_is_not_exact(monkeypatch, noise_px, exact):
 def test_where_a_map_is_not_exact_an_exact_estimate_elsewhere_makes_the_pose_less_certain(monkeypatch):
     features = SCENE.features(look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8)), **NOISE)
     aside_m = 0.3
-    solved = pose_estimation._solved
+    solved = PoseEstimator._solve_exactly
 
     def loosely_elsewhere(*given: Any) -> tuple[Any, float]:
         found, _ = solved(*given)
@@ -257,7 +257,7 @@ def test_where_a_map_is_not_exact_an_exact_estimate_elsewhere_makes_the_pose_les
         return replace(found, cam_T_world=found.cam_T_world @ aside), 0.52
 
     alone = estimate(features)
-    monkeypatch.setattr(pose_estimation, "_solved", loosely_elsewhere)
+    monkeypatch.setattr(PoseEstimator, "_solve_exactly", loosely_elsewhere)
     widened = estimate(features)
     assert error(widened, alone.world_T_cam)[0] < 0.02
     assert np.sqrt(alone.covariance[0, 0]) < 0.02

@@ -27,8 +27,8 @@ def map_code() -> MapCode:
 
 
 def refined(map_code: MapCode, features: Features, **options: float) -> Localization | None:
-    return refined_in_map(map_code, features, features.keypoints_px, CAMERA, se3.inverse(POSE), PoseConfig(), 0,
-                          **options)
+    return refined_in_map(map_code, features, features.keypoints_px, CAMERA, se3.inverse(POSE),
+                          PoseConfig().inlier_threshold_px, 0, **options)
 
 
 def test_a_pose_is_found_again_with_its_inliers(map_code):

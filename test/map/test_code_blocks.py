@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cl_localization.geometry import se3
-from cl_localization.localization.guided_matching import visible_codes
+from cl_localization.localization.matching import visible_codes
 from cl_localization.map import map_code as module
 from cl_localization.map.map_code import MapCode
 from core_makers import CAMERA, look_at

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cl_localization.config import MAX_SCENE_NAME, MapCodeConfig, PoseConfig
 from cl_localization.errors import MapError
 from cl_localization.geometry.se3 import inverse, pose_error
-from cl_localization.localization.guided_matching import guided_matches, visible_codes
+from cl_localization.localization.matching import guided_matches, visible_codes
 from cl_localization.localization.pose_estimation import PoseEstimator
 from cl_localization.localization.regressor import NearestRegressor
 from cl_localization.map import map_code as map_code_module

@@ -9,7 +9,7 @@ import numpy as np
 from cl_localization.config import MapperConfig, MaskConfig
 from cl_localization.data.frame import Frame
 from cl_localization.features import Features
-from cl_localization.features.fixed_regions import FixedRegions
+from cl_localization.features.frame_encoder import FixedRegions
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.fixed_codes import codes_fixed_to_camera

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.features import Features
-from cl_localization.features.mutual_matching import mutual_matches
+from cl_localization.localization.matching import mutual_matches
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.pair_matching import MIN_SIMILARITY, matched_features
 from core_makers import CAMERA, PointScene, look_at

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.places.sequence_matching import Image, LineVotes
+from cl_localization.places.place_index import Image, LineVotes
 
 
 def shortlist(rng: np.random.Generator, positions: int, count: int) -> tuple[Image, np.ndarray]:

@@ -9,9 +9,8 @@ import pytest
 
 from cl_localization.config import MapCodeConfig, PlaceConfig
 from cl_localization.features import Features
-from cl_localization.features.whole_image import place_descriptor
 from cl_localization.map.map_code import MapCode
-from cl_localization.places.map_places import NEAR_KEYFRAMES, MapPlaces
+from cl_localization.places.map_places import NEAR_KEYFRAMES, MapPlaces, place_descriptor
 from core_makers import noisy, unit_vectors
 
 STEP_M = 0.5

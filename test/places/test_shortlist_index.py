@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl_localization.places import sequence_matching as shortlist_index
-from cl_localization.places.sequence_matching import ShortlistIndex
+from cl_localization.places import place_index as shortlist_index
+from cl_localization.places.place_index import ShortlistIndex
 
 
 def vectors(count: int, seed: int = 0, width: int = 16) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cl_localization.localization.result import Localization
-from cl_localization.tracking.doubt import DoubtfulPoses
+from cl_localization.tracking.gating import DoubtfulPoses
 from tracking_makers import PERIOD_NS, START_NS, at, found
 
 

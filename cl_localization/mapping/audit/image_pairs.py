@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import poselib
 
-from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
 from cl_localization.geometry.triangulation import homogeneous, ray_midpoints
+from cl_localization.localization.matching import mutual_matches
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit.readings import READINGS

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cl_localization.config import PoseConfig
-from cl_localization.features.mutual_matching import best_pairs
 from cl_localization.geometry import se3
+from cl_localization.localization.matching import best_pairs
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.slam.depth_pose import Look
 from cl_localization.mapping.slam.keyframe_graph import KeyframeGraph

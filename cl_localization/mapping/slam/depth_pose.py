@@ -13,7 +13,7 @@ from cl_localization.features import Features
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.pnp import MeasuredDepth, project, refined_pose
-from cl_localization.localization.guided_matching import guided_matches
+from cl_localization.localization.matching import guided_matches
 from cl_localization.localization.refinement import (
     ERROR_TO_SIGMA,
     KEYPOINT_SIGMA_PX,

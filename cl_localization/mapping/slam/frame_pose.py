@@ -10,10 +10,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cl_localization.config import LocalizerConfig, PoseConfig
-from cl_localization.features.mutual_matching import best_pairs
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project, robust_pose
 from cl_localization.localization.hierarchical_search import PoseSearch
+from cl_localization.localization.matching import best_pairs
 from cl_localization.localization.refinement import MIN_SIMILARITY, pixels_in
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.depth_points import depth_sigmas

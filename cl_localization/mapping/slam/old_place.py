@@ -6,13 +6,13 @@ import numpy as np
 
 from cl_localization.config import PoseConfig
 from cl_localization.features.encoder import unit_descriptors
-from cl_localization.features.mutual_matching import mutual_matches
-from cl_localization.features.whole_image import place_descriptor
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import robust_pose
+from cl_localization.localization.matching import mutual_matches
 from cl_localization.localization.refinement import MIN_SIMILARITY, pixels_in
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.slam.depth_pose import Look, SeenPose, solved_by_codes
+from cl_localization.places.map_places import place_descriptor
 
 PLACES = 3
 """Places that are compared, those that look most like the image."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cl_localization.data.frame import Frame
-from cl_localization.features.mutual_matching import mutual_matches
 from cl_localization.geometry import se3
 from cl_localization.geometry.two_views import TwoViewGeometry, two_view_geometry
+from cl_localization.localization.matching import mutual_matches
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.mapping.slam.depth_pose import Look
 

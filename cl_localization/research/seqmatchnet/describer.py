@@ -9,8 +9,8 @@ import numpy as np
 from cl_localization.errors import DataError
 from cl_localization.features import make_encoder
 from cl_localization.features.encoder import unit_descriptors
-from cl_localization.features.whole_image import place_descriptor
-from cl_localization.places.sequence_matching import checked_descriptors
+from cl_localization.places.map_places import place_descriptor
+from cl_localization.places.place_index import checked_descriptors
 from cl_localization.research.seqmatchnet.image_descriptors import pixel_descriptor
 from cl_localization.research.seqmatchnet.local_pooling import gem, learn_vocabulary, vlad
 from cl_localization.research.seqmatchnet.options import ImageDescriptorConfig

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 
 from cl_localization.errors import DataError
-from cl_localization.places.sequence_matching import checked_descriptors
+from cl_localization.places.place_index import checked_descriptors
 
 GEM_POWER = 3.0
 KMEANS_ITERATIONS = 20

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import faiss
 
-from cl_localization.features.engines.engine import set_threads
+from cl_localization.features.engines import set_threads
 from cl_localization.ros.nodes.managed_node import ManagedNode
 
 Item = TypeVar("Item")

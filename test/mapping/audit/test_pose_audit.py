@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_localization.features.whole_image import place_descriptor
 from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit import pose_audit
 from cl_localization.mapping.audit.health import MIN_RETURNS_AGREE, PairFigures
 from cl_localization.mapping.audit.image_pairs import MAX_ERROR_PX
 from cl_localization.mapping.audit.pose_audit import APART, ENOUGH_PAIRS, EVERY, LOOKED_FOR_EVERY, PoseAudit
+from cl_localization.places.map_places import place_descriptor
 from core_makers import CAMERA, PointScene, look_at, motion
 
 SCENE = PointScene.room(300)

@@ -10,7 +10,7 @@ import torch
 
 from attention_makers import CODES
 from cl_localization.errors import DataError
-from cl_localization.features.engines import engine
+from cl_localization.features import engines
 from cl_localization.research.ace_g.scene_stream import StreamedScenes, prepared_scene
 from cl_localization.research.ace_g.scenes import simulated_scene
 
@@ -20,7 +20,7 @@ CONFIG = replace(CODES, encoder=replace(CODES.encoder, max_keypoints=64),
 
 
 def test_a_worker_prepares_what_would_be_prepared_here_and_leaves_out_what_fails(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(engine, "_chosen", 0)  # nodes of other tests may have chosen
+    monkeypatch.setattr(engines, "_chosen", 0)  # nodes of other tests may have chosen
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # sums are of another order on more threads, features too
     with closing(StreamedScenes([ROOM, "sim:3?rooms=1&frames=2"], CONFIG, tmp_path)) as stream:
         here = prepared_scene(ROOM, CONFIG, 0, None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cl_localization.errors import DataError
-from cl_localization.places.sequence_matching import checked_descriptors
+from cl_localization.places.place_index import checked_descriptors
 from cl_localization.research.seqmatchnet.checks import checked_length, checked_width
 
 

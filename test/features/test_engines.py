@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 
 from cl_localization.config import EncoderConfig
-from cl_localization.features.engines import engine as engines
-from cl_localization.features.engines import make_engine
-from cl_localization.features.engines.engine import DenseFeatures, Engine
-from cl_localization.features.engines.torch_engine import TorchEngine
+from cl_localization.features import engines
+from cl_localization.features.engines import (
+    DenseFeatures,
+    Engine,
+    OnnxEngine,
+    OpenVinoEngine,
+    TorchEngine,
+    make_engine,
+)
 from image_makers import textured
 
 CONFIG = EncoderConfig(device="cpu")
@@ -25,8 +30,6 @@ COARSE_TYPICAL, COARSE_COSINE = 1e-2, 0.99
 def onnx_engine() -> Engine:
     """ONNX Runtime, where it is installed."""
     pytest.importorskip("onnxruntime")
-    from cl_localization.features.engines.onnx_engine import OnnxEngine
-
     return OnnxEngine(CONFIG)
 
 
@@ -35,8 +38,6 @@ def openvino_engine(precision: str) -> Engine:
     openvino = pytest.importorskip("openvino")
     if precision == "bf16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor has no bfloat16")
-    from cl_localization.features.engines.openvino_engine import OpenVinoEngine
-
     return OpenVinoEngine(CONFIG, precision)
 
 
@@ -128,8 +129,6 @@ def old_processor(monkeypatch):
 @pytest.mark.parametrize(("seconds", "taken"), [([0.03, 0.02], "int8"), ([0.02, 0.03], "fp32")])
 def test_without_bfloat16_openvino_takes_what_is_faster_of_integers_and_single_precision(old_processor, monkeypatch,
                                                                                          seconds, taken):
-    from cl_localization.features.engines.openvino_engine import OpenVinoEngine
-
     monkeypatch.setattr(OpenVinoEngine, "_seconds", lambda self: seconds.pop(0))
     engine = OpenVinoEngine(CONFIG)
     assert engine.name == f"openvino in {taken}"
@@ -137,13 +136,11 @@ def test_without_bfloat16_openvino_takes_what_is_faster_of_integers_and_single_p
 
 
 def test_integers_that_do_not_work_are_told_once_and_single_precision_is_taken(old_processor, monkeypatch, caplog):
-    from cl_localization.features.engines import openvino_engine
-
     def missing(weights: str) -> None:
         raise ImportError("No module named 'onnx'")
 
-    monkeypatch.setattr(openvino_engine, "int8_network", missing)
-    engine = openvino_engine.OpenVinoEngine(CONFIG)
+    monkeypatch.setattr(engines, "int8_network", missing)
+    engine = OpenVinoEngine(CONFIG)
     assert engine.name == "openvino in fp32" and engine.run(grey_of(64, 64)).heatmap.shape == (64, 64)
     assert [record.getMessage() for record in caplog.records] == [
         "the network cannot be run in 8-bit integers (ImportError: No module named 'onnx'): it runs in fp32"]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.features.mutual_matching import (
+from cl_localization.localization.matching import (
     PAIRS_AT_ONCE,
     best_pairs,
     firsts,

@@ -9,8 +9,8 @@ import pytest
 
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
-from cl_localization.features.engines import DenseFeatures, choice, make_engine
-from cl_localization.features.engines.choice import tried
+from cl_localization.features import engines
+from cl_localization.features.engines import DenseFeatures, make_engine, tried
 
 AUTO = EncoderConfig(device="cpu")
 
@@ -37,20 +37,19 @@ def raising(error: Exception) -> object:
 @pytest.fixture(autouse=True)
 def installed(monkeypatch):
     """All engines are installed and work, on an x86 processor without CUDA."""
-    monkeypatch.setattr(choice, "_broken", set())
-    monkeypatch.setattr(choice, "_has_cuda", lambda: False)
-    monkeypatch.setattr(choice.platform, "machine", lambda: "x86_64")
-    names = set(choice.PACKAGES.values())
-    monkeypatch.setattr(choice, "find_spec", lambda name: name if name in names else None)
-    monkeypatch.setattr(choice, "_torch_engine", lambda config: Fake("torch"))
-    for name in choice.MAKERS:
-        monkeypatch.setitem(choice.MAKERS, name, lambda config, name=name: Fake(name))
+    monkeypatch.setattr(engines, "_broken", set())
+    monkeypatch.setattr(engines, "_has_cuda", lambda: False)
+    monkeypatch.setattr(engines.platform, "machine", lambda: "x86_64")
+    names = set(engines.PACKAGES.values())
+    monkeypatch.setattr(engines, "find_spec", lambda name: name if name in names else None)
+    for name in engines.MAKERS:
+        monkeypatch.setitem(engines.MAKERS, name, lambda config, name=name: Fake(name))
     return names
 
 
 @pytest.mark.parametrize(("machine", "name"), [("x86_64", "openvino"), ("aarch64", "onnx")])
 def test_the_fastest_is_taken_and_said(machine, name, monkeypatch, caplog):
-    monkeypatch.setattr(choice.platform, "machine", lambda: machine)
+    monkeypatch.setattr(engines.platform, "machine", lambda: machine)
     with caplog.at_level(logging.INFO, "cl_localization"):
         assert make_engine(AUTO).name == name
     assert [record.getMessage() for record in caplog.records] == [f"XFeat runs with {name}"]
@@ -67,14 +66,14 @@ def test_one_that_is_not_installed_is_passed_over_in_silence(installed, caplog):
 @pytest.mark.parametrize("error", [ImportError("libfoo.so.3: no such file"), RuntimeError("no kernel\nmore"),
                                    EncoderError("cache", "must be writable")])
 def test_one_that_is_installed_but_broken_is_warned_of_once(error, monkeypatch, caplog):
-    monkeypatch.setitem(choice.MAKERS, "openvino", raising(error))
+    monkeypatch.setitem(engines.MAKERS, "openvino", raising(error))
     assert [make_engine(AUTO).name for _ in range(3)] == ["onnx"] * 3
     assert len(caplog.records) == 1
     assert "engine openvino is installed but does not work" in caplog.text and "more" not in caplog.text
 
 
 def test_one_that_gives_nonsense_is_broken(monkeypatch, caplog):
-    monkeypatch.setitem(choice.MAKERS, "openvino", lambda config: Fake("nonsense", np.nan))
+    monkeypatch.setitem(engines.MAKERS, "openvino", lambda config: Fake("nonsense", np.nan))
     assert make_engine(AUTO).name == "onnx"
     assert "engine nonsense must give finite numbers" in caplog.text
     with pytest.raises(EncoderError, match="engine nonsense must give finite numbers, found some are not"):
@@ -82,7 +81,7 @@ def test_one_that_gives_nonsense_is_broken(monkeypatch, caplog):
 
 
 def test_cuda_means_torch(monkeypatch):
-    monkeypatch.setattr(choice, "_has_cuda", lambda: True)
+    monkeypatch.setattr(engines, "_has_cuda", lambda: True)
     assert make_engine(EncoderConfig()).name == "torch"
     assert make_engine(AUTO).name == "openvino"
     assert make_engine(EncoderConfig(device="cuda")).name == "torch"
@@ -96,12 +95,12 @@ def test_the_named_one_is_taken(name):
 
 
 def test_a_named_one_that_does_not_work_is_an_error(installed, monkeypatch):
-    monkeypatch.setitem(choice.MAKERS, "onnx", raising(RuntimeError("no kernel")))
+    monkeypatch.setitem(engines.MAKERS, "onnx", raising(RuntimeError("no kernel")))
     with pytest.raises(EncoderError, match="encoder.engine onnx must work on this machine, found Runtime"):
         make_engine(EncoderConfig(device="cpu", engine="onnx"))
     installed.remove("onnxruntime")
     with pytest.raises(EncoderError, match="encoder.engine onnx needs the package onnxruntime, found not installed"):
         make_engine(EncoderConfig(device="cpu", engine="onnx"))
-    monkeypatch.setitem(choice.MAKERS, "openvino", raising(EncoderError("weights", "must be a file")))
+    monkeypatch.setitem(engines.MAKERS, "openvino", raising(EncoderError("weights", "must be a file")))
     with pytest.raises(EncoderError, match="weights must be a file"):
         make_engine(EncoderConfig(device="cpu", engine="openvino"))

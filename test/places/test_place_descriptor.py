@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cl_localization.features.encoder import unit_descriptors
-from cl_localization.features.whole_image import DIM, STRONGEST, place_descriptor
+from cl_localization.places.map_places import DIM, STRONGEST, place_descriptor
 from core_makers import noisy, unit_vectors
 
 
