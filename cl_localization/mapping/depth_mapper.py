@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from cl_localization.config import DepthConfig
@@ -42,7 +40,7 @@ class DepthMapper:
             changed: whether the place is known to have changed.
         """
         if changed:
-            view, keypoints_px = _strongest(view, keypoints_px)
+            view, keypoints_px = view.strongest(STRONGEST), keypoints_px[:STRONGEST]
         depths_m = keypoint_depths(depth_m, keypoints_px, self._config.max_depth_m)
         known = np.flatnonzero(depths_m > 0)
         depths_m = depths_m[known]
@@ -94,7 +92,7 @@ class DepthMapper:
         once = self._map.codes["seen"][rows] == 1
         rows, pixels = rows[once], pixels[once].astype(np.int64)
         expected_m = project(view.camera, cam_T_world, self._map.codes["positions_m"][rows])[1]
-        measured_m = depth_m[pixels[:, 1].clip(0, depth_m.shape[0] - 1), pixels[:, 0].clip(0, depth_m.shape[1] - 1)]
+        measured_m = depth_m[pixels[:, 1], pixels[:, 0]]
         unoccluded = np.abs(measured_m - expected_m) < self._config.merge_distance_m + 2 * depth_sigmas(expected_m)
         missed = np.setdiff1d(rows[unoccluded], seen_again)
         self._missed[missed] += 1
@@ -111,10 +109,3 @@ class DepthMapper:
         """Extend the counts to all rows of the map."""
         extra = len(self._map.codes.live) - len(self._missed)
         self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])
-
-
-def _strongest(view: View, keypoints_px: np.ndarray) -> tuple[View, np.ndarray]:
-    """Return a view with only its strongest features, and their distorted keypoints."""
-    order = np.argsort(-view.features.scores, kind="stable")[:STRONGEST]
-    return replace(view, features=view.features.select(order), rays=view.rays[order],
-                   code=view.code[order]), keypoints_px[order]

@@ -23,8 +23,7 @@ from cl_localization.map.keyframe_views import Sightings, View, ViewStore
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.audit.health import Moved
 from cl_localization.mapping.keyframe_policy import KeyframePolicy
-from cl_localization.mapping.pair_matching import matched_features
-from cl_localization.mapping.pose_adjustment import EpipolarScatter, adjusted_poses
+from cl_localization.mapping.pose_adjustment import EpipolarScatter, adjusted_poses, matched_features
 
 CELL_SIZE_PX = 5.0
 """Without depth the scale is unknown: a cell spans this many pixels at the median depth of the first points."""

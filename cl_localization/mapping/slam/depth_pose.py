@@ -22,7 +22,7 @@ from cl_localization.localization.refinement import (
     pixels_in,
 )
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.depth_points import depth_sigmas, keypoint_depths
+from cl_localization.mapping.depth_points import depth_sigmas, depths_of
 
 WIDE = 2.0
 """The first search around a predicted pose is wider than the inlier threshold by this factor."""
@@ -84,11 +84,9 @@ class SeenPose:
 
 def look_at_frame(frame: Frame, features: Features, max_depth_m: float) -> Look:
     """Return the look at a frame with features of its image as it came, and the depth at them up to a distance."""
-    depths_m = np.zeros(len(features), np.float32)
-    if frame.depth_m is not None and len(features):
-        depths_m = keypoint_depths(frame.depth_m, features.keypoints_px, max_depth_m)
     pixels = frame.camera.undistort(features.keypoints_px).astype(np.float32)
-    return Look(Features(pixels, features.descriptors, features.scores), pixels, frame.camera.pinhole(), depths_m)
+    return Look(Features(pixels, features.descriptors, features.scores), pixels, frame.camera.pinhole(),
+                depths_of(frame, features, max_depth_m))
 
 
 def pose_near(map_code: MapCode, look: Look, world_T_cam: np.ndarray, scene: int,
