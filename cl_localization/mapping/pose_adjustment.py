@@ -82,9 +82,9 @@ def sampled(seen: Observations, view: np.ndarray,
     see, in any of their views (O,); in place of positions, anything else of the points (P, ...)."""
     sightings = seen.sums(np.ones(len(view)), len(points_m))
     order = np.lexsort((seen.point, -sightings[seen.point], view))
-    starts = np.flatnonzero(np.r_[True, np.diff(view[order]) != 0]) if len(order) else np.zeros(0, np.int64)
+    ordered = view[order]
     rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    rank[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
     chosen = np.zeros(len(points_m), bool)
     chosen[seen.point[rank < POINTS_PER_VIEW]] = True
     return seen.of_points(chosen), view[chosen[seen.point]], points_m[chosen]

@@ -104,7 +104,7 @@ class TriangulatingMapper:
 
     def known_poses(self, scene: int) -> np.ndarray:
         """Return the poses (K, 4, 4) of keyframes of a scene that make views near them known."""
-        return self._map.keyframe_poses_of(scene)
+        return self._map.pose_of(self._map.keyframes_of(scene))
 
     def _add_adjusting(self, view: View, neighbours: list[View]) -> tuple[int, int]:
         seen_again = self._link_to_map(view, LOOSE)

@@ -60,9 +60,6 @@ def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = 
 
 def keep_first_keyframes(grown: MapCode, learned: MapCode) -> None:
     """Give a map of learned codes one keyframe for every scene, to which its codes are anchored."""
-    rows = grown.keyframes.rows()
-    for scene in np.setdiff1d(grown.scenes_in_use, learned.scenes_in_use):
-        first = int(np.flatnonzero(grown.keyframes["keyframe_scenes"][rows] == scene)[0])
-        learned.add_keyframe(grown.keyframe_world_T_cam[first], int(grown.keyframes["keyframe_stamps_ns"][rows[first]]),
-                             int(scene))
-
+    for scene in np.setdiff1d(grown.scenes_in_use, learned.scenes_in_use).tolist():
+        first = grown.keyframes_of(scene)[0]
+        learned.add_keyframe(grown.pose_of(first), int(grown.keyframes["keyframe_stamps_ns"][first]), scene)

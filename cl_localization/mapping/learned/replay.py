@@ -70,8 +70,7 @@ class FeatureReplay:
         self._scene = scene
         rows = self._rng.choice(len(points_cam_m), self.features, replace=len(points_cam_m) < self.features)
         frames = self._grown.keyframes
-        pose = self._grown.keyframe_world_T_cam[np.searchsorted(frames.rows(), keyframe)]
-        regions = np.unique(cell_labels(se3.transform(pose, points_cam_m),
+        regions = np.unique(cell_labels(se3.transform(self._grown.pose_of(keyframe), points_cam_m),
                                         COVERAGE_REGION_CELLS * self._grown.cell_size_m))
         item = {"descriptors": quantized(descriptors[rows])[None],
                 "points_cam_m": points_cam_m[rows].astype(np.float32)[None], "keyframes": np.array([keyframe]),

@@ -121,8 +121,7 @@ class LoopClosing:
     def _moved(self, scene: int, motion: np.ndarray) -> dict[int, float]:
         """Move a scene by a similarity (4, 4); return by how much distances grew around which keyframes."""
         growth = float(np.cbrt(np.linalg.det(motion[:3, :3])))
-        rows = self._map.keyframes.rows()
-        rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
+        rows = self._map.keyframes_of(scene)
         if not np.allclose(motion, np.eye(4)):
             poses = self._map.pose_of(rows)
             self._map.move_keyframes(rows, se3.moved(motion, poses), np.full(len(rows), growth))

@@ -166,9 +166,8 @@ class FramePoser:
     def _by_codes_around(self, look: Look, world_T_cam: np.ndarray, scene: int) -> SeenPose | None:
         """Return the pose of a frame without depth by matches to the codes mapped around a pose (4, 4), wherever in the
         image they appear; None with too few."""
-        rows = self._map.keyframes.rows()
-        of_scene = self._map.keyframes["keyframe_scenes"][rows] == scene
-        here = rows[of_scene & near_pose(self._map.keyframe_world_T_cam, world_T_cam)]
+        keyframes = self._map.keyframes_of(scene)
+        here = keyframes[near_pose(self._map.pose_of(keyframes), world_T_cam)]
         return pose_by(self._map, look, here, self._localizer.pose, FEW_INLIERS)
 
     def _anywhere(self, look: Look) -> FoundPose | None:

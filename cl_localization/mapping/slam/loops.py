@@ -116,7 +116,7 @@ class LoopFinder:
 
     def _loop_within(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
         """Return a loop in the scene that the camera is in."""
-        old = self._keyframes(scene)
+        old = self._map.keyframes_of(scene)
         old = old[self._graph.way_since(old) > self._config.loop_after_m]
         if len(old) == 0:
             return None
@@ -130,7 +130,7 @@ class LoopFinder:
 
     def _joint(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
         """Return a view of another scene that was mapped by own poses or is gone on in."""
-        others = np.setdiff1d(self._map.keyframes.rows(), self._keyframes(scene))
+        others = np.setdiff1d(self._map.keyframes.rows(), self._map.keyframes_of(scene))
         enough = max(MIN_INLIERS, int(JOINING_SHARE * min(len(look.features), FEATURES)))
         for one in alike(self._map, look, others):
             loop = self._loop_at(look, keyframe, world_T_cam, around(self._map, one, others), enough)
@@ -183,7 +183,3 @@ class LoopFinder:
         way_m = way_m if np.isfinite(way_m) else self._graph.way_m
         off_m, off_deg = se3.pose_error(loop.world_T_cam, loop.seen.world_T_cam)
         return off_m < FLOOR_M + DRIFT_SHARE * way_m and off_deg < FLOOR_DEG + DEG_PER_M * way_m
-
-    def _keyframes(self, scene: int) -> np.ndarray:
-        rows = self._map.keyframes.rows()
-        return rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
