@@ -25,12 +25,12 @@ from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.frame_memory import FrameMemory
 from cl_localization.nerf.keyframe_views import drawn_from, went_on
 from cl_localization.nerf.learner import Batch, Learner, render_rays
 from cl_localization.nerf.live_voxels import GrowingVoxels
 from cl_localization.nerf.options import MemoryConfig, VoxelConfig
-from cl_localization.nerf.quality import psnr_db
 from cl_localization.nerf.rays import RayBundle, SeenRays, camera_rays, up_to_surfaces
 from cl_localization.nerf.views import BYTES_PER_MB, NEAR_M, View, reduced, seen_cells, seen_points, size_px, surface_of
 

@@ -89,9 +89,7 @@ class GrowingVoxels(VoxelField):
         used = nn.functional.max_pool3d(old.used[None, None].float(), 2, 2, ceil_mode=True)[0, 0] > 0
         density, colour = self.density.detach(), self.colour.detach()
         weights = self._opacities(density, old.grid.edge)[:, None] + LEAST_WEIGHT
-        _, y, z = old.grid.corners
-        indices = torch.stack([old.corner_numbers // (y * z), old.corner_numbers // z % y, old.corner_numbers % z],
-                              dim=1)
+        indices = old.grid.corner_indices(old.corner_numbers)
         strides = torch.tensor(grid.corner_strides(), device=self.device)
         count = int(np.prod(grid.corners))
         highest, total = density.new_full((count, 1), -torch.inf), density.new_zeros(count, 1)

@@ -17,8 +17,8 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
 from cl_localization.nerf import learner
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.live import LiveField
-from cl_localization.nerf.quality import psnr_db
 from live_makers import SMALL, learned, room_frames
 from nerf_makers import ROOM_HALF_SIZE, ball_camera
 
