@@ -181,8 +181,8 @@ class TriangulatingMapper:
         """Return the poses (K, 4, 4) that came with the images of keyframes (K,): as in the map, or before they were
         adjusted."""
         given = {view.keyframe: view.given_world_T_cam for view in self._store.views}
-        known = dict(zip(self._map.keyframes.rows().tolist(), self._map.keyframe_world_T_cam))
-        return np.array([given.get(keyframe, known[keyframe]) for keyframe in keyframes.tolist()]).reshape(-1, 4, 4)
+        poses = zip(keyframes.tolist(), self._map.pose_of(keyframes))
+        return np.array([given.get(keyframe, pose) for keyframe, pose in poses]).reshape(-1, 4, 4)
 
     def keyframes_moved(self, keyframes: np.ndarray, given_world_T_cam: np.ndarray) -> None:
         """Have the remembered views follow keyframes (K,) that were moved; their images now come with other poses (K,

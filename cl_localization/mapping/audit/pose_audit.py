@@ -16,7 +16,7 @@ from cl_localization.mapping.audit.image_pairs import (
     AuditedView,
     ImagePair,
     PairEvidence,
-    agreement_with,
+    agreements_with,
     evidence_of,
     matched_pair,
 )
@@ -136,8 +136,8 @@ class PoseAudit:
     def _agreement_of_returns(self, given_poses: PosesOf) -> np.ndarray:
         numbers = [(pair.first.keyframe, pair.second.keyframe) for pair in self._returns]
         poses = given_poses(np.array(numbers, np.int64).reshape(-1)).reshape(-1, 2, 4, 4)
-        return np.array([agreement_with(pair, first, second, RETURN_TOLERANCE)
-                         for pair, (first, second) in zip(self._returns, poses)])
+        return np.array([agreements_with(pair, first, second, np.ones(1), RETURN_TOLERANCE)[0]
+                         for pair, (first, second) in zip(self._returns, poses[:, :, None])])
 
     def _compare_with_neighbours(self, look: AuditedView) -> None:
         pairs = (matched_pair(other, look) for other in tuple(self._recent))

@@ -8,10 +8,9 @@ import torch
 from cl_localization.errors import MapError
 from cl_localization.map.learned_codes import code_count, learned_map_beside, require_grown
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples
+from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, learn_to_the_end
 from cl_localization.mapping.learned.options import DistillationConfig
 from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes, typical_error_m
-from cl_localization.mapping.learned.schedule import learn_to_the_end
 
 TEXT_BYTES = 4000
 """Room for the texts of a map file."""

@@ -14,11 +14,10 @@ from cl_localization.map.keyframe_views import View
 from cl_localization.map.learned_codes import code_count, learned_map_beside
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.learned.distillation import TEXT_BYTES, keep_first_keyframes
-from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
+from cl_localization.mapping.learned.optimizer import BATCH, CodeOptimizer, Samples, learn_to_the_end, without_denormals
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.learned.replay import FeatureReplay, samples_from
 from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes, typical_error_m
-from cl_localization.mapping.learned.schedule import BATCH, learn_to_the_end
 
 FEWEST_FEATURES = 30
 """A keyframe with fewer features whose place is known is left out."""
