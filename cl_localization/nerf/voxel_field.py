@@ -246,9 +246,7 @@ class VoxelField(nn.Module):
     def _use(self, used: Tensor, new_density: float = 0.0) -> None:
         """Use other cells of the same grid; remaining corners keep their values and optimizer state."""
         before, self.cells = self.cells, UsedCells(self.cells.grid, used)
-        at = torch.full((len(before.row_of),), -1, dtype=torch.int64, device=self.device)
-        at[before.corner_numbers] = torch.arange(len(before.corner_numbers), device=self.device)
-        at = at[self.cells.corner_numbers]
+        at = before.row_of[self.cells.corner_numbers].long()
         self.anchor = None if self.anchor is None else self.anchor.picked(at)
         states = [self.optimizer.state.get(values, {}) for values in (self.density, self.colour)]
         self.density, self.colour = (nn.Parameter(_picked(values.detach(), at))
