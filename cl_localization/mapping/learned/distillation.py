@@ -10,10 +10,8 @@ from cl_localization.map.learned_codes import code_count, learned_map_beside, re
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, learn_to_the_end
 from cl_localization.mapping.learned.options import DistillationConfig
+from cl_localization.mapping.learned.replay import samples_from
 from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes, typical_error_m
-
-TEXT_BYTES = 4000
-"""Room for the texts of a map file."""
 
 FEWEST_CODES = 16
 
@@ -22,10 +20,7 @@ def samples_of(map_code: MapCode, rows: np.ndarray, origin_m: np.ndarray) -> Sam
     """Return what some codes of a grown map say, around an origin."""
     positions_m = map_code.codes["positions_m"][rows].astype(np.float64)
     seen_from_m = map_code.keyframes["keyframe_poses"][map_code.codes["anchors"][rows], :3]
-    distances_m = np.maximum(np.linalg.norm(positions_m - seen_from_m, axis=1), 1e-6)
-    return Samples(torch.from_numpy(map_code.descriptors(rows)),
-                   torch.from_numpy((positions_m - origin_m).astype(np.float32)),
-                   torch.from_numpy(distances_m.astype(np.float32)))
+    return samples_from(map_code.descriptors(rows), positions_m - origin_m, positions_m - seen_from_m)
 
 
 def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = DistillationConfig()) -> MapCode:
@@ -39,7 +34,7 @@ def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = 
         raise MapError("map", "must hold codes to be compressed", "none", "map the place first")
     learned = learned_map_beside(map_code)
     keep_first_keyframes(map_code, learned)
-    count = min(code_count(learned, size_bytes, TEXT_BYTES), len(map_code))
+    count = min(code_count(learned, size_bytes), len(map_code))
     if count < min(FEWEST_CODES, len(map_code)):
         raise MapError("map size", f"must have room for {FEWEST_CODES} codes", f"{size_bytes} bytes",
                        "allow more bytes")

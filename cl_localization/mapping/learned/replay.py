@@ -51,14 +51,6 @@ class FeatureReplay:
         return ReplayBuffer(POLICIES[self._config.replay_policy], seed=self._config.seed,
                             capacity_bytes=int(self._config.replay_mb * BYTES_PER_MB))
 
-    def __len__(self) -> int:
-        return len(self._buffer)
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of what is kept."""
-        return self._buffer.size_bytes
-
     def offer(self, keyframe: int, descriptors: np.ndarray, points_cam_m: np.ndarray) -> None:
         """Offer N > 0 features of a keyframe, with points (N, 3) in its camera's axes.
 

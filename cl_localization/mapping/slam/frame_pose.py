@@ -7,6 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from cl_localization.config import LocalizerConfig, PoseConfig
 from cl_localization.features.mutual_matching import mutual_matches
@@ -45,7 +46,7 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     points_m = se3.transform(world_T_last, rays * depths_m[:, None])
     pixels, ahead_m = project(look.pinhole, se3.inverse(predicted), points_m)
     ahead = np.flatnonzero(ahead_m > 0)
-    far = squared_distances(look.keypoints_px, pixels[ahead]) >= pixels_in(look.pinhole, NEAR_PX) ** 2
+    far = cdist(look.keypoints_px, pixels[ahead], "sqeuclidean") >= pixels_in(look.pinhole, NEAR_PX) ** 2
     features, row, _ = mutual_matches(look.features.descriptors, last.features.descriptors[known[ahead]],
                                       MIN_SIMILARITY, far)
     if len(features) < config.min_inliers:
@@ -58,14 +59,6 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     agree = first.inliers
     return solved(look, first.cam_T_world, features[agree], points_m[agree], depth_sigmas(depths_m[agree]), config,
                   matches=len(features))
-
-
-def squared_distances(first_px: np.ndarray, second_px: np.ndarray) -> np.ndarray:
-    """Return the squared distances (N, M) of pixels (N, 2) and (M, 2), as one product of matrices."""
-    first_px, second_px = first_px.astype(np.float64), second_px.astype(np.float64)
-    first = np.column_stack([(first_px**2).sum(axis=1), np.ones(len(first_px)), -2 * first_px])
-    second = np.column_stack([np.ones(len(second_px)), (second_px**2).sum(axis=1), second_px])
-    return first @ second.T
 
 
 FREE_M, FREE_DEG = 0.5, 20.0

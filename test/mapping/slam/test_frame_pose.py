@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
 
 from cl_localization.config import PoseConfig
 from cl_localization.geometry import se3
 from cl_localization.mapping.slam.depth_pose import Look, look_at_frame
-from cl_localization.mapping.slam.frame_pose import pose_from_last, squared_distances
+from cl_localization.mapping.slam.frame_pose import pose_from_last
 from core_makers import PointScene, SceneEncoder, look_at, wall_depth
 
 WALL = PointScene.wall(400)
@@ -37,9 +36,3 @@ def test_a_last_frame_without_depth_says_nothing() -> None:
 def test_a_camera_that_is_elsewhere_than_predicted_is_not_placed_there() -> None:
     away = look_at((0.0, 0.0, 0.0), (4.0, 0.0, 0.0))
     assert pose_from_last(look(LAST), LAST, look(HERE), away, PoseConfig()) is None
-
-
-def test_squared_distances_are_exact_enough_for_pixels() -> None:
-    random = np.random.default_rng(0)
-    first_px, second_px = (random.uniform(-2000, 2000, (count, 2)).astype(np.float32) for count in (40, 30))
-    assert np.allclose(squared_distances(first_px, second_px), cdist(first_px, second_px) ** 2, atol=1e-6)
