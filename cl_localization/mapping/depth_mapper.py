@@ -89,7 +89,7 @@ class DepthMapper:
 
     def _drop_missed(self, view: View, seen_again: np.ndarray, depth_m: np.ndarray) -> None:
         """Count misses of codes that this view should have observed; remove codes observed once with too many."""
-        self._grow()
+        self._missed = np.pad(self._missed, (0, len(self._map.codes.live) - len(self._missed)))
         cam_T_world = se3.inverse(view.world_T_cam)
         rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0, view.scene)
         once = self._map.codes["seen"][rows] == 1
@@ -103,12 +103,7 @@ class DepthMapper:
 
     def _reset_counts(self, inserted: np.ndarray) -> None:
         """Reset the counts of new codes, whose rows may be reused."""
-        self._grow()
+        self._missed = np.pad(self._missed, (0, len(self._map.codes.live) - len(self._missed)))
         self._missed[inserted] = 0
         if self._free_space:
             self._free_space.forget(inserted)
-
-    def _grow(self) -> None:
-        """Extend the counts to all rows of the map."""
-        extra = len(self._map.codes.live) - len(self._missed)
-        self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])

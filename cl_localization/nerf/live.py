@@ -160,7 +160,7 @@ class LiveField:
         if self._draws or view.depth is not None or not self.measured:
             self._make_room(field, view, bounds)
         self.memory.offer([view], [10 ** (-before_db / 10)])
-        self._newest, self._sparse_newest = self._rays(view), sparse
+        self._newest, self._sparse_newest = view.rays(NEAR_M, self.config.max_depth_m), sparse
         self._settled_at = self.steps + self.config.settle_steps
         self.keyframes, self.before_db = self.keyframes + 1, before_db
         return before_db
@@ -292,9 +292,6 @@ class LiveField:
     def _measure_after(self) -> None:
         if self._sparse_newest is not None:
             self.after_db, self._sparse_newest = self._psnr_of(self._sparse_newest), None
-
-    def _rays(self, view: View) -> SeenRays:
-        return view.rays(NEAR_M, self.config.max_depth_m)
 
     def _sparse(self, view: View) -> SeenRays:
         return view.rays(NEAR_M, self.config.max_depth_m, slice(None, None, SPARSE_STRIDE))

@@ -42,17 +42,17 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     """
     known = np.flatnonzero(last.depths_m > 0)
     depths_m = last.depths_m[known].astype(np.float64)
-    rays = np.column_stack([last.pinhole.normalize(last.keypoints_px[known]), np.ones(len(known))])
+    rays = np.column_stack([last.pinhole.normalize(last.features.keypoints_px[known]), np.ones(len(known))])
     points_m = se3.transform(world_T_last, rays * depths_m[:, None])
     pixels, ahead_m = project(look.pinhole, se3.inverse(predicted), points_m)
     ahead = np.flatnonzero(ahead_m > 0)
-    far = cdist(look.keypoints_px, pixels[ahead], "sqeuclidean") >= pixels_in(look.pinhole, NEAR_PX) ** 2
+    far = cdist(look.features.keypoints_px, pixels[ahead], "sqeuclidean") >= pixels_in(look.pinhole, NEAR_PX) ** 2
     features, row, _ = mutual_matches(look.features.descriptors, last.features.descriptors[known[ahead]],
                                       MIN_SIMILARITY, far)
     if len(features) < config.min_inliers:
         return None
     points_m, depths_m = points_m[ahead[row]], depths_m[ahead[row]]
-    first = robust_pose(look.pinhole, look.keypoints_px[features], points_m,
+    first = robust_pose(look.pinhole, look.features.keypoints_px[features], points_m,
                         pixels_in(look.pinhole, config.inlier_threshold_px), config.max_iterations, config.seed)
     if first is None:
         return None
@@ -106,7 +106,7 @@ class FramePoser:
     """Finds the poses of frames in a map that grows."""
 
     def __init__(self, map_code: MapCode, config: SlamConfig, localizer: LocalizerConfig,
-                 without_scale: Set[str] = frozenset()) -> None:
+                 without_scale: Set[str]) -> None:
         """Make a poser; `without_scale` are the names of scenes whose unit of length is unknown."""
         self._map, self._config, self._localizer = map_code, config, localizer
         self._without_scale = without_scale

@@ -80,7 +80,7 @@ class LoopFinder:
     """Looks for old places while the camera moves."""
 
     def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
-                 reach: Reach, without_scale: Set[str] = frozenset()) -> None:
+                 reach: Reach, without_scale: Set[str]) -> None:
         """Make a finder; `without_scale` are the names of scenes whose unit of length is unknown, and drifts."""
         self._map, self._graph, self._config, self._pose = map_code, graph, config, pose
         self._reach, self._without_scale = reach, without_scale
