@@ -46,7 +46,9 @@ class GrowingVoxels(VoxelField):
     @property
     def size_bytes(self) -> int:
         """Size of the field in bytes."""
-        return self._bytes_of(len(self.density), int(self.cells.used.sum()), self.cells.used.numel())
+        used = self.cells.used
+        per_corner = COPIES * BYTES_PER_NUMBER * (1 + self.colour.shape[1]) + CORNER_BYTES
+        return len(self.density) * per_corner + int(used.sum()) * CELL_BYTES + used.numel() * GRID_BYTES
 
     def before_step(self, step: int, total: int = 0, epoch: float = 0.0) -> bool:
         """Set the learning rates, and prune empty cells periodically; return whether cells changed."""
@@ -120,7 +122,3 @@ class GrowingVoxels(VoxelField):
         self.low = np.array(grid.low)
         self.high = self.low + grid.edge * np.array(grid.cells)
         self.finest_edge = grid.edge
-
-    def _bytes_of(self, corners: int, used: int, cells: int) -> int:
-        per_corner = COPIES * BYTES_PER_NUMBER * (1 + self.colour.shape[1]) + CORNER_BYTES
-        return corners * per_corner + used * CELL_BYTES + cells * GRID_BYTES

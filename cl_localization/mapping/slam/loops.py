@@ -103,16 +103,12 @@ class LoopFinder:
         loop = self._loop_within(look, keyframe, world_T_cam, scene) or self._joint(look, keyframe, world_T_cam, scene)
         if loop is None:
             return []
-        live = self._map.keyframes.live
+        live, scenes = self._map.keyframes.live, self._map.keyframes["keyframe_scenes"]
         self._seen = [one for one in self._seen if loop.way_m - one.way_m < self._config.loop_after_m
                       and live[one.keyframe] and live[one.old]]
-        agreeing = [one for one in self._seen if loop.agrees(one) and self._same_scene(one, loop)]
+        agreeing = [one for one in self._seen if loop.agrees(one) and scenes[one.old] == scenes[loop.old]]
         self._seen.append(loop)
         return [*agreeing, loop] if len(agreeing) + 1 >= AGREEING_VIEWS else []
-
-    def _same_scene(self, one: Loop, other: Loop) -> bool:
-        scenes = self._map.keyframes["keyframe_scenes"]
-        return bool(scenes[one.old] == scenes[other.old])
 
     def _loop_within(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
         """Return a loop in the scene that the camera is in."""
