@@ -12,8 +12,8 @@ from benchmarks.table import BenchTable
 from cl_localization.config import LiveNerfConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.live import LiveField
-from cl_localization.nerf.quality import psnr_db
 
 KEYFRAME_STRIDE, HOLD_OUT = 4, 8
 OFFSETS = (4, 0)

@@ -160,9 +160,6 @@ class DepthConfig(Config):
     """Mapping with measured depth."""
 
     max_depth_m: float = option(6.0, "Larger depth readings are ignored [m].", 0.1, 1000)
-    merge_similarity: float = option(0.80, "A feature joins a code near it when their cosine similarity is above "
-                                           "this.", 0, 1)
-    merge_distance_m: float = option(0.03, "A feature joins a code only within this distance [m].", 1e-4, 10)
     max_misses: int = option(3, "A code seen once is removed after this many views that should have shown it and did "
                                 "not.", 1, 255)
     free_space_views: int = option(3, "Free-space culling: a code from an earlier sequence, or in a place that has "

@@ -15,8 +15,8 @@ from cl_localization.geometry import se3
 from cl_localization.localization.covariance_calibration import factor_of_keyframe
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.pose_correction import corrected_keyframes
-from cl_localization.mapping.audit.examination import Examination
 from cl_localization.mapping.audit.health import MapHealth
+from cl_localization.mapping.audit.pose_audit import PoseAudit
 from cl_localization.mapping.depth_mapper import DepthMapper
 from cl_localization.mapping.depth_points import depths_of
 from cl_localization.mapping.fixed_codes import FixedCodes
@@ -61,8 +61,8 @@ class Mapper:
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
                                           lambda: self._without_depth)
-        self._examination = Examination(self.map_code, config.depth.max_depth_m)
-        self.without_scale = self._examination.without_scale
+        self._audit = PoseAudit(self.map_code)
+        self.without_scale = self._audit.without_scale
         self._learner = make_learner(self.map_code, learned)
 
     @property
@@ -106,13 +106,14 @@ class Mapper:
         else:
             view.odom_T_cam = frame.odom_T_cam
             inserted, merged = self._without_depth.add(view)
-        self._examination.add(view, frame, features.keypoints_px)
+        depths_m = depths_of(frame, features, self.config.depth.max_depth_m)
+        self._audit.add(view, depths_m)
         self._fixed.add(frame, view)
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
-        self._examination.forget_removed()
+        self._audit.forget_removed()
         if self._learner is not None:
-            self._learner.observe(view, depths_of(frame, features, self.config.depth.max_depth_m))
+            self._learner.observe(view, depths_m)
         return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
@@ -135,11 +136,11 @@ class Mapper:
         self._with_depth.finish()
         if self._learner is not None:
             self._learner.finish()
-        self._examination.end_sequence()
+        self._audit.end_sequence()
 
     def examine(self) -> MapHealth:
         """Return whether what was given with the images can be true, as far as they tell; the map takes note of it."""
-        health = self._examination.health(self._without_depth)
+        health = self._audit.health(self._without_depth)
         self.made.health = self.map_code.health
         return health
 

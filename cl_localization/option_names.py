@@ -35,6 +35,8 @@ OLD_NAMES: dict[str, str | None] = {
     "slam.confirm_support": None,
     "slam.loop_min_inliers": None,
     "slam.loop_drift_share": None,
+    "depth.merge_similarity": None,
+    "depth.merge_distance_m": None,
     "pose.min_similarity": None,
     "pose.keypoint_sigma_px": None,
 }

@@ -223,7 +223,7 @@ def test_the_budget_holds_while_the_map_stays_sound(depth):
         MapCode.from_snapshot(mapper.map_code.delta_since(0), MapCodeConfig())
         for view in mapper._without_depth._store.views:
             assert mapper.map_code.codes.live[view.code[view.code >= 0]].all()
-        audit = mapper._examination._audit
+        audit = mapper._audit
         audited = [*audit._recent, *audit._waiting, *audit._older]
         assert all(mapper.map_code.keyframes.live[view.keyframe] for view in audited)
         assert len({view.keyframe for view in audit._waiting}) == len(audit._waiting)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 
-from cl_localization.continual.coverage import most_redundant
 from cl_localization.continual.storage import put_rows
 
 DROPPED = -1
@@ -101,47 +100,6 @@ class Reservoir:
 
 
 @dataclass(frozen=True)
-class HighestLoss:
-    """Keeps the items of largest or smallest loss (NeRF-CL's fill modes topk, highest_loss and lowest_loss)."""
-
-    lowest: bool = False
-
-    def victim(self, stored: Traits, rng: np.random.Generator) -> int:
-        """See `AdmissionPolicy`."""
-        return int(stored.losses.argmax() if self.lowest else stored.losses.argmin())
-
-    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
-              rng: np.random.Generator) -> np.ndarray:
-        """See `AdmissionPolicy`."""
-        utility = np.r_[stored.losses, candidates.losses] * (-1 if self.lowest else 1)
-        stays = np.zeros(len(utility), dtype=bool)
-        stays[np.argsort(-utility, kind="stable")[:capacity]] = True
-        free = np.r_[np.flatnonzero(~stays[:len(stored)]), np.arange(len(stored), min(capacity, len(utility)))]
-        slots = np.full(len(candidates), DROPPED)
-        chosen = np.flatnonzero(stays[len(stored):])
-        slots[chosen] = free[:len(chosen)]
-        return slots
-
-
-@dataclass(frozen=True)
-class Strided:
-    """Keeps every `stride`-th item until the buffer is full (NeRF-CL's fill mode uniform)."""
-
-    stride: int = 1
-
-    def victim(self, stored: Traits, rng: np.random.Generator) -> int:
-        """See `AdmissionPolicy`."""
-        return len(stored) - 1
-
-    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
-              rng: np.random.Generator) -> np.ndarray:
-        """See `AdmissionPolicy`."""
-        taken = (seen.total + np.arange(len(candidates))) % self.stride == 0
-        slots = np.where(taken, len(stored) + np.cumsum(taken) - 1, DROPPED)
-        return np.where(slots < capacity, slots, DROPPED)
-
-
-@dataclass(frozen=True)
 class ClassBalanced:
     """Class-balancing reservoir sampling: classes share the buffer evenly (Imgbal of CL_HSCNet).
 
@@ -206,3 +164,18 @@ class CoverageScore(ClassBalanced):
 
     def _victim(self, regions: list[np.ndarray], rng: np.random.Generator) -> int:
         return most_redundant(regions) if self.evict_redundant else super()._victim(regions, rng)
+
+
+def most_redundant(regions: Sequence[np.ndarray]) -> int:
+    """Return the index of the item whose removal uncovers the fewest regions; of several, that with the most shared
+    ones.
+
+    Args:
+        regions: for each item the distinct numbers of the regions it covers; at least one item.
+    """
+    sizes = [len(seen) for seen in regions]
+    _, labels, populations = np.unique(np.concatenate(regions), return_inverse=True, return_counts=True)
+    owners = np.repeat(np.arange(len(regions)), sizes)
+    only_here = np.bincount(owners, populations[labels] == 1, len(regions))
+    share = np.bincount(owners, 1.0 / populations[labels], len(regions))
+    return int(np.lexsort((share, only_here))[0])

@@ -101,7 +101,7 @@ def factor_of_keyframe(map_code: MapCode, view: View, has_depth: bool) -> float:
     at a distance, `UNKNOWN` for four of five once enough are measured."""
     if has_depth:
         return variance_factor(map_code, view, APART_DEG)
-    keyframes = len(map_code.keyframe_poses_of(view.scene))
+    keyframes = len(map_code.keyframes_of(view.scene))
     return UNKNOWN if keyframes > ALL_MEASURED and keyframes % EVERY else variance_factor(map_code, view)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -42,13 +41,10 @@ def clustered(keys: np.ndarray, rows: np.ndarray) -> faiss.Index:
     index = inverted_file(dim, count, PROBES)
     sample = np.linspace(0, count - 1, min(count, POINTS_PER_CLUSTER * index.nlist)).astype(np.int64)
     index.train(unit_descriptors(keys[sample]))
-    for chunk in _chunks(count):
+    for start in range(0, count, CHUNK):
+        chunk = slice(start, start + CHUNK)
         index.add_with_ids(unit_descriptors(keys[chunk]), rows[chunk])
     return index
-
-
-def _chunks(count: int) -> Iterator[slice]:
-    return (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
 
 
 @dataclass(frozen=True, eq=False)

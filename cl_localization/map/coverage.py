@@ -16,12 +16,9 @@ def least_covering(regions: np.ndarray, utility: np.ndarray, count: int) -> np.n
         utility: (N,) utility of each item, compared within its region.
         count: number of items to remove, at most N.
     """
-    if count <= 0:
-        return np.zeros(0, dtype=np.int64)
-    _, labels, populations = np.unique(regions, return_inverse=True, return_counts=True)
-    order = np.lexsort((-utility, labels))
-    starts = np.r_[0, np.cumsum(populations)[:-1]]
+    order = np.lexsort((-utility, regions))
+    ordered = regions[order]
     rank_in_region = np.empty(len(regions), dtype=np.int64)
-    rank_in_region[order] = np.arange(len(regions)) - np.repeat(starts, populations)
+    rank_in_region[order] = np.arange(len(regions)) - np.searchsorted(ordered, ordered)
     most_expendable = np.lexsort((utility, -rank_in_region))
-    return most_expendable[:count]
+    return most_expendable[:max(count, 0)]

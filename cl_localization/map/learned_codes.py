@@ -17,6 +17,9 @@ from cl_localization.map.map_code import MapCode
 
 KEY_LIMIT = 127.0
 
+TEXT_BYTES = 4000
+"""Room for the texts of a map file."""
+
 
 @dataclass(frozen=True, eq=False)
 class LearnedArrays:
@@ -85,7 +88,7 @@ def learned_arrays(map_code: MapCode) -> LearnedArrays:
                          map_code.codes["seen"][rows] / 100.0)
 
 
-def code_count(map_code: MapCode, size_bytes: int, file_bytes: int) -> int:
-    """Return how many learned codes fit a file of a size, beside a map's keyframes and texts of `file_bytes`."""
-    room = size_bytes - file_bytes - len(map_code.keyframes) * map_code.keyframes.row_bytes
+def code_count(map_code: MapCode, size_bytes: int) -> int:
+    """Return how many learned codes fit a file of a size, beside a map's keyframes and texts."""
+    room = size_bytes - TEXT_BYTES - len(map_code.keyframes) * map_code.keyframes.row_bytes
     return room // map_code.codes.row_bytes

@@ -116,9 +116,9 @@ class MapCode:
         """Return the pose (4, 4) of a live keyframe by its number, or those (K, 4, 4) of several."""
         return self.keyframe_world_T_cam[np.searchsorted(self.keyframes.rows(), keyframes)]
 
-    def keyframe_poses_of(self, scene: int) -> np.ndarray:
-        """Poses (K, 4, 4) of the live keyframes of one scene."""
-        return self.keyframe_world_T_cam[self.keyframes["keyframe_scenes"][self.keyframes.rows()] == scene]
+    def keyframes_of(self, scene: int) -> np.ndarray:
+        """Return the numbers of the live keyframes of a scene, ascending."""
+        return np.flatnonzero(self.keyframes.live & (self.keyframes["keyframe_scenes"] == scene))
 
     def rows_of(self, scene: int | None) -> np.ndarray:
         """Return the numbers of the live codes of a scene (None: all scenes), ascending."""
@@ -180,8 +180,8 @@ class MapCode:
         """
         self.version += 1
         row = self.keyframes.allocate(1)
-        pose = np.concatenate(se3.to_quaternion(world_T_cam))
-        self.keyframes.put(row, self.version, keyframe_poses=pose, keyframe_stamps_ns=stamp_ns, keyframe_scenes=scene,
+        self.keyframes.put(row, self.version, keyframe_poses=se3.to_quaternions(world_T_cam[None]),
+                           keyframe_stamps_ns=stamp_ns, keyframe_scenes=scene,
                            keyframe_variance_factors=variance_factor, keyframe_descriptors=descriptor)
         return int(row[0])
 
@@ -193,8 +193,7 @@ class MapCode:
     def move_keyframe(self, keyframe: int, world_T_cam: np.ndarray) -> None:
         """Set the pose of a keyframe; its codes do not move."""
         self.version += 1
-        pose = np.concatenate(se3.to_quaternion(world_T_cam))
-        self.keyframes.put(np.array([keyframe]), self.version, keyframe_poses=pose)
+        self.keyframes.put(np.array([keyframe]), self.version, keyframe_poses=se3.to_quaternions(world_T_cam[None]))
 
     def move_keyframes(self, keyframes: np.ndarray, world_T_cam: np.ndarray, scales: np.ndarray | None = None) -> None:
         """Set the poses (K, 4, 4) of distinct live keyframes (K,), and move the codes anchored to them, as one version.

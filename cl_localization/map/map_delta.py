@@ -25,6 +25,8 @@ KEYFRAME_TYPES: dict[str, tuple[type, int]] = {
 """Columns of a keyframe: type and width. Poses are x y z qx qy qz qw of world_T_cam; for the factors see
 `covariance_calibration`; descriptors of whole images have no scale, zeros mean unknown."""
 
+DAMAGED = "the message or file is damaged"
+
 ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
 
 SCALAR_TYPES: dict[str, tuple[type, ...]] = {
@@ -100,52 +102,49 @@ class MapDelta:
         """
         self._check_scalars()
         for name in ID_COLUMNS:
-            _check_column(name, getattr(self, name), np.uint32, (np.size(getattr(self, name)),))
+            values = getattr(self, name)
+            _check_column(name, values, np.uint32, (np.size(values),))
+            _require(values.max(initial=0) <= max_id, name, f"must not exceed {max_id}", values.max(initial=0), DAMAGED)
         for ids, columns in (("ids", ROW_TYPES), ("keyframe_ids", KEYFRAME_TYPES)):
             count = len(getattr(self, ids))
             for name, (kind, width) in columns.items():
                 _check_column(name, getattr(self, name), kind,
                               (count,) if width == 0 else (count, self.dim if width < 0 else width))
-        for name in ID_COLUMNS:
-            values = getattr(self, name)
-            if len(values) and values.max() > max_id:
-                raise MapError(f"map code {name}", f"must not exceed {max_id}", int(values.max()),
-                               "the message or file is damaged")
         scenes = np.concatenate([self.scenes, self.keyframe_scenes])
-        if len(scenes) and scenes.max() >= len(self.scene_names):
-            raise MapError("map code scenes", f"must be below {len(self.scene_names)}", int(scenes.max()))
+        _require((scenes < len(self.scene_names)).all(), "scenes", f"must be below {len(self.scene_names)}",
+                 scenes.max(initial=0))
         norms = np.linalg.norm(self.keyframe_poses[:, 3:], axis=1)
-        if len(norms) and not np.allclose(norms, 1.0, atol=1e-3):
-            raise MapError("map code keyframe_poses", "must hold unit quaternions", f"length {norms.min():.3g}")
-        if len(self.sigmas_m) and self.sigmas_m.min() <= 0:
-            raise MapError("map code sigmas_m", "must be positive", float(self.sigmas_m.min()))
-        if len(self.keyframe_variance_factors) and self.keyframe_variance_factors.min() < 0:
-            raise MapError("map code keyframe_variance_factors", "must not be negative",
-                           float(self.keyframe_variance_factors.min()))
-        nothing = not any(len(getattr(self, name)) for name in ID_COLUMNS)
-        if self.base_version and (self.version < self.base_version
-                                  or (self.version == self.base_version and not nothing)):
-            raise MapError("map code version", f"must be above its base {self.base_version}", self.version)
-        if not (np.isfinite(self.cell_size_m) and self.cell_size_m > 0):
-            raise MapError("map code cell_size_m", "must be positive", self.cell_size_m)
-        if not (np.isfinite(self.temperature) and self.temperature >= 0):
-            raise MapError("map code temperature", "must not be negative", self.temperature)
+        _require(np.allclose(norms, 1.0, atol=1e-3), "keyframe_poses", "must hold unit quaternions",
+                 f"length {norms.min(initial=1.0):.3g}")
+        least_sigma_m = self.sigmas_m.min(initial=np.inf)
+        _require(least_sigma_m > 0, "sigmas_m", "must be positive", least_sigma_m)
+        least_factor = self.keyframe_variance_factors.min(initial=0.0)
+        _require(least_factor >= 0, "keyframe_variance_factors", "must not be negative", least_factor)
+        changes = any(len(getattr(self, name)) for name in ID_COLUMNS)
+        _require(self.base_version == 0 or self.version >= self.base_version + changes, "version",
+                 f"must be above its base {self.base_version}", self.version)
+        _require(np.isfinite(self.cell_size_m) and self.cell_size_m > 0, "cell_size_m", "must be positive",
+                 self.cell_size_m)
+        _require(np.isfinite(self.temperature) and self.temperature >= 0, "temperature", "must not be negative",
+                 self.temperature)
 
     def _check_scalars(self) -> None:
         for name, kinds in SCALAR_TYPES.items():
             value: Any = getattr(self, name)
             is_of_kind = isinstance(value, kinds)
-            if not is_of_kind or (kinds == (int,) and not 0 <= value < 2**63):
-                raise MapError(f"map code {name}", f"must be a {kinds[0].__name__} (integers: from 0)",
-                               repr(value)[:80], "the message or file is damaged")
-        if not all(isinstance(name, str) for name in self.scene_names):
-            raise MapError("map code scene_names", "must be strings", repr(self.scene_names)[:80],
-                           "the message or file is damaged")
+            _require(is_of_kind and (kinds != (int,) or 0 <= value < 2**63), name,
+                     f"must be a {kinds[0].__name__} (integers: from 0)", repr(value)[:80], DAMAGED)
+        _require(all(isinstance(name, str) for name in self.scene_names), "scene_names", "must be strings",
+                 repr(self.scene_names)[:80], DAMAGED)
+
+
+def _require(holds: bool | np.bool_, name: str, rule: str, value: object, remedy: str = "") -> None:
+    if not holds:
+        raise MapError(f"map code {name}", rule, value, remedy)
 
 
 def _check_column(name: str, values: np.ndarray, kind: type, shape: tuple[int, ...]) -> None:
-    if values.shape != shape or values.dtype != kind:
-        raise MapError(f"map code column {name}", f"must be {np.dtype(kind)} of shape {shape}",
-                       f"{values.dtype} {values.shape}", "the message or file is damaged")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise MapError(f"map code column {name}", "must be finite", "NaN or infinity", "the message or file is damaged")
+    _require(values.shape == shape and values.dtype == kind, f"column {name}",
+             f"must be {np.dtype(kind)} of shape {shape}", f"{values.dtype} {values.shape}", DAMAGED)
+    _require(values.dtype.kind != "f" or np.isfinite(values).all(), f"column {name}", "must be finite",
+             "NaN or infinity", DAMAGED)

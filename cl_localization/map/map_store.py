@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.data.atomic import sync_folder
@@ -65,8 +65,8 @@ class MapStore:
             return map_code, f"{'; '.join(problems) or f'map {self.path} is missing'}; resuming from {path}"
         return None, f"{'; '.join(problems)}; starting a new map" if problems else ""
 
-    def save(self, snapshot: MapDelta, extra: dict[str, Any] | None = None) -> int:
-        """Write a snapshot of a map and return its size in bytes; see `save_map` for `extra`.
+    def save(self, snapshot: MapDelta) -> int:
+        """Write a snapshot of a map and return its size in bytes.
 
         Raises:
             MapError: it cannot be written; existing files are unchanged.
@@ -76,7 +76,7 @@ class MapStore:
             raise MapError(f"map {self.path}", "must be a file", "a folder or device", "name a file to save to")
         try:
             with _sole_writer(self._partial) as stream:
-                size = write_snapshot(snapshot, stream, extra)
+                size = write_snapshot(snapshot, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
                 self._keep_current(snapshot)

@@ -24,15 +24,11 @@ class Table:
 
     def __init__(self, columns: dict[str, tuple[type, int]]) -> None:
         """Create an empty table of columns given as name: (type, width); width 0: a scalar per row."""
-        self._columns: dict[str, np.ndarray] = {name: np.zeros(self._shape(0, width), kind)
+        self._columns: dict[str, np.ndarray] = {name: np.zeros((0, width) if width else 0, kind)
                                                 for name, (kind, width) in columns.items()}
         self.live = np.zeros(0, bool)
         self.changed_in = np.zeros(0, np.uint64)
         self.removed_in = 0
-
-    @staticmethod
-    def _shape(count: int, width: int) -> tuple[int, ...]:
-        return (count, width) if width else (count,)
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.live))

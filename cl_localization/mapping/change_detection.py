@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from cl_localization.config import ChangeDetectionConfig, DepthConfig
+from cl_localization.config import ChangeDetectionConfig
 from cl_localization.geometry import se3
 from cl_localization.localization.matching import guided_matches
 from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.depth_mapper import MERGE_RADIUS_PX
+from cl_localization.mapping.depth_mapper import MERGE_RADIUS_PX, MERGE_SIMILARITY
 from cl_localization.mapping.depth_points import keypoint_depths
 from cl_localization.mapping.keyframe_policy import KeyframePolicy
 
@@ -36,8 +36,8 @@ MOST_VIEWS = 5
 class ChangeDetector:
     """Decides which frames of known views to check for changes, and which of them show a change."""
 
-    def __init__(self, map_code: MapCode, config: ChangeDetectionConfig, depth: DepthConfig) -> None:
-        self._map, self._config, self._depth = map_code, config, depth
+    def __init__(self, map_code: MapCode, config: ChangeDetectionConfig, max_depth_m: float) -> None:
+        self._map, self._config, self._max_depth_m = map_code, config, max_depth_m
         self._policy = KeyframePolicy(config.min_translation_m, config.min_rotation_deg)
         self._last_ns: int | None = None
         self._calm = CALM_CHECKS
@@ -79,11 +79,11 @@ class ChangeDetector:
 
     def _explained(self, view: View, keypoints_px: np.ndarray, depth_m: np.ndarray) -> tuple[float, float]:
         """Return the share of explained features in the whole image and in its second worst tile; 1 if undecidable."""
-        known = np.flatnonzero(keypoint_depths(depth_m, keypoints_px, self._depth.max_depth_m) > 0)
+        known = np.flatnonzero(keypoint_depths(depth_m, keypoints_px, self._max_depth_m) > 0)
         places_px = view.features.keypoints_px[known]
         found = guided_matches(self._map, view.features.select(known), places_px, view.camera,
-                               se3.inverse(view.world_T_cam),
-                               pixels_in(view.camera, MERGE_RADIUS_PX), self._depth.merge_similarity, view.scene)
+                               se3.inverse(view.world_T_cam), pixels_in(view.camera, MERGE_RADIUS_PX), MERGE_SIMILARITY,
+                               view.scene)
         matched = found.features[~np.isin(self._map.codes["anchors"][found.rows], self._learned)]
         columns, rows = (places_px * [TILES_X, TILES_Y] / [view.camera.width_px,
                                                            view.camera.height_px]).astype(np.int64).T

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from cl_localization.config import DepthConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.pnp import project
 from cl_localization.localization.matching import guided_matches, visible_codes
-from cl_localization.localization.refinement import REFERENCE_WIDTH_PX
+from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.depth_points import depth_sigmas, keypoint_depths
 from cl_localization.mapping.free_space_culling import FreeSpaceCulling
 
-MERGE_RADIUS_PX = 8.0
+MERGE_RADIUS_PX, MERGE_SIMILARITY, MERGE_DISTANCE_M = 8.0, 0.80, 0.03
+"""A feature joins a code that projects within the first [px of a 640 px wide image], looks more alike than the second,
+and lies within the third, but for what depth may be off."""
+
 STRONGEST = 1000
 """Largest number of features used from a view of a changed place: in the dark, the weaker ones are noise."""
 PROBATION_VIEWS, PROBATION_SEEN = 5, 2
@@ -42,7 +43,7 @@ class DepthMapper:
             changed: whether the place is known to have changed.
         """
         if changed:
-            view, keypoints_px = _strongest(view, keypoints_px)
+            view, keypoints_px = view.strongest(STRONGEST), keypoints_px[:STRONGEST]
         depths_m = keypoint_depths(depth_m, keypoints_px, self._config.max_depth_m)
         known = np.flatnonzero(depths_m > 0)
         depths_m = depths_m[known]
@@ -75,11 +76,11 @@ class DepthMapper:
 
     def _merge(self, view: View, known: np.ndarray, new: NewCodes) -> tuple[np.ndarray, np.ndarray]:
         """Merge observations of known codes; returns the mask (N,) of the merged ones, and the rows of the codes."""
-        radius_px = MERGE_RADIUS_PX * max(view.camera.width_px, view.camera.height_px) / REFERENCE_WIDTH_PX
         found = guided_matches(self._map, view.features.select(known), view.features.keypoints_px[known], view.camera,
-                               se3.inverse(view.world_T_cam), radius_px, self._config.merge_similarity, view.scene)
+                               se3.inverse(view.world_T_cam), pixels_in(view.camera, MERGE_RADIUS_PX), MERGE_SIMILARITY,
+                               view.scene)
         apart_m = np.linalg.norm(self._map.codes["positions_m"][found.rows] - new.positions_m[found.features], axis=1)
-        same = apart_m < self._config.merge_distance_m + 2 * new.sigmas_m[found.features]
+        same = apart_m < MERGE_DISTANCE_M + 2 * new.sigmas_m[found.features]
         features, rows = found.features[same], found.rows[same]
         self._map.merge(rows, new.select(features), view.keyframe)
         merged = np.zeros(len(known), bool)
@@ -88,33 +89,21 @@ class DepthMapper:
 
     def _drop_missed(self, view: View, seen_again: np.ndarray, depth_m: np.ndarray) -> None:
         """Count misses of codes that this view should have observed; remove codes observed once with too many."""
-        self._grow()
+        self._missed = np.pad(self._missed, (0, len(self._map.codes.live) - len(self._missed)))
         cam_T_world = se3.inverse(view.world_T_cam)
         rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0, view.scene)
         once = self._map.codes["seen"][rows] == 1
         rows, pixels = rows[once], pixels[once].astype(np.int64)
         expected_m = project(view.camera, cam_T_world, self._map.codes["positions_m"][rows])[1]
-        measured_m = depth_m[pixels[:, 1].clip(0, depth_m.shape[0] - 1), pixels[:, 0].clip(0, depth_m.shape[1] - 1)]
-        unoccluded = np.abs(measured_m - expected_m) < self._config.merge_distance_m + 2 * depth_sigmas(expected_m)
+        measured_m = depth_m[pixels[:, 1], pixels[:, 0]]
+        unoccluded = np.abs(measured_m - expected_m) < MERGE_DISTANCE_M + 2 * depth_sigmas(expected_m)
         missed = np.setdiff1d(rows[unoccluded], seen_again)
         self._missed[missed] += 1
         self._map.remove(missed[self._missed[missed] >= self._config.max_misses])
 
     def _reset_counts(self, inserted: np.ndarray) -> None:
         """Reset the counts of new codes, whose rows may be reused."""
-        self._grow()
+        self._missed = np.pad(self._missed, (0, len(self._map.codes.live) - len(self._missed)))
         self._missed[inserted] = 0
         if self._free_space:
             self._free_space.forget(inserted)
-
-    def _grow(self) -> None:
-        """Extend the counts to all rows of the map."""
-        extra = len(self._map.codes.live) - len(self._missed)
-        self._missed = np.concatenate([self._missed, np.zeros(extra, np.uint8)])
-
-
-def _strongest(view: View, keypoints_px: np.ndarray) -> tuple[View, np.ndarray]:
-    """Return a view with only its strongest features, and their distorted keypoints."""
-    order = np.argsort(-view.features.scores, kind="stable")[:STRONGEST]
-    return replace(view, features=view.features.select(order), rays=view.rays[order],
-                   code=view.code[order]), keypoints_px[order]

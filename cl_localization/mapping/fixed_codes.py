@@ -37,10 +37,9 @@ def codes_fixed_to_camera(map_code: MapCode, keyframes: np.ndarray, regions: Fix
     fixed then."""
     rows = map_code.codes.rows()
     anchors = map_code.codes["anchors"][rows]
-    poses = dict(zip(map_code.keyframes.rows().tolist(), map_code.keyframe_world_T_cam))
     fixed = [np.zeros(0, np.int64)]
-    for keyframe in set(keyframes.tolist()) & set(poses):
-        of_keyframe, world_T_cam = rows[anchors == keyframe], poses[keyframe]
+    for keyframe in np.intersect1d(keyframes, map_code.keyframes.rows()):
+        of_keyframe, world_T_cam = rows[anchors == keyframe], map_code.pose_of(keyframe)
         points_cam = se3.transform(se3.inverse(world_T_cam), map_code.codes["positions_m"][of_keyframe])
         of_keyframe, points_cam = of_keyframe[points_cam[:, 2] > 0], points_cam[points_cam[:, 2] > 0]
         stamp_ns = int(map_code.keyframes["keyframe_stamps_ns"][keyframe])

@@ -6,6 +6,7 @@ current sequence are kept, unless the place is known to have changed.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from cl_localization.geometry import se3
@@ -17,8 +18,8 @@ from cl_localization.map.map_code import MapCode
 MARGIN_M, MARGIN_SHARE, MARGIN_SIGMAS = 0.10, 0.05, 4.0
 """Least distance of the measured depth behind a code: metres + share of the depth + sigmas of the code."""
 
-WINDOW_PX = 3
-"""Radius around a code in which all depths must lie behind it, since depth is not exact at edges."""
+AROUND = np.ones((7, 7), np.uint8)
+"""Pixels around a code in which all depths must be known and lie behind it, since depth is not exact at edges."""
 
 
 class FreeSpaceCulling:
@@ -64,14 +65,6 @@ class FreeSpaceCulling:
         rows, pixels = visible_codes(self._map, view.camera, cam_T_world, 0.0, view.scene)
         codes = self._map.codes
         expected_m = project(view.camera, cam_T_world, codes["positions_m"][rows])[1]
-        nearest_m = _nearest_depths(depth_m, pixels.astype(np.int64))
+        pixels = pixels.astype(np.int64)
+        nearest_m = cv2.erode(depth_m, AROUND)[pixels[:, 1], pixels[:, 0]]
         return rows[nearest_m > expected_m * (1 + MARGIN_SHARE) + MARGIN_M + MARGIN_SIGMAS * codes["sigmas_m"][rows]]
-
-
-def _nearest_depths(depth_m: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Return the smallest depth (N,) around pixels (N, 2); 0 if one of them is unknown."""
-    height, width = depth_m.shape
-    offsets = np.arange(-WINDOW_PX, WINDOW_PX + 1)
-    x = (pixels[:, 0, None] + offsets).clip(0, width - 1)
-    y = (pixels[:, 1, None] + offsets).clip(0, height - 1)
-    return depth_m[y[:, :, None], x[:, None, :]].min(axis=(1, 2), initial=np.inf)

@@ -43,7 +43,7 @@ class KeyframeSelector:
         self._map, self._encode = map_code, encode
         self._with_depth = KeyframePolicy(config.keyframes.min_translation_m, config.keyframes.min_rotation_deg)
         self._without_depth = without_depth
-        self._changes = ChangeDetector(map_code, config.change_detection, config.depth)
+        self._changes = ChangeDetector(map_code, config.change_detection, config.depth.max_depth_m)
 
     def decide(self, frame: Frame, world_T_cam: np.ndarray, scene: int, has_depth: bool) -> KeyframeDecision:
         """Return whether a frame is a keyframe.
@@ -57,7 +57,7 @@ class KeyframeSelector:
             EncoderError: the image cannot be encoded.
         """
         if has_depth:
-            policy, known = self._with_depth, self._map.keyframe_poses_of(scene)
+            policy, known = self._with_depth, self._map.pose_of(self._map.keyframes_of(scene))
         else:
             policy, known = self._without_depth().keyframe_policy(), self._without_depth().known_poses(scene)
         same_views = policy.same_views(world_T_cam, known)

@@ -12,7 +12,9 @@ import numpy as np
 from cl_localization.config import TriangulationConfig
 from cl_localization.geometry import se3
 from cl_localization.geometry.bundle_adjustment import PosePrior, adjusted
-from cl_localization.geometry.triangulation import Observations
+from cl_localization.geometry.triangulation import Observations, epipolar_angles, epipolar_distances
+from cl_localization.localization.matching import mutual_matches_at_angles
+from cl_localization.localization.refinement import pixels_in
 from cl_localization.map.keyframe_views import View
 
 EXACT_MEDIAN_PX = 1.2
@@ -22,10 +24,28 @@ poses: 0.5 (kitti_1), 0.9 (terrace), 1.1 (simulated house). RedKitchen, whose po
 RANGE_PX, BIN_PX, BACKGROUND_PX = 16.0, 0.25, 12.0
 """Distances up to the first are counted; those beyond the last are wrong matches, which lie anywhere."""
 
+MIN_SIMILARITY = 0.75
 ENOUGH_MATCHES = 300
 MEDIAN_TO_SIGMA = 1.4826
 POINTS_PER_VIEW = 150
 """Poses are adjusted to the points of each view that most views see; more of them cost time and change nothing."""
+
+
+def matched_features(a: View, b: View) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return features of view a and of view b (N,) that are each other's best, their cosine similarity (N,), and how
+    far (N,) they lie from their epipolar lines, in pixels of view b. Those of b show no code yet.
+
+    Only features within `RANGE_PX` of their epipolar lines compete, and some that are farther: a sixth of all.
+    """
+    of_b = b.unlinked()
+    at_a_rad, at_b_rad, aside = epipolar_angles(a.world_T_cam, a.rays, b.world_T_cam, b.rays[of_b])
+    within = pixels_in(b.camera, RANGE_PX) / b.camera.focal_px
+    reach_rad = np.where(aside > within, np.arcsin(within / np.maximum(aside, within)), np.pi)
+    row, best_b, similarity = mutual_matches_at_angles(a.features.descriptors, b.features.descriptors[of_b],
+                                                       MIN_SIMILARITY, at_a_rad, at_b_rad, reach_rad)
+    of_b = of_b[best_b]
+    distance = epipolar_distances(a.world_T_cam, a.rays[row], b.world_T_cam, b.rays[of_b])
+    return row, of_b, similarity, distance * b.camera.focal_px
 
 
 class EpipolarScatter:
@@ -62,9 +82,9 @@ def sampled(seen: Observations, view: np.ndarray,
     see, in any of their views (O,); in place of positions, anything else of the points (P, ...)."""
     sightings = seen.sums(np.ones(len(view)), len(points_m))
     order = np.lexsort((seen.point, -sightings[seen.point], view))
-    starts = np.flatnonzero(np.r_[True, np.diff(view[order]) != 0]) if len(order) else np.zeros(0, np.int64)
+    ordered = view[order]
     rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    rank[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
     chosen = np.zeros(len(points_m), bool)
     chosen[seen.point[rank < POINTS_PER_VIEW]] = True
     return seen.of_points(chosen), view[chosen[seen.point]], points_m[chosen]

@@ -23,8 +23,7 @@ from cl_localization.map.keyframe_views import Sightings, View, ViewStore
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.audit.health import Moved
 from cl_localization.mapping.keyframe_policy import KeyframePolicy
-from cl_localization.mapping.pair_matching import matched_features
-from cl_localization.mapping.pose_adjustment import EpipolarScatter, adjusted_poses
+from cl_localization.mapping.pose_adjustment import EpipolarScatter, adjusted_poses, matched_features
 
 CELL_SIZE_PX = 5.0
 """Without depth the scale is unknown: a cell spans this many pixels at the median depth of the first points."""
@@ -105,7 +104,7 @@ class TriangulatingMapper:
 
     def known_poses(self, scene: int) -> np.ndarray:
         """Return the poses (K, 4, 4) of keyframes of a scene that make views near them known."""
-        return self._map.keyframe_poses_of(scene)
+        return self._map.pose_of(self._map.keyframes_of(scene))
 
     def _add_adjusting(self, view: View, neighbours: list[View]) -> tuple[int, int]:
         seen_again = self._link_to_map(view, LOOSE)
@@ -182,8 +181,8 @@ class TriangulatingMapper:
         """Return the poses (K, 4, 4) that came with the images of keyframes (K,): as in the map, or before they were
         adjusted."""
         given = {view.keyframe: view.given_world_T_cam for view in self._store.views}
-        known = dict(zip(self._map.keyframes.rows().tolist(), self._map.keyframe_world_T_cam))
-        return np.array([given.get(keyframe, known[keyframe]) for keyframe in keyframes.tolist()]).reshape(-1, 4, 4)
+        poses = zip(keyframes.tolist(), self._map.pose_of(keyframes))
+        return np.array([given.get(keyframe, pose) for keyframe, pose in poses]).reshape(-1, 4, 4)
 
     def keyframes_moved(self, keyframes: np.ndarray, given_world_T_cam: np.ndarray) -> None:
         """Have the remembered views follow keyframes (K,) that were moved; their images now come with other poses (K,

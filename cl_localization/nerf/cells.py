@@ -64,11 +64,19 @@ class Grid:
         """Return the strides of corner numbers along x, y and z."""
         return self.corners[1] * self.corners[2], self.corners[2], 1
 
+    def corner_offsets(self) -> list[int]:
+        """Return the numbers of the eight corners of a cell, less that of its lowest."""
+        x, y, z = self.corner_strides()
+        return [a * x + b * y + c * z for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+
+    def corner_indices(self, numbers: Tensor) -> Tensor:
+        """Return the indices (N, 3) of corners (N,) along x, y and z."""
+        _, y, z = self.corners
+        return torch.stack([numbers // (y * z), numbers // z % y, numbers % z], dim=1)
+
     def corner_points(self, numbers: Tensor) -> Tensor:
         """Return the positions (N, 3) of corners (N,)."""
-        _, y, z = self.corners
-        indices = torch.stack([numbers // (y * z), numbers // z % y, numbers % z], dim=1)
-        return torch.tensor(self.low, device=numbers.device) + self.edge * indices
+        return torch.tensor(self.low, device=numbers.device) + self.edge * self.corner_indices(numbers)
 
 
 class UsedCells:
@@ -82,12 +90,9 @@ class UsedCells:
     def __init__(self, grid: Grid, used: Tensor) -> None:
         self.grid, self.used = grid, used
         device = used.device
-        strides = grid.corner_strides()
-        offsets = torch.tensor([a * strides[0] + b * strides[1] + c for a in (0, 1) for b in (0, 1) for c in (0, 1)],
-                               device=device)
         where = used.nonzero()
-        firsts = (where * torch.tensor(strides, device=device)).sum(dim=1)
-        corners = firsts[:, None] + offsets
+        firsts = (where * torch.tensor(grid.corner_strides(), device=device)).sum(dim=1)
+        corners = firsts[:, None] + torch.tensor(grid.corner_offsets(), device=device)
         is_stored = torch.zeros(int(np.prod(grid.corners)), dtype=torch.bool, device=device)
         is_stored[corners.reshape(-1)] = True
         self.corner_numbers = is_stored.nonzero()[:, 0]

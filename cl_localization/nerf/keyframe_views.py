@@ -9,7 +9,6 @@ Unstructured Lumigraph Rendering, SIGGRAPH 2001).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -18,6 +17,7 @@ import numpy as np
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
 from cl_localization.nerf.frame_memory import FrameMemory
+from cl_localization.nerf.rays import pixel_directions
 from cl_localization.nerf.views import View
 
 CANDIDATES, SOURCES = 12, 4
@@ -180,17 +180,8 @@ def in_image(points: np.ndarray, world_T_cam: np.ndarray, camera: Camera) -> tup
 
 def world_points(depth_m: np.ndarray, camera: Camera, world_T_cam: np.ndarray) -> np.ndarray:
     """Return the world points (H, W, 3) float32 of a depth map (H, W)."""
-    points = depth_m[..., None] * directions(camera)
+    points = depth_m[..., None] * pixel_directions(camera).astype(np.float32).reshape(*depth_m.shape, 3)
     return points @ world_T_cam[:3, :3].T.astype(np.float32) + world_T_cam[:3, 3].astype(np.float32)
-
-
-@lru_cache(maxsize=4)
-def directions(camera: Camera) -> np.ndarray:
-    """Return the directions (H, W, 3) float32 of all pixels, with z = 1."""
-    rows, columns = np.indices((camera.height_px, camera.width_px)).reshape(2, -1)
-    normalized = camera.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)
-    return np.column_stack([normalized, np.ones(len(normalized))]).astype(np.float32).reshape(camera.height_px,
-                                                                                             camera.width_px, 3)
 
 
 def chosen(sources: list[Source], world_T_cam: np.ndarray, camera: Camera, count: int) -> list[Source]:

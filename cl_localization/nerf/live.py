@@ -25,12 +25,12 @@ from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.frame_memory import FrameMemory
 from cl_localization.nerf.keyframe_views import drawn_from, went_on
 from cl_localization.nerf.learner import Batch, Learner, render_rays
 from cl_localization.nerf.live_voxels import GrowingVoxels
 from cl_localization.nerf.options import MemoryConfig, VoxelConfig
-from cl_localization.nerf.quality import psnr_db
 from cl_localization.nerf.rays import RayBundle, SeenRays, camera_rays, up_to_surfaces
 from cl_localization.nerf.views import BYTES_PER_MB, NEAR_M, View, reduced, seen_cells, seen_points, size_px, surface_of
 
@@ -129,10 +129,6 @@ class LiveField:
         """Return the world points (N, 3) in a reduced frame's view, none if they are too few; thread-safe."""
         return seen_points(_view_of(frame), self.config.max_depth_m, points_m)
 
-    def psnr_db(self, frame: Frame) -> float:
-        """Return the PSNR of a frame's rendering [dB], from a part of its rays; raises DataError without a pose."""
-        return self._psnr_of_view(_view_of(self.reduced(frame)))
-
     def add(self, frame: Frame, points_m: np.ndarray | None = None) -> float:
         """Add a keyframe and return its PSNR before it was known [dB], low for a new view; NaN if it is ignored.
 
@@ -152,7 +148,7 @@ class LiveField:
         bounds = seen_points(view, self.config.max_depth_m, points_m)
         if len(bounds) == 0 and (self._draws or not self.measured):
             return math.nan
-        sparse = self._sparse(view)
+        sparse = view.rays(NEAR_M, self.config.max_depth_m, slice(None, None, SPARSE_STRIDE))
         field = self.field if self.field is not None else self.begin_at(view.world_T_cam[:3, 3],
                                                                         self.config.cell_size_m)
         before_db = self._psnr_of(sparse)
@@ -160,7 +156,7 @@ class LiveField:
         if self._draws or view.depth is not None or not self.measured:
             self._make_room(field, view, bounds)
         self.memory.offer([view], [10 ** (-before_db / 10)])
-        self._newest, self._sparse_newest = self._rays(view), sparse
+        self._newest, self._sparse_newest = view.rays(NEAR_M, self.config.max_depth_m), sparse
         self._settled_at = self.steps + self.config.settle_steps
         self.keyframes, self.before_db = self.keyframes + 1, before_db
         return before_db
@@ -293,15 +289,7 @@ class LiveField:
         if self._sparse_newest is not None:
             self.after_db, self._sparse_newest = self._psnr_of(self._sparse_newest), None
 
-    def _rays(self, view: View) -> SeenRays:
-        return view.rays(NEAR_M, self.config.max_depth_m)
-
-    def _sparse(self, view: View) -> SeenRays:
-        return view.rays(NEAR_M, self.config.max_depth_m, slice(None, None, SPARSE_STRIDE))
-
     def _psnr_of_view(self, view: View) -> float:
-        if not self._draws:
-            return self._psnr_of(self._sparse(view))
         seen = self.render(view.world_T_cam, view.camera).image
         return psnr_db(torch.from_numpy(seen / 255), torch.from_numpy(view.image / 255))
 

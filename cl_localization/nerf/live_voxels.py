@@ -46,7 +46,9 @@ class GrowingVoxels(VoxelField):
     @property
     def size_bytes(self) -> int:
         """Size of the field in bytes."""
-        return self._bytes_of(len(self.density), int(self.cells.used.sum()), self.cells.used.numel())
+        used = self.cells.used
+        per_corner = COPIES * BYTES_PER_NUMBER * (1 + self.colour.shape[1]) + CORNER_BYTES
+        return len(self.density) * per_corner + int(used.sum()) * CELL_BYTES + used.numel() * GRID_BYTES
 
     def before_step(self, step: int, total: int = 0, epoch: float = 0.0) -> bool:
         """Set the learning rates, and prune empty cells periodically; return whether cells changed."""
@@ -89,9 +91,7 @@ class GrowingVoxels(VoxelField):
         used = nn.functional.max_pool3d(old.used[None, None].float(), 2, 2, ceil_mode=True)[0, 0] > 0
         density, colour = self.density.detach(), self.colour.detach()
         weights = self._opacities(density, old.grid.edge)[:, None] + LEAST_WEIGHT
-        _, y, z = old.grid.corners
-        indices = torch.stack([old.corner_numbers // (y * z), old.corner_numbers // z % y, old.corner_numbers % z],
-                              dim=1)
+        indices = old.grid.corner_indices(old.corner_numbers)
         strides = torch.tensor(grid.corner_strides(), device=self.device)
         count = int(np.prod(grid.corners))
         highest, total = density.new_full((count, 1), -torch.inf), density.new_zeros(count, 1)
@@ -122,7 +122,3 @@ class GrowingVoxels(VoxelField):
         self.low = np.array(grid.low)
         self.high = self.low + grid.edge * np.array(grid.cells)
         self.finest_edge = grid.edge
-
-    def _bytes_of(self, corners: int, used: int, cells: int) -> int:
-        per_corner = COPIES * BYTES_PER_NUMBER * (1 + self.colour.shape[1]) + CORNER_BYTES
-        return corners * per_corner + used * CELL_BYTES + cells * GRID_BYTES

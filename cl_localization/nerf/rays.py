@@ -77,7 +77,7 @@ def camera_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float
             or abs(np.linalg.det(world_T_cam[:3, :3])) < 1e-6:
         raise DataError(f"pose of {thing}", "must be a finite 4x4 matrix that is not singular", world_T_cam,
                         "remove the frame")
-    directions = (_pixel_directions(camera)[pixels] @ world_T_cam[:3, :3].T).astype(np.float32)
+    directions = (pixel_directions(camera)[pixels] @ world_T_cam[:3, :3].T).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     count = len(directions)
     origins = np.broadcast_to(world_T_cam[:3, 3].astype(np.float32), (count, 3)).copy()
@@ -95,14 +95,14 @@ def seen_rays(camera: Camera, world_T_cam: np.ndarray, near: float, far: float, 
     depths = torch.zeros(len(bundle))
     if depth is not None:
         # distance along the ray = depth along the optical axis / cosine between the two
-        lengths = np.linalg.norm(_pixel_directions(camera)[pixels], axis=1).astype(np.float32)
+        lengths = np.linalg.norm(pixel_directions(camera)[pixels], axis=1).astype(np.float32)
         depths = torch.from_numpy(depth.reshape(-1)[pixels].astype(np.float32) * lengths)
     return SeenRays(bundle.origins, bundle.directions, bundle.near, bundle.far, colours, depths,
                     _centredness(camera)[pixels])
 
 
 @lru_cache(maxsize=LENSES)
-def _pixel_directions(camera: Camera) -> np.ndarray:
+def pixel_directions(camera: Camera) -> np.ndarray:
     """Return the directions (N, 3) of all pixels, with z = 1 in the camera frame."""
     rows, columns = np.indices((camera.height_px, camera.width_px)).reshape(2, -1)
     normalized = camera.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)

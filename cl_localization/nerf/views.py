@@ -16,7 +16,7 @@ from cl_localization.errors import DataError
 from cl_localization.geometry import se3
 from cl_localization.geometry.camera import PIXEL_CENTRE, Camera
 from cl_localization.nerf.cells import Grid
-from cl_localization.nerf.rays import SeenRays, seen_rays
+from cl_localization.nerf.rays import SeenRays, pixel_directions, seen_rays
 
 NEAR_M = 0.05
 BYTES_PER_MB = 1_000_000
@@ -119,9 +119,7 @@ def _in_view(view: View, points: np.ndarray, max_depth_m: float) -> np.ndarray:
 def _rectified(view: View) -> View:
     """Return a view rectified to a pinhole camera; without depth outside the original image."""
     pinhole = view.camera.pinhole()
-    rows, columns = np.indices((pinhole.height_px, pinhole.width_px)).reshape(2, -1)
-    normalized = pinhole.normalize(np.stack([columns, rows], axis=1) + PIXEL_CENTRE)
-    seen_px = view.camera.project(np.column_stack([normalized, np.ones(len(normalized))])) - PIXEL_CENTRE
+    seen_px = view.camera.project(pixel_directions(pinhole)) - PIXEL_CENTRE
     where = seen_px.astype(np.float32).reshape(pinhole.height_px, pinhole.width_px, 2)
     nothing: Any = None  # the stubs want a second map, which one of two channels has no use for
     image = cv2.remap(view.image, where, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

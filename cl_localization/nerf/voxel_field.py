@@ -7,16 +7,16 @@ whose weight is not negligible.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.cells import BLOCK, Grid, UsedCells, grown
 from cl_localization.nerf.compositing import Rendered, packed_weights
-from cl_localization.nerf.harmonics import CONSTANT, harmonics, harmonics_count
-from cl_localization.nerf.interpolation import interpolate
 from cl_localization.nerf.options import VoxelConfig
 from cl_localization.nerf.rays import RayBundle, Rays, tightened_to_box
 
@@ -35,6 +35,10 @@ LEAST_WEIGHT = 1e-3
 VARIATION_EVERY = 4
 ADAM_BETAS = (0.9, 0.99)
 STATES = ("exp_avg", "exp_avg_sq")
+
+CONSTANT, LINEAR = 0.28209479, 0.48860251
+MIXED, AXIAL, PLANAR = 1.09254843, 0.31539157, 0.54627422
+"""Factors of the real spherical harmonics."""
 
 
 class VoxelField(nn.Module):
@@ -213,7 +217,7 @@ class VoxelField(nn.Module):
         is_new[before.corner_numbers] = False
         corners = (indices * torch.tensor(grid.corner_strides(), device=self.device)).sum(dim=1)
         with torch.no_grad():
-            for offset in _corner_offsets(grid):
+            for offset in grid.corner_offsets():
                 chosen = is_new[corners + offset]
                 rows = self.cells.row_of[corners[chosen] + offset].long()
                 self.density[rows] = SURFACE_DENSITY
@@ -242,9 +246,7 @@ class VoxelField(nn.Module):
     def _use(self, used: Tensor, new_density: float = 0.0) -> None:
         """Use other cells of the same grid; remaining corners keep their values and optimizer state."""
         before, self.cells = self.cells, UsedCells(self.cells.grid, used)
-        at = torch.full((len(before.row_of),), -1, dtype=torch.int64, device=self.device)
-        at[before.corner_numbers] = torch.arange(len(before.corner_numbers), device=self.device)
-        at = at[self.cells.corner_numbers]
+        at = before.row_of[self.cells.corner_numbers].long()
         self.anchor = None if self.anchor is None else self.anchor.picked(at)
         states = [self.optimizer.state.get(values, {}) for values in (self.density, self.colour)]
         self.density, self.colour = (nn.Parameter(_picked(values.detach(), at))
@@ -271,9 +273,50 @@ class VoxelField(nn.Module):
         return low, high
 
 
-def _corner_offsets(grid: Grid) -> list[int]:
-    x, y, z = grid.corner_strides()
-    return [a * x + b * y + c * z for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+def harmonics_count(degree: int) -> int:
+    """Return the number of spherical harmonics up to a degree."""
+    return (degree + 1) ** 2
+
+
+def harmonics(directions: Tensor, degree: int) -> Tensor:
+    """Return the values of the real spherical harmonics (N, (degree + 1)^2) for unit directions (N, 3); degree
+    0 to 2."""
+    x, y, z = directions.unbind(dim=1)
+    values = [torch.full_like(x, CONSTANT)]
+    if degree >= 1:
+        values += [LINEAR * y, LINEAR * z, LINEAR * x]
+    if degree >= 2:
+        values += [MIXED * x * y, MIXED * y * z, AXIAL * (3 * z * z - 1), MIXED * x * z, PLANAR * (x * x - y * y)]
+    return torch.stack(values, dim=1)
+
+
+def interpolate(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+    """Return (N, C): sum over k of weights[n, k] * table[rows[n, k]].
+
+    On a CPU a product with a sparse matrix is 5 to 20 times faster than PyTorch's own backward passes.
+
+    Args:
+        table: (V, C) float32.
+        rows: (N, K) int32.
+        weights: (N, K) float32; no gradient goes to them.
+    """
+    if table.device.type == "cpu":
+        return _SparseProduct.apply(table, rows, weights)
+    return nn.functional.embedding_bag(rows.long(), table, mode="sum", per_sample_weights=weights)
+
+
+class _SparseProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+        count, width = rows.shape
+        ends = np.arange(0, count * width + 1, width, dtype=np.int32)
+        matrix = csr_array((weights.detach().numpy().ravel(), rows.numpy().ravel(), ends), shape=(count, len(table)))
+        context.matrix = matrix
+        return torch.from_numpy(matrix @ table.detach().numpy())
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return torch.from_numpy(context.matrix.T @ gradient.numpy()), None, None
 
 
 def _largest_of_cell(values: Tensor, grid: Grid) -> Tensor:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from cl_localization.continual.admission import ClassBalanced, CoverageScore, HighestLoss, Reservoir, Strided
+from cl_localization.continual.admission import ClassBalanced, CoverageScore, Reservoir, most_redundant
 from cl_localization.continual.buffer_file import load_buffer, save_buffer
-from cl_localization.continual.coverage import most_redundant
 from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.continual.sampling import HighestLossSampling, LossWeightedSampling
 from cl_localization.errors import DataError
+from cl_localization.research.nerf_cl.ray_replay import HighestLoss, Strided
 
 KEEPING = [Reservoir(), ClassBalanced(), CoverageScore(), CoverageScore(evict_redundant=False), HighestLoss(),
            HighestLoss(lowest=True)]

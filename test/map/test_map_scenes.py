@@ -59,7 +59,7 @@ def test_equal_cells_of_different_scenes_have_labels_of_their_own(places):
 def test_keyframes_are_told_by_scene():
     map_code = two_rooms()
     assert len(map_code.keyframe_world_T_cam) == 2
-    assert [len(map_code.keyframe_poses_of(scene)) for scene in (0, 1, 2)] == [1, 1, 0]
+    assert [len(map_code.keyframes_of(scene)) for scene in (0, 1, 2)] == [1, 1, 0]
 
 
 def test_a_scene_has_a_name():
@@ -120,5 +120,5 @@ def test_a_scene_that_joins_another_brings_its_keyframes_and_codes() -> None:
     version = map_code.version
     map_code.join_scene(1, 0)
     assert len(map_code.rows_of(0)) == 6 and len(map_code.rows_of(1)) == 0
-    assert len(map_code.keyframe_poses_of(0)) == 2
+    assert len(map_code.keyframes_of(0)) == 2
     assert len(map_code.delta_since(version).ids) == 3

@@ -1,20 +1,29 @@
-"""Whether given poses are exact, told from how far matches lie from their epipolar lines."""
+"""Matches between two posed views: mutual, similar, and on their epipolar lines; and whether given poses are exact,
+told from how far matches lie from these."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from cl_localization.features import Features
 from cl_localization.geometry.triangulation import Observations
+from cl_localization.localization.matching import mutual_matches
+from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.pose_adjustment import (
     ENOUGH_MATCHES,
     EXACT_MEDIAN_PX,
+    MIN_SIMILARITY,
     POINTS_PER_VIEW,
     RANGE_PX,
     EpipolarScatter,
+    matched_features,
     sampled,
 )
+from core_makers import CAMERA, PointScene, look_at
 
+SCENE = PointScene.room(300)
+LEFT, RIGHT = look_at((-0.4, 0.05, 0.0), (0.0, 0.0, 3.5)), look_at((0.4, -0.05, 0.1), (0.0, 0.0, 3.5))
 
 def scatter_of(sigma_px: float, right: int = 20000, wrong: int = 0) -> EpipolarScatter:
     random, scatter = np.random.default_rng(0), EpipolarScatter()
@@ -52,3 +61,73 @@ def test_each_view_keeps_the_points_that_most_views_see():
     np.testing.assert_array_equal(points_m[:, 0], 3.0 * np.arange(POINTS_PER_VIEW))
     np.testing.assert_array_equal(kept.point, of_point[of_point < POINTS_PER_VIEW])
     np.testing.assert_array_equal(of_view, view[of_point < POINTS_PER_VIEW])
+
+
+def view_of(scene: PointScene, world_T_cam: np.ndarray, **noise: float) -> View:
+    return View.of(0, world_T_cam, CAMERA, scene.features(world_T_cam, **noise))
+
+
+def truth(features_a: np.ndarray, features_b: np.ndarray, scene: PointScene = SCENE) -> np.ndarray:
+    """Return which matches are of one point."""
+    return scene.visible(LEFT)[0][features_a] == scene.visible(RIGHT)[0][features_b]
+
+
+def test_what_both_views_show_is_matched():
+    a, b = (view_of(SCENE, pose, noise_px=0.3, similarity=0.93, seed=seed) for seed, pose in enumerate((LEFT, RIGHT)))
+    of_a, of_b, similarity, distance_px = matched_features(a, b)
+    both = len(np.intersect1d(SCENE.visible(LEFT)[0], SCENE.visible(RIGHT)[0]))
+    assert len(of_a) > 0.95 * both
+    assert truth(of_a, of_b).mean() > 0.97
+    assert np.median(distance_px) < 0.5 and similarity.min() > MIN_SIMILARITY
+
+
+def test_near_the_epipolar_lines_matches_are_those_that_all_features_have_and_more():
+    a, b = (view_of(SCENE, pose, noise_px=0.3, similarity=0.93, seed=seed) for seed, pose in enumerate((LEFT, RIGHT)))
+    of_a, of_b, *_ = matched_features(a, b)
+    all_a, all_b, _ = mutual_matches(a.features.descriptors, b.features.descriptors, MIN_SIMILARITY)
+    right = truth(all_a, all_b)
+    found = set(zip(of_a.tolist(), of_b.tolist()))
+    assert set(zip(all_a[right].tolist(), all_b[right].tolist())) <= found
+
+
+def test_what_looks_the_same_elsewhere_hides_no_match():
+    points_m = np.concatenate([SCENE.points_m, SCENE.points_m + [0, 1.5, 0]])
+    twins = PointScene(points_m, np.tile(SCENE.descriptors, (2, 1)))
+    a, b = view_of(SCENE, LEFT, similarity=0.93, seed=1), view_of(twins, RIGHT, similarity=0.93, seed=2)
+    of_a, _, _, distance_px = matched_features(a, b)
+    assert len(of_a) > 0.9 * len(np.intersect1d(SCENE.visible(LEFT)[0], SCENE.visible(RIGHT)[0]))
+    assert np.median(distance_px) < 0.5
+
+
+def test_a_keypoint_off_its_epipolar_line_is_told_how_far():
+    a, b = view_of(SCENE, LEFT), view_of(SCENE, RIGHT)
+    moved = Features(b.features.keypoints_px + np.float32([0, 10]), b.features.descriptors, b.features.scores)
+    of_a, of_b, _, distance_px = matched_features(a, View.of(0, RIGHT, CAMERA, moved))
+    assert np.median(distance_px[truth(of_a, of_b)]) > 5.0
+
+
+def test_features_of_the_other_view_that_show_codes_already_are_left_out():
+    a, b = view_of(SCENE, LEFT), view_of(SCENE, RIGHT)
+    of_a, of_b, *_ = matched_features(a, b)
+    b.link(of_b[10:20], np.arange(100, 110))
+    _, again_b, *_ = matched_features(a, b)
+    assert not np.isin(again_b, of_b[10:20]).any()
+    assert len(again_b) == len(of_a) - 10
+
+
+def test_what_looks_different_is_not_matched():
+    stranger = PointScene(SCENE.points_m, -SCENE.descriptors)
+    assert len(matched_features(view_of(SCENE, LEFT), view_of(stranger, RIGHT))[0]) == 0
+
+
+def test_a_view_without_features_matches_nothing():
+    nothing = PointScene(SCENE.points_m[:0], SCENE.descriptors[:0])
+    for a, b in ((SCENE, nothing), (nothing, SCENE), (nothing, nothing)):
+        assert [len(column) for column in matched_features(view_of(a, LEFT), view_of(b, RIGHT))] == [0, 0, 0, 0]
+
+
+def test_no_feature_is_matched_twice():
+    random = np.random.default_rng(1)
+    alike = PointScene(SCENE.points_m, SCENE.descriptors[random.integers(0, 5, 300)])
+    of_a, of_b, *_ = matched_features(view_of(alike, LEFT), view_of(alike, RIGHT))
+    assert len(set(of_a.tolist())) == len(of_a) == len(set(of_b.tolist()))

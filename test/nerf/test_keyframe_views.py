@@ -10,10 +10,10 @@ import torch
 
 from cl_localization.config import LiveNerfConfig
 from cl_localization.geometry.camera import Camera
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.keyframe_views import Source, chosen, drawn, filled, source_of, went_on
 from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import load_live, save_live
-from cl_localization.nerf.quality import psnr_db
 from cl_localization.nerf.views import View
 from live_makers import room_field, room_frames
 from nerf_makers import room_views

@@ -17,8 +17,8 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
 from cl_localization.nerf import learner
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.live import LiveField
-from cl_localization.nerf.quality import psnr_db
 from live_makers import SMALL, learned, room_frames
 from nerf_makers import ROOM_HALF_SIZE, ball_camera
 
@@ -71,7 +71,7 @@ def test_what_is_new_is_told_before_and_after_it_is_learned() -> None:
     field.learn(0.0)
     field.add(frames[0])
     assert field.before_db > first_db + 3 and field.after_db != settled_db
-    assert field.psnr_db(frames[0]) > first_db + 3
+    assert likeness_db(field, frames[0]) > first_db + 3
 
 
 def test_learning_takes_the_time_it_is_given_and_stops_when_told() -> None:

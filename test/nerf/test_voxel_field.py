@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from cl_localization.errors import DataError
 from cl_localization.nerf.cells import Grid, UsedCells
-from cl_localization.nerf.harmonics import harmonics, harmonics_count
-from cl_localization.nerf.interpolation import interpolate
 from cl_localization.nerf.options import VoxelConfig
 from cl_localization.nerf.rays import RayBundle, SeenRays
 from cl_localization.nerf.views import View
-from cl_localization.nerf.voxel_field import VoxelField
+from cl_localization.nerf.voxel_field import VoxelField, harmonics, harmonics_count, interpolate
 
 BOX = (np.full(3, -1.5), np.full(3, 1.5))
 SMALL = VoxelConfig(voxels=4096, upsample_at="0.3", prune_every=20, density_variation=1e-6, colour_variation=1e-6)

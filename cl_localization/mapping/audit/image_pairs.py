@@ -140,11 +140,6 @@ def evidence_of(pair: ImagePair) -> PairEvidence:
                         float(np.median(errors)) / pair.max_error * MAX_ERROR_PX, _depth_ratio(pair))
 
 
-def agreement_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray, tolerance: float) -> float:
-    """Return the share of a pair's matches that fit two poses (4, 4); see `agreements_with`."""
-    return float(agreements_with(pair, world_T_first[None], world_T_second[None], np.ones(1), tolerance)[0])
-
-
 def agreements_with(pair: ImagePair, world_T_first: np.ndarray, world_T_second: np.ndarray,
                     focal_factors: np.ndarray, tolerance: float = 1.0) -> np.ndarray:
     """Return the shares (B,) of a pair's matches that fit two poses: near their epipolar lines, and in front of both

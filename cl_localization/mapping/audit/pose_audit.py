@@ -9,17 +9,19 @@ import numpy as np
 
 from cl_localization.features.encoder import unit_descriptors
 from cl_localization.map.keyframe_views import View
-from cl_localization.mapping.audit.health import PairFigures
+from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.audit.health import MapHealth, PairFigures, map_health, noted_health, scale_warnings
 from cl_localization.mapping.audit.image_pairs import (
     FOCAL_FACTORS,
     AuditedView,
     ImagePair,
     PairEvidence,
-    agreement_with,
+    agreements_with,
     evidence_of,
     matched_pair,
 )
 from cl_localization.mapping.audit.readings import READINGS
+from cl_localization.mapping.triangulating_mapper import TriangulatingMapper
 
 RECENT = 4
 """Keyframes before the newest among which the oldest that shows the same is its neighbour."""
@@ -51,9 +53,19 @@ PosesOf = Callable[[np.ndarray], np.ndarray]
 
 
 class PoseAudit:
-    """Collects what pairs of keyframes say about the poses, the focal length and the depth that were given."""
+    """Collects what pairs of keyframes say about the poses, the focal length and the depth that were given with a map.
 
-    def __init__(self) -> None:
+    Attributes:
+        without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
+    """
+
+    def __init__(self, map_code: MapCode) -> None:
+        """Audit a map while it is made; it may have been audited before."""
+        noted = noted_health(map_code)
+        self._map = map_code
+        self.without_scale = set(noted.scenes_without_scale)
+        self._earlier_warnings = tuple(one for one in noted.warnings
+                                       if one not in scale_warnings(noted.scenes_without_scale))
         self._recent: deque[AuditedView] = deque(maxlen=RECENT)
         self._older: list[AuditedView] = []
         self._waiting: deque[AuditedView] = deque()
@@ -61,14 +73,10 @@ class PoseAudit:
         self._returns: deque[ImagePair] = deque(maxlen=RETURNS)
         self._added = 0
 
-    def add(self, view: View, depths_m: np.ndarray, place: np.ndarray) -> None:
-        """Audit a new keyframe.
-
-        Args:
-            depths_m: (N,) measured depth at its features, 0 where unknown.
-            place: (256,) int8 descriptor of the whole image.
-        """
-        look = AuditedView.of(view, depths_m, unit_descriptors(place[None])[0])
+    def add(self, view: View, depths_m: np.ndarray) -> None:
+        """Audit a new keyframe, with the measured depth (N,) at its features, 0 where unknown."""
+        place = unit_descriptors(self._map.keyframes["keyframe_descriptors"][[view.keyframe]])[0]
+        look = AuditedView.of(view, depths_m, place)
         if self._recent and self._recent[-1].scene != look.scene:
             self.end_sequence()
         self._added += 1
@@ -85,13 +93,24 @@ class PoseAudit:
         self._older += self._waiting
         self._waiting.clear()
 
-    def forget_removed(self, live: np.ndarray) -> None:
-        """Forget keyframes that the map gave up, given which numbers (M,) are live: they will be used again."""
+    def forget_removed(self) -> None:
+        """Forget keyframes that the map gave up: their numbers will be used again."""
+        live = self._map.keyframes.live
         self._recent = deque((view for view in self._recent if live[view.keyframe]), RECENT)
         self._waiting = deque(view for view in self._waiting if live[view.keyframe])
         self._older = [view for view in self._older if live[view.keyframe]]
         self._returns = deque((pair for pair in self._returns
                                if live[pair.first.keyframe] and live[pair.second.keyframe]), RETURNS)
+
+    def health(self, triangulated: TriangulatingMapper) -> MapHealth:
+        """Return whether what was given with the images can be true, as far as they tell; the map takes note of it."""
+        keyframes = self._map.keyframes.rows()
+        given = triangulated.given_poses(keyframes)
+        pairs = self.figures(lambda which: given[np.searchsorted(keyframes, which)])
+        health = map_health(self._map, pairs, triangulated.moved(), triangulated.codes(), self._earlier_warnings,
+                            self.without_scale)
+        self._map.health = health.to_json()
+        return health
 
     def figures(self, given_poses: PosesOf) -> PairFigures:
         """Return what the pairs say so far.
@@ -117,8 +136,8 @@ class PoseAudit:
     def _agreement_of_returns(self, given_poses: PosesOf) -> np.ndarray:
         numbers = [(pair.first.keyframe, pair.second.keyframe) for pair in self._returns]
         poses = given_poses(np.array(numbers, np.int64).reshape(-1)).reshape(-1, 2, 4, 4)
-        return np.array([agreement_with(pair, first, second, RETURN_TOLERANCE)
-                         for pair, (first, second) in zip(self._returns, poses)])
+        return np.array([agreements_with(pair, first, second, np.ones(1), RETURN_TOLERANCE)[0]
+                         for pair, (first, second) in zip(self._returns, poses[:, :, None])])
 
     def _compare_with_neighbours(self, look: AuditedView) -> None:
         pairs = (matched_pair(other, look) for other in tuple(self._recent))

@@ -8,13 +8,10 @@ import torch
 from cl_localization.errors import MapError
 from cl_localization.map.learned_codes import code_count, learned_map_beside, require_grown
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples
+from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, learn_to_the_end
 from cl_localization.mapping.learned.options import DistillationConfig
+from cl_localization.mapping.learned.replay import samples_from
 from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes, typical_error_m
-from cl_localization.mapping.learned.schedule import learn_to_the_end
-
-TEXT_BYTES = 4000
-"""Room for the texts of a map file."""
 
 FEWEST_CODES = 16
 
@@ -23,10 +20,7 @@ def samples_of(map_code: MapCode, rows: np.ndarray, origin_m: np.ndarray) -> Sam
     """Return what some codes of a grown map say, around an origin."""
     positions_m = map_code.codes["positions_m"][rows].astype(np.float64)
     seen_from_m = map_code.keyframes["keyframe_poses"][map_code.codes["anchors"][rows], :3]
-    distances_m = np.maximum(np.linalg.norm(positions_m - seen_from_m, axis=1), 1e-6)
-    return Samples(torch.from_numpy(map_code.descriptors(rows)),
-                   torch.from_numpy((positions_m - origin_m).astype(np.float32)),
-                   torch.from_numpy(distances_m.astype(np.float32)))
+    return samples_from(map_code.descriptors(rows), positions_m - origin_m, positions_m - seen_from_m)
 
 
 def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = DistillationConfig()) -> MapCode:
@@ -40,7 +34,7 @@ def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = 
         raise MapError("map", "must hold codes to be compressed", "none", "map the place first")
     learned = learned_map_beside(map_code)
     keep_first_keyframes(map_code, learned)
-    count = min(code_count(learned, size_bytes, TEXT_BYTES), len(map_code))
+    count = min(code_count(learned, size_bytes), len(map_code))
     if count < min(FEWEST_CODES, len(map_code)):
         raise MapError("map size", f"must have room for {FEWEST_CODES} codes", f"{size_bytes} bytes",
                        "allow more bytes")
@@ -60,9 +54,6 @@ def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = 
 
 def keep_first_keyframes(grown: MapCode, learned: MapCode) -> None:
     """Give a map of learned codes one keyframe for every scene, to which its codes are anchored."""
-    rows = grown.keyframes.rows()
-    for scene in np.setdiff1d(grown.scenes_in_use, learned.scenes_in_use):
-        first = int(np.flatnonzero(grown.keyframes["keyframe_scenes"][rows] == scene)[0])
-        learned.add_keyframe(grown.keyframe_world_T_cam[first], int(grown.keyframes["keyframe_stamps_ns"][rows[first]]),
-                             int(scene))
-
+    for scene in np.setdiff1d(grown.scenes_in_use, learned.scenes_in_use).tolist():
+        first = grown.keyframes_of(scene)[0]
+        learned.add_keyframe(grown.pose_of(first), int(grown.keyframes["keyframe_stamps_ns"][first]), scene)

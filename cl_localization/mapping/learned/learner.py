@@ -13,12 +13,11 @@ from cl_localization.geometry import se3
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.learned_codes import code_count, learned_map_beside
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.learned.distillation import TEXT_BYTES, keep_first_keyframes
-from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
+from cl_localization.mapping.learned.distillation import keep_first_keyframes
+from cl_localization.mapping.learned.optimizer import BATCH, CodeOptimizer, Samples, learn_to_the_end, without_denormals
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.learned.replay import FeatureReplay, samples_from
 from cl_localization.mapping.learned.scene_codes import CodesByScene, SceneCodes, typical_error_m
-from cl_localization.mapping.learned.schedule import BATCH, learn_to_the_end
 
 FEWEST_FEATURES = 30
 """A keyframe with fewer features whose place is known is left out."""
@@ -121,7 +120,7 @@ class CodeLearner:
         """Begin codes where the answers are wrong, in the place of unused ones where there is no room."""
         wrong = torch.nonzero(codes.errors(newest) > ADDED_ABOVE)[:, 0]
         chosen = wrong[torch.randperm(len(wrong), generator=self._generator)[:ADDED]]
-        most = code_count(self.map_code, int(self._config.size_kb * BYTES_PER_KB), TEXT_BYTES)
+        most = code_count(self.map_code, int(self._config.size_kb * BYTES_PER_KB))
         room = self._codes.make_room(number, len(chosen), most)
         unused = torch.nonzero(codes.usage < UNUSED_BELOW)[:, 0]
         unused = unused[codes.usage[unused].argsort()]

@@ -51,14 +51,6 @@ class FeatureReplay:
         return ReplayBuffer(POLICIES[self._config.replay_policy], seed=self._config.seed,
                             capacity_bytes=int(self._config.replay_mb * BYTES_PER_MB))
 
-    def __len__(self) -> int:
-        return len(self._buffer)
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of what is kept."""
-        return self._buffer.size_bytes
-
     def offer(self, keyframe: int, descriptors: np.ndarray, points_cam_m: np.ndarray) -> None:
         """Offer N > 0 features of a keyframe, with points (N, 3) in its camera's axes.
 
@@ -70,8 +62,7 @@ class FeatureReplay:
         self._scene = scene
         rows = self._rng.choice(len(points_cam_m), self.features, replace=len(points_cam_m) < self.features)
         frames = self._grown.keyframes
-        pose = self._grown.keyframe_world_T_cam[np.searchsorted(frames.rows(), keyframe)]
-        regions = np.unique(cell_labels(se3.transform(pose, points_cam_m),
+        regions = np.unique(cell_labels(se3.transform(self._grown.pose_of(keyframe), points_cam_m),
                                         COVERAGE_REGION_CELLS * self._grown.cell_size_m))
         item = {"descriptors": quantized(descriptors[rows])[None],
                 "points_cam_m": points_cam_m[rows].astype(np.float32)[None], "keyframes": np.array([keyframe]),

@@ -54,11 +54,11 @@ class LoopClosing:
     """
 
     def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
-                 without_scale: MutableSet[str] | None = None) -> None:
+                 without_scale: MutableSet[str]) -> None:
         """Make a closing; `without_scale` are the names of scenes whose unit of length is unknown: those that become
         part of another go from it."""
         self._map, self._graph, self._config = map_code, graph, config
-        self._without_scale = set() if without_scale is None else without_scale
+        self._without_scale = without_scale
         self.reach = Reach(map_code, config.max_speed_m_s)
         self._finder = LoopFinder(map_code, graph, config, pose, self.reach, self._without_scale)
 
@@ -121,8 +121,7 @@ class LoopClosing:
     def _moved(self, scene: int, motion: np.ndarray) -> dict[int, float]:
         """Move a scene by a similarity (4, 4); return by how much distances grew around which keyframes."""
         growth = float(np.cbrt(np.linalg.det(motion[:3, :3])))
-        rows = self._map.keyframes.rows()
-        rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
+        rows = self._map.keyframes_of(scene)
         if not np.allclose(motion, np.eye(4)):
             poses = self._map.pose_of(rows)
             self._map.move_keyframes(rows, se3.moved(motion, poses), np.full(len(rows), growth))

@@ -22,7 +22,7 @@ from cl_localization.localization.refinement import (
     pixels_in,
 )
 from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.depth_points import depth_sigmas, keypoint_depths
+from cl_localization.mapping.depth_points import depth_sigmas, depths_of
 
 WIDE = 2.0
 """The first search around a predicted pose is wider than the inlier threshold by this factor."""
@@ -36,13 +36,12 @@ class Look:
     """What there is of an image, before it has a pose.
 
     Attributes:
-        keypoints_px: (N, 2) undistorted keypoints of the features.
+        features: their keypoints are undistorted.
         pinhole: the camera of those.
         depths_m: (N,) measured at the keypoints, 0 where unknown.
     """
 
     features: Features
-    keypoints_px: np.ndarray
     pinhole: Camera
     depths_m: np.ndarray
 
@@ -84,21 +83,19 @@ class SeenPose:
 
 def look_at_frame(frame: Frame, features: Features, max_depth_m: float) -> Look:
     """Return the look at a frame with features of its image as it came, and the depth at them up to a distance."""
-    depths_m = np.zeros(len(features), np.float32)
-    if frame.depth_m is not None and len(features):
-        depths_m = keypoint_depths(frame.depth_m, features.keypoints_px, max_depth_m)
     pixels = frame.camera.undistort(features.keypoints_px).astype(np.float32)
-    return Look(Features(pixels, features.descriptors, features.scores), pixels, frame.camera.pinhole(), depths_m)
+    return Look(Features(pixels, features.descriptors, features.scores), frame.camera.pinhole(),
+                depths_of(frame, features, max_depth_m))
 
 
 def pose_near(map_code: MapCode, look: Look, world_T_cam: np.ndarray, scene: int,
               config: PoseConfig) -> SeenPose | None:
     """Return the pose that codes of a scene near their keypoints agree on, around a pose (4, 4); None with too few."""
-    cam_T_world, found = se3.inverse(world_T_cam), None
+    cam_T_world = se3.inverse(world_T_cam)
     for widening in (WIDE, 1.0):
         radius_px = pixels_in(look.pinhole, widening * config.inlier_threshold_px)
-        found = guided_matches(map_code, look.features, look.keypoints_px, look.pinhole, cam_T_world, radius_px,
-                               MIN_SIMILARITY, scene)
+        found = guided_matches(map_code, look.features, look.features.keypoints_px, look.pinhole, cam_T_world,
+                               radius_px, MIN_SIMILARITY, scene)
         if len(found.rows) < MIN_MATCHES:
             return None
         seen = solved_by_codes(map_code, look, cam_T_world, found.features, found.rows, config)
@@ -123,7 +120,7 @@ def solved(look: Look, cam_T_world: np.ndarray, features: np.ndarray, points_m: 
         rows: (N,) the codes that the points are, if they are.
         matches: how many there were before those that agree with no pose were left out.
     """
-    matched_px = look.keypoints_px[features]
+    matched_px = look.features.keypoints_px[features]
     pixels, distance_m = project(look.pinhole, cam_T_world, points_m)
     errors_px = np.linalg.norm(pixels - matched_px, axis=1)
     keypoint_px = max(pixels_in(look.pinhole, KEYPOINT_SIGMA_PX), ERROR_TO_SIGMA * float(np.median(errors_px)))

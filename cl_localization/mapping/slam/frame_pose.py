@@ -44,7 +44,7 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     """
     known = np.flatnonzero(last.depths_m > 0)
     depths_m = last.depths_m[known].astype(np.float64)
-    rays = np.column_stack([last.pinhole.normalize(last.keypoints_px[known]), np.ones(len(known))])
+    rays = np.column_stack([last.pinhole.normalize(last.features.keypoints_px[known]), np.ones(len(known))])
     points_m = se3.transform(world_T_last, rays * depths_m[:, None])
     pixels, ahead_m = project(look.pinhole, se3.inverse(predicted), points_m)
     ahead = np.flatnonzero(ahead_m > 0)
@@ -55,7 +55,7 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     if len(features) < config.min_inliers:
         return None
     points_m, depths_m = points_m[ahead[row]], depths_m[ahead[row]]
-    first = robust_pose(look.pinhole, look.keypoints_px[features], points_m,
+    first = robust_pose(look.pinhole, look.features.keypoints_px[features], points_m,
                         pixels_in(look.pinhole, config.inlier_threshold_px), config.max_iterations, config.seed)
     if first is None:
         return None
@@ -109,7 +109,7 @@ class FramePoser:
     """Finds the poses of frames in a map that grows."""
 
     def __init__(self, map_code: MapCode, config: SlamConfig, localizer: LocalizerConfig,
-                 without_scale: Set[str] = frozenset()) -> None:
+                 without_scale: Set[str]) -> None:
         """Make a poser; `without_scale` are the names of scenes whose unit of length is unknown."""
         self._map, self._config, self._localizer = map_code, config, localizer
         self._without_scale = without_scale
@@ -163,9 +163,8 @@ class FramePoser:
     def _by_codes_around(self, look: Look, world_T_cam: np.ndarray, scene: int) -> SeenPose | None:
         """Return the pose of a frame without depth by matches to the codes mapped around a pose (4, 4), wherever in the
         image they appear; None with too few."""
-        rows = self._map.keyframes.rows()
-        of_scene = self._map.keyframes["keyframe_scenes"][rows] == scene
-        here = rows[of_scene & near_pose(self._map.keyframe_world_T_cam, world_T_cam)]
+        keyframes = self._map.keyframes_of(scene)
+        here = keyframes[near_pose(self._map.pose_of(keyframes), world_T_cam)]
         return pose_by(self._map, look, here, self._localizer.pose, FEW_INLIERS)
 
     def _anywhere(self, look: Look) -> FoundPose | None:

@@ -110,8 +110,7 @@ class KeyframeGraph:
         Args:
             has_scale: whether its unit of length is the same everywhere.
         """
-        rows = self._map.keyframes.rows()
-        rows = rows[self._map.keyframes["keyframe_scenes"][rows] == scene]
+        rows = self._map.keyframes_of(scene)
         free = rows[np.isfinite(self.way_since(rows))]
         others = np.setdiff1d(rows, free)
         if len(rows) < 3 or len(free) == 0:

@@ -80,7 +80,7 @@ class LoopFinder:
     """Looks for old places while the camera moves."""
 
     def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
-                 reach: Reach, without_scale: Set[str] = frozenset()) -> None:
+                 reach: Reach, without_scale: Set[str]) -> None:
         """Make a finder; `without_scale` are the names of scenes whose unit of length is unknown, and drifts."""
         self._map, self._graph, self._config, self._pose = map_code, graph, config, pose
         self._reach, self._without_scale = reach, without_scale
@@ -103,20 +103,16 @@ class LoopFinder:
         loop = self._loop_within(look, keyframe, world_T_cam, scene) or self._joint(look, keyframe, world_T_cam, scene)
         if loop is None:
             return []
-        live = self._map.keyframes.live
+        live, scenes = self._map.keyframes.live, self._map.keyframes["keyframe_scenes"]
         self._seen = [one for one in self._seen if loop.way_m - one.way_m < self._config.loop_after_m
                       and live[one.keyframe] and live[one.old]]
-        agreeing = [one for one in self._seen if loop.agrees(one) and self._same_scene(one, loop)]
+        agreeing = [one for one in self._seen if loop.agrees(one) and scenes[one.old] == scenes[loop.old]]
         self._seen.append(loop)
         return [*agreeing, loop] if len(agreeing) + 1 >= AGREEING_VIEWS else []
 
-    def _same_scene(self, one: Loop, other: Loop) -> bool:
-        scenes = self._map.keyframes["keyframe_scenes"]
-        return bool(scenes[one.old] == scenes[other.old])
-
     def _loop_within(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
         """Return a loop in the scene that the camera is in."""
-        old = self._keyframes(scene)
+        old = self._map.keyframes_of(scene)
         old = old[self._graph.way_since(old) > self._config.loop_after_m]
         if len(old) == 0:
             return None
@@ -130,7 +126,7 @@ class LoopFinder:
 
     def _joint(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
         """Return a view of another scene that was mapped by own poses or is gone on in."""
-        others = np.setdiff1d(self._map.keyframes.rows(), self._keyframes(scene))
+        others = np.setdiff1d(self._map.keyframes.rows(), self._map.keyframes_of(scene))
         enough = max(MIN_INLIERS, int(JOINING_SHARE * min(len(look.features), FEATURES)))
         for one in alike(self._map, look, others):
             loop = self._loop_at(look, keyframe, world_T_cam, around(self._map, one, others), enough)
@@ -183,7 +179,3 @@ class LoopFinder:
         way_m = way_m if np.isfinite(way_m) else self._graph.way_m
         off_m, off_deg = se3.pose_error(loop.world_T_cam, loop.seen.world_T_cam)
         return off_m < FLOOR_M + DRIFT_SHARE * way_m and off_deg < FLOOR_DEG + DEG_PER_M * way_m
-
-    def _keyframes(self, scene: int) -> np.ndarray:
-        rows = self._map.keyframes.rows()
-        return rows[self._map.keyframes["keyframe_scenes"][rows] == scene]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from cl_localization.data.frame import Frame
@@ -29,8 +31,8 @@ class MetricScale:
 
     def forget(self) -> None:
         """Begin again: the camera is elsewhere."""
-        self._by_depth: list[float] = []
-        self._by_odometry: list[float] = []
+        self._by_depth: deque[float] = deque(maxlen=DEPTH_VIEWS)
+        self._by_odometry: deque[float] = deque(maxlen=STEPS)
         self._from: tuple[np.ndarray, np.ndarray] | None = None
 
     def add(self, frame: Frame, look: Look, seen: SeenPose) -> float | None:
@@ -42,8 +44,8 @@ class MetricScale:
         """
         self._add_depth(look, seen)
         self._add_odometry(frame.odom_T_cam, seen.world_T_cam)
-        found = _agreed(self._by_depth, DEPTH_VIEWS)
-        return found if found is not None else _agreed(self._by_odometry, STEPS)
+        found = _agreed(self._by_depth)
+        return found if found is not None else _agreed(self._by_odometry)
 
     def _add_depth(self, look: Look, seen: SeenPose) -> None:
         if len(seen.rows) == 0:
@@ -69,10 +71,9 @@ class MetricScale:
         self._from = odom_T_cam, world_T_cam
 
 
-def _agreed(metres: list[float], enough: int) -> float | None:
+def _agreed(metres: deque[float]) -> float | None:
     """Return the median of the newest measurements when there are enough that agree."""
-    newest = metres[-enough:]
-    if len(newest) < enough:
+    if len(metres) != metres.maxlen:
         return None
-    low, median, high = np.percentile(newest, [25, 50, 75])
+    low, median, high = np.percentile(metres, [25, 50, 75])
     return float(median) if high - low <= AGREE * median else None

@@ -67,7 +67,7 @@ def pose_by(map_code: MapCode, look: Look, keyframes: np.ndarray, config: PoseCo
     if len(features) < min_inliers:
         return None
     rows = rows[found]
-    first = robust_pose(look.pinhole, look.keypoints_px[features], codes["positions_m"][rows],
+    first = robust_pose(look.pinhole, look.features.keypoints_px[features], codes["positions_m"][rows],
                         pixels_in(look.pinhole, config.inlier_threshold_px), config.max_iterations, config.seed)
     if first is None or first.inliers.sum() * first.inliers.mean() < min_inliers * MIN_SHARE:
         return None

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from cl_localization.errors import ConfigError
 
@@ -61,7 +63,7 @@ def agreed_poses(keyframes: np.ndarray, world_T_cam: np.ndarray, ties: Sequence[
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
     for keyframe, pose in zip(keyframes.tolist(), world_T_cam):
         values.insert(keyframe, gtsam.Pose3(pose))
-    for keyframe in _held(keyframes.tolist(), ties, fixed):
+    for keyframe in _held(keyframes, ties, fixed):
         graph.add(gtsam.PriorFactorPose3(keyframe, values.atPose3(keyframe),
                                          gtsam.noiseModel.Isotropic.Sigma(6, FIXED_SIGMA)))
     for tie in _within(keyframes, ties):
@@ -78,7 +80,7 @@ def agreed_similarities(keyframes: np.ndarray, world_T_cam: np.ndarray, ties: Se
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
     for keyframe, pose in zip(keyframes.tolist(), world_T_cam):
         values.insert(keyframe, _similarity(pose, 1.0))
-    for keyframe in _held(keyframes.tolist(), ties, fixed):
+    for keyframe in _held(keyframes, ties, fixed):
         graph.add(gtsam.PriorFactorSimilarity3(keyframe, values.atSimilarity3(keyframe),
                                                gtsam.noiseModel.Isotropic.Sigma(7, FIXED_SIGMA)))
     for tie in _within(keyframes, ties):
@@ -117,17 +119,11 @@ def _noise(tie: Tie, sigmas: list[float]) -> gtsam.noiseModel.Base:
     return gtsam.noiseModel.Robust.Create(gtsam.noiseModel.mEstimator.Cauchy.Create(CAUCHY_SIGMAS), plain)
 
 
-def _held(keyframes: list[int], ties: Sequence[Tie], fixed: int) -> list[int]:
+def _held(keyframes: np.ndarray, ties: Sequence[Tie], fixed: int) -> list[int]:
     """Return the fixed keyframe, and one of every part of the graph that nothing ties to it."""
-    leader = {keyframe: keyframe for keyframe in keyframes}
-
-    def led(keyframe: int) -> int:
-        while leader[keyframe] != keyframe:
-            leader[keyframe] = leader[leader[keyframe]]
-            keyframe = leader[keyframe]
-        return keyframe
-
-    for tie in ties:
-        if tie.first in leader and tie.second in leader:
-            leader[led(tie.second)] = led(tie.first)
-    return [fixed, *sorted({led(keyframe) for keyframe in keyframes} - {led(fixed)})]
+    place = {keyframe: index for index, keyframe in enumerate(keyframes.tolist())}
+    ends = [(place[tie.first], place[tie.second]) for tie in _within(keyframes, ties)]
+    tied = coo_array((np.ones(len(ends)), np.reshape(ends, (-1, 2)).astype(int).T), shape=(len(place), len(place)))
+    part = connected_components(tied, directed=False)[1]
+    apart = [index for index in np.unique(part, return_index=True)[1] if part[index] != part[place[fixed]]]
+    return [fixed, *keyframes[apart].tolist()]

@@ -72,7 +72,7 @@ class TwoViewStart:
         if len(row) < MIN_POINTS:  # the first view is out of sight
             self._frames = [(frame, look)]
             return None
-        first_px, second_px = first.keypoints_px[row], look.keypoints_px[other]
+        first_px, second_px = first.features.keypoints_px[row], look.features.keypoints_px[other]
         views = two_view_geometry(look.pinhole, first_px, second_px, pixels_in(look.pinhole, THRESHOLD_PX),
                                   MAX_ITERATIONS, SEED)
         if views is None:

@@ -76,9 +76,8 @@ class WindowMapper(TriangulatingMapper):
     def known_poses(self, scene: int) -> np.ndarray:
         """Return the poses (K, 4, 4) of remembered keyframes of a scene: one from a file, or made with depth, has no
         features for the next one to be matched with, and what lies behind it would be of any size."""
-        rows = self._map.keyframes.rows()
-        remembered = np.isin(rows, [view.keyframe for view in self._store.views])
-        return self._map.keyframe_world_T_cam[remembered & (self._map.keyframes["keyframe_scenes"][rows] == scene)]
+        keyframes = self._map.keyframes_of(scene)
+        return self._map.pose_of(keyframes[np.isin(keyframes, [view.keyframe for view in self._store.views])])
 
     def given_poses(self, keyframes: np.ndarray) -> np.ndarray:
         """Return the poses (K, 4, 4) of keyframes (K,) in the map: no others were given."""

@@ -74,8 +74,8 @@ def score(field: Field, config: NerfConfig, views: list[View], pictures: Path | 
     """
     import time
 
+    from cl_localization.nerf.compositing import psnr_db
     from cl_localization.nerf.learner import render_rays
-    from cl_localization.nerf.quality import psnr_db
     from cl_localization.research.nerf_cl.pictures import as_image, write_depth, write_depth_image, write_image
     from cl_localization.research.nerf_cl.similarity import ssim
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.frame_memory import FrameMemory
 from cl_localization.nerf.learner import Batch, Field, Learner, render_rays
-from cl_localization.nerf.quality import psnr_db
 from cl_localization.nerf.rays import SeenRays, up_to_surfaces
 from cl_localization.nerf.views import View, surface_of
 from cl_localization.nerf.voxel_field import VoxelField

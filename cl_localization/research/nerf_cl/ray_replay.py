@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cl_localization.continual.admission import AdmissionPolicy, HighestLoss, Reservoir, Strided
+from cl_localization.continual.admission import DROPPED, AdmissionPolicy, Reservoir, Seen, Traits
 from cl_localization.continual.replay_buffer import ReplayBuffer
 from cl_localization.continual.sampling import sampling_of
 from cl_localization.nerf.rays import SeenRays
@@ -60,6 +60,47 @@ class RayReplay:
         """Update the losses of rays if `dynamic_update` is set."""
         if self.config.dynamic_update:
             self.buffer.refresh(slots, losses.cpu().numpy())
+
+
+@dataclass(frozen=True)
+class HighestLoss:
+    """Keeps the items of largest or smallest loss (NeRF-CL's fill modes topk, highest_loss and lowest_loss)."""
+
+    lowest: bool = False
+
+    def victim(self, stored: Traits, rng: np.random.Generator) -> int:
+        """See `AdmissionPolicy`."""
+        return int(stored.losses.argmax() if self.lowest else stored.losses.argmin())
+
+    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
+              rng: np.random.Generator) -> np.ndarray:
+        """See `AdmissionPolicy`."""
+        utility = np.r_[stored.losses, candidates.losses] * (-1 if self.lowest else 1)
+        stays = np.zeros(len(utility), dtype=bool)
+        stays[np.argsort(-utility, kind="stable")[:capacity]] = True
+        free = np.r_[np.flatnonzero(~stays[:len(stored)]), np.arange(len(stored), min(capacity, len(utility)))]
+        slots = np.full(len(candidates), DROPPED)
+        chosen = np.flatnonzero(stays[len(stored):])
+        slots[chosen] = free[:len(chosen)]
+        return slots
+
+
+@dataclass(frozen=True)
+class Strided:
+    """Keeps every `stride`-th item until the buffer is full (NeRF-CL's fill mode uniform)."""
+
+    stride: int = 1
+
+    def victim(self, stored: Traits, rng: np.random.Generator) -> int:
+        """See `AdmissionPolicy`."""
+        return len(stored) - 1
+
+    def slots(self, candidates: Traits, stored: Traits, seen: Seen, capacity: int,
+              rng: np.random.Generator) -> np.ndarray:
+        """See `AdmissionPolicy`."""
+        taken = (seen.total + np.arange(len(candidates))) % self.stride == 0
+        slots = np.where(taken, len(stored) + np.cumsum(taken) - 1, DROPPED)
+        return np.where(slots < capacity, slots, DROPPED)
 
 
 def filling(config: ReplayConfig, offered: int) -> AdmissionPolicy:

@@ -12,7 +12,7 @@ from cl_localization.map.keyframe_views import View
 from cl_localization.mapping.audit.image_pairs import (
     FOCAL_FACTORS,
     AuditedView,
-    agreement_with,
+    agreements_with,
     epipolar_errors,
     evidence_of,
     matched_pair,
@@ -70,8 +70,8 @@ def test_right_matches_lie_on_their_epipolar_lines() -> None:
 def test_from_one_position_the_rotation_alone_must_fit() -> None:
     turned = LEFT @ motion(np.array([0.0, 0.15, 0.0]), np.zeros(3))
     pair = pair_of(seen_from(LEFT), seen_from(turned, seed=1))
-    assert agreement_with(pair, LEFT, turned, 1.0) > 0.95
-    assert agreement_with(pair, LEFT, LEFT, 1.0) < 0.3
+    assert agreements_with(pair, LEFT[None], turned[None], np.ones(1))[0] > 0.95
+    assert agreements_with(pair, LEFT[None], LEFT[None], np.ones(1))[0] < 0.3
 
 
 def test_the_given_focal_length_is_tried_first() -> None:

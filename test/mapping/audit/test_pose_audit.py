@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cl_localization.config import MapCodeConfig
 from cl_localization.map.keyframe_views import View
+from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.audit import pose_audit
 from cl_localization.mapping.audit.health import MIN_RETURNS_AGREE, PairFigures
 from cl_localization.mapping.audit.image_pairs import MAX_ERROR_PX
@@ -25,13 +27,23 @@ def pose(number: int) -> np.ndarray:
     return look_at((np.sin(angle), 0.2 * np.sin(2 * angle), 0.0), (np.cos(angle), 0.0, 3.5))
 
 
-def audited(count: int, scenes: int = 1, given=pose) -> PoseAudit:
-    audit = PoseAudit()
+def empty_map() -> MapCode:
+    return MapCode(MapCodeConfig(), "test", SCENE.descriptors.shape[1])
+
+
+def audited(count: int, scenes: int = 1, given=pose, map_code: MapCode | None = None) -> PoseAudit:
+    map_code = empty_map() if map_code is None else map_code
+    audit = PoseAudit(map_code)
     for number in range(count):
-        features = SCENE.features(pose(number), noise_px=0.3, similarity=0.95, seed=number)
-        audit.add(View.of(number, given(number), CAMERA, features, scene=number % scenes), np.zeros(len(features)),
-                  place_descriptor(features.descriptors))
+        add(audit, map_code, number, given(number), number % scenes)
     return audit
+
+
+def add(audit: PoseAudit, map_code: MapCode, number: int, given: np.ndarray, scene: int = 0) -> None:
+    """Have a keyframe at a pose of `pose` audited, given another pose."""
+    features = SCENE.features(pose(number), noise_px=0.3, similarity=0.95, seed=number)
+    keyframe = map_code.add_keyframe(given, number, scene, descriptor=place_descriptor(features.descriptors))
+    audit.add(View.of(keyframe, given, CAMERA, features, scene=scene), np.zeros(len(features)))
 
 
 def figures(audit: PoseAudit, given=pose) -> PairFigures:
@@ -39,7 +51,7 @@ def figures(audit: PoseAudit, given=pose) -> PairFigures:
 
 
 def test_without_keyframes_nothing_is_said() -> None:
-    assert figures(PoseAudit()) == PairFigures()
+    assert figures(PoseAudit(empty_map())) == PairFigures()
 
 
 def test_neighbours_are_pairs_and_places_are_seen_again_later() -> None:
@@ -73,16 +85,18 @@ def test_poses_that_are_some_pixels_off_where_a_place_is_seen_again_are_not_said
 
 
 def test_keyframes_that_the_map_gave_up_have_no_say_and_are_no_neighbours_or_places_later() -> None:
-    audit, live = audited(40), np.arange(60) % 2 == 1
-    audit.forget_removed(live)
+    map_code = empty_map()
+    audit, live = audited(40, map_code=map_code), np.arange(40) % 2 == 1
+    map_code.keyframes.remove(np.flatnonzero(~live), map_code.version)
+    audit.forget_removed()
     kept = [*audit._recent, *audit._waiting, *audit._older,
             *(view for pair in audit._returns for view in (pair.first, pair.second))]
     assert kept and all(live[view.keyframe] for view in kept)
-    audit.forget_removed(np.zeros(60, bool))
+    map_code.keyframes.remove(map_code.keyframes.rows(), map_code.version)
+    audit.forget_removed()
     before = figures(audit)
     assert before.returns == 0
-    features = SCENE.features(pose(40), noise_px=0.3, similarity=0.95)
-    audit.add(View.of(0, pose(40), CAMERA, features), np.zeros(len(features)), place_descriptor(features.descriptors))
+    add(audit, map_code, 40, pose(40))
     assert (figures(audit).pairs, figures(audit).returns) == (before.pairs, 0)
 
 
@@ -92,11 +106,11 @@ def test_scenes_are_not_compared_with_each_other() -> None:
 
 
 def test_the_end_of_a_sequence_parts_neighbours() -> None:
-    audit = audited(3)
+    map_code = empty_map()
+    audit = audited(3, map_code=map_code)
     before = figures(audit).pairs
     audit.end_sequence()
-    features = SCENE.features(pose(3), noise_px=0.3, similarity=0.95)
-    audit.add(View.of(3, pose(3), CAMERA, features), np.zeros(len(features)), place_descriptor(features.descriptors))
+    add(audit, map_code, 3, pose(3))
     assert figures(audit).pairs == before
 
 

@@ -69,7 +69,7 @@ def test_grown_codes_are_made_by_default() -> None:
 def test_the_map_and_the_memory_keep_to_their_sizes(tmp_path) -> None:
     mapper = mapped(replace(LEARNED, size_kb=12.0, replay_mb=0.09))
     assert save_map(mapper.made, tmp_path / "small.map") <= 12_000
-    assert 0 < mapper._learner._replay.size_bytes <= 90_000
+    assert 0 < mapper._learner._replay._buffer.size_bytes <= 90_000
 
 
 def test_a_small_memory_holds_few_features_of_several_keyframes() -> None:
@@ -94,8 +94,8 @@ def test_codes_follow_a_corrected_trajectory_when_they_are_learned_to_the_end() 
 def test_keyframes_that_are_looked_at_again_are_kept_once() -> None:
     mapper = mapped(depth=False)
     replay = mapper._learner._replay
-    assert len(replay) <= len(mapper.map_code.keyframes)
-    assert len(replay.samples(0, np.zeros(3))) == replay.features * len(replay)
+    assert len(replay._buffer) <= len(mapper.map_code.keyframes)
+    assert len(replay.samples(0, np.zeros(3))) == replay.features * len(replay._buffer)
 
 
 def test_a_compressed_map_finds_the_camera_and_keeps_to_its_size(tmp_path) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from cl_localization.mapping.learned.optimizer import CodeOptimizer, Samples, without_denormals
-from cl_localization.mapping.learned.schedule import falling, learn_to_the_end
+from cl_localization.mapping.learned.optimizer import (
+    CodeOptimizer,
+    Samples,
+    falling,
+    learn_to_the_end,
+    without_denormals,
+)
 from core_makers import PointScene
 
 

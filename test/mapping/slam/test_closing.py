@@ -27,7 +27,7 @@ class Drifted:
         self.mapper = Mapper(CONFIG, self.encoder)
         self.map_code, self.drift = self.mapper.map_code, drift
         self.graph = KeyframeGraph(self.map_code)
-        self.closing = LoopClosing(self.map_code, self.graph, config, PoseConfig())
+        self.closing = LoopClosing(self.map_code, self.graph, config, PoseConfig(), set())
         self.before, self.keyframe, self.true, self.off = None, -1, {}, np.eye(4)
 
     def add(self, poses: list[np.ndarray]) -> list[Closure | None]:

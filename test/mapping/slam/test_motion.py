@@ -13,7 +13,7 @@ from core_makers import CAMERA, motion
 
 STEP = motion(np.array([0.0, 0.1, 0.0]), np.array([0.02, 0.0, 0.1]))
 LOOK = Look(Features(np.zeros((0, 2), np.float32), np.zeros((0, 64), np.float32), np.zeros(0, np.float32)),
-            np.zeros((0, 2), np.float32), CAMERA.pinhole(), np.zeros(0, np.float32))
+            CAMERA.pinhole(), np.zeros(0, np.float32))
 IMAGE = np.zeros((CAMERA.height_px, CAMERA.width_px, 3), np.uint8)
 
 

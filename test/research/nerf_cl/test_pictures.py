@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cl_localization.nerf.quality import psnr_db
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.making import make_field
 from cl_localization.research.nerf_cl.options import NerfConfig

@@ -22,8 +22,8 @@ from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.data.message_depth import depth_of
 from cl_localization.data.message_images import rgb_of
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.live_file import load_live
-from cl_localization.nerf.quality import psnr_db
 from cl_localization.nerf.views import reduced
 from cl_localization.ros import conversions
 from cl_localization.ros.nerf.pose_check import beside

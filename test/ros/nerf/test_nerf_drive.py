@@ -22,7 +22,7 @@ from sensor_msgs.msg import Image
 from cl_localization.data import open_sequence
 from cl_localization.data.bag_writer import write_bag
 from cl_localization.data.message_images import rgb_of
-from cl_localization.nerf.quality import psnr_db
+from cl_localization.nerf.compositing import psnr_db
 from cl_localization.ros import conversions
 from ros_processes import Processes
 from ros_world import RosWorld, wait_until
