@@ -40,6 +40,12 @@ def time_message(nanoseconds: int) -> Time:
     return Time(sec=seconds, nanosec=rest)
 
 
+def plain(frame: str) -> str:
+    """Return a frame's name without the leading slash of old tf, which tf2 ignores in transforms and refuses in
+    look-ups."""
+    return frame.lstrip("/")
+
+
 def bytes_field(values: np.ndarray, typecode: str = "B") -> array.array:
     """Return an array as the value of a message's array field; 1000 times faster than assigning the array itself."""
     field = array.array(typecode)

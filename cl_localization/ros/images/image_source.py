@@ -29,7 +29,6 @@ from cl_localization.ros.images.pairing import Pairing, StampGuard
 from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
 from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup, Upright
 from cl_localization.tracking.image_period import ImagePeriod
 
@@ -95,7 +94,7 @@ class ImageBundle:
     @property
     def camera_frame(self) -> str:
         """The tf frame of the camera."""
-        return self.reading.camera_frame or plain(self.image.header.frame_id)
+        return self.reading.camera_frame or conversions.plain(self.image.header.frame_id)
 
     def frame(self) -> Frame:
         """Decode the messages.
@@ -115,9 +114,9 @@ class ImageBundle:
         not."""
         how, depth_m = self.reading, None
         if self.depth is not None:
-            header, depth_frame = self.depth.header, plain(self.depth.header.frame_id)
+            header, depth_frame = self.depth.header, conversions.plain(self.depth.header.frame_id)
             depth_m = depth_of(self.depth, how.depth, how.depth_unit_m, how.max_pixels)
-            is_aligned = depth_frame in ("", plain(self.image.header.frame_id), self.camera_frame)
+            is_aligned = depth_frame in ("", conversions.plain(self.image.header.frame_id), self.camera_frame)
             if how.registrar is not None and not is_aligned:
                 depth = Depth(depth_m, depth_frame, header.stamp, self.depth_info)
                 return how.registrar.registered(depth, camera, self.camera_frame)

@@ -14,8 +14,8 @@ from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import LocalizationError, RosError
 from cl_localization.geometry import se3
 from cl_localization.mapping.given_pose import MAX_POSITION_M
+from cl_localization.ros.conversions import plain
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 
 MAX_PATH_BYTES = 8_000_000
 """Larger messages are not deserialized: about 100,000 poses, which take 100 MB as Python objects."""

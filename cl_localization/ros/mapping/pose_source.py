@@ -14,11 +14,10 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from cl_localization.errors import RosError
-from cl_localization.ros.conversions import matrix_of, transform_message
+from cl_localization.ros.conversions import matrix_of, plain, transform_message
 from cl_localization.ros.nodes.config import FramesConfig, PoseSourceConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.buffer import GuardedBuffer
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
 
 PERIOD_S = 0.5

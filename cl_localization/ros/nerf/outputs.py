@@ -16,7 +16,6 @@ from cl_localization.nerf.live import LiveField
 from cl_localization.ros import conversions
 from cl_localization.ros.mapping.pose_source import within_reach
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
 
 
@@ -92,7 +91,7 @@ class NerfOutputs:
 
     def _in_map(self, wanted: PoseStamped) -> np.ndarray:
         header, frame_T_cam = wanted.header, conversions.matrix_of(wanted.pose)
-        map_frame, frame = self._node.config.frames.map, plain(header.frame_id)
+        map_frame, frame = self._node.config.frames.map, conversions.plain(header.frame_id)
         if frame == map_frame:
             return within_reach(frame_T_cam)
         return within_reach(self._lookup.at(map_frame, frame, header.stamp) @ frame_T_cam)

@@ -17,9 +17,8 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from cl_localization.data.frame import Frame
 from cl_localization.errors import RosError
 from cl_localization.localization.result import Localization
-from cl_localization.ros.conversions import matrix_of, stamp_ns, time_message
+from cl_localization.ros.conversions import matrix_of, plain, stamp_ns, time_message
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
 from cl_localization.tracking.tracker import State, Track
 
