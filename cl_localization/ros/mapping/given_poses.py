@@ -31,9 +31,7 @@ class GivenPoses:
         """See `Learning`."""
         node, lookup = self._node, self._tf.lookup
         self._poses = make_pose_source(node, lookup, node.config.frames, node.config.poses)
-        node.active.callback(self._poses.close)
         self._corrections = PoseCorrections(node, worker.run, lambda *poses: self._mapper.correct(*poses), lookup.at)
-        node.active.callback(self._corrections.close)
 
     def use(self, mapper: Mapper) -> None:
         """See `Learning`."""

@@ -10,7 +10,6 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from cl_localization.errors import RosError
@@ -52,9 +51,6 @@ class TfPoseSource:
         """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
         return within_reach(self._lookup.at(self._map_frame, camera_frame, stamp))
 
-    def close(self) -> None:
-        """Do nothing: the look-up belongs to the node's tf."""
-
 
 @dataclass(frozen=True, eq=False)
 class GivenPose:
@@ -82,7 +78,7 @@ class TopicPoseSource:
     """
 
     def __init__(self, node: ManagedNode, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> None:
-        """Subscribe to `odom` or `pose`."""
+        """Subscribe to `odom` or `pose` while the node is active."""
         self._node, self._tf, self._frames, self._config = node, lookup, frames, config
         self._buffer = GuardedBuffer()
         self._poses = TfLookup(self._buffer, frames.tf_wait_s)
@@ -92,7 +88,7 @@ class TopicPoseSource:
         self._topic = "odom" if self._is_odometry else "pose"
         kinds = ODOMETRY_TYPES if self._is_odometry else POSE_TYPES
         self._subscription = AnyTypeSubscription(node, self._topic, kinds, self._take)
-        node.every(PERIOD_S, self._subscription.look)
+        node.active.callback(self._poses.stop)
 
     @property
     def problem(self) -> str:
@@ -109,11 +105,6 @@ class TopicPoseSource:
         map_T_frame = np.eye(4) if self._is_map(frame) else self._between("frame_id", self._frames.map, frame, stamp)
         child_T_cam = np.eye(4) if child == camera_frame else self._between("child", child, camera_frame, stamp)
         return within_reach(map_T_frame @ frame_T_child @ child_T_cam)
-
-    def close(self) -> None:
-        """See `TfPoseSource`."""
-        self._poses.stop()
-        self._subscription.close()
 
     def _is_map(self, frame: str) -> bool:
         """Whether poses of a frame are poses in the map; with odometry as the source its frame is the map."""
@@ -196,8 +187,8 @@ class AnyTypeSubscription:
         problem: that the publisher has another type; empty for no problem.
     """
 
-    def __init__(self, node: Node, topic: str, kinds: Mapping[str, type], take: Callable[[Any], None]) -> None:
-        """Subscribe with the first type until a publisher of another one appears; call `look` every `PERIOD_S`.
+    def __init__(self, node: ManagedNode, topic: str, kinds: Mapping[str, type], take: Callable[[Any], None]) -> None:
+        """Subscribe with the first type until a publisher of another one appears, while the node is active.
 
         Args:
             kinds: the message type of each name, as `geometry_msgs/msg/PoseStamped`.
@@ -208,8 +199,10 @@ class AnyTypeSubscription:
         self._name = node.resolve_topic_name(topic)
         self._kind = next(iter(kinds))
         self._subscription = self._subscribed()
+        node.active.callback(self._close)
+        node.every(PERIOD_S, self._look)
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """Subscribe with the type of a publisher, if none has the present one."""
         published = {info.topic_type for info in self._node.get_publishers_info_by_topic(self._name)}
         known = sorted(published & set(self._kinds))
@@ -218,12 +211,11 @@ class AnyTypeSubscription:
             self.problem = (f"topic {self._name} has the type {', '.join(sorted(published))}, must be one of "
                             f"{', '.join(self._kinds)}")
         elif known and self._kind not in known:
-            self.close()
+            self._close()
             self._kind = known[0]
             self._subscription = self._subscribed()
 
-    def close(self) -> None:
-        """End the subscription."""
+    def _close(self) -> None:
         self._node.destroy_subscription(self._subscription)
 
     def _subscribed(self) -> Any:

@@ -53,8 +53,7 @@ class NerfOutputs:
     def listen(self) -> None:
         """Subscribe to requested camera poses on ~/nerf/view while the node is active."""
         self._wanted = None
-        made = self._node.create_subscription(PoseStamped, "~/nerf/view", self._take, 1)
-        self._node.active.callback(self._node.destroy_subscription, made)
+        self._node.hear(PoseStamped, "~/nerf/view", self._take)
 
     @property
     def wanted(self) -> bool:

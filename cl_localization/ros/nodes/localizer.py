@@ -51,12 +51,10 @@ class LocalizerNode(ManagedNode):
         self._tracking.forget("the node starts")
         self._outputs.initial.listen(self._tf.lookup)
         self._images = ImageSource(self, self.config.images, self.config.depth_images, self._stream.offer,
-                                   lookup=self._tf.lookup)
-        self.active.callback(self._images.close)
+                                   self._tf.lookup)
         worker = self._stream.map_worker
         if self.config.map_topic.follow:
             maps = MapSubscription(self, self._map.follower, self.config.map_topic, worker, self._map.use)
-            self.active.callback(maps.close)
             self._tracking.is_owned_elsewhere = lambda: maps.mapper_owns_tf
         self.service(Trigger, "~/relocalize", worker_service(self, self._stream.light_worker, self._on_relocalize))
         self.service(LoadMap, "~/load_map", worker_service(self, worker, self._on_load_map))

@@ -14,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from rclpy.task import Future
 from rclpy.timer import Timer
 
@@ -72,6 +73,12 @@ class ManagedNode(LifecycleNode):
         made: Publisher = self.create_publisher(message_type, topic, qos)
         self.configured.callback(self.destroy_publisher, made)
         return made
+
+    def hear(self, message_type: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile | int = 1,
+             **kwargs: Any) -> None:
+        """Call back with what is published on a topic while the node is active; `kwargs` go to rclpy."""
+        made: Subscription = self.create_subscription(message_type, topic, callback, qos, **kwargs)
+        self.active.callback(self.destroy_subscription, made)
 
     def service(self, service_type: type, name: str, callback: Callable) -> None:
         """Offer a service while the node is active; the callback group of services keeps slow ones off topics."""

@@ -65,7 +65,6 @@ def test_poses_are_found_again_after_time_has_gone_back_and_senseless_ones_are_l
         publisher.publish(pose(second, float(second)))
     wait_until(lambda: x_at(12) == 12.0)
     assert [x_at(second) for second in (11, 1003)] == [11.0, None]
-    source.close()
 
 
 CAMERA_AHEAD = np.array([[0, 0, 1, 0.6], [-1, 0, 0, 0], [0, -1, 0, 0.9], [0, 0, 0, 1.0]])
@@ -86,7 +85,6 @@ class Source:
         self._second = 1000
 
     def close(self) -> None:
-        self.source.close()
         self.far.close()
 
     def put(self, parent: str, child: str, matrix: np.ndarray) -> None:
