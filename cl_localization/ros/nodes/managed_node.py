@@ -124,16 +124,10 @@ class ManagedNode(LifecycleNode):
         return self._guarded(self.active.close, self.active)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything."""
+        """Release everything; also on shutdown and after an error, and the node can be configured again."""
         return self._guarded(self.close, self.configured)
 
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything."""
-        return self._guarded(self.close, self.configured)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything; the node can be configured again."""
-        return self._guarded(self.close, self.configured)
+    on_shutdown = on_error = on_cleanup
 
     def report(self, error: BaseException) -> None:
         """Log an error, at most one per second: a `LocalizationError` as one line, others with traceback."""
