@@ -23,9 +23,6 @@ PERIOD_S = 0.5
 """Time between two looks at the publishers."""
 
 POSED = "posed"
-MAX_DISTANCE_M = 1e5
-"""Positions are stored as float32: 100 km from the map's origin they are accurate to 8 mm."""
-
 
 ODOMETRY_TYPES = {"nav_msgs/msg/Odometry": Odometry}
 POSE_TYPES = {"geometry_msgs/msg/PoseStamped": PoseStamped,
@@ -48,8 +45,8 @@ class TfPoseSource:
         self._lookup, self._map_frame = lookup, frames.map
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
-        return within_reach(self._lookup.at(self._map_frame, camera_frame, stamp))
+        """Return the pose (4, 4); raises RosError if it is not available in time."""
+        return self._lookup.at(self._map_frame, camera_frame, stamp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +101,7 @@ class TopicPoseSource:
         frame_T_child = self._poses.at(frame, POSED, stamp)
         map_T_frame = np.eye(4) if self._is_map(frame) else self._between("frame_id", self._frames.map, frame, stamp)
         child_T_cam = np.eye(4) if child == camera_frame else self._between("child", child, camera_frame, stamp)
-        return within_reach(map_T_frame @ frame_T_child @ child_T_cam)
+        return map_T_frame @ frame_T_child @ child_T_cam
 
     def _is_map(self, frame: str) -> bool:
         """Whether poses of a frame are poses in the map; with odometry as the source its frame is the map."""
@@ -161,15 +158,6 @@ def given_pose(message: PoseStamped | PoseWithCovarianceStamped | TransformStamp
         variances = np.reshape(message.pose.covariance, (6, 6)).diagonal()[:3]
         sigma_m = float(np.sqrt(variances.clip(0).max()))
     return GivenPose(stamp, frame, child, matrix_of(message.pose.pose), sigma_m)
-
-
-def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
-    """Return the pose (4, 4) unchanged; raises RosError if it is too far from the origin for float32 positions."""
-    far_m = float(np.abs(map_T_cam[:3, 3]).max())
-    if not far_m < MAX_DISTANCE_M:
-        raise RosError("pose of the camera", f"must lie within {MAX_DISTANCE_M:g} m of the map's origin",
-                       f"{far_m:g} m", "choose a map frame near the robot")
-    return map_T_cam
 
 
 PoseSource = TfPoseSource | TopicPoseSource

@@ -36,8 +36,7 @@ class LocalizerNode(ManagedNode):
         self.configured.callback(self._tf.close)
         self._outputs = LocalizerOutputs(self)
         self._tracking = Tracking(self, self._tf, self._announce)
-        self._map = MapInUse(self, shared_encoder(self.config.encoder), self._on_other_map)
-        self._map.guesses = self._outputs.initial
+        self._map = MapInUse(self, shared_encoder(self.config.encoder), self._outputs.initial, self._on_other_map)
         if self.config.map_file:
             self._map.load(self.config.map_file)
 
@@ -58,7 +57,7 @@ class LocalizerNode(ManagedNode):
         self.service(Trigger, "~/relocalize", worker_service(self, self._stream.light_worker, self._on_relocalize))
         self.service(LoadMap, "~/load_map", worker_service(self, worker, self._on_load_map))
         self.every(self.config.diagnostics_period_s, self._on_diagnostics)
-        self._tracking.timer = self.every(self.config.tf_period_s, self._tracking.tick)
+        self._tracking.start()
 
     def reconfigure(self) -> None:
         """Use new values of live parameters from the next image on."""
