@@ -64,8 +64,7 @@ def camera_info_message(view: Camera) -> CameraInfo:
 
 def image_message(image: np.ndarray) -> Image:
     """Return the raw message of an (H, W, 3) uint8 RGB image, without header."""
-    height, width = image.shape[:2]
-    return Image(height=height, width=width, encoding="rgb8", is_bigendian=0, step=3 * width, data=bytes_field(image))
+    return _bridge.cv2_to_imgmsg(image, "rgb8")
 
 
 def compressed_message(image: np.ndarray) -> CompressedImage:
@@ -75,9 +74,7 @@ def compressed_message(image: np.ndarray) -> CompressedImage:
 
 def depth_message(depth_m: np.ndarray) -> Image:
     """Return the 32FC1 message of an (H, W) depth image in metres, without header."""
-    height, width = depth_m.shape
-    return Image(height=height, width=width, encoding="32FC1", is_bigendian=0, step=4 * width,
-                 data=bytes_field(depth_m.astype(np.float32, copy=False)))
+    return _bridge.cv2_to_imgmsg(depth_m.astype(np.float32, copy=False), "32FC1")
 
 
 def matrix_of(pose: Pose | Transform) -> np.ndarray:
