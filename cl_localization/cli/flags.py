@@ -10,6 +10,7 @@ import contextlib
 import io
 import re
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import MISSING, field, fields
 from functools import partial
@@ -89,7 +90,9 @@ def _with_present_flags(argv: list[str]) -> list[str]:
 
 def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list[str]) -> dict[str, Config]:
     """Return the configs with the values of the `--config` file, if there is one."""
-    path = _file_flag(argv)
+    finder = ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", type=Path, nargs="?")  # where the file is missing, tyro says so later
+    path: Path | None = finder.parse_known_args(argv)[0].config
     if path is None:
         return defaults
     known = {prefixes[name] + ("." if prefixes[name] else "") + leaf: (name, leaf)
@@ -99,16 +102,6 @@ def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list
         name, leaf = known[key]
         values[name][leaf] = value
     return {name: with_values(config, values[name]) for name, config in defaults.items()}
-
-
-def _file_flag(argv: list[str]) -> Path | None:
-    """Return the file of `--config FILE` or `--config=FILE`; tyro validates the flag later."""
-    for word, following in zip(argv, [*argv[1:], ""]):
-        if word == "--config" and following:
-            return Path(following)
-        if word.startswith("--config="):
-            return Path(word.partition("=")[2])
-    return None
 
 
 def _command_flags(arguments_class: type, configs: dict[str, Config], prefixes: dict[str, str],
