@@ -98,9 +98,11 @@ class Bench:
         """Try images of simulated houses against the map of the last experiment; return (tried, accepted)."""
         frames, tried, accepted = -(-tries // OTHER_PLACES), 0, 0
         for seed in range(OTHER_PLACE_SEED, OTHER_PLACE_SEED + OTHER_PLACES):
+            if tried == tries:
+                break
             house = open_sequence(f"sim:{seed}?frames={frames}&size=640x480")
-            indices = range(min(len(house), tries - tried))
-            records = try_sequence(self.localizer, house, f"other places, house {seed}", indices).records
+            queries = select(house, range(min(len(house), tries - tried)))
+            records = try_sequence(self.localizer, queries, f"other places, house {seed}").records
             tried, accepted = tried + len(records), accepted + sum(record.accepted for record in records)
         return tried, accepted
 

@@ -281,19 +281,10 @@ class PlaceIndexConfig(Config):
     """Place recognition: the last few images are matched against the keyframes of a map."""
 
     sequence_length: int = option(10, "Images that are matched together.", 1, 1000)
-    min_speed_ratio: float = option(0.5, "Fewest keyframes passed between two images.", 0.01, 100)
-    max_speed_ratio: float = option(2.0, "Most keyframes passed between two images.", 0.01, 100)
     shortlist: int = option(256, "Keyframes most similar to an image that are considered.", 1, 100000)
     places: int = option(5, "Places returned.", 1, 1000)
     min_travel_m: float = option(0.0, "Images closer together than this are not matched, where odometry tells the "
                                       "distance [m].", 0, 100)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.min_speed_ratio > self.max_speed_ratio:
-            raise ConfigError("option min_speed_ratio",
-                              f"must not be larger than max_speed_ratio, {self.max_speed_ratio:g}",
-                              self.min_speed_ratio)
 
 
 @dataclass(frozen=True)

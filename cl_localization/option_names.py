@@ -27,6 +27,8 @@ OLD_NAMES: dict[str, str | None] = {
     "places.min_confirmed": None,
     "places.seed": None,
     "place.speed_steps": None,
+    "place.min_speed_ratio": None,
+    "place.max_speed_ratio": None,
     "slam.start_min_points": None,
     "slam.start_min_parallax_deg": None,
     "slam.loop_views": None,

@@ -20,7 +20,6 @@ from tf2_msgs.msg import TFMessage
 
 from cl_localization.ros import conversions
 from cl_localization.ros.map_topic.map_messages import checksum, map_message
-from cl_localization.ros.tf.frame_names import plain
 from map_makers import empty_map, grow
 from ros_garbage import bend, bends, headers_of, spoiled
 from ros_world import RosWorld, wait_until
@@ -141,7 +140,8 @@ class Attack:
         frames: that would be no malformed one but a false one.
         """
         copy = spoiled(message, self.random)
-        while isinstance(copy, TFMessage) and {plain(one.child_frame_id) for one in copy.transforms} & ROBOT_FRAMES:
+        while isinstance(copy, TFMessage) \
+                and {conversions.plain(one.child_frame_id) for one in copy.transforms} & ROBOT_FRAMES:
             copy = spoiled(message, self.random)
         if isinstance(copy, MapCodeMessage) and self.random.random() < 0.5:
             copy.checksum = checksum(copy)

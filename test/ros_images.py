@@ -10,7 +10,9 @@ from std_msgs.msg import Header
 
 from cl_localization.ros import conversions
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
-from cl_localization.ros.nodes.config import FramesConfig, MapperImagesConfig
+from cl_localization.ros.nodes.config import FramesConfig, ImagesConfig
+from cl_localization.ros.tf.buffer import GuardedBuffer
+from cl_localization.ros.tf.lookup import TfLookup
 
 SECOND = 10**9
 
@@ -26,13 +28,8 @@ class FakeNode:
         self.told: list[str] = []
         self.remappings: dict[str, str] = {}
 
-    def create_subscription(self, message_type: type, topic: str, callback: Any, qos: Any,
-                            event_callbacks: Any = None) -> str:
+    def hear(self, message_type: type, topic: str, callback: Any, qos: Any, event_callbacks: Any = None) -> None:
         self.callbacks[topic] = callback
-        return topic
-
-    def destroy_subscription(self, topic: str) -> None:
-        self.callbacks.pop(topic, None)  # masks have two subscriptions
 
     def resolve_topic_name(self, name: str) -> str:
         return self.remappings.get(name, f"/robot/{name}")
@@ -56,8 +53,8 @@ class Stage:
     def __init__(self, depth: str = "off", remappings: dict[str, str] | None = None, **config: Any) -> None:
         self.node, self.now_s, self.bundles = FakeNode(), 100.0, list[ImageBundle]()
         self.node.remappings |= remappings or {}
-        self.source = ImageSource(self.node, MapperImagesConfig(**config), depth, self.bundles.append,
-                                  lambda: self.now_s)
+        self.source = ImageSource(self.node, ImagesConfig(**config), depth, self.bundles.append,
+                                  TfLookup(GuardedBuffer(), 0.0), lambda: self.now_s)
 
     def say(self, topic: str, stamp_ns: int, **fields: Any) -> None:
         message = CameraInfo(**fields) if topic == "camera_info" else Image()

@@ -62,15 +62,13 @@ def run(arguments: Arguments) -> int:
     summary = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)
     title, rows = f"{sequence.name} in {arguments.map}", [*summary.rows(), *source_rows([sequence])]
     print_rows(title, rows)
+    details = run_details(arguments)
     if arguments.html is not None:
-        from cl_localization.cli.evaluation_page import Evaluated, evaluation_page
-        from cl_localization.data.sequence import frame_names
+        from cl_localization.cli.evaluation_page import evaluation_page
 
-        evaluated = Evaluated(title, rows, trial.records, queries, frame_names(sequence),
-                              list(getattr(sequence, "notes", ())), run_details(arguments))
-        write_text(arguments.html, evaluation_page(evaluated, localizer, map_code))
+        page = evaluation_page(title, rows, trial.records, queries, details, localizer, map_code)
+        write_text(arguments.html, page)
     if arguments.json is not None:
-        details = run_details(arguments)
         write_json(
             arguments.json,
             {**summary.to_json(), **details, "per_frame": [record.to_json() for record in trial.records]},

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from cl_localization.cli.figures import CURVES, FromAbove, draw_errors, draw_from_above
+from cl_localization.cli.figures import CURVES, draw_errors, draw_from_above
 from cl_localization.cli.tables import health_rows
-from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.frame import Frame
+from cl_localization.data.frame import Sequence as FrameSequence
+from cl_localization.data.sequence import frame_names
 from cl_localization.errors import DataError
 from cl_localization.evaluation.map_contents import map_contents
 from cl_localization.evaluation.records import FrameRecord
@@ -29,39 +31,25 @@ SHOWN_WIDTH_PX = 640
 FOUND, EXPECTED = (40, 200, 90), (230, 60, 60)
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """What an evaluation has to show.
+def evaluation_page(title: str, rows: Sequence[Sequence[str]], records: Sequence[FrameRecord], queries: FrameSequence,
+                    details: dict[str, Any], localizer: Localizer, map_code: MapCode) -> str:
+    """Return the page of an evaluation as HTML.
 
-    Attributes:
-        title: of the page.
+    Args:
         rows: of the summary: metric, value, unit.
         records: of the frames, in order.
-        queries: the sequence as it was localized; names: of its frames.
-        notes: what the reader assumed.
+        queries: the sequence as it was localized.
         details: how to make the same numbers again.
     """
-
-    title: str
-    rows: list[tuple[str, str, str]]
-    records: list[FrameRecord]
-    queries: Sequence
-    names: list[str]
-    notes: list[str]
-    details: dict[str, Any]
-
-
-def evaluation_page(evaluated: Evaluated, localizer: Localizer, map_code: MapCode) -> str:
-    """Return the page of an evaluation as HTML."""
-    posed = [record for record in evaluated.records if record.true_world_T_cam is not None]
+    posed = [record for record in records if record.true_world_T_cam is not None]
     series = error_series([record.to_json() for record in posed], "localized")
-    made = [(key, str(value), "") for key, value in evaluated.details.items() if not isinstance(value, dict)]
-    return page.page(evaluated.title, [
-        ("Summary", page.table(("metric", "value", "unit"), evaluated.rows)),
-        ("What the reader assumed", page.paragraphs(evaluated.notes)),
+    made = [(key, str(value), "") for key, value in details.items() if not isinstance(value, dict)]
+    return page.page(title, [
+        ("Summary", page.table(("metric", "value", "unit"), rows)),
+        ("What the reader assumed", page.paragraphs(getattr(queries, "notes", ()))),
         ("From above", _from_above(series, map_code)),
         ("Errors", _errors(series)),
-        ("Worst images", _worst(evaluated, posed, localizer)),
+        ("Worst images", _worst(queries, posed, localizer)),
         ("Map", _contents(map_code)),
         ("Health of the map", _health(map_code)),
         ("Made with", page.table(("key", "value", ""), made))])
@@ -70,8 +58,7 @@ def evaluation_page(evaluated: Evaluated, localizer: Localizer, map_code: MapCod
 def _from_above(series: ErrorSeries, map_code: MapCode) -> str:
     """Return the map with the true path and the accepted poses, from above."""
     figure = new_figure(8, 6)
-    draw_from_above(figure.subplots(), FromAbove(np.asarray(map_code.positions_m),
-                                                 np.asarray(map_code.keyframe_world_T_cam), evaluation=series))
+    draw_from_above(figure.subplots(), map_code, evaluation=series)
     return page.figure_tag(figure)
 
 
@@ -93,16 +80,16 @@ def _health(map_code: MapCode) -> str:
     return page.table(("metric", "value", "unit"), health_rows(health)) + page.paragraphs(health.warnings)
 
 
-def _worst(evaluated: Evaluated, posed: list[FrameRecord], localizer: Localizer) -> str:
+def _worst(queries: FrameSequence, posed: list[FrameRecord], localizer: Localizer) -> str:
     """Return the accepted images with the largest errors, then refused ones, with their matches."""
     wrong = sorted((record for record in posed if record.accepted),
                    key=lambda record: -(record.translation_error_m or 0.0))
     shown = [*wrong[:WORST_SHOWN], *(record for record in posed if not record.accepted)][:2 * WORST_SHOWN]
-    index_of = {name: index for index, name in enumerate(evaluated.names)}
+    index_of = {name: index for index, name in enumerate(frame_names(queries))}
     figures = []
     for record in shown:
         try:
-            frame = evaluated.queries[index_of[record.name]]
+            frame = queries[index_of[record.name]]
         except (DataError, KeyError):
             continue
         figures.append(page.image_tag(_with_matches(frame, localizer, record), _caption(record)))

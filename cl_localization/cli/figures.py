@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,54 +13,39 @@ from cl_localization.viz.curves import draw_bound, draw_error_curve, draw_errors
 from cl_localization.viz.style import ESTIMATE, PATH, TRUTH
 from cl_localization.viz.top_view import draw_cameras, draw_codes, draw_path, fit_view, up_axis
 
+if TYPE_CHECKING:
+    from cl_localization.map.map_code import MapCode
+
 ARROW_M = 0.12
 CURVES, CURVES_OF_SEVERAL = 4, 2
 """Axes that `draw_errors` fills for one evaluation, and for several."""
 
 
+def draw_from_above(axes: Axes, map_code: MapCode | None, trajectories: Sequence[tuple[str, np.ndarray]] = (),
+                    evaluation: ErrorSeries | None = None) -> None:
+    """Draw codes, coloured by height, keyframes, paths, and where an evaluation found the camera.
 
-def _no_codes() -> np.ndarray:
-    return np.zeros((0, 3), np.float32)
-
-
-def _no_poses() -> np.ndarray:
-    return np.zeros((0, 4, 4))
-
-
-@dataclass(frozen=True, eq=False)
-class FromAbove:
-    """What there is to be seen from above.
-
-    Attributes:
-        positions_m: (M, 3) of codes.
-        keyframes: (K, 4, 4) of the map.
-        paths: names and poses (N, 4, 4) of trajectories.
-        evaluation: whose true path and accepted poses are drawn; None for none.
+    Args:
+        trajectories: names and poses (N, 4, 4).
+        evaluation: whose true path and accepted poses are drawn, in place of the keyframes.
     """
-
-    positions_m: np.ndarray = field(default_factory=_no_codes)
-    keyframes: np.ndarray = field(default_factory=_no_poses)
-    paths: tuple[tuple[str, np.ndarray], ...] = ()
-    evaluation: ErrorSeries | None = None
-
-
-def draw_from_above(axes: Axes, seen: FromAbove) -> None:
-    """Draw codes, coloured by height, keyframes, paths, and where an evaluation found the camera."""
-    paths = [(name, poses, f"C{number + 1}") for number, (name, poses) in enumerate(seen.paths)]
-    found = _no_poses()
-    if seen.evaluation is not None:
-        paths.append(("truth", seen.evaluation.true_world_T_cam, TRUTH))
-        found = seen.evaluation.world_T_cam[seen.evaluation.accepted]
-    up = up_axis(np.concatenate([seen.keyframes, *(poses for _, poses, _ in paths)]))
-    points = draw_codes(axes, seen.positions_m, up)
-    if seen.evaluation is None:
-        draw_cameras(axes, seen.keyframes, PATH, ARROW_M, f"{len(seen.keyframes)} keyframes", up)
+    positions_m = np.zeros((0, 3)) if map_code is None else map_code.positions_m
+    keyframes = np.zeros((0, 4, 4)) if map_code is None else map_code.keyframe_world_T_cam
+    paths = [(name, poses, f"C{number + 1}") for number, (name, poses) in enumerate(trajectories)]
+    found = np.zeros((0, 4, 4))
+    if evaluation is not None:
+        paths.append(("truth", evaluation.true_world_T_cam, TRUTH))
+        found = evaluation.world_T_cam[evaluation.accepted]
+    up = up_axis(np.concatenate([keyframes, *(poses for _, poses, _ in paths)]))
+    points = draw_codes(axes, positions_m, up)
+    if evaluation is None:
+        draw_cameras(axes, keyframes, PATH, ARROW_M, f"{len(keyframes)} keyframes", up)
     for name, poses, color in paths:
         draw_path(axes, poses[:, :3, 3], name, color, up)
     draw_cameras(axes, found, ESTIMATE, ARROW_M, f"{len(found)} accepted", up)
-    drawn = [seen.keyframes, found, *(poses for _, poses, _ in paths)]
-    fit_view(axes, seen.positions_m, [poses[:, :3, 3] for poses in drawn], up)
-    axes.set_title(f"{len(seen.positions_m):,} codes from above")
+    drawn = [keyframes, found, *(poses for _, poses, _ in paths)]
+    fit_view(axes, positions_m, [poses[:, :3, 3] for poses in drawn], up)
+    axes.set_title(f"{len(positions_m):,} codes from above")
     axes.legend(loc="upper right", fontsize=8)
     if points is not None:
         axes.figure.colorbar(points, ax=axes, label=f"{up} [m]", shrink=0.7)

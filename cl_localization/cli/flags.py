@@ -10,12 +10,16 @@ import contextlib
 import io
 import re
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterable
-from dataclasses import MISSING, field, fields, make_dataclass
+from dataclasses import MISSING, field, fields
+from functools import partial
+from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import tyro
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from cl_localization.config import Config, Option, flatten, with_values
 from cl_localization.errors import ConfigError, did_you_mean
@@ -59,19 +63,15 @@ def parse(arguments_class: type[Parsed], argv: list[str], program: str) -> Parse
         ConfigError: an unknown flag or key, a missing word, or a value of the wrong type or outside its range.
     """
     argv = _with_present_flags(argv)
-    sections: dict[str, Any] = {spec.name: spec.default_factory for spec in fields(arguments_class)
-                                if "settings" in spec.metadata}
-    defaults = {name: make() for name, make in sections.items()}
-    prefixes = {spec.name: spec.metadata["settings"] for spec in fields(arguments_class) if spec.name in defaults}
-    if defaults and not {"-h", "--help"} & set(argv):
-        defaults = _with_file(defaults, prefixes, argv)
-    flags = _run_parser(_flag_class(arguments_class, defaults, prefixes), argv, program)
-    if flags is None:
-        return None
-    values = {spec.name: getattr(flags, spec.name) for spec in fields(arguments_class)}
-    for name, config in defaults.items():
-        values[name] = with_values(config, _leaves(config, values[name]))
-    return arguments_class(**values)
+    configs = {spec.name: spec.default_factory() for spec in fields(arguments_class)  # type: ignore[operator]
+               if "settings" in spec.metadata}
+    prefixes = {spec.name: spec.metadata["settings"] for spec in fields(arguments_class) if spec.name in configs}
+    if configs and not {"-h", "--help"} & set(argv):
+        configs = _with_file(configs, prefixes, argv)
+    registry = ConstructorRegistry()
+    registry.struct_rule(_config_flags)
+    registry.struct_rule(partial(_command_flags, arguments_class, configs, prefixes))
+    return _run_parser(arguments_class, registry, argv, program)
 
 
 def _with_present_flags(argv: list[str]) -> list[str]:
@@ -90,7 +90,9 @@ def _with_present_flags(argv: list[str]) -> list[str]:
 
 def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list[str]) -> dict[str, Config]:
     """Return the configs with the values of the `--config` file, if there is one."""
-    path = _file_flag(argv)
+    finder = ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", type=Path, nargs="?")  # where the file is missing, tyro says so later
+    path: Path | None = finder.parse_known_args(argv)[0].config
     if path is None:
         return defaults
     known = {prefixes[name] + ("." if prefixes[name] else "") + leaf: (name, leaf)
@@ -102,80 +104,55 @@ def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list
     return {name: with_values(config, values[name]) for name, config in defaults.items()}
 
 
-def _file_flag(argv: list[str]) -> Path | None:
-    """Return the file of `--config FILE` or `--config=FILE`; tyro validates the flag later."""
-    for word, following in zip(argv, [*argv[1:], ""]):
-        if word == "--config" and following:
-            return Path(following)
-        if word.startswith("--config="):
-            return Path(word.partition("=")[2])
-    return None
-
-
-def _flag_class(arguments_class: type, defaults: dict[str, Config], prefixes: dict[str, str]) -> type:
-    """Return the dataclass from which tyro makes a command's parser."""
-    hints = get_type_hints(arguments_class)
-    specs: list[Any] = []
+def _command_flags(arguments_class: type, configs: dict[str, Config], prefixes: dict[str, str],
+                   info: StructTypeInfo) -> StructConstructorSpec | None:
+    """Tell tyro the flags and words of a command; None for another type."""
+    if info.type is not arguments_class:
+        return None
+    hints, flags = get_type_hints(arguments_class), []
     kind: Any
-    inner: Any
     for spec in fields(arguments_class):
-        if spec.name in defaults:
-            inner = _config_flags(defaults[spec.name])
-            kind = Annotated[inner, tyro.conf.arg(name=prefixes[spec.name], prefix_name=True)]
-            specs.append((spec.name, kind, field(default_factory=inner)))
+        if spec.name in configs:
+            config = configs[spec.name]
+            kind = Annotated[type(config), tyro.conf.arg(name=prefixes[spec.name], prefix_name=True)]
+            flags.append(StructFieldSpec(spec.name, kind, config))
         else:
             help_text, metavar, positional = spec.metadata["argument"]
-            kind = Annotated[hints[spec.name], tyro.conf.arg(help=help_text, metavar=metavar)]
+            kind = Annotated[hints[spec.name], tyro.conf.arg(metavar=metavar)]
             word: Any = tyro.conf.Positional
-            specs.append((spec.name, word[kind] if positional else kind, field(default=spec.default)))
-    if defaults:
+            default = tyro.MISSING if spec.default is MISSING else spec.default
+            flags.append(StructFieldSpec(spec.name, word[kind] if positional else kind, default, helptext=help_text))
+    if configs:
         help_text = "YAML file of options, which flags override; `cl_localization config` writes one."
-        kind = Annotated[Path | None, tyro.conf.arg(help=help_text, metavar="FILE")]
-        specs.append(("config", kind, field(default=None)))
-    return _made(arguments_class, specs)
+        kind = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+        flags.append(StructFieldSpec("config", kind, None, helptext=help_text))
+    return StructConstructorSpec(lambda config=None, **values: arguments_class(**values), tuple(flags))
 
 
-def _made(documented: type, specs: list[Any]) -> type:
-    """Return a dataclass with these fields, and the name and docstring of another."""
-    made = make_dataclass(documented.__name__, specs, kw_only=True)
-    made.__doc__ = documented.__doc__
-    made.__module__ = "builtins"  # tyro would look for comments in the source of any other module, in most of its time
-    return made
-
-
-def _config_flags(config: Config) -> type:
-    """Return a dataclass with the leaf options of a config as tyro arguments, its values as defaults."""
-    specs: list[Any] = []
-    for spec in fields(config):
-        value = getattr(config, spec.name)
+def _config_flags(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """Tell tyro the flags of a config's options, with its values as defaults; None for another type."""
+    if not isinstance(info.default, Config):
+        return None
+    flags = []
+    for spec in fields(info.default):
+        value = getattr(info.default, spec.name)
         if isinstance(value, Config):
-            inner = _config_flags(value)
-            specs.append((spec.name, inner, field(default_factory=inner)))
+            flags.append(StructFieldSpec(spec.name, type(value), value))
             continue
         given: Option = spec.metadata["option"]
-        kind = Literal[given.choices] if given.choices else type(value)
-        help_text = given.help + range_text(given)
-        specs.append((spec.name, Annotated[kind, tyro.conf.arg(help=help_text)], field(default=value)))
-    return _made(type(config), specs)
+        kind: Any = Literal[given.choices] if given.choices else type(value)
+        flags.append(StructFieldSpec(spec.name, kind, value, helptext=given.help + range_text(given)))
+    return StructConstructorSpec(type(info.default), tuple(flags))
 
 
-def _leaves(config: Config, flags: Any) -> dict[str, Any]:
-    """Return the parsed flags' values by dotted name of the config's leaf options."""
-    values = {}
-    for name, _, _ in flatten(config):
-        value = flags
-        for part in name.split("."):
-            value = getattr(value, part)
-        values[name] = value
-    return values
-
-
-def _run_parser(flag_class: type, argv: list[str], program: str) -> Any:
-    """Return the parsed instance of `flag_class`, or None after printing the help."""
+def _run_parser(arguments_class: type[Parsed], registry: ConstructorRegistry, argv: list[str],
+                program: str) -> Parsed | None:
+    """Return the parsed arguments, or None after printing the help."""
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            return tyro.cli(flag_class, args=argv, prog=program, config=_PARSER_MARKERS)
+            return tyro.cli(arguments_class, args=argv, prog=program, config=_PARSER_MARKERS, registry=registry,
+                            description=getdoc(arguments_class))
     except SystemExit as stop:
         if stop.code in (0, None):
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +33,7 @@ def run(arguments: Arguments) -> int:
     contents, health = map_contents(map_code), noted_health(map_code)
     file_bytes = arguments.map.stat().st_size
     if arguments.json:
-        everything = {"file_bytes": file_bytes, **contents.to_json(), "health": health.to_json(),
-                      "metadata": metadata}
+        everything = {"file_bytes": file_bytes, **asdict(contents), "health": health.to_json(), "metadata": metadata}
         output_console().print(json.dumps(everything, indent=1, default=str), markup=False, soft_wrap=True)
         return 0
     print_rows(f"map {arguments.map}", [*map_rows(contents, file_bytes), *health_rows(health)])

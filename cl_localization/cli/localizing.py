@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,12 +38,11 @@ def open_localizer(map_path: Path, options: LocalizerConfig) -> tuple[Localizer,
     return Localizer(map_code, options), map_code
 
 
-def try_sequence(localizer: Localizer, sequence: Sequence, label: str, indices: Sized[int] | None = None) -> Trial:
-    """Localize frames of a sequence, showing the progress; depth files are not read.
+def try_sequence(localizer: Localizer, sequence: Sequence, label: str) -> Trial:
+    """Localize the frames of a sequence, showing the progress; depth files are not read.
 
     Args:
         label: text of the progress bar.
-        indices: indices of the frames; None for all.
 
     Raises:
         DataError: no frame could be read.
@@ -52,9 +50,8 @@ def try_sequence(localizer: Localizer, sequence: Sequence, label: str, indices: 
     from cl_localization.cli.frames import require_readable
     from cl_localization.evaluation.run import image_only, localize_frames
 
-    indices = range(len(sequence)) if indices is None else indices
-    unreadable: list[str] = []
-    records = localize_frames(localizer, image_only(sequence), tracked(indices, len(indices), label), unreadable)
+    indices, unreadable = tracked(range(len(sequence)), len(sequence), label), list[str]()
+    records = localize_frames(localizer, image_only(sequence), indices, unreadable)
     require_readable(len(records), unreadable, sequence.name)
     warn_unreadable(unreadable, sequence.skipped)
     return Trial(records, len(unreadable) + len(sequence.skipped))

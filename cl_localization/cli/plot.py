@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cl_localization.cli.flags import argument
 from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.tables import output_console
 from cl_localization.errors import ConfigError
-
-if TYPE_CHECKING:
-    from cl_localization.cli.figures import FromAbove
-    from cl_localization.evaluation.result_file import ErrorSeries
 
 PANEL_IN, HEIGHT_IN, COLUMNS = 5.2, 4.2, 3
 
@@ -41,7 +36,9 @@ def run(arguments: Arguments) -> int:
     require_writable(arguments.out)
 
     from cl_localization.cli.figures import CURVES, CURVES_OF_SEVERAL, draw_errors, draw_from_above
+    from cl_localization.data.trajectory import read_trajectory
     from cl_localization.evaluation.result_file import read_errors
+    from cl_localization.map.map_file import load_map
     from cl_localization.viz.style import new_figure, save_figure
 
     series = [read_errors(path) for path in arguments.evaluations]
@@ -54,26 +51,11 @@ def run(arguments: Arguments) -> int:
     for unused in axes[panels:]:
         unused.set_axis_off()
     if from_above:
-        draw_from_above(axes[0], seen_from_above(arguments, series))
+        map_code = None if arguments.map is None else load_map(arguments.map)
+        trajectories = [(path.stem, read_trajectory(path).poses) for path in arguments.trajectories]
+        draw_from_above(axes[0], map_code, trajectories, series[0] if len(series) == 1 else None)
     if series:
         draw_errors(axes[int(from_above):panels], series)
     save_figure(figure, arguments.out)
     output_console().print(f"figure {arguments.out}")
     return 0
-
-
-def seen_from_above(arguments: Arguments, series: list[ErrorSeries]) -> FromAbove:
-    """Return map, trajectories and, if there is just one, the evaluation."""
-    import numpy as np
-
-    from cl_localization.cli.figures import FromAbove
-    from cl_localization.data.trajectory import read_trajectory
-    from cl_localization.map.map_file import load_map
-
-    seen = FromAbove(paths=tuple((path.stem, read_trajectory(path).poses) for path in arguments.trajectories),
-                     evaluation=series[0] if len(series) == 1 else None)
-    if arguments.map is None:
-        return seen
-    map_code = load_map(arguments.map)
-    return replace(seen, positions_m=np.asarray(map_code.positions_m),
-                   keyframes=np.asarray(map_code.keyframe_world_T_cam))

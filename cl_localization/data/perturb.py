@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from cl_localization.data.frame import Frame, Sequence
+from cl_localization.data.sequence import frame_names
 from cl_localization.errors import DataError
 
 BLOCK_SHARE = (0.01, 0.05)
@@ -116,7 +117,7 @@ class PerturbedSequence:
     """A `Sequence` with its images changed; depth is 0 where something is in the way, all else is as it was.
 
     Attributes:
-        name, skipped: of the sequence it changes.
+        name, skipped, names, notes: of the sequence it changes.
         perturbations: (kind, number) in the order in which they are applied.
         seed: of all that is random.
     """
@@ -124,6 +125,7 @@ class PerturbedSequence:
     def __init__(self, sequence: Sequence, perturbations: list[tuple[str, float]], seed: int) -> None:
         self._sequence, self.perturbations, self.seed = sequence, perturbations, seed
         self.name, self.skipped = sequence.name, sequence.skipped
+        self.names, self.notes = frame_names(sequence), getattr(sequence, "notes", ())
 
     def __len__(self) -> int:
         return len(self._sequence)

@@ -209,19 +209,14 @@ class Demo:
             mapping_rmse_cm=seen.mapping_rmse_cm, parts=len(map_code.scenes_in_use))
 
 
-def run_demo(config: DemoConfig, progress: Callable[[DemoProgress], None] = lambda _: None) -> DemoResult:
-    """Run the demo and return what came out.
+def run_demo(config: DemoConfig, progress: Callable[[DemoProgress], None]) -> DemoResult:
+    """Run the demo, its files in the folder `config.out`, and return what came out.
 
     Raises:
-        LocalizationError: a folder that cannot be written, a sequence that cannot be used, a node that ended.
+        LocalizationError: a sequence that cannot be used, a node that ended.
     """
-    folder = Path(config.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RosError(f"folder {folder}", "must be writable", error.strerror, "choose another with --out") from error
     with terminated_as_interrupted():
-        return Demo(config, folder, progress).run()
+        return Demo(config, Path(config.out), progress).run()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,10 +46,6 @@ class MapContents:
     keyframes: int
     size_bytes: int
     scenes: tuple[SceneContents, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the contents as JSON values."""
-        return asdict(self)
 
 
 def map_contents(map_code: MapCode) -> MapContents:

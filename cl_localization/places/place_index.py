@@ -32,8 +32,9 @@ APART = 3
 KEPT_POSITIONS = 32
 """Best positions of the last image that are candidates again, in case the next shortlist lacks the place."""
 
-SPEED_STEPS = 13
-"""Speed ratios that are tried, between the smallest and the largest."""
+MAX_SPEED_RATIO = 2.0
+SPEED_RATIOS = np.geomspace(0.5, MAX_SPEED_RATIO, 13)
+"""Speeds that are tried: keyframes passed from one image to the next."""
 
 MAX_HOLES = 2.0
 """Largest number of positions per keyframe; beyond it, positions are renumbered."""
@@ -81,9 +82,8 @@ class PlaceIndex:
     def __init__(self, width: int, config: PlaceIndexConfig | None = None) -> None:
         self.config = config or PlaceIndexConfig()
         self._index = ShortlistIndex(width)
-        ratios = np.geomspace(self.config.min_speed_ratio, self.config.max_speed_ratio, SPEED_STEPS)
-        self._votes = LineVotes(ratios, self.config.sequence_length)
-        self._gap = int(np.ceil(self.config.max_speed_ratio * self.config.sequence_length)) + 1
+        self._votes = LineVotes(SPEED_RATIOS, self.config.sequence_length)
+        self._gap = int(np.ceil(MAX_SPEED_RATIO * self.config.sequence_length)) + 1
         self._position_of: dict[int, int] = {}
         self._keyframe_at: dict[int, tuple[str, int]] = {}
         self._end, self._last_scene = 0, ""
@@ -165,7 +165,7 @@ class PlaceIndex:
 
     def _best(self, shortlist: np.ndarray) -> list[Place]:
         """Return the best places among the shortlist and the positions ahead of the last best ones."""
-        ahead = np.arange(int(np.ceil(self.config.max_speed_ratio)) + 1)
+        ahead = np.arange(int(np.ceil(MAX_SPEED_RATIO)) + 1)
         positions = np.unique(np.concatenate([shortlist, (self._kept[:, None] + ahead).reshape(-1)]))
         positions = positions[[position in self._keyframe_at for position in positions.tolist()]]
         distances = self._votes.mean_distances(positions)

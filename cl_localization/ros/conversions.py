@@ -40,6 +40,12 @@ def time_message(nanoseconds: int) -> Time:
     return Time(sec=seconds, nanosec=rest)
 
 
+def plain(frame: str) -> str:
+    """Return a frame's name without the leading slash of old tf, which tf2 ignores in transforms and refuses in
+    look-ups."""
+    return frame.lstrip("/")
+
+
 def bytes_field(values: np.ndarray, typecode: str = "B") -> array.array:
     """Return an array as the value of a message's array field; 1000 times faster than assigning the array itself."""
     field = array.array(typecode)
@@ -58,8 +64,7 @@ def camera_info_message(view: Camera) -> CameraInfo:
 
 def image_message(image: np.ndarray) -> Image:
     """Return the raw message of an (H, W, 3) uint8 RGB image, without header."""
-    height, width = image.shape[:2]
-    return Image(height=height, width=width, encoding="rgb8", is_bigendian=0, step=3 * width, data=bytes_field(image))
+    return _bridge.cv2_to_imgmsg(image, "rgb8")
 
 
 def compressed_message(image: np.ndarray) -> CompressedImage:
@@ -69,9 +74,7 @@ def compressed_message(image: np.ndarray) -> CompressedImage:
 
 def depth_message(depth_m: np.ndarray) -> Image:
     """Return the 32FC1 message of an (H, W) depth image in metres, without header."""
-    height, width = depth_m.shape
-    return Image(height=height, width=width, encoding="32FC1", is_bigendian=0, step=4 * width,
-                 data=bytes_field(depth_m.astype(np.float32, copy=False)))
+    return _bridge.cv2_to_imgmsg(depth_m.astype(np.float32, copy=False), "32FC1")
 
 
 def matrix_of(pose: Pose | Transform) -> np.ndarray:

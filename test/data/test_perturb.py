@@ -123,6 +123,7 @@ def test_a_perturbed_sequence_keeps_names_poses_and_stamps() -> None:
     assert (len(sequence), sequence.name, sequence.skipped) == (3, "three", ["lost.png"])
     assert (sequence[1].name, sequence[1].stamp_ns) == ("frame 1", 1)
     assert (sequence.pose(2) == plain.pose(2)).all()
+    assert (sequence.names, tuple(sequence.notes)) == (["000000", "000001", "000002"], ())
     assert (sequence[1].depth_m == 2).all()
 
 

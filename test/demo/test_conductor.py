@@ -19,6 +19,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 
 from cl_localization.data import open_sequence
+from cl_localization.demo import command
 from cl_localization.demo.conductor import Demo, run_demo
 from cl_localization.demo.config import DemoConfig
 from cl_localization.demo.observer import DemoObserver
@@ -94,8 +95,8 @@ def test_a_sequence_that_is_no_use_for_a_demo_is_named(data: str, match: str, tm
 
 
 def test_a_folder_that_cannot_be_made_is_an_error() -> None:
-    with pytest.raises(RosError, match="folder /dev/null/demo must be writable"):
-        run_demo(DemoConfig(out="/dev/null/demo"))
+    with pytest.raises(DataError, match="output /dev/null/demo/output cannot be written, found Not a directory"):
+        command.run(command.Arguments(options=DemoConfig(out="/dev/null/demo")))
 
 
 def test_a_node_that_ends_by_itself_is_named_with_the_end_of_its_log(domain: int, tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_the_demo_maps_recovers_and_tracks_with_real_nodes(domain: int, tmp_path
     monkeypatch.setattr("cl_localization.demo.conductor.plan", lambda *args: [
         replace(segment, sequence=segment.sequence.replace("rooms=2", "rooms=1").replace(
             "path=mapping", "path=mapping&frames=70")) for segment in plan(*args)])
-    config = DemoConfig(out=str(tmp_path / "out"), domain=domain, places=1, place_frames=10, tracking_frames=20)
+    config = DemoConfig(out=str(tmp_path), domain=domain, places=1, place_frames=10, tracking_frames=20)
     found = run_demo(config, lambda progress: stages.append(progress.stage))
     assert list(dict.fromkeys(stages)) == ["starting mapper, localizer and player", "mapping", "place 0", "tracking",
                                            "done"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,4 +43,4 @@ def test_codes_keyframes_and_boxes_are_counted_by_scene() -> None:
 
 
 def test_contents_turn_into_json() -> None:
-    assert json.loads(json.dumps(map_contents(FakeMap()).to_json()))["codes"] == 4
+    assert json.loads(json.dumps(asdict(map_contents(FakeMap()))))["codes"] == 4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cl_localization.config import PlaceIndexConfig
-from cl_localization.errors import ConfigError, DataError
+from cl_localization.errors import DataError
 from cl_localization.places import place_index
 from cl_localization.places.place_index import Place, PlaceIndex
 
@@ -114,9 +114,3 @@ def test_keyframes_are_added_once_and_removed_once() -> None:
     made.remove(3)
     with pytest.raises(DataError, match="keyframe 3 must be in the index, found 4 others"):
         made.remove(3)
-
-
-def test_speed_ratios_must_be_in_order() -> None:
-    with pytest.raises(ConfigError, match="option min_speed_ratio must not be larger than max_speed_ratio, 0.5, found "
-                                          "0.9"):
-        PlaceIndexConfig(min_speed_ratio=0.9, max_speed_ratio=0.5)

@@ -104,6 +104,12 @@ def test_points_come_back_from_a_cloud(count: int) -> None:
     assert (cloud.width, cloud.row_step) == (count, 12 * count)
 
 
+@pytest.mark.parametrize(("given_name", "name"), [("/cam", "cam"), ("cam", "cam"), ("robot/cam", "robot/cam"),
+                                                  ("", "")])
+def test_a_leading_slash_is_no_part_of_a_frame_s_name(given_name: str, name: str) -> None:
+    assert conversions.plain(given_name) == name
+
+
 def test_times_are_plain_integers() -> None:
     stamp = conversions.time_message(np.int64(1_500_000_000))
     assert stamp == Time(sec=1, nanosec=500_000_000)

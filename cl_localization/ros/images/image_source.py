@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cl_localization.data.files import MAX_IMAGE_PIXELS
@@ -26,10 +25,9 @@ from cl_localization.ros import conversions
 from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
 from cl_localization.ros.images.mask_topic import MaskTopic
 from cl_localization.ros.images.pairing import Pairing, StampGuard
-from cl_localization.ros.nodes.config import ImagesConfig, MapperImagesConfig
+from cl_localization.ros.nodes.config import ImagesConfig
 from cl_localization.ros.nodes.diagnostics import Window
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup, Upright
 from cl_localization.tracking.image_period import ImagePeriod
 
@@ -95,7 +93,7 @@ class ImageBundle:
     @property
     def camera_frame(self) -> str:
         """The tf frame of the camera."""
-        return self.reading.camera_frame or plain(self.image.header.frame_id)
+        return self.reading.camera_frame or conversions.plain(self.image.header.frame_id)
 
     def frame(self) -> Frame:
         """Decode the messages.
@@ -115,9 +113,9 @@ class ImageBundle:
         not."""
         how, depth_m = self.reading, None
         if self.depth is not None:
-            header, depth_frame = self.depth.header, plain(self.depth.header.frame_id)
+            header, depth_frame = self.depth.header, conversions.plain(self.depth.header.frame_id)
             depth_m = depth_of(self.depth, how.depth, how.depth_unit_m, how.max_pixels)
-            is_aligned = depth_frame in ("", plain(self.image.header.frame_id), self.camera_frame)
+            is_aligned = depth_frame in ("", conversions.plain(self.image.header.frame_id), self.camera_frame)
             if how.registrar is not None and not is_aligned:
                 depth = Depth(depth_m, depth_frame, header.stamp, self.depth_info)
                 return how.registrar.registered(depth, camera, self.camera_frame)
@@ -135,26 +133,23 @@ class ImageSource:
     """
 
     def __init__(self, node: ManagedNode, config: ImagesConfig, depth: str, hand_over: Callable[[ImageBundle], None],
-                 now_s: Callable[[], float] = time.monotonic, lookup: TfLookup | None = None) -> None:
-        """Subscribe.
+                 lookup: TfLookup, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Subscribe while the node is active.
 
         Args:
             depth: `off`; `on`: pair every image with depth; `auto`: the same while depth has a publisher.
             hand_over: called on the executor with each bundle.
-            now_s: clock.
             lookup: where the camera is on the robot, and where the depth camera is, if it has a frame of its own.
+            now_s: clock.
         """
         self.images = self.lost = 0
         self._node, self._depth, self._hand_over, self._now_s = node, depth, hand_over, now_s
-        self._topics = [_with_transport("image", config.transport), "camera_info"]
-        if isinstance(config, MapperImagesConfig) and depth != "off":
-            self._topics.append(_with_transport("depth", config.depth_transport))
-        self._registrar = None if lookup is None or depth == "off" else DepthRegistrar(lookup, depth == "on")
+        self._topics = [_with_transport("image", config.transport), "camera_info",
+                        _with_transport("depth", config.depth_transport)]
+        heard = range(CAMERA_INFO + 1 if depth == "off" else DEPTH + 1)
+        self._registrar = None if depth == "off" else DepthRegistrar(lookup, depth == "on")
         self._depth_info: CameraInfo | None = None
-        self._masks = MaskTopic(node, config.max_pixels)
-        self._reading = replace(self._made_reading(config), camera_frame=node.config.frames.camera,
-                                registrar=self._registrar, masks=self._masks,
-                                upright=None if lookup is None else Upright(lookup, node.config.frames.base))
+        self._reading = self._made_reading(config, lookup)
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
         self._received_s = [-math.inf] * len(self._topics)
@@ -164,11 +159,11 @@ class ImageSource:
         self._pairings = [Pairing(2, slop_ns, config.queue_size, self._offer_without_depth)]
         if depth != "off":
             self._pairings.append(Pairing(3, slop_ns, config.queue_size, self._offer))
-        self._subscriptions = [self._subscribed(number) for number in range(len(self._topics))]
+        for number in heard:
+            self._subscribe(number)
         if self._registrar is not None:
-            self._subscriptions.append(node.create_subscription(CameraInfo, "depth_camera_info", self._take_depth_info,
-                                                                qos_profile_sensor_data))
-        node.get_logger().info(f"listens to {', '.join(self._name(number) for number in range(len(self._topics)))}")
+            node.hear(CameraInfo, "depth_camera_info", self._take_depth_info, qos_profile_sensor_data)
+        node.get_logger().info(f"listens to {', '.join(self._name(number) for number in heard)}")
 
     @property
     def problem(self) -> str:
@@ -192,26 +187,20 @@ class ImageSource:
         """Median time from the timestamps of the last images to their arrival; NaN without images."""
         return self._delays_s.percentile(50)
 
-    def close(self) -> None:
-        """End the subscriptions."""
-        self._masks.close()
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-
-    def _made_reading(self, config: ImagesConfig) -> Reading:
+    def _made_reading(self, config: ImagesConfig, lookup: TfLookup) -> Reading:
         """Return how this node reads its messages; whether they are rectified, their topic may say."""
-        image, info, *depth = (self._name(number) for number in range(len(self._topics)))
-        reading = Reading(f"image on {image}", f"camera_info on {info}", f"depth on {depth[0] if depth else 'depth'}",
-                          config.max_pixels, is_rectified(image, config.rectified))
-        return replace(reading, depth_unit_m=config.depth_unit_m) if isinstance(config, MapperImagesConfig) else reading
+        image, info, depth = (self._name(number) for number in (IMAGE, CAMERA_INFO, DEPTH))
+        frames = self._node.config.frames
+        return Reading(f"image on {image}", f"camera_info on {info}", f"depth on {depth}", config.max_pixels,
+                       is_rectified(image, config.rectified), config.depth_unit_m, frames.camera, self._registrar,
+                       Upright(lookup, frames.base), MaskTopic(self._node, config.max_pixels))
 
-    def _subscribed(self, topic: int) -> Subscription:
+    def _subscribe(self, topic: int) -> None:
         name, compressed = self._topics[topic], "/" in self._topics[topic]
         message_type = CameraInfo if topic == CAMERA_INFO else CompressedImage if compressed else Image
         events = SubscriptionEventCallbacks(message_lost=self._count_lost) if topic == IMAGE else None
-        return self._node.create_subscription(message_type, self._name(topic) if compressed else name,
-                                              lambda message: self._take(topic, message), qos_profile_sensor_data,
-                                              event_callbacks=events)
+        self._node.hear(message_type, self._name(topic) if compressed else name,
+                        lambda message: self._take(topic, message), qos_profile_sensor_data, event_callbacks=events)
 
     def _name(self, topic: int) -> str:
         """Return a topic's resolved name; a remapping of `image` also applies to image/compressed, so of depth."""

@@ -17,17 +17,15 @@ KEPT = 20
 """Masks that wait for their images: a second of a stream, which two subscriptions may hear."""
 
 
-
 class MaskTopic:
     """Subscribes to masks, whether they are streamed with the camera or were published once, and latched."""
 
     def __init__(self, node: ManagedNode, max_pixels: int) -> None:
-        """Subscribe; masks with more pixels are refused."""
-        self._node, self._max_pixels = node, max_pixels
+        """Subscribe while the node is active; masks with more pixels are refused."""
+        self._max_pixels = max_pixels
         self._messages: deque[Image] = deque(maxlen=KEPT)
-        # a subscription that asks for latched messages hears no publisher that does not latch
-        self._subscriptions = [node.create_subscription(Image, "~/mask", self._take, qos)
-                               for qos in (qos_profile_sensor_data, conversions.LATCHED)]
+        for qos in (qos_profile_sensor_data, conversions.LATCHED):  # what asks for latched messages hears no others
+            node.hear(Image, "~/mask", self._take, qos)
 
     def at(self, stamp_ns: int) -> np.ndarray | None:
         """Return the mask (H, W, 3) whose timestamp is nearest to an image's, the newest of several; None before the
@@ -45,8 +43,3 @@ class MaskTopic:
 
     def _take(self, message: Image) -> None:
         self._messages.append(message)
-
-    def close(self) -> None:
-        """End the subscriptions."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)

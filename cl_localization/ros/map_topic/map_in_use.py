@@ -25,15 +25,19 @@ class MapInUse:
     Attributes:
         follower: applies the messages on map_code.
         localizer: None without a map.
-        guesses: where images are searched first, if somebody has a guess.
     """
 
-    def __init__(self, node: ManagedNode, encoder: Encoder, on_other_map: Callable[[], None]) -> None:
-        """Start without a map; `on_other_map` is called when the map is replaced by one with another map_id."""
-        self._node, self._encoder, self._on_other_map = node, encoder, on_other_map
+    def __init__(self, node: ManagedNode, encoder: Encoder, guesses: InitialPose,
+                 on_other_map: Callable[[], None]) -> None:
+        """Start without a map.
+
+        Args:
+            guesses: where images are searched first, if somebody has a guess.
+            on_other_map: called when the map is replaced by one with another map_id.
+        """
+        self._node, self._encoder, self._guesses, self._on_other_map = node, encoder, guesses, on_other_map
         self.follower = MapFollower(encoder.name, encoder.dim, lambda: mappers_on_topic(node))
         self.localizer: Localizer | None = None
-        self.guesses: InitialPose | None = None
         self._check: PoseCheck | None = None
 
     @property
@@ -73,11 +77,10 @@ class MapInUse:
 
     def localize(self, frame: Frame) -> Localization:
         """Localize a frame, and check its pose if the pose check is enabled; see `Localizer.localize`."""
-        found = self.localizer.localize(frame, None if self.guesses is None else self.guesses.guess_for(frame))
-        checked = self._check is not None and self._check.map_id == self.map_code.map_id
-        found = self._check.judge(frame, found, self._node.config) if checked else found
-        if self.guesses is not None:
-            self.guesses.judge(found)
+        found = self.localizer.localize(frame, self._guesses.guess_for(frame))
+        if self._check is not None and self._check.map_id == self.map_code.map_id:
+            found = self._check.judge(frame, found, self._node.config)
+        self._guesses.judge(found)
         return found
 
     def use_config(self) -> None:

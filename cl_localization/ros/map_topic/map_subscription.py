@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
@@ -37,7 +36,8 @@ class MapSubscription:
 
     def __init__(self, node: ManagedNode, follower: MapFollower, config: MapTopicConfig, worker: Worker,
                  replaced: Callable[[], None]) -> None:
-        """Subscribe. The `worker` applies the messages in order, and calls `replaced` after the map was replaced."""
+        """Subscribe while the node is active. The `worker` applies the messages in order, and calls `replaced` after
+        the map was replaced."""
         self._node, self._follower, self._worker, self._replaced = node, follower, worker, replaced
         self._max_bytes = config.max_message_mb * BYTES_PER_MB
         self._offered, self._offered_bytes = 0, 0  # written by the executor only
@@ -48,19 +48,13 @@ class MapSubscription:
         self._wanted_since_s: float | None = None
         self._version_then = -1
         self._subscription = self._subscribed()
-        # on a steady clock, which goes on while simulated time stands still
-        self._timer = node.create_timer(config.resync_period_s, self._resync,
-                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
+        node.active.callback(lambda: node.destroy_subscription(self._subscription))
+        node.every(config.resync_period_s, self._resync)
 
     @property
     def mapper_owns_tf(self) -> bool:
         """Whether the mapper that is followed publishes map -> odom, and is there."""
         return self._mapper_owns_tf and mappers_on_topic(self._node) > 0
-
-    def close(self) -> None:
-        """End the subscription."""
-        self._node.destroy_timer(self._timer)
-        self._node.destroy_subscription(self._subscription)
 
     def _subscribed(self) -> Subscription:
         return self._node.create_subscription(MapCodeMessage, MAP_TOPIC, self._offer, MAP_QOS)

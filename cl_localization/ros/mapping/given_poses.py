@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from cl_localization.data.frame import Frame
 from cl_localization.mapper import Mapper
+from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.images.image_source import ImageBundle
-from cl_localization.ros.mapping.learning import Learned, Learning
 from cl_localization.ros.mapping.pose_corrections import PoseCorrections
 from cl_localization.ros.mapping.pose_source import make_pose_source
 from cl_localization.ros.nodes.managed_node import ManagedNode
@@ -15,8 +16,24 @@ from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.workers.worker import Worker
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What became of an image.
+
+    Attributes:
+        reason: why it was mapped, or why not.
+        frame: with its pose; None without one.
+        result: None if the image was not mapped.
+    """
+
+    reason: str
+    frame: Frame | None = None
+    result: MappingResult | None = None
+
+
 class GivenPoses:
-    """Poses from tf or a topic, corrected later by the topic `corrected_path`; see `Learning`."""
+    """Maps images by poses from tf or a topic, corrected later by the topic `corrected_path`. `OwnPoses` does the same
+    by poses that the map finds."""
 
     def __init__(self, node: ManagedNode, tf: Tf) -> None:
         """Use the node's tf."""
@@ -24,26 +41,28 @@ class GivenPoses:
 
     @property
     def problem(self) -> str:
-        """See `Learning`."""
+        """What is not as it should be, for /diagnostics; empty for nothing."""
         return self._corrections.problem or self._poses.problem
 
     def start(self, worker: Worker[ImageBundle]) -> None:
-        """See `Learning`."""
+        """Subscribe, and create timers, while the node is active."""
         node, lookup = self._node, self._tf.lookup
         self._poses = make_pose_source(node, lookup, node.config.frames, node.config.poses)
-        node.active.callback(self._poses.close)
         self._corrections = PoseCorrections(node, worker.run, lambda *poses: self._mapper.correct(*poses), lookup.at)
-        node.active.callback(self._corrections.close)
 
     def use(self, mapper: Mapper) -> None:
-        """See `Learning`."""
+        """Worker, or set-up: learn into another map from now on."""
         self._mapper = mapper
 
     def observe_arrival(self, bundle: ImageBundle) -> None:
-        """See `Learning`."""
+        """Executor: note that an image arrives."""
 
     def learn(self, bundle: ImageBundle, learning: bool) -> Learned:
-        """See `Learning`."""
+        """Worker: pose an image, and map it if `learning`.
+
+        Raises:
+            LocalizationError: the image has no pose in time, or cannot be decoded, encoded or mapped.
+        """
         if not learning:
             return Learned("learning is off")
         frame, stamp = bundle.frame(), bundle.image.header.stamp
@@ -54,22 +73,9 @@ class GivenPoses:
         return Learned(result.reason, posed, result)
 
     def finish(self) -> None:
-        """See `Learning`."""
+        """Worker: refine the map by all that is known."""
         self._mapper.finish()
 
     def fill_status(self, status: MappingStatus) -> None:
-        """See `Learning`."""
+        """Fill in what a status says of the poses."""
         status.scene = self._node.config.scene
-
-
-def make_learning(node: ManagedNode, tf: Tf) -> Learning:
-    """Return how a node learns, by its parameter poses.source: with poses that are given, or with own ones.
-
-    Raises:
-        ConfigError: own poses are wanted, and gtsam is missing.
-    """
-    if node.config.poses.source != "self":
-        return GivenPoses(node, tf)
-    from cl_localization.ros.mapping.own_poses import OwnPoses
-
-    return OwnPoses(node, tf)

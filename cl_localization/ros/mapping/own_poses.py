@@ -20,7 +20,7 @@ from cl_localization.msg import MappingStatus
 from cl_localization.ros.conversions import LATCHED, pose_message, pose_with_covariance, time_message
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.images.images_clock import ImagesClock
-from cl_localization.ros.mapping.learning import Learned
+from cl_localization.ros.mapping.given_poses import Learned
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.lookup import ODOMETRY_GRACE_S, Mounting, RobotFrames, Tf
 from cl_localization.ros.tf.map_tf import MapTf
@@ -35,7 +35,7 @@ LOST_AFTER_S = TrackerConfig().lost_after_s
 
 
 class OwnPoses:
-    """Publishes map -> odom (or map -> base) on tf, `~/pose` and `~/path`; see `Learning`.
+    """Publishes map -> odom (or map -> base) on tf, `~/pose` and `~/path`; with the methods of `GivenPoses`.
 
     They are given in the part of the map where the first pose of this run was. While the camera is in another part, one
     that has not been joined to it yet, nothing is published: nobody knows where the two lie to each other.
@@ -56,7 +56,7 @@ class OwnPoses:
 
     @property
     def problem(self) -> str:
-        """See `Learning`."""
+        """See `GivenPoses`."""
         result = self._result
         if result is None or self._is_at_home():
             return ""
@@ -68,12 +68,12 @@ class OwnPoses:
         return f"own poses: {result.status}"
 
     def start(self, worker: Worker[ImageBundle]) -> None:
-        """See `Learning`."""
+        """See `GivenPoses`."""
         self._node.every(self._node.config.tf_period_s, self._tick)
         self._node.every(PATH_PERIOD_S, lambda: worker.run(self._publish_path))
 
     def use(self, mapper: Mapper) -> None:
-        """See `Learning`."""
+        """See `GivenPoses`."""
         self._slam = Slam(mapper, self._node.config.slam, trajectory_length=self._node.config.path_length)
         self._result: SlamResult | None = None
         self._home = ""
@@ -82,13 +82,13 @@ class OwnPoses:
         self._path.publish(Path(header=Header(frame_id=self._node.config.frames.map)))  # not that of another map
 
     def observe_arrival(self, bundle: ImageBundle) -> None:
-        """See `Learning`."""
+        """See `GivenPoses`."""
         with self._lock:
             self._clock.observe(bundle.stamp_ns)
             self._period.observe(bundle.stamp_ns)
 
     def learn(self, bundle: ImageBundle, learning: bool) -> Learned:
-        """See `Learning`."""
+        """See `GivenPoses`."""
         self._is_fresh = False
         frame = bundle.frame()
         self._slam.mapper.frames.encode(frame)  # before the look-up, so that the odometry has time to arrive
@@ -121,11 +121,11 @@ class OwnPoses:
         return now_s - self._first_image_s < ODOMETRY_GRACE_S
 
     def finish(self) -> None:
-        """See `Learning`."""
+        """See `GivenPoses`."""
         self._slam.finish()
 
     def fill_status(self, status: MappingStatus) -> None:
-        """See `Learning`."""
+        """See `GivenPoses`."""
         status.loops, status.joined = self._slam.loops, self._slam.joined
         if self._result is not None and self._is_fresh:  # not of the image before one that failed
             status.own_pose, status.scene = self._result.status, self._result.scene

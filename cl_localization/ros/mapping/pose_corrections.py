@@ -14,8 +14,8 @@ from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import LocalizationError, RosError
 from cl_localization.geometry import se3
 from cl_localization.mapping.given_pose import MAX_POSITION_M
+from cl_localization.ros.conversions import plain
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 
 MAX_PATH_BYTES = 8_000_000
 """Larger messages are not deserialized: about 100,000 poses, which take 100 MB as Python objects."""
@@ -33,7 +33,7 @@ class PoseCorrections:
     def __init__(self, node: ManagedNode, run: Callable[[Callable[[], None]], object],
                  correct: Callable[[np.ndarray, np.ndarray], int],
                  lookup: Callable[[str, str, Time], np.ndarray]) -> None:
-        """Subscribe.
+        """Subscribe while the node is active.
 
         Args:
             run: runs a task in the worker.
@@ -44,15 +44,11 @@ class PoseCorrections:
         self._node, self._run, self._correct, self._lookup = node, run, correct, lookup
         self._camera_at: tuple[str, Time] | None = None
         self._waiting: deque[bytes] = deque(maxlen=1)
-        self._subscription = node.create_subscription(Path, "corrected_path", self._take, 1, raw=True)
+        node.hear(Path, "corrected_path", self._take, raw=True)
 
     def observe(self, camera_frame: str, stamp: Time) -> None:
         """Worker: note an image's camera and timestamp, where base_T_cam is looked up; it is assumed constant."""
         self._camera_at = camera_frame, stamp
-
-    def close(self) -> None:
-        """End the subscription."""
-        self._node.destroy_subscription(self._subscription)
 
     def _take(self, message: bytes) -> None:
         """Keep the newest path until the worker applies it."""

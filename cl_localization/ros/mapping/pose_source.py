@@ -10,24 +10,19 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from cl_localization.errors import RosError
-from cl_localization.ros.conversions import matrix_of, transform_message
+from cl_localization.ros.conversions import matrix_of, plain, transform_message
 from cl_localization.ros.nodes.config import FramesConfig, PoseSourceConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.buffer import GuardedBuffer
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
 
 PERIOD_S = 0.5
 """Time between two looks at the publishers."""
 
 POSED = "posed"
-MAX_DISTANCE_M = 1e5
-"""Positions are stored as float32: 100 km from the map's origin they are accurate to 8 mm."""
-
 
 ODOMETRY_TYPES = {"nav_msgs/msg/Odometry": Odometry}
 POSE_TYPES = {"geometry_msgs/msg/PoseStamped": PoseStamped,
@@ -50,11 +45,8 @@ class TfPoseSource:
         self._lookup, self._map_frame = lookup, frames.map
 
     def map_T_cam(self, camera_frame: str, stamp: Time) -> np.ndarray:
-        """Return the pose (4, 4); raises RosError if it is not available in time or too far from the origin."""
-        return within_reach(self._lookup.at(self._map_frame, camera_frame, stamp))
-
-    def close(self) -> None:
-        """Do nothing: the look-up belongs to the node's tf."""
+        """Return the pose (4, 4); raises RosError if it is not available in time."""
+        return self._lookup.at(self._map_frame, camera_frame, stamp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +75,7 @@ class TopicPoseSource:
     """
 
     def __init__(self, node: ManagedNode, lookup: TfLookup, frames: FramesConfig, config: PoseSourceConfig) -> None:
-        """Subscribe to `odom` or `pose`."""
+        """Subscribe to `odom` or `pose` while the node is active."""
         self._node, self._tf, self._frames, self._config = node, lookup, frames, config
         self._buffer = GuardedBuffer()
         self._poses = TfLookup(self._buffer, frames.tf_wait_s)
@@ -93,7 +85,7 @@ class TopicPoseSource:
         self._topic = "odom" if self._is_odometry else "pose"
         kinds = ODOMETRY_TYPES if self._is_odometry else POSE_TYPES
         self._subscription = AnyTypeSubscription(node, self._topic, kinds, self._take)
-        node.every(PERIOD_S, self._subscription.look)
+        node.active.callback(self._poses.stop)
 
     @property
     def problem(self) -> str:
@@ -109,12 +101,7 @@ class TopicPoseSource:
         frame_T_child = self._poses.at(frame, POSED, stamp)
         map_T_frame = np.eye(4) if self._is_map(frame) else self._between("frame_id", self._frames.map, frame, stamp)
         child_T_cam = np.eye(4) if child == camera_frame else self._between("child", child, camera_frame, stamp)
-        return within_reach(map_T_frame @ frame_T_child @ child_T_cam)
-
-    def close(self) -> None:
-        """See `TfPoseSource`."""
-        self._poses.stop()
-        self._subscription.close()
+        return map_T_frame @ frame_T_child @ child_T_cam
 
     def _is_map(self, frame: str) -> bool:
         """Whether poses of a frame are poses in the map; with odometry as the source its frame is the map."""
@@ -173,15 +160,6 @@ def given_pose(message: PoseStamped | PoseWithCovarianceStamped | TransformStamp
     return GivenPose(stamp, frame, child, matrix_of(message.pose.pose), sigma_m)
 
 
-def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
-    """Return the pose (4, 4) unchanged; raises RosError if it is too far from the origin for float32 positions."""
-    far_m = float(np.abs(map_T_cam[:3, 3]).max())
-    if not far_m < MAX_DISTANCE_M:
-        raise RosError("pose of the camera", f"must lie within {MAX_DISTANCE_M:g} m of the map's origin",
-                       f"{far_m:g} m", "choose a map frame near the robot")
-    return map_T_cam
-
-
 PoseSource = TfPoseSource | TopicPoseSource
 
 
@@ -197,8 +175,8 @@ class AnyTypeSubscription:
         problem: that the publisher has another type; empty for no problem.
     """
 
-    def __init__(self, node: Node, topic: str, kinds: Mapping[str, type], take: Callable[[Any], None]) -> None:
-        """Subscribe with the first type until a publisher of another one appears; call `look` every `PERIOD_S`.
+    def __init__(self, node: ManagedNode, topic: str, kinds: Mapping[str, type], take: Callable[[Any], None]) -> None:
+        """Subscribe with the first type until a publisher of another one appears, while the node is active.
 
         Args:
             kinds: the message type of each name, as `geometry_msgs/msg/PoseStamped`.
@@ -209,8 +187,10 @@ class AnyTypeSubscription:
         self._name = node.resolve_topic_name(topic)
         self._kind = next(iter(kinds))
         self._subscription = self._subscribed()
+        node.active.callback(self._close)
+        node.every(PERIOD_S, self._look)
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """Subscribe with the type of a publisher, if none has the present one."""
         published = {info.topic_type for info in self._node.get_publishers_info_by_topic(self._name)}
         known = sorted(published & set(self._kinds))
@@ -219,12 +199,11 @@ class AnyTypeSubscription:
             self.problem = (f"topic {self._name} has the type {', '.join(sorted(published))}, must be one of "
                             f"{', '.join(self._kinds)}")
         elif known and self._kind not in known:
-            self.close()
+            self._close()
             self._kind = known[0]
             self._subscription = self._subscribed()
 
-    def close(self) -> None:
-        """End the subscription."""
+    def _close(self) -> None:
         self._node.destroy_subscription(self._subscription)
 
     def _subscribed(self) -> Any:

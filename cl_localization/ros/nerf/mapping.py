@@ -14,14 +14,13 @@ from cl_localization.nerf.live import LiveField
 from cl_localization.nerf.live_file import load_live, save_live
 from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.nerf.learner import Keyframe, Life, NerfLearner
-from cl_localization.ros.nerf.no_nerf import NoNerf
 from cl_localization.ros.nerf.outputs import NerfOutputs, Viewpoint
 from cl_localization.ros.nerf.pose_check import beside
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.tf.lookup import TfLookup
 
 
-class LearnedNerf(NoNerf):
+class LearnedNerf:
     """A radiance field trained by a thread."""
 
     def __init__(self, node: ManagedNode, lookup: TfLookup) -> None:
@@ -35,25 +34,25 @@ class LearnedNerf(NoNerf):
 
     @property
     def problem(self) -> str:
-        """See `NoNerf`."""
+        """Why it does not learn, for /diagnostics; empty for no problem."""
         return self._learner.problem if self._learner else ""
 
     def start(self, may_learn: Callable[[], bool]) -> None:
-        """See `NoNerf`."""
+        """Start training, while `may_learn` returns True, and rendering."""
         self._node.active.callback(self._save)
         self._learner = NerfLearner(self._node, self._life, may_learn)
         self._outputs.listen()
         self._node.every(1.0 / self._node.config.nerf.max_renders_hz, self._show)
 
     def use_map(self, map_code: MapCode) -> None:
-        """See `NoNerf`."""
+        """Mapper's worker, or set-up: use the field of another map."""
         self._outputs.newest = None
         self._live(self._resumed(map_code) if self._may_resume else LiveField(self._node.config.nerf),
                    self._owner_of(map_code.map_id))
         self._may_resume = False
 
     def observe(self, bundle: ImageBundle, frame: Frame, result: MappingResult, map_code: MapCode) -> None:
-        """See `NoNerf`."""
+        """Mapper's worker: take a mapped image; a keyframe is added to the field."""
         if frame.world_T_cam is not None:
             self._outputs.newest = Viewpoint(bundle.image.header.stamp, bundle.camera_frame, frame.camera,
                                              frame.world_T_cam)
@@ -65,7 +64,7 @@ class LearnedNerf(NoNerf):
             self._life.offer(Keyframe(small, points_m))
 
     def fill_status(self, status: MappingStatus) -> None:
-        """See `NoNerf`."""
+        """Fill in the fields nerf_* of a status."""
         field = self._life.field
         status.nerf, status.nerf_keyframes, status.nerf_bytes = True, field.keyframes, self._life.size_bytes
         status.nerf_steps, status.nerf_skipped_steps = field.steps, field.skipped

@@ -11,12 +11,12 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image
 
+from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
+from cl_localization.mapping.given_pose import MAX_POSITION_M
 from cl_localization.nerf.live import LiveField
 from cl_localization.ros import conversions
-from cl_localization.ros.mapping.pose_source import within_reach
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
 
 
@@ -54,8 +54,7 @@ class NerfOutputs:
     def listen(self) -> None:
         """Subscribe to requested camera poses on ~/nerf/view while the node is active."""
         self._wanted = None
-        made = self._node.create_subscription(PoseStamped, "~/nerf/view", self._take, 1)
-        self._node.active.callback(self._node.destroy_subscription, made)
+        self._node.hear(PoseStamped, "~/nerf/view", self._take)
 
     @property
     def wanted(self) -> bool:
@@ -92,7 +91,16 @@ class NerfOutputs:
 
     def _in_map(self, wanted: PoseStamped) -> np.ndarray:
         header, frame_T_cam = wanted.header, conversions.matrix_of(wanted.pose)
-        map_frame, frame = self._node.config.frames.map, plain(header.frame_id)
+        map_frame, frame = self._node.config.frames.map, conversions.plain(header.frame_id)
         if frame == map_frame:
             return within_reach(frame_T_cam)
         return within_reach(self._lookup.at(map_frame, frame, header.stamp) @ frame_T_cam)
+
+
+def within_reach(map_T_cam: np.ndarray) -> np.ndarray:
+    """Return the pose (4, 4) unchanged; raises RosError if it is too far from the origin."""
+    far_m = float(np.abs(map_T_cam[:3, 3]).max())
+    if not far_m < MAX_POSITION_M:
+        raise RosError("pose of the camera", f"must lie within {MAX_POSITION_M:g} m of the map's origin",
+                       f"{far_m:g} m", "choose a map frame near the robot")
+    return map_T_cam

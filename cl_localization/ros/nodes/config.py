@@ -42,7 +42,7 @@ class FramesConfig(Config):
 
 @dataclass(frozen=True)
 class ImagesConfig(Config):
-    """Image subscriptions."""
+    """Image and depth subscriptions."""
 
     transport: str = option("raw", "`compressed` subscribes to image/compressed instead of image.", choices=TRANSPORTS)
     slop_s: float = option(0.02, "Largest time between image, camera_info and depth that are paired [s].", 1e-6, 1)
@@ -51,12 +51,6 @@ class ImagesConfig(Config):
     rectified: str = option("auto", "Whether the images are rectified, so that P of camera_info holds, not K and D: "
                                     "`always`, `never`, or `auto`: where the topic has the word rect or rectified in "
                                     "its name.", choices=RECTIFIED)
-
-
-@dataclass(frozen=True)
-class MapperImagesConfig(ImagesConfig):
-    """Image and depth subscriptions."""
-
     depth_transport: str = option("raw", "`compressedDepth` subscribes to depth/compressedDepth instead of depth, "
                                          "`compressed` to depth/compressed.", choices=DEPTH_TRANSPORTS)
     depth_unit_m: float = option(0.001, "Unit of 16-bit depth [m]; floating-point depth is in metres.", 1e-6, 1)
@@ -115,7 +109,7 @@ class RenderCheckNodeConfig(RenderCheckConfig):
 class LocalizerNodeConfig(VisionNodeConfig, PublishedPoseConfig, LocalizerConfig):
     """All parameters of the node `localizer`."""
 
-    images: MapperImagesConfig = section(MapperImagesConfig)
+    images: ImagesConfig = section(ImagesConfig)
     depth_images: str = option("off", "`auto`: while depth has a publisher, the pose check compares only what is as "
                                       "far away as in the map; `on`: use only images with depth; `off`: no depth.",
                                choices=("auto", "on", "off"))
@@ -159,7 +153,7 @@ class NerfNodeConfig(LiveNerfConfig):
 class MapperNodeConfig(VisionNodeConfig, PublishedPoseConfig, MapperConfig):
     """All parameters of the node `mapper`."""
 
-    images: MapperImagesConfig = section(MapperImagesConfig)
+    images: ImagesConfig = section(ImagesConfig)
     learning: bool = option(True, "Update the map from the start; ~/set_learning switches it.")
     niceness: int = option(10, "Added to the niceness of the mapping thread, which above 0 also prefers idle CPU time, "
                                "so that localizing goes first. No effect in one process with the localizer.", 0, 19)

@@ -16,7 +16,7 @@ import platform
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ class NodeDiagnostics:
 
     def __init__(self, node: ManagedNode) -> None:
         """Publish for `node` while it is active, and STALE when it is deactivated."""
-        self.latency_s, self.refusals = Window(), Refusals()
+        self.latency_s, self.refusals, self._digest = Window(), Refusals(), MapDigest()
         self._node, self._rates, self._clock = node, Rates(), ClockWatch(node.get_clock())
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         node.active.callback(self._close)
@@ -147,21 +147,26 @@ class NodeDiagnostics:
                 self.latency_s.add(time.monotonic() - item.arrived_s)
         return watched
 
-    def publish(self, problem: str, counts: dict[str, int], values: dict[str, object]) -> None:
+    def publish(self, problems: Iterable[str], counts: dict[str, int], map_code: MapCode | None,
+                values: dict[str, object]) -> None:
         """Publish the status: a problem is an ERROR while no item succeeds.
 
         Args:
-            problem: what the node's parts have to say; empty for none.
+            problems: what the node's parts have to say; empty texts for nothing.
             counts: counters, published with their rates.
+            map_code: the node's map; None for none.
             values: other values.
         """
         counts = {**counts, "refused": self.refusals.refused}
+        of_map = {"map": map_code.map_id if map_code else "", "map version": map_code.version if map_code else 0,
+                  "codes": len(map_code) if map_code else 0, "map digest": self._digest.of(map_code)}
         rates = {f"{name} [Hz]": self._rates.hz(name, count) for name, count in counts.items()}
         fails = self._rates.hz("succeeded", self.refusals.succeeded) == 0.0 or self._clock.is_missing
-        message = "; ".join(filter(None, (self._clock.problem, problem, self.refusals.problem)))
+        message = "; ".join(filter(None, (self._clock.problem, *problems, self.refusals.problem)))
         level = DiagnosticStatus.OK if not message else DiagnosticStatus.ERROR if fails else DiagnosticStatus.WARN
         latency_ms = {f"latency p{percent} [ms]": self.latency_s.percentile(percent) * MS_PER_S for percent in (50, 95)}
-        self._publish(level, message or "OK", {**counts, **rates, **latency_ms, **values, "memory [MB]": memory_mb()})
+        self._publish(level, message or "OK", {**counts, **rates, **latency_ms, **of_map, **values,
+                                           "memory [MB]": memory_mb()})
 
     def _close(self) -> None:
         if self._node.context.ok():

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseWithCovarianceStamped
@@ -17,9 +16,8 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from cl_localization.data.frame import Frame
 from cl_localization.errors import RosError
 from cl_localization.localization.result import Localization
-from cl_localization.ros.conversions import matrix_of, stamp_ns, time_message
+from cl_localization.ros.conversions import matrix_of, plain, stamp_ns, time_message
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.tf.frame_names import plain
 from cl_localization.ros.tf.lookup import TfLookup
 from cl_localization.tracking.tracker import State, Track
 
@@ -44,23 +42,18 @@ class InitialPose:
         self._node, self._now_s = node, now_s
         self._publisher = node.publisher(PoseWithCovarianceStamped, TOPIC)
         self._sent_ns: deque[int] = deque(maxlen=10)
-        self._is_due, self._listens = True, False
+        self._is_due = True
         self._guess: Guess | None = None
 
     def listen(self, lookup: TfLookup) -> None:
         """Hear guesses while the node is active; `lookup` knows where the camera is on the robot."""
-        self._lookup, self._listens = lookup, True
-        subscription: Any = self._node.create_subscription(PoseWithCovarianceStamped, TOPIC, self._take, 1)
-
-        def end() -> None:
-            self._node.destroy_subscription(subscription)
-            self._listens = False
-        self._node.active.callback(end)
+        self._lookup = lookup
+        self._node.hear(PoseWithCovarianceStamped, TOPIC, self._take)
 
     def publish(self, of_base: PoseWithCovarianceStamped, track: Track) -> None:
         """Publish a trusted pose of the base if that is asked for and due, and somebody else listens."""
         self._is_due |= track.state == State.RELOCALIZED
-        heard_by_others = self._publisher.get_subscription_count() > self._listens
+        heard_by_others = self._publisher.get_subscription_count() > 1  # the node itself hears the topic, too
         if self._node.config.publish_initial_pose and self._is_due and heard_by_others:
             self._is_due = False
             self._sent_ns.append(stamp_ns(of_base.header.stamp))

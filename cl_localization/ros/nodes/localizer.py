@@ -11,7 +11,7 @@ from cl_localization.ros.images.image_source import ImageSource
 from cl_localization.ros.map_topic.map_in_use import MapInUse
 from cl_localization.ros.map_topic.map_subscription import MapSubscription
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
-from cl_localization.ros.nodes.diagnostics import MapDigest, NodeDiagnostics
+from cl_localization.ros.nodes.diagnostics import NodeDiagnostics
 from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
 from cl_localization.ros.nodes.managed_node import ManagedNode, worker_service
 from cl_localization.ros.nodes.pose_stream import PoseStream
@@ -36,9 +36,7 @@ class LocalizerNode(ManagedNode):
         self.configured.callback(self._tf.close)
         self._outputs = LocalizerOutputs(self)
         self._tracking = Tracking(self, self._tf, self._announce)
-        self._map = MapInUse(self, shared_encoder(self.config.encoder), self._on_other_map)
-        self._map.guesses = self._outputs.initial
-        self._digest = MapDigest()
+        self._map = MapInUse(self, shared_encoder(self.config.encoder), self._outputs.initial, self._on_other_map)
         if self.config.map_file:
             self._map.load(self.config.map_file)
 
@@ -51,17 +49,15 @@ class LocalizerNode(ManagedNode):
         self._tracking.forget("the node starts")
         self._outputs.initial.listen(self._tf.lookup)
         self._images = ImageSource(self, self.config.images, self.config.depth_images, self._stream.offer,
-                                   lookup=self._tf.lookup)
-        self.active.callback(self._images.close)
+                                   self._tf.lookup)
         worker = self._stream.map_worker
         if self.config.map_topic.follow:
             maps = MapSubscription(self, self._map.follower, self.config.map_topic, worker, self._map.use)
-            self.active.callback(maps.close)
             self._tracking.is_owned_elsewhere = lambda: maps.mapper_owns_tf
         self.service(Trigger, "~/relocalize", worker_service(self, self._stream.light_worker, self._on_relocalize))
         self.service(LoadMap, "~/load_map", worker_service(self, worker, self._on_load_map))
         self.every(self.config.diagnostics_period_s, self._on_diagnostics)
-        self._tracking.timer = self.every(self.config.tf_period_s, self._tracking.tick)
+        self._tracking.start()
 
     def reconfigure(self) -> None:
         """Use new values of live parameters from the next image on."""
@@ -82,17 +78,14 @@ class LocalizerNode(ManagedNode):
         self._stream.light_worker.run(lambda: self._stream.forget("another map is used"))
 
     def _on_diagnostics(self) -> None:
-        map_code, stream = self._map.map_code, self._stream
-        problems = [self._images.problem, self._map.problem, self._tracking.problem]
+        stream, problems = self._stream, [self._images.problem, self._map.problem, self._tracking.problem]
         if not self._tracking.is_owned_elsewhere():  # a mapper that took over still seems to compete for some seconds
             problems.append(self._tf.problem)
-        self._diagnostics.publish("; ".join(filter(None, problems)), {
+        self._diagnostics.publish(problems, {
             "images": self._images.images, "processed": stream.answered, "localized fully": stream.map_worker.processed,
-            "carried by flow": stream.carried, "dropped": stream.dropped, "lost in transport": self._images.lost}, {
-            "state": self._tracking.state.name, "waiting": stream.waiting,
-            "map": map_code.map_id if map_code else "",
-            "map version": map_code.version if map_code else 0, "codes": len(map_code) if map_code else 0,
-            "image delay [s]": self._images.delay_s, "map digest": self._digest.of(map_code)})
+            "carried by flow": stream.carried, "dropped": stream.dropped, "lost in transport": self._images.lost},
+            self._map.map_code, {"state": self._tracking.state.name, "waiting": stream.waiting,
+                                 "image delay [s]": self._images.delay_s})
 
     def _announce(self, track: Track, stamp_ns: int) -> None:
         self._stream.announce(track, stamp_ns)

@@ -14,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from rclpy.task import Future
 from rclpy.timer import Timer
 
@@ -73,6 +74,12 @@ class ManagedNode(LifecycleNode):
         self.configured.callback(self.destroy_publisher, made)
         return made
 
+    def hear(self, message_type: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile | int = 1,
+             **kwargs: Any) -> None:
+        """Call back with what is published on a topic while the node is active; `kwargs` go to rclpy."""
+        made: Subscription = self.create_subscription(message_type, topic, callback, qos, **kwargs)
+        self.active.callback(self.destroy_subscription, made)
+
     def service(self, service_type: type, name: str, callback: Callable) -> None:
         """Offer a service while the node is active; the callback group of services keeps slow ones off topics."""
         made = self.create_service(service_type, name, callback, callback_group=self._services_group)
@@ -117,16 +124,10 @@ class ManagedNode(LifecycleNode):
         return self._guarded(self.active.close, self.active)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything."""
+        """Release everything; also on shutdown and after an error, and the node can be configured again."""
         return self._guarded(self.close, self.configured)
 
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything."""
-        return self._guarded(self.close, self.configured)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything; the node can be configured again."""
-        return self._guarded(self.close, self.configured)
+    on_shutdown = on_error = on_cleanup
 
     def report(self, error: BaseException) -> None:
         """Log an error, at most one per second: a `LocalizationError` as one line, others with traceback."""

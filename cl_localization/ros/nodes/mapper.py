@@ -14,9 +14,7 @@ from cl_localization.map.map_delta import MapDelta
 from cl_localization.map.map_file import load_map
 from cl_localization.mapper import Mapper
 from cl_localization.ros.images.image_source import ImageBundle, ImageSource
-from cl_localization.ros.map_topic.map_stream import MapStream
-from cl_localization.ros.mapping.given_poses import make_learning
-from cl_localization.ros.mapping.learning import Learned
+from cl_localization.ros.mapping.given_poses import GivenPoses, Learned
 from cl_localization.ros.mapping.map_saver import MapSaver
 from cl_localization.ros.nerf.choice import make_nerf
 from cl_localization.ros.nodes.config import MapperNodeConfig
@@ -29,8 +27,6 @@ from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.workers.cpu import in_spare_time, settle_worker
 from cl_localization.ros.workers.worker import Worker
 from cl_localization.srv import LoadMap, SaveMap
-
-DISPLAY_PERIOD_S = 1.0
 
 
 class MapperNode(ManagedNode):
@@ -47,7 +43,12 @@ class MapperNode(ManagedNode):
         self._learning = self.config.learning
         self._tf = Tf(self, self.config.frames)
         self.configured.callback(self._tf.close)
-        self._poses = make_learning(self, self._tf)
+        if self.config.poses.source == "self":
+            from cl_localization.ros.mapping.own_poses import OwnPoses  # needs gtsam
+
+            self._poses: OwnPoses | GivenPoses = OwnPoses(self, self._tf)
+        else:
+            self._poses = GivenPoses(self, self._tf)
         self._outputs = MapperOutputs(self)
         self._saver = MapSaver(self.config.map_file, self.config.autosave_keyframes,
                                lambda refine: self._worker.run(lambda: self._copy(refine)), self.report, self._settle,
@@ -60,26 +61,19 @@ class MapperNode(ManagedNode):
     def start(self) -> None:
         """Subscribe, and create services and timers."""
         config, self._diagnostics = self.config, MapperDiagnostics(self)
-        self._outputs.tell_owner_while(self.active, lambda: self._mapper.made)
+        self._outputs.start(lambda task: self._worker.run(task))
         learn = self._diagnostics.watch(in_spare_time(self, self._learn, self.config.niceness))
         self._worker = Worker(learn, self.report, "mapper", begin=self._settle, turn=self.turn)
         self.active.callback(self._end)
         self._nerf.start(lambda: self._learning)
         self._tf.wait_while(self.active)
         self._poses.start(self._worker)
-        self._images = ImageSource(self, config.images, config.depth_images, self._on_image, lookup=self._tf.lookup)
-        self.active.callback(self._images.close)
+        self._images = ImageSource(self, config.images, config.depth_images, self._on_image, self._tf.lookup)
         self.service(SaveMap, "~/save_map", answer_later(self, self._saver.serve))
         self.service(LoadMap, "~/load_map", worker_service(self, self._worker, self._on_load_map))
         self.service(Trigger, "~/reset", worker_service(self, self._worker, self._on_reset))
         self.service(SetBool, "~/set_learning", worker_service(self, self._worker, self._on_set_learning))
-        self.every(max(config.map_code_period_s, 0.01),
-                   lambda: self._worker.run(lambda: self._outputs.publish_changes(self._stream)))
-        self.every(DISPLAY_PERIOD_S, lambda: self._worker.run(lambda: self._outputs.show(self._mapper.map_code)))
-        parts = (self._worker, self._images, self._saver, self._outputs, self._poses, self._nerf, self._health,
-                 self._tf)
-        self.every(config.diagnostics_period_s,
-                   lambda: self._diagnostics.publish_state(self._mapper.made, self._learning, *parts))
+        self.every(config.diagnostics_period_s, self._on_diagnostics)
         self.every(self._saver.schedule.tick_s, lambda: self._saver.autosave_when_due(self._mapper.map_code))
 
     def _on_image(self, bundle: ImageBundle) -> None:
@@ -97,6 +91,11 @@ class MapperNode(ManagedNode):
         self._learning = request.data
         response.message = "learning" if self._learning else "not learning"
 
+    def _on_diagnostics(self) -> None:
+        others = (self._outputs, self._poses, self._nerf, self._health, self._tf)
+        self._diagnostics.publish_state(self._mapper.made, self._learning, self._worker, self._images, self._saver,
+                                        [part.problem for part in others])
+
     def _learn(self, bundle: ImageBundle) -> None:
         """Worker: map one image and publish the status."""
         learned = Learned("failed; see the log")
@@ -111,8 +110,9 @@ class MapperNode(ManagedNode):
             raise
         finally:
             counts = Counts(self._worker.processed + 1, self._worker.dropped)
-            self._outputs.publish_status(bundle, learned, self._learning, self._mapper, counts,
-                                         (self._saver, self._poses, self._nerf, self._health))
+            parts = (self._saver, self._poses, self._nerf, self._health)
+            self._outputs.publish_status(bundle, learned, self._learning, counts,
+                                         [part.fill_status for part in parts])
 
     def _use(self, map_code: MapCode | None, problem: str = "") -> None:
         """Worker or set-up: continue with a map, None for a new one, and publish a snapshot of it."""
@@ -120,7 +120,7 @@ class MapperNode(ManagedNode):
         self._mapper = Mapper(self.config, self._encoder, None if map_code is None else map_code.fork(), learned)
         self._poses.use(self._mapper)
         self._health.use(self._mapper)
-        self._stream = MapStream(self._mapper.made)
+        self._outputs.use(self._mapper)
         self._saver.use_map(self._mapper.map_code, problem)
         self._nerf.use_map(self._mapper.map_code)
 

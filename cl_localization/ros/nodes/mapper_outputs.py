@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Any
 
 from geometry_msgs.msg import PoseArray
 from sensor_msgs.msg import PointCloud2
 
-from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_delta import MapDelta
 from cl_localization.mapper import Mapper
 from cl_localization.msg import MapCode as MapCodeMessage
@@ -21,17 +19,11 @@ from cl_localization.ros.images.image_source import ImageBundle
 from cl_localization.ros.map_topic.map_messages import BYTES_PER_MB, map_message
 from cl_localization.ros.map_topic.map_stream import MapStream
 from cl_localization.ros.map_topic.map_subscription import MAP_QOS, MAP_TOPIC, mappers_on_topic, several_mappers
-from cl_localization.ros.mapping.learning import Learned
+from cl_localization.ros.mapping.given_poses import Learned
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.status_messages import Counts, mapping_status
 
-
-class Reporting(Protocol):
-    """A part of the node that adds to its status."""
-
-    def fill_status(self, status: MappingStatus) -> None:
-        """Fill in its fields."""
-        ...
+DISPLAY_PERIOD_S = 1.0
 
 
 class MapperOutputs:
@@ -52,44 +44,54 @@ class MapperOutputs:
     def _config(self) -> Any:
         return self._node.config
 
-    def tell_owner_while(self, active: ExitStack, map_code: Callable[[], MapCode]) -> None:
-        """Tell followers, by an empty delta, that this node publishes map -> odom if it does, until `active` closes."""
-        if self._config.poses.source == "self":
-            self.tell_owner(map_code(), bool(self._config.publish_tf))
-            active.callback(lambda: self.tell_owner(map_code(), False))
+    def use(self, mapper: Mapper) -> None:
+        """Worker, or set-up: publish the map of another mapper from now on, a snapshot of it first."""
+        self._mapper, self._stream = mapper, MapStream(mapper.made)
 
-    def tell_owner(self, map_code: MapCode, publishes: bool) -> None:
+    def start(self, run: Callable[[Callable[[], None]], object]) -> None:
+        """Publish while the node is active; `run` runs a task in the worker.
+
+        Followers are told that this node publishes map -> odom if it does, and in the end that it does no more: call
+        this before the worker's end is registered.
+        """
+        self._tell_owner(bool(self._config.publish_tf))
+        self._node.active.callback(self._tell_owner, False)
+        self._node.every(max(self._config.map_code_period_s, 0.01), lambda: run(self._publish_changes))
+        self._node.every(DISPLAY_PERIOD_S, lambda: run(self._show))
+
+    def _tell_owner(self, publishes: bool) -> None:
         """Tell followers, by an empty delta, whether this node publishes map -> odom; only if that is new."""
         owns_tf = publishes and self._config.poses.source == "self"
         if owns_tf != self._owns_tf:
             self._owns_tf = owns_tf
-            self._publish(map_code.delta_since(map_code.version))
+            self._publish(self._mapper.made.delta_since(self._mapper.made.version))
 
-    def publish_changes(self, stream: MapStream) -> None:
-        """Publish the changes of the map, with wall-clock timestamps, by which followers order snapshots."""
-        for delta in stream.changes():
+    def _publish_changes(self) -> None:
+        """Worker: publish the changes of the map, with wall-clock timestamps, by which followers order snapshots."""
+        for delta in self._stream.changes():
             self._publish(delta)
 
     def _publish(self, delta: MapDelta) -> None:
         delta.frame_id = self._config.frames.map
         self._map_code.publish(map_message(delta, time.time_ns(), self._source, self._owns_tf))
 
-    def publish_status(self, bundle: ImageBundle, learned: Learned, learning: bool, mapper: Mapper, counts: Counts,
-                       parts: Iterable[Reporting]) -> None:
-        """Publish the status after an image, with what parts of the node add to it."""
-        status = mapping_status(learned.result, learned.reason, learning, mapper.map_code,
+    def publish_status(self, bundle: ImageBundle, learned: Learned, learning: bool, counts: Counts,
+                       fillers: Iterable[Callable[[MappingStatus], None]]) -> None:
+        """Publish the status after an image; `fillers` fill in what parts of the node say of themselves."""
+        status = mapping_status(learned.result, learned.reason, learning, self._mapper.map_code,
                                 self._config.map_code.budget_mb * BYTES_PER_MB, counts)
         if learned.result is not None and learned.result.is_keyframe and not self._has_keyframe:
             self._has_keyframe = True
-            self._node.get_logger().info(f"first keyframe: {len(mapper.map_code)} codes")
-        for part in parts:
-            part.fill_status(status)
-        self.tell_owner(mapper.made, bool(self._config.publish_tf))
+            self._node.get_logger().info(f"first keyframe: {len(self._mapper.map_code)} codes")
+        for fill_in in fillers:
+            fill_in(status)
+        self._tell_owner(bool(self._config.publish_tf))
         status.header.stamp, status.header.frame_id = bundle.image.header.stamp, self._config.frames.map
         self._status.publish(status)
 
-    def show(self, map_code: MapCode) -> None:
-        """Publish points and keyframes once per map version, if there are subscribers."""
+    def _show(self) -> None:
+        """Worker: publish points and keyframes once per map version, if there are subscribers."""
+        map_code = self._mapper.map_code
         watched = bool(self._codes.get_subscription_count() or self._keyframes.get_subscription_count())
         shown = (map_code.map_id, map_code.version, watched)
         if not watched or shown == self._shown:

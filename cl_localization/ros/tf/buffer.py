@@ -13,8 +13,7 @@ from tf2_ros import Buffer
 
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
-from cl_localization.ros.conversions import matrix_of, stamp_ns
-from cl_localization.ros.tf.frame_names import plain
+from cl_localization.ros.conversions import matrix_of, plain, stamp_ns
 
 JUMP_NS = 10 * NS_PER_S
 """Cache time of a tf buffer: it refuses older transforms, and a new one removes all that are older by this."""

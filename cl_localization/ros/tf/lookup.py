@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 import numpy as np
 from builtin_interfaces.msg import Time as TimeMessage
@@ -19,11 +21,9 @@ from tf2_ros import TransformBroadcaster, TransformException, TransformListener
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
 from cl_localization.geometry.robot_pose import upright_turns
-from cl_localization.ros.conversions import matrix_of, stamp_ns
+from cl_localization.ros.conversions import matrix_of, plain, stamp_ns
 from cl_localization.ros.nodes.config import FramesConfig
 from cl_localization.ros.tf.buffer import GuardedBuffer
-from cl_localization.ros.tf.frame_names import looks_up, near_names
-from cl_localization.ros.tf.ownership import TfOwnership
 
 POLL_S = 0.005
 ODOMETRY_GRACE_S = 1.0
@@ -33,6 +33,14 @@ STOPPED_S = 1.0
 """Odometry that lags an image by more than this has stopped, and is not waited for."""
 MAX_DISTANCE_M = 1e6
 TF_TOPIC = "/tf"
+NEAR_NAMES = 3
+LOOKS_UP = 0.85
+"""Cosine of the angle between the camera's viewing direction and the robot's up axis beyond which it is suspected: a
+body with x ahead looks straight up."""
+
+RECENT_S = 3.0
+REMEMBERED = 2000
+"""Newest transforms of this node, which tf brings back to it."""
 
 
 class TfLookup:
@@ -172,15 +180,17 @@ class RobotFrames:
     def _doubt(self, camera_frame: str, mounting: Mounting) -> RosError | None:
         """Return what is suspicious about the camera's frame."""
         frames, known = self._frames, self._lookup.frames
-        if mounting.base_T_cam is not None and looks_up(camera_frame, mounting.base_T_cam):
+        looks_up = mounting.base_T_cam is not None and mounting.base_T_cam[2, 2] > LOOKS_UP
+        if looks_up and "optical" not in camera_frame:  # a frame that calls itself optical may look up
             return RosError(f"frame {camera_frame} of the images", "must be the optical frame (z ahead, y down)",
                             "one that looks straight up from the robot",
                             "if that is the camera's body, name its optical frame with frames.camera")
         is_apart = not self._has_odometry and not self._lookup.connected(frames.base, camera_frame)
         if mounting.child_frame and is_apart and {frames.odom, frames.base} & known:
+            near = get_close_matches(camera_frame, sorted(known - {camera_frame}), NEAR_NAMES, 0.0)
             return RosError(f"frame {camera_frame} of the images", f"must be connected to {frames.base} on tf",
-                            remedy="publish the camera's mounting, or set frames.camera; "
-                                   f"{near_names(camera_frame, known - {camera_frame})}")
+                            remedy="publish the camera's mounting, or set frames.camera; similar frames on tf: "
+                                   f"{', '.join(near)}")
         return None
 
     def _second_parent(self, child_frame: str, parent: str) -> RosError:
@@ -216,6 +226,36 @@ class RobotFrames:
         if self._lookup.connected(frames.base, camera_frame):
             return frames.base
         return self._lookup.root_of(camera_frame, frames.map)
+
+
+class TfOwnership:
+    """Compares the transforms on tf with those that this node has sent; for the executor and one other thread."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Start without transforms; `now_s` is the clock for `RECENT_S`."""
+        self._now_s = now_s
+        self._sent: deque[tuple[str, int]] = deque(maxlen=REMEMBERED)
+        self._sent_s: dict[str, float] = {}
+        self._other_s, self._other = -math.inf, ""
+
+    def note_sent(self, transforms: Iterable[TransformStamped]) -> None:
+        """Take what this node is about to send."""
+        for transform in transforms:
+            self._sent.append((transform.child_frame_id, stamp_ns(transform.header.stamp)))
+            self._sent_s[transform.child_frame_id] = self._now_s()
+
+    def note_heard(self, transform: TransformStamped) -> None:
+        """Take what tf brings."""
+        child = plain(transform.child_frame_id)
+        now_s = self._now_s()
+        if now_s - self._sent_s.get(child, -math.inf) < RECENT_S \
+                and (child, stamp_ns(transform.header.stamp)) not in self._sent:
+            self._other_s, self._other = now_s, f"{plain(transform.header.frame_id)} -> {child}"
+
+    @property
+    def other(self) -> str:
+        """A transform that another node published lately beside this one's, as `map -> odom`; empty for none."""
+        return self._other if self._now_s() - self._other_s < RECENT_S else ""
 
 
 class Tf:

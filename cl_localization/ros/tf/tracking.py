@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from rclpy.timer import Timer
-
 from cl_localization.errors import RosError
 from cl_localization.geometry.robot_pose import RobotPose, robot_pose
 from cl_localization.localization.result import Localization
@@ -29,7 +27,6 @@ class Tracking:
     Attributes:
         is_owned_elsewhere: returns whether another node publishes map -> odom, so that this one does not.
         problem: what is wrong with the frames of the last image; empty for no problem.
-        timer: calls `tick`.
     """
 
     def __init__(self, node: ManagedNode, tf: Tf, announce: Callable[[Track, int], None]) -> None:
@@ -46,7 +43,10 @@ class Tracking:
         self._newest_ns, self.problem = 0, ""
         self._lock = threading.Lock()
         self.is_owned_elsewhere: Callable[[], bool] = lambda: False
-        self.timer: Timer | None = None
+
+    def start(self) -> None:
+        """Repeat map -> odom, and look whether images come, while the node is active."""
+        self._timer = self._node.every(self._node.config.tf_period_s, self._tick)
 
     @property
     def _publishes(self) -> bool:
@@ -66,8 +66,8 @@ class Tracking:
             if restarts or bundle.stamp_ns > self._newest_ns:
                 self._newest_ns = bundle.stamp_ns
                 self._clock.observe(bundle.stamp_ns)
-        if self.timer is not None and self.timer.is_canceled():
-            self.timer.reset()
+        if self._timer.is_canceled():
+            self._timer.reset()
 
     def refusal(self, stamp_ns: int) -> str:
         """Worker: why an image with this timestamp is not localized; empty if it is."""
@@ -108,7 +108,7 @@ class Tracking:
             now_ns = self._clock.now_ns()
         self._announce(Track(State.LOST, False, reason), now_ns)
 
-    def tick(self) -> None:
+    def _tick(self) -> None:
         """Executor, periodically: repeat map -> odom; become LOST when no more images arrive, and rest a while later,
         until the next one: waking up for nothing takes most of what an idle node takes."""
         with self._lock:
@@ -117,8 +117,8 @@ class Tracking:
             lost = self._tracker.elapse(now_ns) if silent else None
             if self._tracker.state == State.LOST:
                 self._map_tf.silence()
-                if silent and self._clock.silent_ns() > REST_AFTER_NS and self.timer is not None:
-                    self.timer.cancel()
+                if silent and self._clock.silent_ns() > REST_AFTER_NS:
+                    self._timer.cancel()
             elif self._publishes:
                 self._map_tf.repeat(now_ns)
         if lost is not None:

@@ -75,4 +75,4 @@ def test_the_mapper_maps_nothing_that_a_mask_hides(ros: Any, robot: Any, frames:
 
 
 def wait_for_mask(node: Any) -> None:
-    wait_until(lambda: node._images._masks.at(0) is not None)
+    wait_until(lambda: node._images._reading.masks.at(0) is not None)

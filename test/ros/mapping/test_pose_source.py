@@ -19,7 +19,7 @@ from std_msgs.msg import Header, String
 
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import transform_message
-from cl_localization.ros.mapping.pose_source import MAX_DISTANCE_M, make_pose_source, within_reach
+from cl_localization.ros.mapping.pose_source import make_pose_source
 from cl_localization.ros.nodes.config import FramesConfig, PoseSourceConfig
 from cl_localization.ros.tf.buffer import GuardedBuffer
 from cl_localization.ros.tf.lookup import TfLookup
@@ -32,15 +32,6 @@ def pose(second: int, x_m: float, w: float = 1.0) -> PoseStamped:
     message = PoseStamped()
     message.header.stamp, message.pose.position.x, message.pose.orientation.w = Time(sec=second), x_m, w
     return message
-
-
-@pytest.mark.parametrize("x_m", [MAX_DISTANCE_M, -1e300, math.inf, math.nan])
-def test_a_pose_so_far_off_that_a_map_cannot_hold_it_is_refused(x_m: float) -> None:
-    far, near = np.eye(4), np.eye(4)
-    far[0, 3] = x_m
-    with pytest.raises(RosError, match="pose of the camera must lie within 100000 m of the map's origin"):
-        within_reach(far)
-    assert within_reach(near) is near
 
 
 def test_poses_are_found_again_after_time_has_gone_back_and_senseless_ones_are_left_out(ros: RosWorld, room) -> None:
@@ -65,7 +56,6 @@ def test_poses_are_found_again_after_time_has_gone_back_and_senseless_ones_are_l
         publisher.publish(pose(second, float(second)))
     wait_until(lambda: x_at(12) == 12.0)
     assert [x_at(second) for second in (11, 1003)] == [11.0, None]
-    source.close()
 
 
 CAMERA_AHEAD = np.array([[0, 0, 1, 0.6], [-1, 0, 0, 0], [0, -1, 0, 0.9], [0, 0, 0, 1.0]])
@@ -86,7 +76,6 @@ class Source:
         self._second = 1000
 
     def close(self) -> None:
-        self.source.close()
         self.far.close()
 
     def put(self, parent: str, child: str, matrix: np.ndarray) -> None:

@@ -22,10 +22,13 @@ from cl_localization.config import LiveNerfConfig
 from cl_localization.data.frame import Frame
 from cl_localization.data.message_depth import depth_of
 from cl_localization.data.message_images import rgb_of
+from cl_localization.errors import RosError
+from cl_localization.mapping.given_pose import MAX_POSITION_M
 from cl_localization.nerf.compositing import psnr_db
 from cl_localization.nerf.live_file import load_live
 from cl_localization.nerf.views import reduced
 from cl_localization.ros import conversions
+from cl_localization.ros.nerf.outputs import within_reach
 from cl_localization.ros.nerf.pose_check import beside
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_robot import Robot
@@ -234,3 +237,12 @@ def test_a_memory_too_small_for_one_keyframe_is_said(ros, robot, statuses, frame
     robot.show_until(frames, lambda: any("must fit into the buffer's 1000 bytes" in status.message
                                          for message in messages for status in message.status))
     assert statuses[-1].keyframes and not statuses[-1].nerf_keyframes
+
+
+@pytest.mark.parametrize("x_m", [MAX_POSITION_M, -1e300, math.inf, math.nan])
+def test_a_view_from_so_far_off_that_a_map_cannot_hold_it_is_refused(x_m: float) -> None:
+    far, near = np.eye(4), np.eye(4)
+    far[0, 3] = x_m
+    with pytest.raises(RosError, match="pose of the camera must lie within 100000 m of the map's origin"):
+        within_reach(far)
+    assert within_reach(near) is near

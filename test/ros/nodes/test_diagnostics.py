@@ -97,7 +97,7 @@ def diagnosed(ros: RosWorld, problem: str = "", processed: tuple[int, ...] = (0,
             with suppress(RosError):
                 watched(SimpleNamespace(arrived_s=0.0))
         done = count
-        diagnostics.publish(problem, {"processed": count}, {"state": "TRACKING"})
+        diagnostics.publish([problem], {"processed": count}, None, {"state": "TRACKING"})
     node.active.close()
     wait_until(lambda: len(heard) > len(processed))
     return [array.status[0] for array in heard]
@@ -108,7 +108,8 @@ def test_a_status_has_name_hardware_and_all_values_with_units(ros: RosWorld) -> 
     values = {entry.key: entry.value for entry in status.values}
     assert (status.name, status.level, status.message) == ("/watched", DiagnosticStatus.OK, "OK") and status.hardware_id
     assert list(values) == ["processed", "refused", "processed [Hz]", "refused [Hz]", "latency p50 [ms]",
-                            "latency p95 [ms]", "state", "memory [MB]"]
+                            "latency p95 [ms]", "map", "map version", "codes", "map digest", "state",
+                            "memory [MB]"]
     assert (
         values["state"] == "TRACKING" and float(values["processed [Hz]"]) > 0 and float(values["latency p50 [ms]"]) > 0
     )
@@ -152,7 +153,7 @@ def test_a_clock_that_never_comes_is_an_error_though_images_are_processed(ros: R
         nonlocal count
         count += 1
         diagnostics.watch(nothing)(SimpleNamespace(arrived_s=0.0))
-        diagnostics.publish("", {"processed": count}, {})
+        diagnostics.publish([], {"processed": count}, None, {})
         return bool(heard)
     wait_until(publish)
     node.active.close()

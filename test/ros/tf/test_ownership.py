@@ -9,7 +9,7 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
 
-from cl_localization.ros.tf.ownership import RECENT_S, TfOwnership
+from cl_localization.ros.tf.lookup import RECENT_S, TfOwnership
 
 
 def transform(parent: str, child: str, second: int) -> TransformStamped:

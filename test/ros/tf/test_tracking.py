@@ -140,7 +140,7 @@ def test_when_images_stop_it_is_lost_says_so_and_tf_falls_silent(robot: Robot, h
     assert heard.states()[-1] == LOST
     sent_ns = node._tracking._map_tf._sent_ns
     for _ in range(5):
-        node._tracking.tick()
+        node._tracking._tick()
     assert node._tracking._map_tf._sent_ns == sent_ns
 
 
@@ -148,7 +148,7 @@ def test_without_images_it_rests_until_the_next(robot: Robot, heard: Heard, fram
     monkeypatch.setattr(tracking, "REST_AFTER_NS", 0)
     node = start(tracker__lost_after_s=0.6)
     robot.show_until(frames, heard.corrections)
-    wait_until(node._tracking.timer.is_canceled)
+    wait_until(node._tracking._timer.is_canceled)
     wait_until(lambda: heard.states()[-1] == LOST)  # it says so before it rests, but messages take their time
     before = len(heard.corrections())
     robot.show_until(frames, lambda: len(heard.corrections()) > before + 5)
