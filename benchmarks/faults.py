@@ -14,11 +14,11 @@ from cl_localization.cli.progress import tracked
 from cl_localization.config import MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM
 from cl_localization.evaluation.run import map_frames
 from cl_localization.features import Encoder, Features
 from cl_localization.features.shared import shared_encoder
 from cl_localization.geometry import se3
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.audit.health import MapHealth
 

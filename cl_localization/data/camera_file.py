@@ -5,8 +5,6 @@ All of them put the centre of the first pixel at (0, 0). ROS's `camera.yaml` is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import yaml
 
 from cl_localization.data.files import MAX_IMAGE_BYTES, is_file, read_bytes, read_rows, read_yaml_mapping, to_float
 from cl_localization.data.images import header_size
-from cl_localization.errors import DataError, GeometryError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 
 CAMERA_YAML = "camera.yaml"
@@ -82,16 +80,6 @@ def camera_of_numbers(numbers: list[float], size_px: tuple[int, int] | None, thi
     if len(numbers) not in (4, 8, 9, 12):
         raise DataError(thing, "must hold fx fy cx cy and distortion, or a 3x3 matrix", f"{len(numbers)} numbers")
     return _pinhole(numbers[:4], size_px, "", numbers[4:])
-
-
-@contextmanager
-def named(thing: str) -> Iterator[None]:
-    """Let errors about a camera say in which file or topic it is."""
-    try:
-        yield
-    except GeometryError as error:
-        inside = str(error.thing) if thing in str(error.thing) else f"{error.thing} of {thing}"
-        raise GeometryError(inside, error.rule, error.value, error.remedy) from None
 
 
 def _without_selection(path: Path) -> tuple[Path, str, str]:

@@ -12,8 +12,7 @@ import numpy as np
 
 from cl_localization.data.files import is_file, read_lines, read_yaml_mapping
 from cl_localization.data.images import IMAGE_SUFFIXES
-from cl_localization.data.reading import Findings, image_files
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, image_files
 from cl_localization.data.stamps import parse_stamp_s, stamp_of_name
 from cl_localization.data.trajectory import (
     Trajectory,
@@ -66,12 +65,11 @@ def open_euroc(path: Path, name: str = "", *, image: str = "cam0", camera: str =
     truth, source = _truth(mav, pose, findings)
     body_T_cam = np.eye(4) if truth is None else _extrinsics(folder / SENSOR, mav / source / SENSOR, findings)
     findings.notes += stamps_apart((stamp_ns for stamp_ns, _ in present), truth, source)
-    files = []
     for stamp_ns, file in present:
         world_T_body = pose_at(truth, stamp_ns, max_gap_s, MAX_HOLD_S)
-        files.append(ImageFile(file.stem, stamp_ns, file, view, None if world_T_body is None
-                               else world_T_body @ body_T_cam))
-    return findings.sequence(name or str(path), files)
+        world_T_cam = None if world_T_body is None else world_T_body @ body_T_cam
+        findings.files.append(ImageFile(file.stem, stamp_ns, file, view, world_T_cam))
+    return findings.sequence(name or str(path))
 
 
 def _mav(path: Path) -> Path:

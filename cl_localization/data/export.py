@@ -16,13 +16,13 @@ import numpy as np
 from cl_localization.data.atomic import written_folder
 from cl_localization.data.camera_file import CAMERA_YAML, write_camera_yaml
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.data.reading import OPENGL_T_OPENCV
 from cl_localization.data.seven_scenes import STAMPS_FILE
 from cl_localization.data.stamps import NS_PER_S, format_stamp_s
 from cl_localization.data.trajectory import write_trajectory
 from cl_localization.data.tum import DEPTH_UNIT_M
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.robot_pose import OPENGL_T_OPENCV
 from cl_localization.geometry.se3 import inverse, to_quaternion
 
 Posed = tuple[str, Camera, np.ndarray]

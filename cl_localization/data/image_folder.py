@@ -20,8 +20,7 @@ import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML
 from cl_localization.data.images import IMAGE_SUFFIXES
-from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, image_files
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence, image_files
 from cl_localization.data.stamps import stamp_of_name
 from cl_localization.data.trajectory import pose_at, read_pose_lines, read_trajectory, stamps_apart
 from cl_localization.errors import DataError
@@ -66,14 +65,14 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
     else:
         findings.assumed("images carry no time: taken as 0.1 s apart in the order of their names")
         stamped = [(index * FRAME_PERIOD_NS, None) for index in range(len(images))]
-    files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
-             for image, (stamp_ns, pose) in zip(images, stamped)]
-    files.sort(key=lambda file: file.stamp_ns)
-    for before, after in itertools.pairwise(files):
+    findings.files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
+                      for image, (stamp_ns, pose) in zip(images, stamped)]
+    sequence = findings.sequence(name or str(path))
+    for before, after in itertools.pairwise(sequence.files):
         if before.stamp_ns == after.stamp_ns:
             raise DataError(f"stamp of image {after.image_path}", "must be its own",
                             f"that of {before.image_path.name}")
-    return findings.sequence(name or str(path), files)
+    return sequence
 
 
 def _images(path: Path) -> list[Path]:

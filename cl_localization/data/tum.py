@@ -14,8 +14,7 @@ import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML, image_size
 from cl_localization.data.files import is_file, read_rows
-from cl_localization.data.reading import Findings, depth_unit
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, depth_unit
 from cl_localization.data.stamps import NS_PER_S, parse_stamp_s
 from cl_localization.data.trajectory import nearest_index, pose_at, read_trajectory, stamps_apart
 from cl_localization.errors import DataError
@@ -64,7 +63,7 @@ def open_tum(path: Path, name: str = "", *, camera: str = "", poses: str = "", d
     present = [image for image in images if is_file(image[1])]
     findings.skipped += [image_path.stem for _, image_path in images if not is_file(image_path)]
     if not present:
-        return findings.sequence(name or str(path), [])
+        return findings.sequence(name or str(path))
     view = _camera(path, camera, present[0][1], findings)
     depths = [entry for entry in listed if is_file(entry[1])] if depth else []
     unit_m = depth_unit(depth_unit_m, DEPTH_UNIT_M)
@@ -74,13 +73,12 @@ def open_tum(path: Path, name: str = "", *, camera: str = "", poses: str = "", d
     trajectory = read_trajectory(poses_path) if poses or poses_path.is_file() else None
     findings.notes += stamps_apart((stamp_ns for stamp_ns, _ in present), trajectory, poses_path)
     depth_stamps_ns = np.array([stamp for stamp, _ in depths], np.int64)
-    files = []
     for stamp_ns, image_path in present:
         nearest = nearest_index(depth_stamps_ns, stamp_ns, round(max_difference_s * NS_PER_S))
-        files.append(ImageFile(image_path.stem, stamp_ns, image_path, view,
-                               pose_at(trajectory, stamp_ns, max_gap_s, max_difference_s),
-                               None if nearest is None else depths[nearest][1], unit_m))
-    return findings.sequence(name or str(path), files)
+        findings.files.append(ImageFile(image_path.stem, stamp_ns, image_path, view,
+                                        pose_at(trajectory, stamp_ns, max_gap_s, max_difference_s),
+                                        None if nearest is None else depths[nearest][1], unit_m))
+    return findings.sequence(name or str(path))
 
 
 def _lists(path: Path) -> tuple[list[StampedFile], list[StampedFile]]:
@@ -106,10 +104,8 @@ def _listed(path: Path, column: int = 0) -> list[StampedFile]:
 
 
 def _camera(path: Path, given: str, image_path: Path, findings: Findings) -> Camera:
-    file = Path(given) if given else next((path / name for name in (CAMERA_YAML, CALIBRATION)
-                                           if (path / name).is_file()), None)
-    if file is not None:
-        return findings.camera_of_file(file, image_path)
+    if (view := findings.camera_given(given, image_path, (path / CAMERA_YAML, path / CALIBRATION))) is not None:
+        return view
     known = next((key for key in CALIBRATIONS if key in path.resolve().name), None)
     (fx, fy, cx, cy), distortion = CALIBRATIONS[known] if known else DEFAULT_CALIBRATION
     findings.camera_source = f"calibration of {known}" if known else "TUM's default of 525 px"
