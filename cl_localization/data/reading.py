@@ -17,7 +17,8 @@ from cl_localization.data.frame import Frame
 from cl_localization.data.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES, read_depth, read_rgb
 from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.data.sequence import IndexedSequence
-from cl_localization.data.stamps import natural_key
+from cl_localization.data.stamps import NS_PER_S, natural_key
+from cl_localization.data.trajectory import Trajectory, nearest_index, pose_at, stamps_apart
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import validated
@@ -25,8 +26,12 @@ from cl_localization.geometry.se3 import validated
 FRAME_PERIOD_NS = 100_000_000
 """Between images that carry no time."""
 
+MAX_HOLD_S = 0.02
+"""A pose this near in time is an image's own where there is none on both sides."""
+
 DEPTH_UNITS_M = (1e-6, 1e3)
 DEFAULT_DEPTH_UNIT_M = 0.001
+StampedFile = tuple[int, Path]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +147,33 @@ class Findings:
         elif (world_T_cam := self.pose(file.world_T_cam, thing, file.name)) is not None:
             self.files.append(replace(
                 file, world_T_cam=world_T_cam if sensor_T_cam is None else world_T_cam @ sensor_T_cam))
+
+    def present(self, listed: list[StampedFile]) -> list[StampedFile]:
+        """Return the files that are there, in order of time; the others are counted as left out."""
+        self.skipped += [file.stem for _, file in listed if not is_file(file)]
+        return sorted((entry for entry in listed if is_file(entry[1])), key=lambda entry: entry[0])
+
+    def add_stamped(self, images: list[StampedFile], camera: Camera, trajectory: Trajectory | None, source: object,
+                    max_gap_s: float, max_hold_s: float = MAX_HOLD_S, body_T_cam: np.ndarray | None = None,
+                    depths: list[StampedFile] | None = None, depth_unit_m: float = DEFAULT_DEPTH_UNIT_M) -> None:
+        """Take in images with the poses and the depth images of their stamps.
+
+        Args:
+            trajectory, source: poses of the camera, or of what `body_T_cam` (4, 4) puts the camera on; and what to call
+                them.
+            max_gap_s: poses are interpolated between neighbours up to this far apart.
+            max_hold_s: where there is none on both sides, a pose this near in time is taken; so is a depth image.
+            depths, depth_unit_m: depth images, and metres of a step of them.
+        """
+        self.notes += stamps_apart((stamp_ns for stamp_ns, _ in images), trajectory, source)
+        depths = sorted((entry for entry in depths or [] if is_file(entry[1])), key=lambda entry: entry[0])
+        depth_stamps_ns = np.array([stamp_ns for stamp_ns, _ in depths], np.int64)
+        for stamp_ns, path in images:
+            pose = pose_at(trajectory, stamp_ns, max_gap_s, max_hold_s)
+            nearest = nearest_index(depth_stamps_ns, stamp_ns, round(max_hold_s * NS_PER_S))
+            self.files.append(ImageFile(path.stem, stamp_ns, path, camera,
+                                        pose if pose is None or body_T_cam is None else pose @ body_T_cam,
+                                        None if nearest is None else depths[nearest][1], depth_unit_m))
 
     def pose(self, matrix: np.ndarray, thing: str, name: str) -> np.ndarray | None:
         """Return a 4x4 pose of a file; None, with the frame counted as left out, when a number is infinite or NaN.
