@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +23,7 @@ from cl_localization.config import LocalizerConfig, MapperConfig, TrackerConfig
 from cl_localization.errors import DataError
 
 if TYPE_CHECKING:
-    from benchmarks.runs import Outcome
+    from benchmarks.runs import Bench, Outcome
 
 DATA_VARIABLE = "CL_LOCALIZATION_DATA"
 KITCHEN, NORDLAND, LEGO = "redkitchen/seq-01", "nordland", "lego"
@@ -109,12 +111,9 @@ def run(arguments: Arguments) -> int:
     require_folder(arguments.out)
     if arguments.json is not None:
         require_writable(arguments.json)
-    chosen = chosen_tables(arguments)
     from cl_localization.evaluation.provenance import provenance
 
-    tables = [*core_tables(arguments, chosen), *place_tables_of(arguments, chosen), *node_tables(arguments, chosen),
-              *continual_tables_of(arguments, chosen), *nerf_tables_of(arguments, chosen),
-              *pose_check_tables_of(arguments, chosen)]
+    tables = made_tables(arguments)
     for table in tables:
         table.show()
     machine = provenance()
@@ -131,11 +130,59 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the chosen tables that maps and single images make; the first has a row for every map that was made."""
-    from benchmarks.runs import Bench, kitchen_experiments, photo_experiment, sim_experiment
+TABLES: dict[str, tuple[str, str, Callable[[Arguments, Bench], tuple[Any, ...]]]] = {
+    "kidnap": ("kidnap", "kidnap_table", lambda given, bench: (bench, given.tracker, given.seed, given.kidnappings)),
+    "scenes": ("scenes", "scenes_tables", lambda given, bench: (kitchen(given), given.mapper, given.localizer)),
+    "covariance": ("covariance", "covariance_table",
+                   lambda given, bench: (bench, kitchen(given), given.seed, given.frames)),
+    "regressors": ("regressors", "regressor_tables",
+                   lambda given, bench: (bench, kitchen(given), given.seed, given.frames, given.regressors)),
+    "speed": ("speed", "speed_tables",
+              lambda given, bench: (bench, given.tracker, kitchen(given), given.seed, given.seconds)),
+    "peers": ("peers", "peers_table", lambda given, bench: (bench, str(kitchen_folder(given)), given.peers_every)),
+    "slam": ("slam", "slam_tables",
+             lambda given, bench: (kitchen(given), given.seed, given.slam, given.mapper, given.localizer,
+                                   given.out / "slam.png")),
+    "outdoors": ("outdoors", "outdoors_table", lambda given, bench: (data_root(given), given.mapper, given.localizer)),
+    "faults": ("faults", "fault_table",
+               lambda given, bench: (data_root(given) if has_data(given) else None, kitchen(given), given.seed,
+                                     given.mapper)),
+    "body": ("robot_body", "body_table",
+             lambda given, bench: (kitchen(given), given.seed, given.parked, given.mapper, given.localizer)),
+    "furniture": ("moved_furniture", "furniture_table",
+                  lambda given, bench: (given.seed, given.mapper, given.localizer)),
+    "places": ("places", "place_tables", lambda given, bench: (data_folder(given, NORDLAND), given.place_seeds)),
+    "load": ("nodes", "load_table", lambda given, bench: (given.seed, given.seconds)),
+    "soak": ("nodes", "soak_table", lambda given, bench: (given.seed, given.minutes)),
+    "continual": ("continual", "continual_tables",
+                  lambda given, bench: (given.continual, kitchen(given), given.mapper, given.localizer, given.out)),
+    "nerf": ("nerf", "nerf_tables",
+             lambda given, bench: (data_folder(given, LEGO), kitchen_if_there(given), given.nerf, given.out)),
+    "pose_check": ("pose_check", "check_table",
+                   lambda given, bench: (kitchen(given), given.pose_check, given.mapper, given.localizer)),
+}
+"""Further tables, in their order: module of `benchmarks`, imported when it is asked for; the function that makes one
+table or several; and its arguments."""
 
-    bench, tried, others = Bench(arguments.mapper, arguments.localizer), None, []
+
+def made_tables(arguments: Arguments) -> list[BenchTable]:
+    """Return the chosen tables; the first, of maps and queries, has a row for every map made for any of them."""
+    from benchmarks.runs import Bench
+
+    chosen, bench = chosen_tables(arguments), Bench(arguments.mapper, arguments.localizer)
+    tried, tables = run_maps(arguments, chosen, bench), []
+    for name, (module, function, given) in TABLES.items():
+        if name in chosen:
+            made = getattr(importlib.import_module(f"benchmarks.{module}"), function)(*given(arguments, bench))
+            tables += made if isinstance(made, list) else [made]
+    return [experiments_table(bench.outcomes, tried), *tables]
+
+
+def run_maps(arguments: Arguments, chosen: tuple[str, ...], bench: Bench) -> tuple[int, int] | None:
+    """Run the chosen experiments; return how many images of other places were tried and accepted, if any."""
+    from benchmarks.runs import kitchen_experiments, photo_experiment, sim_experiment
+
+    tried = None
     if {"kitchen", "wrong"} & set(chosen):
         for experiment in kitchen_experiments(str(kitchen_folder(arguments)), with_queries="kitchen" in chosen):
             bench.run(experiment)
@@ -145,68 +192,7 @@ def core_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTabl
         bench.run(sim_experiment(arguments.seed, arguments.frames))
     if "photos" in chosen:
         bench.run(photo_experiment(arguments.photos))
-    if "kidnap" in chosen:
-        from benchmarks.kidnap import kidnap_table
-
-        others.append(kidnap_table(bench, arguments.tracker, arguments.seed, arguments.kidnappings))
-    if "scenes" in chosen:
-        from benchmarks.scenes import scenes_tables
-
-        others += scenes_tables(str(kitchen_folder(arguments)) if has_data(arguments) else None, arguments.mapper,
-                                arguments.localizer)
-    if "covariance" in chosen:
-        from benchmarks.covariance import covariance_table
-
-        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others.append(covariance_table(bench, kitchen, arguments.seed, arguments.frames))
-    if "regressors" in chosen:
-        from benchmarks.regressors import regressor_tables
-
-        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others += regressor_tables(bench, kitchen, arguments.seed, arguments.frames, arguments.regressors)
-    if "speed" in chosen:
-        from benchmarks.speed import speed_tables
-
-        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others += speed_tables(bench, arguments.tracker, kitchen, arguments.seed, arguments.seconds)
-    if "peers" in chosen:
-        from benchmarks.peers import peers_table
-
-        others.append(peers_table(bench, str(kitchen_folder(arguments)), arguments.peers_every))
-    if "slam" in chosen:
-        from benchmarks.slam import slam_tables
-
-        kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-        others += slam_tables(kitchen, arguments.seed, arguments.slam, arguments.mapper, arguments.localizer,
-                              arguments.out / "slam.png")
-    if "outdoors" in chosen:
-        from benchmarks.outdoors import outdoors_table
-
-        others.append(outdoors_table(data_root(arguments), arguments.mapper, arguments.localizer))
-    others += tables_of_trust(arguments, chosen)
-    return [experiments_table(bench.outcomes, tried), *others]
-
-
-def tables_of_trust(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the chosen tables of what must not be believed: faulty maps, the robot's own body, moved furniture."""
-    tables: list[BenchTable] = []
-    if not {"faults", "body", "furniture"} & set(chosen):
-        return tables
-    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-    if "faults" in chosen:
-        from benchmarks.faults import fault_table
-
-        data = data_root(arguments) if has_data(arguments) else None
-        tables.append(fault_table(data, kitchen, arguments.seed, arguments.mapper))
-    if "body" in chosen:
-        from benchmarks.robot_body import body_table
-
-        tables.append(body_table(kitchen, arguments.seed, arguments.parked, arguments.mapper, arguments.localizer))
-    if "furniture" in chosen:
-        from benchmarks.moved_furniture import furniture_table
-
-        tables.append(furniture_table(arguments.seed, arguments.mapper, arguments.localizer))
-    return tables
+    return tried
 
 
 def experiments_table(outcomes: list[Outcome], tried: tuple[int, int] | None) -> BenchTable:
@@ -216,57 +202,7 @@ def experiments_table(outcomes: list[Outcome], tried: tuple[int, int] | None) ->
         f"Images of other places against the whole kitchen map: {tried[1]} poses accepted of {tried[0]} tried.")
     other_places = None if tried is None else {"tried": tried[0], "accepted": tried[1]}
     return BenchTable("benchmark", HEADERS, [outcome_row(outcome) for outcome in outcomes], sentence,
-                      {"experiments": [outcome.to_json() for outcome in outcomes], "other_places": other_places})
-
-
-def place_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the tables of place recognition if they are chosen."""
-    if "places" not in chosen:
-        return []
-    from benchmarks.places import place_tables
-
-    return place_tables(data_folder(arguments, NORDLAND), arguments.place_seeds)
-
-
-def nerf_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the tables of radiance fields if they are chosen."""
-    if "nerf" not in chosen:
-        return []
-    from benchmarks.nerf import nerf_tables
-
-    kitchen = data_root(arguments) / KITCHEN
-    return nerf_tables(data_folder(arguments, LEGO), kitchen if kitchen.is_dir() else None, arguments.nerf,
-                       arguments.out)
-
-
-def pose_check_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the table of the pose check if it is chosen."""
-    if "pose_check" not in chosen:
-        return []
-    from benchmarks.pose_check import check_table
-
-    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-    return [check_table(kitchen, arguments.pose_check, arguments.mapper, arguments.localizer)]
-
-
-def node_tables(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the chosen tables that real node processes make."""
-    if not {"load", "soak"} & set(chosen):
-        return []
-    from benchmarks.nodes import load_table, soak_table
-
-    loads = [load_table(arguments.seed, arguments.seconds)] if "load" in chosen else []
-    return [*loads, *([soak_table(arguments.seed, arguments.minutes)] if "soak" in chosen else [])]
-
-
-def continual_tables_of(arguments: Arguments, chosen: tuple[str, ...]) -> list[BenchTable]:
-    """Return the tables of learning without forgetting if they are chosen; its figure goes to the output folder."""
-    if "continual" not in chosen:
-        return []
-    from benchmarks.continual import continual_tables
-
-    kitchen = str(kitchen_folder(arguments)) if has_data(arguments) else None
-    return continual_tables(arguments.continual, kitchen, arguments.mapper, arguments.localizer, arguments.out)
+                      {"experiments": [asdict(outcome) for outcome in outcomes], "other_places": other_places})
 
 
 def has_data(arguments: Arguments) -> bool:
@@ -300,6 +236,17 @@ def chosen_tables(arguments: Arguments) -> tuple[str, ...]:
 def kitchen_folder(arguments: Arguments) -> Path:
     """Return the folder of the RedKitchen sequence. Raises DataError when it is not there."""
     return data_folder(arguments, KITCHEN)
+
+
+def kitchen(arguments: Arguments) -> str | None:
+    """Return the RedKitchen sequence, None where no data is known. Raises DataError where it lacks in the data."""
+    return str(kitchen_folder(arguments)) if has_data(arguments) else None
+
+
+def kitchen_if_there(arguments: Arguments) -> Path | None:
+    """Return the folder of the RedKitchen sequence if it is there."""
+    folder = data_root(arguments) / KITCHEN
+    return folder if folder.is_dir() else None
 
 
 def data_folder(arguments: Arguments, name: str) -> Path:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,10 +38,6 @@ class Calibration:
     rms_error_cm: float
     median_sigma_deg: float
     rms_error_deg: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the values by name, for JSON."""
-        return asdict(self)
 
 
 def calibration(records: Sequence[FrameRecord]) -> Calibration | None:

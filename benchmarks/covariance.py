@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from benchmarks.calibration import Calibration, calibration
 from benchmarks.runs import Bench, Experiment, kitchen_experiments, sim_experiment
@@ -36,10 +35,6 @@ class CovarianceRun:
         sizes = (found.median_sigma_cm, found.rms_error_cm, found.median_sigma_deg, found.rms_error_deg)
         return (self.name, str(found.frames), *shares, *(f"{size:.2f}" for size in sizes))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        return {"name": self.name, "calibration": None if self.calibration is None else self.calibration.to_json()}
-
 
 def run_covariances(bench: Bench, kitchen: str | None, seed: int, frames: int) -> list[CovarianceRun]:
     """Return one row a set: RedKitchen where its folder is given, the first map of it also with perturbed images, and
@@ -58,7 +53,7 @@ def covariance_table(bench: Bench, kitchen: str | None, seed: int, frames: int) 
     """Return the table of `run_covariances`."""
     runs = run_covariances(bench, kitchen, seed, frames)
     return BenchTable("covariances", HEADERS, [one.row() for one in runs],
-                      results={"covariances": [one.to_json() for one in runs]})
+                      results={"covariances": [asdict(one) for one in runs]})
 
 
 def _run(bench: Bench, experiment: Experiment) -> CovarianceRun:

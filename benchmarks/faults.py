@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.encoders import RememberingEncoder
 from benchmarks.table import BenchTable
 from cl_localization.cli.progress import tracked
 from cl_localization.config import MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM
 from cl_localization.evaluation.run import map_frames
-from cl_localization.features import Encoder, Features
 from cl_localization.features.shared import shared_encoder
 from cl_localization.geometry import se3
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.audit.health import MapHealth
 
@@ -146,22 +146,6 @@ def run_set(place: str, spec: str, faults: Iterable[Fault], config: MapperConfig
         mapper = Mapper(config, encoder)
         map_frames(mapper, (fault.bend(sequence[index]) for index in indices), use_depth)
         yield FaultRun(place, fault.name, mapper.examine())
-
-
-class RememberingEncoder:
-    """An encoder that encodes an image it has seen before no more."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.name, self.dim = encoder.name, encoder.dim
-        self._encoder = encoder
-        self._known: dict[int, Features] = {}
-
-    def encode(self, image: np.ndarray) -> Features:
-        """See `Encoder`."""
-        key = hash(image.tobytes())
-        if key not in self._known:
-            self._known[key] = self._encoder.encode(image)
-        return self._known[key]
 
 
 def fault_table(data: Path | None, kitchen: str | None, seed: int, config: MapperConfig) -> BenchTable:

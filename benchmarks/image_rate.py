@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from tf2_msgs.msg import TFMessage
@@ -31,10 +30,6 @@ class RateOutcome:
     learned_hz: float
     latency_ms_p50: float
     latency_ms_p95: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the outcome as JSON values."""
-        return asdict(self)
 
 
 def run_image_rate(mapper: str, flow: bool, shown: Shown, warm_up_s: float, duration_s: float) -> RateOutcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.kidnapping import IMAGES_HZ, KidnapSummary, carried, followed, judged, look, stretches
@@ -43,7 +43,7 @@ class KidnapRun:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON values."""
-        return {"name": self.name, **self.summary.to_json()}
+        return {"name": self.name, **asdict(self.summary)}
 
 
 def run_kidnappings(bench: Bench, tracker: TrackerConfig, seed: int, count: int) -> list[KidnapRun]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -66,10 +66,6 @@ class KidnapSummary:
     wrong: int
     median_s: float | None
     longest_s: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the summary as JSON values."""
-        return dict(vars(self))
 
 
 def stretches(seed: int, rooms: int, count: int, frames: int, hz: float = IMAGES_HZ) -> Iterator[Sequence]:

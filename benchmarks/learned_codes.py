@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.encoders import TimedEncoder
 from benchmarks.scene_stream import Bound, errors_of
 from benchmarks.splits import Split, far, frame_number, near, split_indices
 from benchmarks.table import BenchTable
@@ -17,7 +18,7 @@ from cl_localization.config import LocalizerConfig, MapCodeConfig, MapperConfig
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
 from cl_localization.data.sequence import frame_names, select
-from cl_localization.features import Encoder, Features
+from cl_localization.features import Encoder
 from cl_localization.localizer import Localizer
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapper import Mapper
@@ -29,21 +30,6 @@ SPLITS: dict[str, Split] = {"near": near, "far": far}
 BOUNDS: dict[str, Bound] = {"5 cm/5 deg": (0.05, 5.0), "20 cm/10 deg": (0.20, 10.0)}
 HEADERS = ("RedKitchen", "map", "learned from", "codes", "bytes", "made in [s]", *(f"{name} [%]" for name in BOUNDS),
            "median [cm]", "search p50 [ms]")
-
-
-class TimedEncoder:
-    """An encoder that counts its processor time, which every map needs alike."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        """Stand in for an encoder."""
-        self.name, self.dim, self.seconds, self._encoder = encoder.name, encoder.dim, 0.0, encoder
-
-    def encode(self, image: np.ndarray) -> Features:
-        """See `Encoder`."""
-        started_s = time.process_time()
-        features = self._encoder.encode(image)
-        self.seconds += time.process_time() - started_s
-        return features
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.faults import RememberingEncoder
+from benchmarks.encoders import RememberingEncoder
 from benchmarks.table import BenchTable
 from cl_localization.cli.progress import tracked
 from cl_localization.config import LocalizerConfig, MapperConfig

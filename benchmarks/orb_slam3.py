@@ -7,8 +7,11 @@ It needs `pip install pyorbslam3` (GPL, therefore no dependency), and makes its 
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +20,7 @@ import numpy as np
 
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
+from cl_localization.data.trajectory import Trajectory, read_trajectory
 
 BRANCHES, LEVELS = 10, 4
 DESCRIBED_EVERY, DESCRIBED_FEATURES = 5, 500
@@ -29,6 +33,9 @@ FEATURES = 1500
 
 PERIOD_S = 0.2
 """Frames come no faster, so that its other threads map and close loops in the meantime."""
+
+SAME_FRAME_NS = 10**6
+"""A pose this near in time is of the frame: trajectories are written in decimal seconds."""
 
 IMAGE_MS = ".ms"
 """Suffix of the file beside the trajectory that says how much processor time an image took."""
@@ -67,6 +74,27 @@ Viewer.ViewpointY: -0.7
 Viewer.ViewpointZ: -1.8
 Viewer.ViewpointF: 500.0
 """
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """The poses that ORB-SLAM3 has in the end, and its processor time for an image."""
+
+    trajectory: Trajectory
+    image_ms: float
+
+
+def followed(spec: str) -> Followed | None:
+    """Return what ORB-SLAM3 makes of a sequence with depth; None where it is not installed or finds nothing."""
+    if find_spec("pyorbslam3") is None:
+        return None
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "trajectory.txt")
+        subprocess.run([sys.executable, "-m", "benchmarks.orb_slam3", spec, str(path)], check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not path.is_file() or not path.read_text().strip():
+            return None
+        return Followed(read_trajectory(path), float(path.with_suffix(IMAGE_MS).read_text()))
 
 
 def main(spec: str, trajectory: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration import calibration
+from benchmarks.encoders import TimedEncoder
 from benchmarks.plain_recipe import PlainRecipe
 from benchmarks.table import BenchTable
 from cl_localization.cli.localizing import try_sequence
@@ -21,7 +22,7 @@ from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.evaluation.records import WRONG_DEG, WRONG_M
 from cl_localization.evaluation.summary import camera_extent_m
-from cl_localization.features import Encoder, Features, make_encoder
+from cl_localization.features import make_encoder
 from cl_localization.geometry.se3 import pose_error
 from cl_localization.localization.result import Localization
 from cl_localization.localizer import Localizer
@@ -87,21 +88,6 @@ class OutdoorsResult:
                   for cell in (word, f"{share:.0f}"))
         return (self.scene, self.how, str(self.queries), str(self.accepted), median, f"{self.median_deg:.3f}", *bounds,
                 str(self.wrong), "-" if inside is None else f"{inside:.0f}", f"{self.mapping_over_encoding:.1f}")
-
-
-class TimedEncoder:
-    """An encoder that counts the processor time it takes."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.name, self.dim, self.seconds = encoder.name, encoder.dim, 0.0
-        self._encoder = encoder
-
-    def encode(self, image: np.ndarray) -> Features:
-        """Return the features of an image, see `Encoder`."""
-        start_s = time.process_time()
-        features = self._encoder.encode(image)
-        self.seconds += time.process_time() - start_s
-        return features
 
 
 def outdoors_table(data: Path, mapper: MapperConfig, localizer: LocalizerConfig) -> BenchTable:

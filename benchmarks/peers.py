@@ -7,18 +7,15 @@ follows the whole sequence as it comes.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.orb_slam3 import IMAGE_MS
+from benchmarks import orb_slam3
+from benchmarks.orb_slam3 import SAME_FRAME_NS, Followed
 from benchmarks.plain_recipe import Matcher, PlainRecipe, nearest_neighbours
 from benchmarks.runs import Bench, Experiment, kitchen_experiments
 from benchmarks.table import BenchTable
@@ -26,7 +23,7 @@ from cl_localization.cli.progress import tracked
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
 from cl_localization.data.sequence import select
-from cl_localization.data.trajectory import Trajectory, read_trajectory
+from cl_localization.data.trajectory import nearest_index
 from cl_localization.evaluation.records import is_wrong
 from cl_localization.evaluation.run import image_only
 from cl_localization.evaluation.summary import percent_within
@@ -41,8 +38,6 @@ RETRIEVED = {"nearest neighbours": (5, 10), "LighterGlue": (5,)}
 
 THRESHOLD_PX = 8.0
 """Chosen on these queries: with 4 and 12 px the rates are the same, and with 4 px it takes longer."""
-
-SAME_FRAME_NS = 10**6
 
 Localize = Callable[[Frame], np.ndarray | None]
 
@@ -79,7 +74,7 @@ class PeerRun:
 
 def peers_table(bench: Bench, kitchen: str, every: int) -> BenchTable:
     """Return the table of the near and far queries of RedKitchen, of which one in `every` is asked for."""
-    rows, results, followed, matchers = [], [], orb_slam3(kitchen), _matchers()
+    rows, results, followed, matchers = [], [], orb_slam3.followed(kitchen), _matchers()
     for experiment in kitchen_experiments(kitchen)[:2]:
         runs = recipe_runs(bench, experiment, every, matchers)
         if followed is not None:
@@ -141,34 +136,12 @@ def scored(frames: str, how: str, truth: list[np.ndarray], found: list[np.ndarra
                    image_ms, map_bytes)
 
 
-@dataclass(frozen=True, eq=False)
-class Followed:
-    """The poses that ORB-SLAM3 has in the end, and its processor time for an image."""
-
-    trajectory: Trajectory
-    image_ms: float
-
-
-def orb_slam3(kitchen: str) -> Followed | None:
-    """Return what ORB-SLAM3 makes of a sequence with depth; None where it is not installed or finds nothing."""
-    if find_spec("pyorbslam3") is None:
-        return None
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "trajectory.txt")
-        subprocess.run([sys.executable, "-m", "benchmarks.orb_slam3", kitchen, str(path)], check=False,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not path.is_file() or not path.read_text().strip():
-            return None
-        return Followed(read_trajectory(path), float(path.with_suffix(IMAGE_MS).read_text()))
-
-
 def followed_run(followed: Followed, experiment: Experiment, kitchen: str, every: int) -> PeerRun:
     """Return the row of ORB-SLAM3, its poses laid over the true ones by the mapped frames."""
     mapping, queries = experiment.open()
     found, trajectory = {}, followed.trajectory
     for frame in open_sequence(kitchen):
-        nearest = int(np.abs(trajectory.stamps_ns - frame.stamp_ns).argmin())
-        if abs(int(trajectory.stamps_ns[nearest]) - frame.stamp_ns) < SAME_FRAME_NS:
+        if (nearest := nearest_index(trajectory.stamps_ns, frame.stamp_ns, SAME_FRAME_NS)) is not None:
             found[frame.stamp_ns] = trajectory.poses[nearest]
     true_T_found = _laid_over(*(np.array(poses) for poses in zip(*(
         (found[frame.stamp_ns], frame.world_T_cam) for frame in mapping if frame.stamp_ns in found))))

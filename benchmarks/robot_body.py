@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.faults import RememberingEncoder
+from benchmarks.encoders import RememberingEncoder
 from benchmarks.runs import splitter
 from benchmarks.splits import near
 from benchmarks.table import BenchTable

@@ -5,9 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.calibration import Calibration, calibration
 from benchmarks.splits import Split, every, far, frame_number, near, split_indices
@@ -60,10 +59,6 @@ class Outcome:
     file_bytes: int
     summary: EvaluationSummary | None
     calibration: Calibration | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the outcome as JSON values."""
-        return asdict(self)
 
 
 class Bench:

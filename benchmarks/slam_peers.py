@@ -5,23 +5,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.orb_slam3 import SAME_FRAME_NS, followed
 from benchmarks.slam_run import SlamRun, scored
 from cl_localization.cli.progress import tracked
 from cl_localization.data import open_sequence
 from cl_localization.data.frame import Frame
-from cl_localization.data.trajectory import read_trajectory
+from cl_localization.data.trajectory import nearest_index
 
 MAX_DEPTH_M = 4.0
-SAME_FRAME_NS = 10**6
 
 
 def peer_runs(name: str, spec: str) -> list[SlamRun]:
@@ -36,19 +32,13 @@ def peer_runs(name: str, spec: str) -> list[SlamRun]:
 
 def orb_slam3(name: str, spec: str) -> SlamRun:
     """Return the row of ORB-SLAM3: the poses that it has in the end for the frames it did not lose."""
-    true = _true_positions(spec)
-    with TemporaryDirectory() as folder:
-        trajectory = Path(folder, "trajectory.txt")
-        subprocess.run([sys.executable, "-m", "benchmarks.orb_slam3", spec, str(trajectory)], check=False,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not trajectory.is_file() or not trajectory.read_text().strip():
-            return scored(name, true, [])
-        found = read_trajectory(trajectory)
+    true, found = _true_positions(spec), followed(spec)
+    if found is None:
+        return scored(name, true, [])
     stamps_ns = np.array(list(true))
-    nearest = np.abs(stamps_ns[:, None] - found.stamps_ns[None]).argmin(axis=0)
-    is_same = np.abs(stamps_ns[nearest] - found.stamps_ns) < SAME_FRAME_NS
+    nearest = (nearest_index(stamps_ns, int(stamp_ns), SAME_FRAME_NS) for stamp_ns in found.trajectory.stamps_ns)
     return scored(name, true, [(int(stamps_ns[frame]), pose[:3, 3])
-                               for frame, pose in zip(nearest[is_same], found.poses[is_same])])
+                               for frame, pose in zip(nearest, found.trajectory.poses) if frame is not None])
 
 
 def open3d_odometry(name: str, spec: str) -> SlamRun:

@@ -172,7 +172,7 @@ def rate_table(seed: int, seconds: float) -> BenchTable:
                     for mapper, flow in tracked(runs, len(runs), "image rate")]
     return BenchTable("30 images a second", HEADERS_NODES, [rate_row(outcome) for outcome in outcomes],
                       results={"image_rate": [{key: finite(value) if isinstance(value, float) else value
-                                               for key, value in outcome.to_json().items()} for outcome in outcomes]})
+                                               for key, value in asdict(outcome).items()} for outcome in outcomes]})
 
 
 def rate_row(outcome: RateOutcome) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ a user who reads one line can mend it. The command line prints that line and end
 from __future__ import annotations
 
 import difflib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MAX_TEXT = 1000
 """Characters of a value that an error shows."""
@@ -65,6 +66,16 @@ class EncoderError(LocalizationError):
 
 class RosError(LocalizationError):
     """A message, tf frame or ROS environment that cannot be used."""
+
+
+@contextmanager
+def named(thing: str) -> Iterator[None]:
+    """Let errors about numbers say in which file or topic they are."""
+    try:
+        yield
+    except GeometryError as error:
+        inside = str(error.thing) if thing in str(error.thing) else f"{error.thing} of {thing}"
+        raise GeometryError(inside, error.rule, error.value, error.remedy) from None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cl_localization.data.transforms_json import OPENGL_T_OPENCV
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.robot_pose import OPENGL_T_OPENCV
 from cl_localization.nerf.views import View
 from cl_localization.research.nerf_cl.paths import looking_at
 

@@ -18,7 +18,8 @@ PATH = re.compile(rf"(?<![\w/.~$<*-])((?:\w[\w.*-]*/)*[\w*][\w.*-]*\.(?:{SUFFIXE
 MODULE = re.compile(r"\b((?:cl_localization|benchmarks)(?:\.(?!md\b|py\b)\w+)+)\b")
 MAX_README_LINES = 150
 EXAMPLES = {"data/zed.py", "cli_train.py", "cli_eval.py", "camera.yaml", "nerf_*.png", "NAME.yaml", "camchain.yaml",
-            "calib.yaml", "frame-NNNNNN.color.png", "metadata.yaml", "phone.yaml", "sensor.yaml"}
+            "calib.yaml", "frame-NNNNNN.color.png", "metadata.yaml", "phone.yaml", "sensor.yaml", "sensors.yaml",
+            "trans_matrix.yaml"}
 """Paths that a document gives as an example, that a user has, that a command makes, or that several rooms have."""
 
 

@@ -26,8 +26,8 @@ SEQUENCE_HELP = (
     "reader (?camera=FILE, ?depth=false, ?depth_unit_m=0.001), PATH@FILE and PATH[start:stop:step] select frames."
 )
 FORMAT_HELP = (
-    "Format of the sequence: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, kitti, tum, record3d, "
-    "polycam, bag, video, images or sim; auto detects it."
+    "Format of the sequence: transforms, colmap, 12scenes, 7scenes, scannet, ace, euroc, kitti, openloris, tum, "
+    "record3d, polycam, bag, video, images or sim; auto detects it."
 )
 
 

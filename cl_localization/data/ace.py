@@ -10,19 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size, named, numbers_of
+from cl_localization.data.camera_file import image_size, numbers_of
 from cl_localization.data.files import read_matrix
 from cl_localization.data.images import DEPTH_SUFFIXES
 from cl_localization.data.reading import (
     DEFAULT_DEPTH_UNIT_M,
     FRAME_PERIOD_NS,
     Findings,
+    ImageFile,
+    ImageFileSequence,
     checked_split,
     depth_unit,
     image_files,
 )
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 
 RGB, POSES, CALIBRATION, DEPTH = "rgb", "poses", "calibration", "depth"
@@ -56,34 +57,29 @@ def open_ace(path: Path, name: str = "", *, split: str = "all", camera: str = ""
     if single and split != "all":
         raise DataError(f"split {split}", "needs the folder of a scene", path, "give the folder above")
     findings = Findings()
-    files: list[ImageFile] = []
     unit_m = depth_unit(depth_unit_m) if depth else None
     for one in wanted:
-        files += _frames(path / one, f"{one}/" if one else "", len(files), camera, unit_m, findings)
-    return findings.sequence(name or str(path), files)
+        _add_frames(path / one, f"{one}/" if one else "", camera, unit_m, findings)
+    return findings.sequence(name or str(path))
 
 
-def _frames(folder: Path, prefix: str, start: int, camera: str, unit_m: float | None,
-            findings: Findings) -> list[ImageFile]:
-    """Return the frames of one split; without a unit of depth they have none."""
+def _add_frames(folder: Path, prefix: str, camera: str, unit_m: float | None, findings: Findings) -> None:
+    """Add the frames of one split; without a unit of depth they have none."""
     images = image_files(folder / RGB)
     poses, calibrations = image_files(folder / POSES, (".txt",)), image_files(folder / CALIBRATION, (".txt",))
     depths = image_files(folder / DEPTH, DEPTH_SUFFIXES) if unit_m is not None else []
     for what, found in ((POSES, poses), (CALIBRATION, calibrations), (DEPTH, depths)):
         if len(found) != len(images) and not (what == DEPTH and not found):
             raise DataError(f"folder {folder / what}", f"must have a file for each of {len(images)} images", len(found))
-    given = findings.camera_of_file(Path(camera), images[0]) if camera and images else None
+    given = findings.camera_given(camera, images[0]) if images else None
     findings.camera_source = findings.camera_source or str(folder / CALIBRATION)
     size_px = image_size(images[0]) if images else (0, 0)
-    files = []
+    start = len(findings.files)
     for index, (image_path, pose_path, calibration) in enumerate(zip(images, poses, calibrations)):
-        name = prefix + image_path.stem
-        world_T_cam = findings.pose(read_matrix(pose_path), f"pose {pose_path}", name)
-        if world_T_cam is not None:
-            files.append(ImageFile(name, (start + index) * FRAME_PERIOD_NS, image_path,
-                                   given or _camera(calibration, size_px), world_T_cam,
-                                   depths[index] if depths else None, unit_m or DEFAULT_DEPTH_UNIT_M))
-    return files
+        findings.add(ImageFile(prefix + image_path.stem, (start + index) * FRAME_PERIOD_NS, image_path,
+                               given or _camera(calibration, size_px), read_matrix(pose_path),
+                               depths[index] if depths else None, unit_m or DEFAULT_DEPTH_UNIT_M),
+                     f"pose {pose_path}")
 
 
 def _camera(path: Path, size_px: tuple[int, int]) -> Camera:

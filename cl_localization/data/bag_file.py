@@ -85,15 +85,16 @@ class BagFile:
             raise DataError(f"bag {self.path}", f"must have messages of {topic}", "none", _remedy(self._paths))
         return self.deserialize(topic, first[2])
 
-    def read(self, topic: str, key: tuple[int, int]) -> Any | None:
-        """Return the message of a topic with (log time, header stamp) in nanoseconds; None if there is none."""
+    def read(self, topic: str, key: tuple[int, int]) -> Any:
+        """Return the message of a topic with (log time, header stamp) in nanoseconds. Raises DataError for none."""
         with self._errors():
             reader = self._reader()
             connections = [one for one in reader.connections if one.topic == topic]
             for _, _, data in reader.messages(connections, start=key[0], stop=key[0] + 1):
                 if self.header_stamp_ns(data) == key[1]:
                     return reader.deserialize(data, self.types[topic])
-        return None
+        raise DataError(f"message of {topic}", "has vanished from the bag", f"stamp {key[1]} ns",
+                        "was the bag changed?")
 
     def _reader(self) -> Any:
         """Return this thread's reader; sqlite's connections may not change threads."""

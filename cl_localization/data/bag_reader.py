@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -137,20 +136,13 @@ class BagSequence(IndexedSequence):
     def _frame(self, index: int) -> Frame:
         entry = self._index.entries[index]
         topics = self._index.topics
-        image = rgb_of(self._message(topics.image, entry.image_key), f"image {self.names[index]} of {topics.image}")
+        image = rgb_of(self._bag.read(topics.image, entry.image_key), f"image {self.names[index]} of {topics.image}")
         depth_m = None
         if entry.depth_key is not None:
-            depth_m = depth_of(self._message(topics.depth, entry.depth_key),
+            depth_m = depth_of(self._bag.read(topics.depth, entry.depth_key),
                                f"depth {self.names[index]} of {topics.depth}", self._depth_unit_m)
         return Frame(entry.stamp_ns, image, entry.camera, depth_m, self._pose(index), self._odom_pose(index),
                      self.names[index])
-
-    def _message(self, topic: str, key: tuple[int, int]) -> Any:
-        message = self._bag.read(topic, key)
-        if message is None:
-            raise DataError(f"message of {topic}", "has vanished from the bag", f"stamp {key[1]} ns",
-                            "was the bag changed?")
-        return message
 
     def _pose(self, index: int) -> np.ndarray | None:
         return self._index.world_T_cam(self._index.entries[index].stamp_ns)

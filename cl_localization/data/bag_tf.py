@@ -53,11 +53,9 @@ class TfTree:
         if not self.connects(target, source):
             return None
         up_from_target, up_from_source = self._chain(target), self._chain(source)
-        while len(up_from_target) > 1 and len(up_from_source) > 1 and up_from_target[-2] == up_from_source[-2]:
-            up_from_target.pop()
-            up_from_source.pop()
-        common_T_target = self._climb(up_from_target[:-1], stamp_ns)
-        common_T_source = self._climb(up_from_source[:-1], stamp_ns)
+        common = next(frame for frame in up_from_source if frame in up_from_target)
+        common_T_target = self._climb(up_from_target[:up_from_target.index(common)], stamp_ns)
+        common_T_source = self._climb(up_from_source[:up_from_source.index(common)], stamp_ns)
         if common_T_target is None or common_T_source is None:
             return None
         return inverse(common_T_target) @ common_T_source

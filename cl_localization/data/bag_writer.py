@@ -10,7 +10,8 @@
 | `/odom` | Odometry | the same as tf; twist and covariances are zero: not known |
 | `/ground_truth` | PoseStamped | pose of the camera's optical frame in map |
 
-map -> odom is left to the localizer unless `map_tf` is asked for.
+map -> odom is left to the localizer unless `map_tf` is asked for. The camera looks forward unless the sequence says how
+it is mounted.
 """
 
 from __future__ import annotations
@@ -19,10 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from cl_localization.data.atomic import written_folder
-from cl_localization.data.bag_encoder import BagFrames, Encoded, MessageEncoder, qos_profiles
+from cl_localization.data.bag_encoder import Encoded, MessageEncoder, qos_profiles
 from cl_localization.data.export import not_told
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import base_T_cam_of
@@ -35,8 +34,7 @@ MAX_STAMP_NS = (2**31 - 1) * NS_PER_S
 
 
 def write_bag(sequence: Sequence, path: Path, storage: str = "mcap", compressed: bool = False, map_tf: bool = False,
-              base_T_cam: np.ndarray | None = None, frames: BagFrames = BagFrames(), force: bool = False,
-              progress: Callable[[int, int], None] = not_told) -> dict[str, int]:
+              force: bool = False, progress: Callable[[int, int], None] = not_told) -> dict[str, int]:
     """Write a sequence as a bag and return the number of messages of each topic.
 
     Stamps are the frames' own, except that a sequence that begins within the first second is moved by one second: to
@@ -47,8 +45,6 @@ def write_bag(sequence: Sequence, path: Path, storage: str = "mcap", compressed:
         storage: "mcap" or "sqlite3".
         compressed: whether images are JPEG, a tenth of the size but not the same pixels.
         map_tf: whether tf also says where the robot truly is.
-        base_T_cam: (4, 4) camera on the robot; None takes the sequence's own `base_T_cam`, else one that looks forward.
-        frames: the names of the frames of tf.
         force: whether an existing folder may be replaced.
         progress: told (frames done, frames in all) after each.
 
@@ -59,7 +55,7 @@ def write_bag(sequence: Sequence, path: Path, storage: str = "mcap", compressed:
     if storage not in STORAGES:
         raise DataError("storage of the bag", f"must be one of {', '.join(STORAGES)}", repr(storage))
     from rosbags.rosbag2 import StoragePlugin, Writer
-    encoder = MessageEncoder(frames, base_T_cam_of(sequence) if base_T_cam is None else base_T_cam, compressed, map_tf)
+    encoder = MessageEncoder(base_T_cam_of(sequence), compressed, map_tf)
     with written_folder(path, force) as place:
         place.rmdir()  # the writer insists on making its folder, and names its files after it
         with Writer(place, version=METADATA_VERSION, storage_plugin=StoragePlugin[storage.upper()]) as writer:

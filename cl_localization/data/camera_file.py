@@ -5,8 +5,6 @@ All of them put the centre of the first pixel at (0, 0). ROS's `camera.yaml` is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import yaml
 
 from cl_localization.data.files import MAX_IMAGE_BYTES, is_file, read_bytes, read_rows, read_yaml_mapping, to_float
 from cl_localization.data.images import header_size
-from cl_localization.errors import DataError, GeometryError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 
 CAMERA_YAML = "camera.yaml"
@@ -79,19 +77,9 @@ def camera_of_numbers(numbers: list[float], size_px: tuple[int, int] | None, thi
     if len(numbers) in (9, 16):
         side = 3 if len(numbers) == 9 else 4
         return Camera.from_opencv(*size_px, np.reshape(numbers, (side, side))[:3, :3])
-    if len(numbers) not in (4, 8, 9, 12):
+    if len(numbers) not in (4, 8, 12):
         raise DataError(thing, "must hold fx fy cx cy and distortion, or a 3x3 matrix", f"{len(numbers)} numbers")
     return _pinhole(numbers[:4], size_px, "", numbers[4:])
-
-
-@contextmanager
-def named(thing: str) -> Iterator[None]:
-    """Let errors about a camera say in which file or topic it is."""
-    try:
-        yield
-    except GeometryError as error:
-        inside = str(error.thing) if thing in str(error.thing) else f"{error.thing} of {thing}"
-        raise GeometryError(inside, error.rule, error.value, error.remedy) from None
 
 
 def _without_selection(path: Path) -> tuple[Path, str, str]:
@@ -112,8 +100,8 @@ def _camera_of_yaml(content: dict[str, Any], thing: str, size_px: tuple[int, int
         return _kalibr_camera(flat, thing, size_px)
     if not any(key in flat for key in MATRIX_KEYS):
         raise DataError(thing, "must hold a camera_matrix or intrinsics", ", ".join(flat)[:200], f"known are {KNOWN}")
-    matrix = np.reshape(_numbers(flat, MATRIX_KEYS, thing, 9), (3, 3))
-    distortion = _numbers(flat, DISTORTION_KEYS, thing) if any(key in flat for key in DISTORTION_KEYS) else []
+    matrix = np.reshape(numbers_under(flat, MATRIX_KEYS, thing, 9), (3, 3))
+    distortion = numbers_under(flat, DISTORTION_KEYS, thing) if any(key in flat for key in DISTORTION_KEYS) else []
     model = str(flat.get("distortion_model", flat.get("camera_model", "")) or "")
     return Camera.from_opencv(*_size(flat, thing, size_px), matrix, model, tuple(distortion))
 
@@ -125,12 +113,12 @@ def _kalibr_camera(entry: dict[str, Any], thing: str, size_px: tuple[int, int] |
                         "calibrate with pinhole-radtan or pinhole-equi")
     resolution = entry.get("resolution")
     if isinstance(resolution, list) and len(resolution) == 2:
-        size_px = _whole(resolution[0], "resolution", thing), _whole(resolution[1], "resolution", thing)
+        size_px = whole_number(resolution[0], "resolution", thing), whole_number(resolution[1], "resolution", thing)
     if size_px is None:
         raise DataError(thing, "must have a resolution of two numbers", resolution)
-    distortion = _numbers(entry, DISTORTION_KEYS, thing) if any(key in entry for key in DISTORTION_KEYS) else []
+    distortion = numbers_under(entry, DISTORTION_KEYS, thing) if any(key in entry for key in DISTORTION_KEYS) else []
     model = str(entry.get("distortion_model") or "")
-    return _pinhole(_numbers(entry, ("intrinsics",), thing, 4), size_px, model, distortion)
+    return _pinhole(numbers_under(entry, ("intrinsics",), thing, 4), size_px, model, distortion)
 
 
 def _orb_slam_camera(flat: dict[str, Any], thing: str, size_px: tuple[int, int] | None) -> Camera:
@@ -154,10 +142,11 @@ def _size(flat: dict[str, Any], thing: str, size_px: tuple[int, int] | None) -> 
     if None in keys and size_px is not None:
         return size_px
     width_key, height_key = keys[0] or WIDTH_KEYS[0], keys[1] or HEIGHT_KEYS[0]
-    return _whole(flat.get(width_key), width_key, thing), _whole(flat.get(height_key), height_key, thing)
+    return whole_number(flat.get(width_key), width_key, thing), whole_number(flat.get(height_key), height_key, thing)
 
 
-def _whole(value: Any, key: str, thing: str) -> int:
+def whole_number(value: Any, key: str, thing: str) -> int:
+    """Return a whole number of pixels. Raises DataError for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < LARGEST_SIZE_PX \
             or value != int(value):
         raise DataError(thing, f"must have a whole number {key}", value, "write it with camera_calibration")
@@ -171,18 +160,22 @@ def _number(flat: dict[str, Any], key: str, thing: str) -> float:
     return float(value)
 
 
-def _numbers(flat: dict[str, Any], keys: tuple[str, ...], thing: str, count: int | None = None) -> list[float]:
-    """Return the list under the first of the keys that is there, as such, as rows, or as the `data` of a matrix."""
+def numbers_under(flat: dict[str, Any], keys: tuple[str, ...], thing: str, count: int | None = None,
+                  remedy: str = "write it with camera_calibration") -> list[float]:
+    """Return the list under the first of the keys that is there, as such, as rows, or as the `data` of a matrix.
+
+    Raises:
+        DataError: no such list of numbers, or another count of them; `remedy` says what to do.
+    """
     key = next((key for key in keys if key in flat), keys[0])
     entry = flat.get(key)
     data = entry.get("data") if isinstance(entry, dict) else entry
     if isinstance(data, list) and all(isinstance(row, list) for row in data):
         data = [value for row in data for value in row]
     if not isinstance(data, list) or not all(isinstance(value, (int, float)) for value in data):
-        raise DataError(thing, f"must have a list of numbers in {key}.data", data, "write it with camera_calibration")
+        raise DataError(thing, f"must have a list of numbers in {key}.data", data, remedy)
     if count is not None and len(data) != count:
-        raise DataError(thing, f"must have {count} numbers in {key}.data", len(data),
-                        "write it with camera_calibration")
+        raise DataError(thing, f"must have {count} numbers in {key}.data", len(data), remedy)
     return [float(value) for value in data]
 
 

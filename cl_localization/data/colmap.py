@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size, named
+from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import is_file, read_bytes, read_text, to_float
-from cl_localization.data.reading import FRAME_PERIOD_NS, Findings
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence
 from cl_localization.data.stamps import natural_key
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import from_quaternion, inverse
 
@@ -65,23 +64,20 @@ def open_colmap(path: Path, name: str = "", *, images: str = "", camera: str = "
     findings.assumed("a COLMAP model has no metric scale unless it was geo-registered")
     place = _images_folder(path, folder, images, registered)
     views: dict[int, Camera] = {}
-    files = []
     for index, image in enumerate(sorted(registered, key=lambda image: natural_key(image.name))):
         image_path = place / image.name
         if not is_file(image_path):
             findings.skipped.append(image.name)
             continue
-        world_T_cam = findings.pose(image.world_T_cam, f"pose of {image.name}", image.name)
-        if world_T_cam is None:
-            continue
         if image.camera_id not in views:
-            views[image.camera_id] = findings.camera_of_file(Path(camera), image_path) if camera \
-                else _camera(cameras, image, image_path, folder)
-        files.append(ImageFile(image.name, index * FRAME_PERIOD_NS, image_path, views[image.camera_id], world_T_cam))
-    if not files and registered:
+            views[image.camera_id] = findings.camera_given(camera, image_path) \
+                or _camera(cameras, image, image_path, folder)
+        findings.add(ImageFile(image.name, index * FRAME_PERIOD_NS, image_path, views[image.camera_id],
+                               image.world_T_cam), f"pose of {image.name}")
+    if not findings.files and registered:
         raise DataError(f"images of model {folder}", "are missing", f"no {registered[0].name} in {place.absolute()}",
                         "give their folder with ?images=FOLDER")
-    return findings.sequence(name or str(path), files)
+    return findings.sequence(name or str(path))
 
 
 def _model_folder(path: Path) -> Path | None:

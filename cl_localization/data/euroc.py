@@ -10,19 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from cl_localization.data.camera_file import numbers_under
 from cl_localization.data.files import is_file, read_lines, read_yaml_mapping
 from cl_localization.data.images import IMAGE_SUFFIXES
-from cl_localization.data.reading import Findings, image_files
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import Findings, ImageFileSequence, image_files
 from cl_localization.data.stamps import parse_stamp_s, stamp_of_name
 from cl_localization.data.trajectory import (
     Trajectory,
     make_trajectory,
-    pose_at,
     poses_of,
     read_trajectory,
     stamped_table,
-    stamps_apart,
 )
 from cl_localization.errors import DataError
 from cl_localization.geometry.se3 import inverse, validated
@@ -32,7 +30,6 @@ TRUTHS = ("state_groundtruth_estimate0", "mocap0", "vicon0")
 """Folders of poses in the order in which they are looked for."""
 
 ASL_COLUMNS = 8
-MAX_HOLD_S = 0.02
 
 
 def is_euroc(path: Path) -> bool:
@@ -57,21 +54,15 @@ def open_euroc(path: Path, name: str = "", *, image: str = "cam0", camera: str =
     mav, findings = _mav(path), Findings()
     folder = mav / image
     listed = _listed(folder)
-    present = [(stamp_ns, file) for stamp_ns, file in listed if is_file(file)]
-    findings.skipped += [file.stem for _, file in listed if not is_file(file)]
-    if not present:
+    images = findings.present(listed)
+    if not images:
         raise DataError(f"camera {folder}", "must have images", f"0 of {len(listed)} listed",
                         f"look into {folder / 'data'}")
-    view = findings.camera_of_file(Path(camera) if camera else folder / SENSOR, present[0][1])
+    view = findings.camera_of_file(Path(camera) if camera else folder / SENSOR, images[0][1])
     truth, source = _truth(mav, pose, findings)
     body_T_cam = np.eye(4) if truth is None else _extrinsics(folder / SENSOR, mav / source / SENSOR, findings)
-    findings.notes += stamps_apart((stamp_ns for stamp_ns, _ in present), truth, source)
-    files = []
-    for stamp_ns, file in present:
-        world_T_body = pose_at(truth, stamp_ns, max_gap_s, MAX_HOLD_S)
-        files.append(ImageFile(file.stem, stamp_ns, file, view, None if world_T_body is None
-                               else world_T_body @ body_T_cam))
-    return findings.sequence(name or str(path), files)
+    findings.add_stamped(images, view, truth, source, max_gap_s, body_T_cam=body_T_cam)
+    return findings.sequence(name or str(path))
 
 
 def _mav(path: Path) -> Path:
@@ -79,17 +70,17 @@ def _mav(path: Path) -> Path:
 
 
 def _listed(folder: Path) -> list[tuple[int, Path]]:
-    """Return (stamp_ns, file) of the images in order of time: of `data.csv`, or of their names where there is none."""
+    """Return (stamp_ns, file) of the images of `data.csv`, or of their names where there is none."""
     if not (folder / DATA).is_file():
         stamped = ((stamp_of_name(file.stem), file) for file in image_files(folder / "data"))
-        return sorted((stamp_ns, file) for stamp_ns, file in stamped if stamp_ns is not None)
+        return [(stamp_ns, file) for stamp_ns, file in stamped if stamp_ns is not None]
     listed = []
     for line in read_lines(folder / DATA):
         words = line.split()
         if len(words) < 2 or not words[1].lower().endswith(IMAGE_SUFFIXES):
             raise DataError(f"line of {folder / DATA}", "must be: stamp_ns,file", line[:80])
         listed.append((parse_stamp_s(words[0], f"each line of {folder / DATA}"), folder / "data" / words[1]))
-    return sorted(listed)
+    return listed
 
 
 def _truth(mav: Path, pose: str, findings: Findings) -> tuple[Trajectory | None, str]:
@@ -121,9 +112,5 @@ def _extrinsics(camera_file: Path, truth_file: Path, findings: Findings) -> np.n
 
 def _transform(file: Path) -> np.ndarray:
     """Return `T_BS` (4, 4) of a sensor: it takes the sensor's points to the body."""
-    entry = read_yaml_mapping(file).get("T_BS")
-    numbers = entry.get("data") if isinstance(entry, dict) else entry
-    if not isinstance(numbers, list) or len(numbers) != 16 \
-            or not all(isinstance(value, (int, float)) for value in numbers):
-        raise DataError(f"T_BS of {file}", "must hold 16 numbers", numbers)
+    numbers = numbers_under(read_yaml_mapping(file), ("T_BS",), f"file {file}", 16, "copy it again")
     return validated(np.reshape(numbers, (4, 4)), f"T_BS of {file}")

@@ -16,13 +16,13 @@ import numpy as np
 from cl_localization.data.atomic import written_folder
 from cl_localization.data.camera_file import CAMERA_YAML, write_camera_yaml
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.data.reading import OPENGL_T_OPENCV
 from cl_localization.data.seven_scenes import STAMPS_FILE
 from cl_localization.data.stamps import NS_PER_S, format_stamp_s
 from cl_localization.data.trajectory import write_trajectory
 from cl_localization.data.tum import DEPTH_UNIT_M
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.robot_pose import OPENGL_T_OPENCV
 from cl_localization.geometry.se3 import inverse, to_quaternion
 
 Posed = tuple[str, Camera, np.ndarray]
@@ -56,21 +56,27 @@ def export_7scenes(sequence: Sequence, folder: Path, force: bool = False,
         DataError: the folder is there without `force` or cannot be written; frames of more than one camera.
     """
     with written_folder(folder, force) as place:
-        camera = None
         stamps = []
-        for index, frame in enumerate(sequence):
-            if camera is not None and frame.camera != camera:
-                raise DataError(f"frame {frame.name}", "must have the camera of the frames before",
-                                remedy="export each camera alone")
-            camera = frame.camera
+        for index, frame in enumerate(_of_one_camera(sequence, place)):
             stem = f"frame-{index:06d}"
             _write_frame(frame, place, stem)
             stamps.append(f"{stem} {frame.stamp_ns}\n")
             progress(index + 1, len(sequence))
-        if camera is not None:
-            write_camera_yaml(camera, place / CAMERA_YAML)
         (place / STAMPS_FILE).write_text("# frame stamp_ns\n" + "".join(stamps), encoding="utf-8")
     return len(stamps)
+
+
+def _of_one_camera(frames: Iterable[Frame], place: Path) -> Iterator[Frame]:
+    """Yield frames, and write `camera.yaml` of the first."""
+    camera = None
+    for frame in frames:
+        if camera is None:
+            write_camera_yaml(frame.camera, place / CAMERA_YAML)
+        elif frame.camera != camera:
+            raise DataError(f"frame {frame.name}", "must have the camera of the frames before",
+                            remedy="export each camera alone, or as colmap")
+        camera = frame.camera
+        yield frame
 
 
 def depth_to_mm(depth_m: np.ndarray) -> np.ndarray:
@@ -99,12 +105,9 @@ def export_tum(frames: Iterable[Frame], place: Path) -> int:
         DataError: frames of more than one camera.
     """
     lists: dict[str, list[str]] = {"rgb": ["# stamp file"], "depth": ["# stamp file"]}
-    camera, poses, count = None, [], 0
-    for frame in frames:
-        if camera not in (None, frame.camera):
-            raise DataError(f"frame {frame.name}", "must have the camera of the frames before",
-                            remedy="export each camera alone, or as colmap")
-        camera, stamp, count = frame.camera, format_stamp_s(frame.stamp_ns), count + 1
+    poses, count = [], 0
+    for frame in _of_one_camera(frames, place):
+        stamp, count = format_stamp_s(frame.stamp_ns), count + 1
         images = {"rgb": cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)}
         if frame.depth_m is not None:
             images["depth"] = depth_to_mm(frame.depth_m * (0.001 / DEPTH_UNIT_M))
@@ -119,8 +122,6 @@ def export_tum(frames: Iterable[Frame], place: Path) -> int:
             (place / f"{kind}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     if poses:
         write_trajectory(place / "groundtruth.txt", poses, "world_T_cam")
-    if camera is not None:
-        write_camera_yaml(camera, place / CAMERA_YAML)
     return count
 
 
@@ -132,8 +133,7 @@ def export_transforms(frames: Iterable[Frame], place: Path) -> int:
     """
     entries = []
     for frame, path in _posed_images(frames, place):
-        entry = {"file_path": path, "stamp": frame.stamp_ns / NS_PER_S, **_transforms_camera(frame.camera),
-                 "transform_matrix": (frame.world_T_cam @ OPENGL_T_OPENCV).tolist()}
+        entry = {**_transforms_entry(path, frame.camera, frame.world_T_cam), "stamp": frame.stamp_ns / NS_PER_S}
         if frame.depth_m is not None:
             (place / "depth").mkdir(exist_ok=True)
             entry["depth_file_path"] = path.replace("images/", "depth/", 1)
@@ -182,8 +182,7 @@ def write_colmap_model(folder: Path, posed: list[Posed], points_m: np.ndarray) -
 
 def write_transforms(path: Path, posed: list[Posed]) -> None:
     """Write a `transforms.json` of posed images that lie elsewhere. Raises DataError as `export_transforms`."""
-    entries = [{"file_path": name, **_transforms_camera(camera),
-                "transform_matrix": (world_T_cam @ OPENGL_T_OPENCV).tolist()} for name, camera, world_T_cam in posed]
+    entries = [_transforms_entry(*one) for one in posed]
     path.write_text(json.dumps({"frames": entries}, indent=1) + "\n", encoding="utf-8")
 
 
@@ -196,15 +195,15 @@ def _posed_images(frames: Iterable[Frame], place: Path) -> Iterator[tuple[Frame,
         yield frame, path
 
 
-def _transforms_camera(camera: Camera) -> dict[str, Any]:
+def _transforms_entry(name: str, camera: Camera, world_T_cam: np.ndarray) -> dict[str, Any]:
     if camera.distortion_model == "rational_polynomial":
         raise DataError("distortion of the camera", "must be plumb_bob or equidistant for transforms.json",
                         camera.distortion_model, "undistort the images first, or export as colmap")
     fisheye = camera.distortion_model == "equidistant"
     names = ("k1", "k2", "k3", "k4") if fisheye else ("k1", "k2", "p1", "p2", "k3")
-    return {"camera_model": "OPENCV_FISHEYE" if fisheye else "OPENCV", "w": camera.width_px, "h": camera.height_px,
-            "fl_x": camera.fx_px, "fl_y": camera.fy_px, "cx": camera.cx_px, "cy": camera.cy_px,
-            **dict(zip(names, camera.distortion))}
+    return {"file_path": name, "camera_model": "OPENCV_FISHEYE" if fisheye else "OPENCV", "w": camera.width_px,
+            "h": camera.height_px, "fl_x": camera.fx_px, "fl_y": camera.fy_px, "cx": camera.cx_px, "cy": camera.cy_px,
+            **dict(zip(names, camera.distortion)), "transform_matrix": (world_T_cam @ OPENGL_T_OPENCV).tolist()}
 
 
 def _colmap_camera(camera: Camera) -> str:

@@ -20,15 +20,12 @@ import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML
 from cl_localization.data.images import IMAGE_SUFFIXES
-from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, image_files
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence, image_files
 from cl_localization.data.stamps import stamp_of_name
-from cl_localization.data.trajectory import pose_at, read_pose_lines, read_trajectory, stamps_apart
+from cl_localization.data.trajectory import read_pose_lines, read_trajectory
 from cl_localization.errors import DataError
 
 POSES = "poses.txt"
-MAX_HOLD_S = 0.02
-"""A pose this near in time is an image's own where there is none on both sides."""
 
 
 def is_image_folder(path: Path) -> bool:
@@ -56,24 +53,22 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
     poses_path = Path(poses) if poses else path / POSES
     has_poses = bool(poses) or poses_path.is_file()
     stamps_ns = [stamp for image in images if (stamp := stamp_of_name(image.stem)) is not None]
-    stamped: list[tuple[int, np.ndarray | None]]
     if len(stamps_ns) == len(images):
         trajectory = read_trajectory(poses_path) if has_poses else None
-        stamped = [(stamp, pose_at(trajectory, stamp, max_gap_s, MAX_HOLD_S)) for stamp in stamps_ns]
-        findings.notes += stamps_apart(stamps_ns, trajectory, poses_path)
+        findings.add_stamped(list(zip(stamps_ns, images)), calibration, trajectory, poses_path, max_gap_s)
     elif has_poses:
-        stamped = _by_line(poses_path, images, path)
+        findings.files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
+                          for image, (stamp_ns, pose) in zip(images, _by_line(poses_path, images, path))]
     else:
         findings.assumed("images carry no time: taken as 0.1 s apart in the order of their names")
-        stamped = [(index * FRAME_PERIOD_NS, None) for index in range(len(images))]
-    files = [ImageFile(image.stem, stamp_ns, image, calibration, pose)
-             for image, (stamp_ns, pose) in zip(images, stamped)]
-    files.sort(key=lambda file: file.stamp_ns)
-    for before, after in itertools.pairwise(files):
+        findings.files = [ImageFile(image.stem, index * FRAME_PERIOD_NS, image, calibration)
+                          for index, image in enumerate(images)]
+    sequence = findings.sequence(name or str(path))
+    for before, after in itertools.pairwise(sequence.files):
         if before.stamp_ns == after.stamp_ns:
             raise DataError(f"stamp of image {after.image_path}", "must be its own",
                             f"that of {before.image_path.name}")
-    return findings.sequence(name or str(path), files)
+    return sequence
 
 
 def _images(path: Path) -> list[Path]:

@@ -48,8 +48,7 @@ def decode_rgb(data: bytes, thing: str) -> np.ndarray:
     """Return an encoded image as (H, W, 3) uint8 RGB.
 
     Grey images get three equal channels, transparency is blended on white, 16 bits are scaled to 8. A rotation noted in
-    EXIF
-    data is not applied: calibrations and poses are of the stored pixels.
+    EXIF data is not applied: calibrations and poses are of the stored pixels.
 
     Raises:
         DataError: unreadable, too large, or neither 8 nor 16 bits.
@@ -133,9 +132,7 @@ def decode_image(data: bytes, thing: str, max_pixels: int = MAX_IMAGE_PIXELS) ->
     Raises:
         DataError: unreadable or too large.
     """
-    width_px, height_px = header_size(data, thing)
-    if not 0 < width_px * height_px <= max_pixels:
-        raise DataError(thing, f"must have 1 to {max_pixels} pixels", f"{width_px}x{height_px}", "scale it down")
+    check_size(*header_size(data, thing), thing, max_pixels)
     if data[:4] == EXR_MAGIC:
         os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV reads it at its first EXR image
     try:
@@ -145,6 +142,12 @@ def decode_image(data: bytes, thing: str, max_pixels: int = MAX_IMAGE_PIXELS) ->
     if pixels is None:
         raise DataError(thing, "cannot be decoded", f"{len(data)} bytes", "it may be truncated: copy it again")
     return pixels
+
+
+def check_size(width_px: int, height_px: int, thing: str, max_pixels: int) -> None:
+    """Raise DataError for the size of an image that has no pixels or too many."""
+    if not 0 < width_px * height_px <= max_pixels:
+        raise DataError(thing, f"must have 1 to {max_pixels} pixels", f"{width_px}x{height_px}", "scale it down")
 
 
 def header_size(data: bytes, thing: str) -> tuple[int, int]:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size, named
+from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import read_lines, read_text, to_float
-from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, image_files
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence, image_files
 from cl_localization.data.stamps import parse_stamp_s
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import inverse
 
@@ -46,18 +45,15 @@ def open_kitti(path: Path, name: str = "", *, image: str = "", poses: str = "", 
     if not images:
         raise DataError(f"folder {path / image}", "must hold images", "none")
     view, cam0_T_cam = _calibration(path / CALIBRATION, image, image_size(images[0]))
-    view = findings.camera_of_file(Path(camera), images[0]) if camera else view
+    view = findings.camera_given(camera, images[0]) or view
     stamps_ns = _stamps(path / TIMES, len(images), findings)
     matrices, source = _poses(path, poses, len(images))
     if source:
         findings.assumed(f"poses of camera 0 from {source}, moved to {image}")
-    files = []
     for index, (stamp_ns, file) in enumerate(zip(stamps_ns, images)):
-        if matrices is None:
-            files.append(ImageFile(file.stem, stamp_ns, file, view))
-        elif (world_T_cam0 := findings.pose(matrices[index], f"pose {index + 1} of {source}", file.stem)) is not None:
-            files.append(ImageFile(file.stem, stamp_ns, file, view, world_T_cam0 @ cam0_T_cam))
-    return findings.sequence(name or str(path), files)
+        findings.add(ImageFile(file.stem, stamp_ns, file, view, None if matrices is None else matrices[index]),
+                     f"pose {index + 1} of {source}", cam0_T_cam)
+    return findings.sequence(name or str(path))
 
 
 def _calibration(path: Path, image: str, size_px: tuple[int, int]) -> tuple[Camera, np.ndarray]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cl_localization.data.camera_file import named
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 
 RECTIFIED = ("auto", "always", "never")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cl_localization.data.files import MAX_IMAGE_PIXELS
-from cl_localization.data.images import clean_depth, decode_depth, depth_in_metres
+from cl_localization.data.images import check_size, clean_depth, decode_depth, depth_in_metres
 from cl_localization.data.message_images import pixels_of
 from cl_localization.errors import DataError
 
@@ -82,8 +82,7 @@ def _decode_rvl(data: bytes, unit_m: float, thing: str, max_pixels: int) -> np.n
     if len(data) < RVL_SIZE.size:
         raise DataError(thing, "must begin with its size", f"{len(data)} bytes", "it is cut")
     width, height = RVL_SIZE.unpack_from(data)
-    if not 0 < width * height <= max_pixels:
-        raise DataError(thing, f"must have 1 to {max_pixels} pixels", f"{width}x{height}")
+    check_size(width, height, thing, max_pixels)
     return depth_in_metres(decode_rvl(data[RVL_SIZE.size:], width, height, thing), unit_m, thing)
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from cl_localization.data.files import MAX_IMAGE_PIXELS
-from cl_localization.data.images import decode_image, to_rgb
+from cl_localization.data.images import check_size, decode_image, to_rgb
 from cl_localization.errors import DataError
 
 RGB_LAYOUTS: dict[str, tuple[type, int, int | None]] = {
@@ -63,7 +63,7 @@ def pixels_of(message: Any, kind: type, channels: int, thing: str, max_pixels: i
     """
     item = np.dtype(kind).newbyteorder(">" if message.is_bigendian else "<")
     height, width = int(message.height), int(message.width)
-    _check_size(width, height, thing, max_pixels)
+    check_size(width, height, thing, max_pixels)
     rows = _rows(message, height, width * channels * item.itemsize, thing)
     pixels: np.ndarray = np.ascontiguousarray(rows).view(item).astype(kind, copy=False)
     return pixels.reshape(height, width) if channels == 1 else pixels.reshape(height, width, channels)
@@ -82,16 +82,11 @@ def _rows(message: Any, rows: int, row_bytes: int, thing: str) -> np.ndarray:
 def _semi_planar(message: Any, thing: str, max_pixels: int) -> np.ndarray:
     """Return the BGR pixels of NV12 or NV21: brightness, then half as many rows of colour."""
     height, width = int(message.height), int(message.width)
-    _check_size(width, height, thing, max_pixels)
+    check_size(width, height, thing, max_pixels)
     if height % 2 or width % 2:
         raise DataError(thing, f"must have even sides for {message.encoding}", f"{width}x{height}")
     rows = _rows(message, height * 3 // 2, width, thing)
     return cv2.cvtColor(np.ascontiguousarray(rows), SEMI_PLANAR[message.encoding])
-
-
-def _check_size(width: int, height: int, thing: str, max_pixels: int) -> None:
-    if not 0 < width * height <= max_pixels:
-        raise DataError(thing, f"must have 1 to {max_pixels} pixels", f"{width}x{height}")
 
 
 def _decompressed(message: Any, thing: str, max_pixels: int) -> np.ndarray:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size, named
+from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import read_json_object
-from cl_localization.data.reading import OPENGL_T_OPENCV, Findings, depth_beside, depth_unit, image_files
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
-from cl_localization.errors import DataError
+from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, depth_beside, depth_unit, image_files
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.robot_pose import OPENGL_T_OPENCV
 
 KEYFRAMES, IMAGES, CAMERAS, DEPTH = "keyframes", "images", "cameras", "depth"
 NS_PER_US = 1000
@@ -51,8 +51,8 @@ def open_polycam(path: Path, name: str = "", *, camera: str = "", depth: bool = 
     cameras = folder / f"{prefix}{CAMERAS}"
     findings.camera_source = str(cameras)
     images = image_files(folder / f"{prefix}{IMAGES}")
-    given = findings.camera_of_file(Path(camera), images[0]) if camera and images else None
-    unit_m, files = depth_unit(depth_unit_m), []
+    given = findings.camera_given(camera, images[0]) if images else None
+    unit_m = depth_unit(depth_unit_m)
     for index, image in enumerate(images):
         camera_path = cameras / f"{image.stem}.json"
         if not camera_path.is_file():
@@ -60,13 +60,11 @@ def open_polycam(path: Path, name: str = "", *, camera: str = "", depth: bool = 
             continue
         content = read_json_object(camera_path)
         pose = np.vstack([np.reshape(_numbers(content, POSE_KEYS, camera_path), (3, 4)), [0, 0, 0, 1]])
-        world_T_cam = findings.pose(pose, f"pose of {camera_path}", image.stem)
-        if world_T_cam is not None:
-            files.append(ImageFile(image.stem, _stamp_ns(content, image, index), image,
-                                   given or _camera(content, camera_path, image), world_T_cam @ OPENGL_T_OPENCV,
-                                   depth_beside(folder / DEPTH, image.stem) if depth else None, unit_m))
-    files.sort(key=lambda file: file.stamp_ns)
-    return findings.sequence(name or str(path), files)
+        findings.add(ImageFile(image.stem, _stamp_ns(content, image, index), image,
+                               given or _camera(content, camera_path, image), pose,
+                               depth_beside(folder / DEPTH, image.stem) if depth else None, unit_m),
+                     f"pose of {camera_path}", OPENGL_T_OPENCV)
+    return findings.sequence(name or str(path))
 
 
 def _keyframes(path: Path) -> Path:

@@ -13,14 +13,14 @@ import numpy as np
 
 from cl_localization.data.apple_depth import SUFFIX as COMPRESSED
 from cl_localization.data.apple_depth import import_lzfse
-from cl_localization.data.camera_file import image_size, named
+from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import is_file, read_json_object
-from cl_localization.data.reading import OPENGL_T_OPENCV, Findings, depth_beside, depth_unit, image_files
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, depth_beside, depth_unit, image_files
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.data.trajectory import poses_of
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera, is_by_columns
+from cl_localization.geometry.robot_pose import OPENGL_T_OPENCV
 
 METADATA = ("metadata.json", "metadata")
 DEFAULT_RATE_HZ = 30.0
@@ -52,7 +52,7 @@ def open_record3d(path: Path, name: str = "", *, camera: str = "", depth: bool =
     if not images:
         raise DataError(f"folder {folder}", "must hold images", "none")
     findings.camera_source = str(file)
-    view = findings.camera_of_file(Path(camera), images[0]) if camera else _camera(content, file, images[0], findings)
+    view = findings.camera_given(camera, images[0]) or _camera(content, file, images[0], findings)
     poses = poses_of(_table(content, "poses", 7, file)[:, [4, 5, 6, 0, 1, 2, 3]], f"poses of {file}")
     if len(poses) != len(images):
         raise DataError(f"poses of {file}", f"must be one for each of {len(images)} images", len(poses))
@@ -60,13 +60,11 @@ def open_record3d(path: Path, name: str = "", *, camera: str = "", depth: bool =
     depths = [_depth(path, folder, image.stem) if depth else None for image in images]
     if any(file.suffix == COMPRESSED for file in depths if file):
         import_lzfse(f"depth of {path}")
-    unit_m, files = depth_unit(depth_unit_m), []
+    unit_m = depth_unit(depth_unit_m)
     for image, stamp_ns, pose, depth_path in zip(images, stamps_ns, poses, depths):
-        world_T_cam = findings.pose(pose, f"pose of {image.name} in {file}", image.stem)
-        if world_T_cam is not None:
-            files.append(ImageFile(image.stem, stamp_ns, image, view, world_T_cam @ OPENGL_T_OPENCV, depth_path,
-                                   unit_m))
-    return findings.sequence(name or str(path), files)
+        findings.add(ImageFile(image.stem, stamp_ns, image, view, pose, depth_path, unit_m),
+                     f"pose of {image.name} in {file}", OPENGL_T_OPENCV)
+    return findings.sequence(name or str(path))
 
 
 def _metadata(path: Path) -> Path | None:

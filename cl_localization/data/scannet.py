@@ -12,9 +12,16 @@ import numpy as np
 
 from cl_localization.data.camera_file import image_size, read_camera_file
 from cl_localization.data.files import is_file
-from cl_localization.data.reading import Findings, depth_beside, depth_unit, image_files, pose_file
+from cl_localization.data.reading import (
+    Findings,
+    ImageFile,
+    ImageFileSequence,
+    depth_beside,
+    depth_unit,
+    image_files,
+    pose_file,
+)
 from cl_localization.data.registration import DepthRegistration
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.seven_scenes import FRAME_PERIOD_NS
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
@@ -44,20 +51,17 @@ def open_scannet(path: Path, name: str = "", *, camera: str = "", depth: bool = 
     images, findings = image_files(path / COLOUR), Findings()
     if not images:
         raise DataError(f"folder {path / COLOUR}", "must hold images", "none")
-    file = Path(camera) if camera else next((path / one for one in COLOUR_INTRINSICS if is_file(path / one)), None)
-    if file is None:
+    view = findings.camera_given(camera, images[0], (path / one for one in COLOUR_INTRINSICS))
+    if view is None:
         raise DataError(f"folder {path}", f"must hold {COLOUR_INTRINSICS[0]}", "none", "or give ?camera=FILE")
-    view = findings.camera_of_file(file, images[0])
     depths = [depth_beside(path / DEPTH, image.stem) if depth else None for image in images]
     registration = _registration(path, next(filter(None, depths), None), view, findings)
-    unit_m, files = depth_unit(depth_unit_m), []
+    unit_m = depth_unit(depth_unit_m)
     for index, (image, depth_path) in enumerate(zip(images, depths)):
         matrix = pose_file(path / POSE / f"{image.stem}.txt")
-        world_T_cam = None if matrix is None else findings.pose(matrix, f"pose of {image}", image.stem)
-        if matrix is None or world_T_cam is not None:
-            files.append(ImageFile(image.stem, index * FRAME_PERIOD_NS, image, view, world_T_cam, depth_path, unit_m,
-                                   registration))
-    return findings.sequence(name or str(path), files)
+        findings.add(ImageFile(image.stem, index * FRAME_PERIOD_NS, image, view, matrix, depth_path, unit_m,
+                               registration), f"pose of {image}")
+    return findings.sequence(name or str(path))
 
 
 def _registration(path: Path, depth_path: Path | None, view: Camera, findings: Findings) -> DepthRegistration | None:

@@ -1,4 +1,4 @@
-"""Sequences that are lists of files: what the file-based readers have in common, and how to choose frames."""
+"""Sequences whose frames have names, parts of them, and reading them ahead."""
 
 from __future__ import annotations
 
@@ -6,25 +6,16 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from cl_localization.data.apple_depth import SUFFIX as APPLE_SUFFIX
-from cl_localization.data.apple_depth import read_apple_depth
 from cl_localization.data.files import MAX_FRAMES
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.data.images import read_depth, read_rgb
-from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
-from cl_localization.geometry.robot_pose import upright_turns
-
-FORWARD_BASE_T_CAM = np.array([[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0],
-                               [0.0, 0.0, 0.0, 1.0]])
-"""A camera at the origin of the base that looks forward: optical axes to those of REP 103."""
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM, upright_turns
 
 
 class IndexedSequence(ABC):
@@ -85,6 +76,10 @@ class IndexedSequence(ABC):
         """Return whether frame `index` has depth, without decoding it."""
         return False
 
+    def without_depth(self) -> IndexedSequence:
+        """Return the same frames; depth that would have to be read from files of its own is not."""
+        return self
+
     def _upright(self, frame: Frame) -> Frame:
         """Return a frame that says which way up its image is, where that is known of the sequence."""
         if self.turn_deg is not None:
@@ -104,63 +99,6 @@ class IndexedSequence(ABC):
     @abstractmethod
     def _pose(self, index: int) -> np.ndarray | None:
         """Return world_T_cam of frame `index`, which lies in [0, len)."""
-
-
-@dataclass(frozen=True, eq=False)
-class ImageFile:
-    """Where one frame's image and depth are, and what is known without reading them.
-
-    Attributes:
-        camera: of the image.
-        depth_path, depth_unit_m: depth image and metres of one step of it; a smaller one of the same view is enlarged.
-        registration: brings the depth into the image's camera; None where it is already.
-    """
-
-    name: str
-    stamp_ns: int
-    image_path: Path
-    camera: Camera
-    world_T_cam: np.ndarray | None = None
-    depth_path: Path | None = None
-    depth_unit_m: float = 0.001
-    registration: DepthRegistration | None = None
-
-    def read(self) -> Frame:
-        """Return the decoded frame. Raises DataError naming the file that is wrong."""
-        image, depth_m, camera = read_rgb(self.image_path), None, self.camera
-        if max(abs(image.shape[1] - camera.width_px), abs(image.shape[0] - camera.height_px)) == 1:
-            camera = camera.fitted(image.shape[1], image.shape[0])
-        if self.depth_path is not None:
-            size_px = (image.shape[1], image.shape[0])
-            depth_m = read_apple_depth(self.depth_path, size_px) if self.depth_path.suffix == APPLE_SUFFIX \
-                else read_depth(self.depth_path, self.depth_unit_m)
-            if self.registration is not None:
-                depth_m = self.registration.register(depth_m, f"depth image {self.depth_path}")
-            depth_m = spread_over(depth_m, image.shape[1], image.shape[0], f"depth image {self.depth_path}")
-        return Frame(self.stamp_ns, image, camera, depth_m, self.world_T_cam, name=self.name)
-
-
-class ImageFileSequence(IndexedSequence):
-    """Frames that are image files, given in order of time."""
-
-    def __init__(self, name: str, files: list[ImageFile], skipped: Iterable[str] = (),
-                 notes: Iterable[str] = (), camera_source: str = "") -> None:
-        super().__init__(name, [file.name for file in files], skipped, notes, camera_source)
-        self.files = files
-
-    def camera_at(self, index: int) -> Camera:
-        """Return the camera of frame `index`."""
-        return self.files[index].camera
-
-    def has_depth(self, index: int) -> bool:
-        """Return whether frame `index` has a depth image."""
-        return self.files[index].depth_path is not None
-
-    def _frame(self, index: int) -> Frame:
-        return self.files[index].read()
-
-    def _pose(self, index: int) -> np.ndarray | None:
-        return self.files[index].world_T_cam
 
 
 class SubSequence(IndexedSequence):

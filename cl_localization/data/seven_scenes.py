@@ -12,7 +12,6 @@ neither is needed: depth and poses are already those of the colour camera it des
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,9 +20,16 @@ import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML, image_size
 from cl_localization.data.files import read_rows
-from cl_localization.data.reading import Findings, checked_split, depth_unit, pose_file
+from cl_localization.data.reading import (
+    Findings,
+    ImageFile,
+    ImageFileSequence,
+    checked_split,
+    depth_beside,
+    depth_unit,
+    pose_file,
+)
 from cl_localization.data.registration import DepthRegistration
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import inverse, validated
@@ -80,12 +86,10 @@ def open_7scenes(path: Path, name: str = "", *, calibrated: bool = True, split: 
     if not is_scene and split != "all":
         raise DataError(f"split {split}", "needs the folder of a scene", path,
                         "give the folder above, or leave split out")
-    files: list[ImageFile] = []
     findings, request = Findings(), Request(calibrated, camera, depth, depth_unit(depth_unit_m))
     for folder in _split_folders(path, split) if is_scene else [path]:
-        start_ns = files[-1].stamp_ns + PAUSE_BETWEEN_SEQUENCES_NS if files else 0
-        files += _frames(folder, f"{folder.name}/" if is_scene else "", start_ns, request, findings)
-    return findings.sequence(name or str(path), files)
+        _add_frames(folder, f"{folder.name}/" if is_scene else "", request, findings)
+    return findings.sequence(name or str(path))
 
 
 def _has_frames(folder: Path) -> bool:
@@ -121,36 +125,31 @@ def kinect_registration() -> DepthRegistration:
     return DepthRegistration(DEPTH_CAMERA, COLOUR_CAMERA, COLOUR_T_DEPTH)
 
 
-def _frames(folder: Path, prefix: str, start_ns: int, request: Request, findings: Findings) -> Iterator[ImageFile]:
-    """Yield the frames of one folder; those with an infinite pose are left out."""
+def _add_frames(folder: Path, prefix: str, request: Request, findings: Findings) -> None:
+    """Add the frames of one folder after those of the folders before."""
     colour = colour_files(folder)
     if not colour:
         return
     camera, move = _camera(folder, colour[0][1], request, findings)
     stamps_ns = _stamps(folder)
+    start_ns = findings.files[-1].stamp_ns + PAUSE_BETWEEN_SEQUENCES_NS if findings.files else 0
     for number, image_path in colour:
         stem = image_path.name.split(".")[0]
-        depth_path, pose_path = folder / f"{stem}.depth.png", folder / f"{stem}.pose.txt"
-        matrix = pose_file(pose_path)
-        world_T_sensor = None if matrix is None else findings.pose(matrix, f"pose {pose_path}", prefix + stem)
-        if matrix is not None and world_T_sensor is None:
-            continue
-        if world_T_sensor is not None and move:
-            world_T_sensor = world_T_sensor @ inverse(COLOUR_T_DEPTH)
-        yield ImageFile(
-            prefix + stem, start_ns + stamps_ns.get(stem, number * FRAME_PERIOD_NS), image_path, camera, world_T_sensor,
-            depth_path if request.depth and depth_path.is_file() else None, request.depth_unit_m,
-            kinect_registration() if move else None)
+        pose_path = folder / f"{stem}.pose.txt"
+        findings.add(ImageFile(
+            prefix + stem, start_ns + stamps_ns.get(stem, number * FRAME_PERIOD_NS), image_path, camera,
+            pose_file(pose_path), depth_beside(folder, f"{stem}.depth") if request.depth else None,
+            request.depth_unit_m, kinect_registration() if move else None),
+            f"pose {pose_path}", inverse(COLOUR_T_DEPTH) if move else None)
 
 
 def _camera(folder: Path, image_path: Path, request: Request, findings: Findings) -> tuple[Camera, bool]:
     """Return the camera, and whether the published calibration is to be applied to depth and poses."""
     places = (folder / CAMERA_YAML, folder / INTRINSICS, folder.parent / INTRINSICS)
-    file = Path(request.camera) if request.camera else next((place for place in places if place.is_file()), None)
-    if file is not None:
-        if file.name == INTRINSICS:
-            findings.assumed(f"depth and poses are taken as those of the camera in {file}")
-        return findings.camera_of_file(file, image_path), False
+    if (view := findings.camera_given(request.camera, image_path, places)) is not None:
+        if Path(findings.camera_source).name == INTRINSICS:
+            findings.assumed(f"depth and poses are taken as those of the camera in {findings.camera_source}")
+        return view, False
     findings.camera_source = "7-Scenes' published calibration"
     done = "depth registered, poses moved to the colour camera" if request.calibrated else "depth and poses as they are"
     findings.assumed(f"camera is that of 7-Scenes, 525 px; {done}. If this was made by another camera, put "

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-import numpy as np
-
 from cl_localization.errors import DataError
 
 NS_PER_S = 1_000_000_000
@@ -16,7 +14,6 @@ UNITS_NS = ((10**17, 1), (10**14, 10**3), (10**11, 10**6))
 NUMBER = re.compile(r"-?\d{1,19}(\.\d*)?(e[+-]?\d{1,2})?$", re.IGNORECASE)
 SECONDS_NAME, WHOLE_NAME = re.compile(r"\d{1,10}\.\d+$"), re.compile(r"(?:\d{13}|\d{16,19})$")
 LARGEST_SECONDS, LARGEST_NS = 9 * 10**9, 2**63 - 1
-WHOLE_DIGITS = 10
 
 
 def parse_stamp_s(text: str, thing: object) -> int:
@@ -29,7 +26,7 @@ def parse_stamp_s(text: str, thing: object) -> int:
     """
     whole, _, fraction = text.partition(".")
     plain = whole.isdecimal() and (not fraction or fraction.isdecimal())
-    if plain and len(whole) <= WHOLE_DIGITS and int(whole) < LARGEST_SECONDS:  # nearly all, quickly
+    if plain and len(whole) <= 10 and int(whole) < LARGEST_SECONDS:  # nearly all, quickly
         return int(whole) * NS_PER_S + int(fraction[:9].ljust(9, "0"))
     if NUMBER.match(text):
         value = Decimal(text)
@@ -39,33 +36,6 @@ def parse_stamp_s(text: str, thing: object) -> int:
         if unit_ns is not None and abs(value) * unit_ns <= LARGEST_NS:
             return int(value * unit_ns)
     raise DataError(thing, "must begin with a stamp in seconds", repr(text[:40]))
-
-
-def parse_stamps_s(words: np.ndarray, thing: object) -> np.ndarray:
-    """Return nanoseconds (N,) int64 of words (N,) of bytes as `parse_stamp_s`, all at once where they are plain decimal
-    numbers.
-
-    Raises:
-        DataError: other text.
-    """
-    lengths = np.char.str_len(words)
-    letters = np.ascontiguousarray(words).view(np.uint8).reshape(len(words), words.dtype.itemsize)
-    letters = letters[:, :max(1, lengths.max(initial=0))]
-    is_point, is_digit = letters == ord("."), (letters >= ord("0")) & (letters <= ord("9"))
-    has_point = is_point.any(axis=1)
-    whole = np.where(has_point, is_point.argmax(axis=1), lengths)
-    plain = (whole > 0) & (whole < WHOLE_DIGITS + (letters[:, 0] < ord("9"))) \
-        & (is_digit.sum(axis=1) + has_point == lengths)
-    digits = np.where(is_digit, letters - float(ord("0")), 0.0)
-    stamps_ns = np.zeros(len(words), np.int64)
-    for count in np.unique(whole[plain]):
-        rows = plain & (whole == count)
-        seconds, fraction = digits[rows, :count], digits[rows, count + 1:count + 10]
-        stamps_ns[rows] = (seconds @ 10.0**np.arange(count - 1, -1, -1)).astype(np.int64) * NS_PER_S \
-            + (fraction @ 10.0**(8 - np.arange(fraction.shape[1]))).astype(np.int64)
-    for row in np.flatnonzero(~plain):
-        stamps_ns[row] = parse_stamp_s(words[row].decode("utf-8", "replace"), thing)
-    return stamps_ns
 
 
 def format_stamp_s(stamp_ns: int) -> str:

@@ -12,11 +12,11 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from cl_localization.data.atomic import written_file
 from cl_localization.data.files import read_lines, to_float
-from cl_localization.data.stamps import NS_PER_S, format_stamp_s, parse_stamps_s
+from cl_localization.data.stamps import NS_PER_S, format_stamp_s, parse_stamp_s
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.se3 import to_quaternion
 
-WORDS_PER_LINE, LONGEST_STAMP = 8, 40
+WORDS_PER_LINE = 8
 LEAST_QUATERNION = 1e-6
 UNIT_WORDS = (("nanoseconds", 10**9), ("microseconds", 10**6), ("milliseconds", 10**3))
 
@@ -43,20 +43,16 @@ class Trajectory:
         Returns:
             None where no pose is near enough.
         """
-        if len(self.stamps_ns) == 0:
-            return None
+        nearest = nearest_index(self.stamps_ns, stamp_ns, max_hold_ns)
+        if nearest is not None and self.stamps_ns[nearest] == stamp_ns:
+            return self.poses[nearest].copy()
         after = int(np.searchsorted(self.stamps_ns, stamp_ns))
         before = after - 1
-        if after < len(self.stamps_ns) and self.stamps_ns[after] == stamp_ns:
-            return self.poses[after].copy()
         if 0 < after < len(self.stamps_ns) and self.stamps_ns[after] - self.stamps_ns[before] <= max_gap_ns:
             span_ns = int(self.stamps_ns[after] - self.stamps_ns[before])
             return interpolated(self.poses[before], self.poses[after],
                                 (stamp_ns - int(self.stamps_ns[before])) / span_ns)
-        nearest = min((index for index in (before, after) if 0 <= index < len(self.stamps_ns)),
-                      key=lambda index: abs(int(self.stamps_ns[index]) - stamp_ns))
-        close = abs(int(self.stamps_ns[nearest]) - stamp_ns) <= max_hold_ns
-        return self.poses[nearest].copy() if close else None
+        return None if nearest is None else self.poses[nearest].copy()
 
 
 def interpolated(a_T_b: np.ndarray, a_T_c: np.ndarray, share: float) -> np.ndarray:
@@ -104,22 +100,23 @@ def stamped_table(lines: list[str], path: Path, columns: int, rule: str) -> tupl
     Raises:
         DataError: a line of another length, or with a word that is no number.
     """
-    kind, table = np.dtype([("stamp", f"S{LONGEST_STAMP}"), ("values", float, (columns - 1,))]), None
+    values = np.zeros((0, columns - 1))
     with suppress(ValueError):
-        table = np.loadtxt(lines, kind, comments=None, ndmin=1) if lines else np.zeros(0, kind)
-    if table is None or len(table) != len(lines):
-        table = np.array([(words[0].encode(), values) for words, values in _numbers(lines, path, columns, rule)], kind)
-    return parse_stamps_s(table["stamp"], f"each line of {path}"), table["values"]
+        values = np.loadtxt(lines, comments=None, ndmin=2)[:, 1:] if lines else values
+    if values.shape != (len(lines), columns - 1):
+        values = np.array(list(_numbers(lines, path, columns, rule)))
+    stamps_ns = [parse_stamp_s(line.split(maxsplit=1)[0], f"each line of {path}") for line in lines]
+    return np.array(stamps_ns, np.int64), values
 
 
-def _numbers(lines: list[str], path: Path, columns: int, rule: str) -> Iterator[tuple[list[str], list[float]]]:
-    """Yield the words of each line, and the numbers after the first, one by one, so that errors name them."""
+def _numbers(lines: list[str], path: Path, columns: int, rule: str) -> Iterator[list[float]]:
+    """Yield the numbers after the first of each line, one by one, so that errors name them."""
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if len(words) != columns:
             raise DataError(f"pose {number} of {path}", f"must be: {rule}", f"{len(words)} words",
                             "write it in this format")
-        yield words, [to_float(word, f"pose {number} of {path}") for word in words[1:]]
+        yield [to_float(word, f"pose {number} of {path}") for word in words[1:]]
 
 
 def poses_of(values: np.ndarray, thing: str) -> np.ndarray:

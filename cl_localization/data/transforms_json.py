@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from cl_localization.data.camera_file import image_size, named
+from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import is_file, read_json_object
 from cl_localization.data.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES
-from cl_localization.data.reading import FRAME_PERIOD_NS, OPENGL_T_OPENCV, Findings, depth_unit
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence, depth_unit
 from cl_localization.data.stamps import natural_key, parse_stamp_s
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.robot_pose import OPENGL_T_OPENCV
 
 TRANSFORMS_JSON = "transforms.json"
 BLENDER = "transforms_{split}.json"
@@ -68,25 +68,20 @@ def open_transforms_json(path: Path, name: str = "", *, camera: str = "", depth:
     listed = sorted(((_file_path(frame, file), frame) for frame in frames), key=lambda entry: natural_key(entry[0]))
     cameras: Cameras = {}
     given: Camera | None = None
-    files = []
     for index, (file_path, frame) in enumerate(listed):
         image_path = _image(file, file_path, findings)
-        world_T_cam = None if image_path is None else findings.pose(*_pose(frame, file, file_path), file_path)
-        if image_path is None or world_T_cam is None:
+        if image_path is None:
             continue
-        values = {**content, **frame}
-        if camera and given is None:
-            given = findings.camera_of_file(Path(camera), image_path)
+        values, (pose, thing) = {**content, **frame}, _pose(frame, file, file_path)
+        given = given or findings.camera_given(camera, image_path)
         stated_m = _number(values, "depth_unit_scale_factor", values.get("integer_depth_scale", DEPTH_UNIT_M))
-        files.append(ImageFile(
-            file_path, _stamp_ns(frame, index, file_path), image_path,
-            given or _camera(values, image_path, cameras),
-            world_T_cam @ OPENGL_T_OPENCV, _depth_path(frame, file.parent) if depth else None,
-            depth_unit(depth_unit_m, stated_m)))
-    if not files and findings.skipped:
+        findings.add(ImageFile(file_path, _stamp_ns(frame, index, file_path), image_path,
+                               given or _camera(values, image_path, cameras), pose,
+                               _depth_path(frame, file.parent) if depth else None,
+                               depth_unit(depth_unit_m, stated_m)), thing, OPENGL_T_OPENCV)
+    if not findings.files and findings.skipped:
         raise _nothing_found(file, listed, findings)
-    files.sort(key=lambda entry: entry.stamp_ns)
-    return findings.sequence(name or str(path), files)
+    return findings.sequence(name or str(path))
 
 
 def _file(path: Path, split: str, findings: Findings) -> Path:

@@ -1,4 +1,4 @@
-"""TUM RGB-D and what is written like it (ETH3D, ICL-NUIM, OpenLORIS): `rgb.txt`, and usually `depth.txt` and
+"""TUM RGB-D and what is written like it (ETH3D, ICL-NUIM): `rgb.txt`, and usually `depth.txt` and
 `groundtruth.txt`, or `associations.txt` with both images a line.
 
 Depth is registered to colour by the data set, 1/5000 m a step. The camera is, in this order: the option `camera`;
@@ -14,10 +14,9 @@ import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML, image_size
 from cl_localization.data.files import is_file, read_rows
-from cl_localization.data.reading import Findings, depth_unit
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
-from cl_localization.data.stamps import NS_PER_S, parse_stamp_s
-from cl_localization.data.trajectory import nearest_index, pose_at, read_trajectory, stamps_apart
+from cl_localization.data.reading import Findings, ImageFileSequence, StampedFile, depth_unit
+from cl_localization.data.stamps import parse_stamp_s
+from cl_localization.data.trajectory import read_trajectory
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
 
@@ -35,7 +34,6 @@ CALIBRATIONS = {
 
 DEFAULT_CALIBRATION = ((525.0, 525.0, 319.5, 239.5), ())
 IMAGE_SIZE = (640, 480)
-StampedFile = tuple[int, Path]
 
 
 def is_tum(path: Path) -> bool:
@@ -60,56 +58,52 @@ def open_tum(path: Path, name: str = "", *, camera: str = "", poses: str = "", d
         GeometryError: a pose with a zero quaternion, numbers that are no camera.
     """
     findings = Findings()
-    images, listed = _lists(path)
-    present = [image for image in images if is_file(image[1])]
-    findings.skipped += [image_path.stem for _, image_path in images if not is_file(image_path)]
-    if not present:
-        return findings.sequence(name or str(path), [])
-    view = _camera(path, camera, present[0][1], findings)
-    depths = [entry for entry in listed if is_file(entry[1])] if depth else []
+    listed, listed_depths = _lists(path)
+    images = findings.present(listed)
+    if not images:
+        return findings.sequence(name or str(path))
+    view = _camera(path, camera, images[0][1], findings)
+    depths = [entry for entry in listed_depths if depth and is_file(entry[1])]
     unit_m = depth_unit(depth_unit_m, DEPTH_UNIT_M)
     if depths and not depth_unit_m:
         findings.assumed("depth is taken as TUM's, 1/5000 m a step; ?depth_unit_m=0.001 for millimetres")
     poses_path = Path(poses) if poses else path / GROUND_TRUTH
     trajectory = read_trajectory(poses_path) if poses or poses_path.is_file() else None
-    findings.notes += stamps_apart((stamp_ns for stamp_ns, _ in present), trajectory, poses_path)
-    depth_stamps_ns = np.array([stamp for stamp, _ in depths], np.int64)
-    files = []
-    for stamp_ns, image_path in present:
-        nearest = nearest_index(depth_stamps_ns, stamp_ns, round(max_difference_s * NS_PER_S))
-        files.append(ImageFile(image_path.stem, stamp_ns, image_path, view,
-                               pose_at(trajectory, stamp_ns, max_gap_s, max_difference_s),
-                               None if nearest is None else depths[nearest][1], unit_m))
-    return findings.sequence(name or str(path), files)
+    findings.add_stamped(images, view, trajectory, poses_path, max_gap_s, max_difference_s, depths=depths,
+                         depth_unit_m=unit_m)
+    return findings.sequence(name or str(path))
 
 
 def _lists(path: Path) -> tuple[list[StampedFile], list[StampedFile]]:
-    """Return (stamp_ns, file) of each colour and each depth image, in order of time."""
+    """Return (stamp_ns, file) of each colour and each depth image."""
     if (path / RGB).is_file():
-        return _listed(path / RGB), _listed(path / DEPTH) if (path / DEPTH).is_file() else []
+        return stamped_files(path / RGB), stamped_files(path / DEPTH) if (path / DEPTH).is_file() else []
     file = next((path / name for name in ASSOCIATIONS if (path / name).is_file()), None)
     if file is None:
         raise DataError(f"folder {path}", f"must hold one of {', '.join((RGB, *ASSOCIATIONS))}", "none")
-    first, second = _listed(file, 0), _listed(file, 2)
+    first, second = stamped_files(file, 0), stamped_files(file, 2)
     depth_first = bool(first) and "depth" in str(first[0][1].relative_to(path))
     return (second, first) if depth_first else (first, second)
 
 
-def _listed(path: Path, column: int = 0) -> list[StampedFile]:
+def stamped_files(path: Path, column: int = 0) -> list[StampedFile]:
+    """Return (stamp_ns, file) of each line, whose words from `column` on are a stamp and a file beside the list.
+
+    Raises:
+        DataError: a line with fewer words, or another one than a stamp.
+    """
     listed = []
     for number, words in enumerate(read_rows(path), start=1):
         if len(words) < column + 2:
             rule = "must be: stamp file" if column == 0 else "must be: stamp image stamp depth image"
             raise DataError(f"line {number} of {path}", rule, " ".join(words))
         listed.append((parse_stamp_s(words[column], f"line {number} of {path}"), path.parent / words[column + 1]))
-    return sorted(listed, key=lambda entry: entry[0])
+    return listed
 
 
 def _camera(path: Path, given: str, image_path: Path, findings: Findings) -> Camera:
-    file = Path(given) if given else next((path / name for name in (CAMERA_YAML, CALIBRATION)
-                                           if (path / name).is_file()), None)
-    if file is not None:
-        return findings.camera_of_file(file, image_path)
+    if (view := findings.camera_given(given, image_path, (path / CAMERA_YAML, path / CALIBRATION))) is not None:
+        return view
     known = next((key for key in CALIBRATIONS if key in path.resolve().name), None)
     (fx, fy, cx, cy), distortion = CALIBRATIONS[known] if known else DEFAULT_CALIBRATION
     findings.camera_source = f"calibration of {known}" if known else "TUM's default of 525 px"

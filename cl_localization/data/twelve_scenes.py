@@ -12,13 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import named
 from cl_localization.data.files import read_text, to_float
-from cl_localization.data.reading import Findings, checked_split, depth_unit, pose_file
+from cl_localization.data.reading import (
+    Findings,
+    ImageFile,
+    ImageFileSequence,
+    checked_split,
+    depth_beside,
+    depth_unit,
+    pose_file,
+)
 from cl_localization.data.registration import DepthRegistration
-from cl_localization.data.sequence import ImageFile, ImageFileSequence
 from cl_localization.data.seven_scenes import FRAME_PERIOD_NS, colour_files
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 
 INFO, SPLIT = "info.txt", "split.txt"
@@ -50,26 +56,22 @@ def open_12scenes(path: Path, name: str = "", *, split: str = "all", camera: str
     info, findings = _info(path / INFO), Findings(camera_source=str(path / INFO))
     folder = path / "data" if (path / "data").is_dir() else path
     colour, depth_camera = colour_files(folder), _camera(info, "Depth", path)
-    colour_camera = findings.camera_of_file(Path(camera), colour[0][1]) if camera and colour \
-        else _camera(info, "Color", path)
+    colour_camera = findings.camera_given(camera, colour[0][1]) if colour else None
+    colour_camera = colour_camera or _camera(info, "Color", path)
     unit_m = depth_unit(depth_unit_m, 1.0 / _numbers(info, "m_depthShift", 1, path)[0])
     registration = DepthRegistration(depth_camera, colour_camera, np.eye(4)) \
         if depth and depth_camera != colour_camera else None
     split_ranges = _ranges(path / SPLIT, split)
-    files = []
     for number, image_path in colour:
         group = next((label for label, start, end in split_ranges if start <= number <= end), None)
         if group is None:
             continue
         stem = image_path.name.split(".")[0]
-        pose_path, depth_path = folder / f"{stem}.pose.txt", folder / f"{stem}.depth.png"
-        matrix = pose_file(pose_path)
-        world_T_cam = None if matrix is None else findings.pose(matrix, f"pose {pose_path}", group + stem)
-        if matrix is not None and world_T_cam is None:
-            continue
-        files.append(ImageFile(group + stem, number * FRAME_PERIOD_NS, image_path, colour_camera, world_T_cam,
-                               depth_path if depth and depth_path.is_file() else None, unit_m, registration))
-    return findings.sequence(name or str(path), files)
+        pose_path = folder / f"{stem}.pose.txt"
+        findings.add(ImageFile(group + stem, number * FRAME_PERIOD_NS, image_path, colour_camera, pose_file(pose_path),
+                               depth_beside(folder, f"{stem}.depth") if depth else None, unit_m, registration),
+                     f"pose {pose_path}")
+    return findings.sequence(name or str(path))
 
 
 def _info(path: Path) -> dict[str, str]:

@@ -11,14 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cl_localization.data.camera_file import CAMERA_YAML, named, read_camera_file
+from cl_localization.data.camera_file import CAMERA_YAML, read_camera_file
 from cl_localization.data.files import MAX_FRAMES, MAX_IMAGE_PIXELS
 from cl_localization.data.frame import Frame
 from cl_localization.data.images import to_rgb
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.data.trajectory import Trajectory, pose_at, read_trajectory, stamps_apart
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.data.sequence import ImageFileSequence, SubSequence, select
+from cl_localization.data.sequence import IndexedSequence, SubSequence, select
 from cl_localization.errors import DataError
 from cl_localization.evaluation.records import FrameRecord, make_record
 from cl_localization.geometry.camera import Camera
@@ -98,9 +98,4 @@ def image_only(sequence: Sequence) -> Sequence:
     """Return the sequence without reading its depth files; unchanged if it has no depth files."""
     if isinstance(sequence, SubSequence):
         return select(image_only(sequence.sequence), sequence.indices, sequence.name)
-    if isinstance(sequence, ImageFileSequence):
-        files = [replace(file, depth_path=None) for file in sequence.files]
-        images = ImageFileSequence(sequence.name, files, sequence.skipped, sequence.notes, sequence.camera_source)
-        images.turn_deg = sequence.turn_deg
-        return images
-    return sequence
+    return sequence.without_depth() if isinstance(sequence, IndexedSequence) else sequence

@@ -12,6 +12,13 @@ import numpy as np
 
 from cl_localization.geometry import se3
 
+FORWARD_BASE_T_CAM = np.array([[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0],
+                               [0.0, 0.0, 0.0, 1.0]])
+"""A camera at the origin of the base that looks forward: optical axes to those of REP 103."""
+
+OPENGL_T_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
+"""Camera axes of OpenGL and ARKit (y up, z back) to x right, y down, z forward."""
+
 LEAST_UP = 0.3
 """Length of the up axis in the image, of 1, below which the camera looks so far up or down that no way is up."""
 

@@ -34,11 +34,6 @@ class Room:
         """Lengths along x and y (2,)."""
         return np.array([self.x1_m - self.x0_m, self.y1_m - self.y0_m])
 
-    def contains(self, x_m: float, y_m: float, margin_m: float = 0.0) -> bool:
-        """Return whether a place lies in the room or within `margin_m` of it."""
-        return (self.x0_m - margin_m <= x_m <= self.x1_m + margin_m) and (self.y0_m - margin_m <= y_m <= self.y1_m
-                                                                          + margin_m)
-
 
 @dataclass(frozen=True)
 class Door:

@@ -86,32 +86,23 @@ def parse_spec(spec: str) -> SimulationConfig:
     if not found:
         raise DataError(f"sequence {spec}", "must be sim:SEED or sim:SEED?key=value&key=value with a whole number SEED",
                         remedy="try sim:7?path=mapping&rooms=2")
-    known = {field.name: type(field.default) for field in fields(SimulationConfig) if field.name != "seed"}
+    known: dict[str, Any] = {one.name: type(one.default) for one in fields(SimulationConfig) if one.name != "seed"}
     values: dict[str, Any] = {"seed": int(found[1])}
     for part in filter(None, (found[2] or "").split("&")):
         key, _, text = part.partition("=")
         if key not in known:
             raise DataError(f"key {key} of {spec}", "is unknown", remedy=f"known are {', '.join(known)}")
-        values[key] = parsed(spec, key, text, known[key])
+        try:
+            values[key] = known[key](text)
+        except ValueError:
+            raise DataError(f"key {key} of {spec}",
+                            f"must be {'a whole number' if known[key] is int else 'a number'}", repr(text)) from None
     try:
         config = SimulationConfig(**values)
     except ConfigError as error:
         raise DataError(f"sequence {spec}", f"has a bad key: {error}") from error
     _ = config.size_px  # raises for what is no size
     return config
-
-
-def parsed(spec: str, key: str, text: str, kind: type) -> Any:
-    """Return a key's value from its text.
-
-    Raises:
-        DataError: not of the key's kind.
-    """
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise DataError(f"key {key} of {spec}", f"must be {'a whole number' if kind is int else 'a number'}",
-                        repr(text)) from error
 
 
 START_S = {"mapping": 1000, "tracking": 100_000, "kidnap": 200_000}

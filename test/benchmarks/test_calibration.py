@@ -31,7 +31,7 @@ def test_true_covariances_hold_95_percent() -> None:
     assert [found.pose_percent, found.position_percent, found.rotation_percent] == pytest.approx([95] * 3, abs=1.5)
     assert found.median_sigma_cm == pytest.approx(found.rms_error_cm, rel=0.05)
     assert found.median_sigma_deg == pytest.approx(found.rms_error_deg, rel=0.05)
-    assert found.to_json()["frames"] == 2000
+    assert found.frames == 2000
 
 
 @pytest.mark.parametrize(("stated", "low", "high"), [(0.3, 0, 5), (3.0, 99.9, 100)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_bench_tells_how_many_errors_lie_inside_the_ellipsoids(quick, tmp_path: 
     assert quick == [("simulated house 7, depth", True), ("simulated house 7, no depth", False),
                      ("simulated house 8, depth", True), ("simulated house 8, no depth", False)]
     rows = json.loads((tmp_path / "out" / "bench.json").read_text())["covariances"]
-    assert rows[0]["calibration"] == FOUND.to_json() and rows[1]["calibration"] is None
+    assert rows[0]["calibration"] == asdict(FOUND) and rows[1]["calibration"] is None
     text = (tmp_path / "out" / "bench.md").read_text()
     assert "| simulated house 7, depth | 75 | 94.7 | 96.0 | 93.3 | 3.08 | 2.66 | 1.06 | 0.75 |" in text
     assert "covariances" in capsys.readouterr().out

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.encoders import TimedEncoder
 from benchmarks.outdoors import (
     HEADERS,
     SCENES,
     WRONG_SHARE,
     OutdoorsResult,
     Scene,
-    TimedEncoder,
     UnguidedErrors,
     outdoors_table,
     result_of,

@@ -9,7 +9,8 @@ import pytest
 
 from attention_makers import FrameList
 from benchmarks import peers
-from benchmarks.peers import HEADERS, Followed, followed_run, peers_table, recipe_runs, scored
+from benchmarks.orb_slam3 import Followed
+from benchmarks.peers import HEADERS, followed_run, peers_table, recipe_runs, scored
 from benchmarks.plain_recipe import PlainRecipe
 from benchmarks.runs import Experiment
 from cl_localization.data.trajectory import Trajectory
@@ -76,7 +77,7 @@ def test_the_table_has_ours_first_and_the_program_that_is_installed_last(monkeyp
     def run(how: str):
         return scored("kitchen", how, [np.eye(4)], [np.eye(4)], 10.0, 1)
 
-    monkeypatch.setattr(peers, "orb_slam3", lambda kitchen: "followed")
+    monkeypatch.setattr(peers.orb_slam3, "followed", lambda kitchen: "followed")
     monkeypatch.setattr(peers, "recipe_runs", lambda *_: [run("ours"), run("recipe")])
     monkeypatch.setattr(peers, "followed_run", lambda *_: run("program"))
     table = peers_table(None, "kitchen", 3)

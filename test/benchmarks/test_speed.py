@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,4 +51,4 @@ def test_a_row_of_the_nodes_says_how_often_and_how_soon() -> None:
     row = rate_row(outcome)
     assert len(row) == len(HEADERS_NODES)
     assert row == ("mapper in a process of its own", "on", "28.0", "21", "nan", "4.0")
-    assert outcome.to_json()["tf_hz"] == 27.96
+    assert asdict(outcome)["tf_hz"] == 27.96

@@ -9,14 +9,14 @@ import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from cl_localization.data.bag_encoder import BagFrames, MessageEncoder
+from cl_localization.data.bag_encoder import MessageEncoder
 from cl_localization.geometry.camera import Camera
 from data.makers import CAMERA
 
 STORE = get_typestore(Stores.ROS2_KILTED)
 IMAGE, COMPRESSED, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
 POSE, ODOMETRY, TF = "geometry_msgs/msg/PoseStamped", "nav_msgs/msg/Odometry", "tf2_msgs/msg/TFMessage"
-ENCODER = MessageEncoder(BagFrames(), np.eye(4), compressed=False, map_tf=False)
+ENCODER = MessageEncoder(np.eye(4), compressed=False, map_tf=False)
 
 
 def header(stamp_ns: int, frame_id: str = "camera") -> Any:

@@ -256,6 +256,31 @@ def eth3d(place: Path, frames: list[Frame]) -> Path:
     return place
 
 
+def openloris(place: Path, frames: list[Frame]) -> Path:
+    """Write OpenLORIS-Scene's package: poses of a robot, intrinsics fx cx fy cy, depth 1 ms after its image."""
+    _images(place / "color", frames)
+    _depths(place / "aligned_depth", frames)
+    for kind, late_ns in (("color", 0), ("aligned_depth", 1_000_000)):
+        (place / f"{kind}.txt").write_text("#stamp file\n" + "".join(
+            f"{(frame.stamp_ns + late_ns) / 1e9:.6f} {kind}/{frame.name}.png\n" for frame in frames))
+    camera = frames[0].camera
+    (place / "sensors.yaml").write_text(
+        f"%YAML:1.0\nd400_color_optical_frame:\n   sensor_type: camera\n   width: {camera.width_px}\n"
+        f"   height: {camera.height_px}\n   model: pinhole\n   intrinsics: !!opencv-matrix\n      rows: 1\n"
+        f"      cols: 4\n      dt: d\n      data: [ {camera.fx_px}, {camera.cx_px - 0.5},\n          {camera.fy_px}, "
+        f"{camera.cy_px - 0.5} ]\n   distortion_model: radial-tangential\n"
+        "   distortion_coefficients: !!opencv-matrix\n      rows: 1\n      cols: 5\n      dt: d\n"
+        "      data: [ 0., 0., 0., 0., 0. ]\n")
+    (place / "trans_matrix.yaml").write_text("%YAML:1.0\ntrans_matrix:\n" + "".join(
+        f"   -\n      parent_frame: {parent}\n      child_frame: {child}\n      matrix: !!opencv-matrix\n"
+        f"         rows: 4\n         cols: 4\n         dt: d\n         data: {matrix.ravel().tolist()}\n"
+        for parent, child, matrix in (("base_link", "laser", np.eye(4)),
+                                      ("base_link", "d400_color_optical_frame", BODY_T_CAM))))
+    poses = (np.concatenate(position_and_quaternion(frame.world_T_cam @ inverse(BODY_T_CAM))) for frame in frames)
+    np.savetxt(place / "groundtruth.txt", [[frame.stamp_ns / 1e9, *pose] for frame, pose in zip(frames, poses)])
+    return place
+
+
 def nerf_capture(place: Path, frames: list[Frame]) -> Path:
     """Write `transforms.json` with depth as `.npy` in metres, half the size of the images."""
     _images(place / "images", frames)
@@ -285,5 +310,6 @@ LAYOUTS = {"colmap_text": (colmap_text, "colmap", NO_DEPTH), "colmap_binary": (c
            "record3d": (record3d, "record3d", HALF_DEPTH), "polycam": (polycam, "polycam", HALF_DEPTH),
            "scannet": (scannet, "scannet", FULL_DEPTH), "3dmatch": (three_d_match, "7scenes", FULL_DEPTH),
            "bundle_fusion": (bundle_fusion, "12scenes", FULL_DEPTH), "eth3d": (eth3d, "tum", FULL_DEPTH),
+           "openloris": (openloris, "openloris", FULL_DEPTH),
            "nerf_capture": (nerf_capture, "transforms", HALF_DEPTH), "images": (image_folder, "images", NO_DEPTH)}
 """Writers by name, with the format that they are and the depth that they keep."""

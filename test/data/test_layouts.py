@@ -13,7 +13,7 @@ from cl_localization.data.open import _format_of
 from cl_localization.geometry.se3 import pose_error
 from data.layout_makers import FULL_DEPTH, HALF_DEPTH, LAYOUTS, NO_DEPTH, half_depth, rendered_frames
 
-BY_TIME = ("euroc", "eth3d")
+BY_TIME = ("euroc", "eth3d", "openloris")
 STAMPED_AT_30_HZ = ("3dmatch", "bundle_fusion", "scannet")
 
 

@@ -5,8 +5,9 @@ import pytest
 
 from cl_localization.data import base_T_cam_of, frame_names, select
 from cl_localization.data import sequence as sequence_module
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM, ImageFileSequence
+from cl_localization.data.reading import ImageFileSequence
 from cl_localization.errors import DataError
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM
 from data.makers import MadeSequence
 
 

@@ -1,11 +1,10 @@
 """Stamps as text."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl_localization.data.stamps import format_stamp_s, natural_key, parse_stamp_s, parse_stamps_s, stamp_of_name
+from cl_localization.data.stamps import format_stamp_s, natural_key, parse_stamp_s, stamp_of_name
 from cl_localization.errors import DataError
 
 
@@ -27,22 +26,6 @@ def test_seconds_are_read_without_rounding(text, stamp_ns):
 def test_what_is_no_stamp_is_named(text):
     with pytest.raises(DataError, match="line 3 must begin with a stamp in seconds"):
         parse_stamp_s(text, "line 3")
-
-
-WORDS = st.one_of(st.integers(-10**18, 9 * 10**18).map(format_stamp_s), st.integers(0, 10**19).map(str),
-                  st.floats(-10, 1e19).map(repr), st.text("0123456789.-e\0 x\u00e9", max_size=20))
-
-
-@given(st.lists(WORDS, max_size=5))
-def test_many_stamps_are_read_at_once_as_one_by_one(words):
-    words = [word.rstrip("\0") for word in words]
-    try:
-        expected = [parse_stamp_s(word, "line") for word in words]
-    except DataError:
-        with pytest.raises(DataError, match="line must begin with a stamp in seconds"):
-            parse_stamps_s(np.array([word.encode() for word in words], "S40"), "line")
-    else:
-        assert parse_stamps_s(np.array([word.encode() for word in words], "S40"), "line").tolist() == expected
 
 
 @pytest.mark.parametrize(("stem", "stamp_ns"),

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from cl_localization.data.images import read_rgb
-from cl_localization.data.sequence import ImageFile, ImageFileSequence, select
+from cl_localization.data.reading import ImageFile, ImageFileSequence
+from cl_localization.data.sequence import select
 from cl_localization.evaluation.run import image_only, localize_frames, map_frames
 from evaluation_fakes import CAMERA, FakeLocalizer, FakeMapper, FakeSequence
 

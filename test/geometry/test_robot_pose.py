@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM
 from cl_localization.geometry import se3
 from cl_localization.geometry.robot_pose import (
+    FORWARD_BASE_T_CAM,
     PLANAR_VARIANCE,
     moved_covariance,
     planar,

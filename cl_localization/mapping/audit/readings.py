@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cl_localization.data.reading import OPENGL_T_OPENCV
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM
 from cl_localization.geometry import se3
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM, OPENGL_T_OPENCV
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import numpy as np
 
 from cl_localization.data.files import read_rows
 from cl_localization.data.frame import Frame, Sequence
-from cl_localization.data.sequence import ImageFile, ImageFileSequence, IndexedSequence, frame_names, select
+from cl_localization.data.reading import ImageFile, ImageFileSequence
+from cl_localization.data.sequence import IndexedSequence, frame_names, select
 from cl_localization.data.seven_scenes import is_7scenes, open_7scenes
 from cl_localization.data.twelve_scenes import is_12scenes, open_12scenes
 from cl_localization.errors import DataError

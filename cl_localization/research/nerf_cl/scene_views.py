@@ -9,7 +9,7 @@ import numpy as np
 
 from cl_localization.data.files import read_bytes
 from cl_localization.data.open import open_sequence
-from cl_localization.data.sequence import ImageFileSequence
+from cl_localization.data.reading import ImageFileSequence
 from cl_localization.data.transforms_json import open_transforms_json
 from cl_localization.errors import DataError
 from cl_localization.nerf.views import View, surface_of, view_of

@@ -12,9 +12,8 @@ from nav_msgs.msg import Path
 from std_msgs.msg import Header
 
 from cl_localization.config import TrackerConfig
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM
 from cl_localization.data.stamps import NS_PER_S
-from cl_localization.geometry.robot_pose import RobotPose, robot_pose
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM, RobotPose, robot_pose
 from cl_localization.mapper import Mapper
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.conversions import LATCHED, pose_message, pose_with_covariance, time_message

@@ -18,7 +18,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
 from std_srvs.srv import SetBool, Trigger
 
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.map.map_file import load_map
 from cl_localization.ros.nodes.mapper import MapperNode

@@ -11,7 +11,7 @@ from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from cl_localization.data.sequence import FORWARD_BASE_T_CAM
+from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM
 from cl_localization.ros.conversions import transform_message
 from cl_localization.ros.images.image_source import ImageBundle, Reading
 from cl_localization.ros.tf.buffer import GuardedBuffer
