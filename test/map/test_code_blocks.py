@@ -75,6 +75,14 @@ def test_codes_much_farther_than_they_were_seen_from_are_left_out(map_code, monk
     assert len(map_code.rows_in_view(CAMERA, away, 0.0, None, np.inf)) == len(map_code)
 
 
+def test_codes_are_as_far_as_a_keyframe_that_was_moved_away_saw_them_from(map_code, monkeypatch):
+    monkeypatch.setattr(module, "FEW_CODES", 0)
+    far = look_at((-FAR_M, 0.0, 0.0), (0.0, 0.0, 0.0))
+    assert len(map_code.rows_in_view(CAMERA, se3.inverse(far), 0.0, None, 4.0)) == 0
+    map_code.move_keyframe(int(map_code.keyframes.rows()[0]), far)
+    assert len(map_code.rows_in_view(CAMERA, se3.inverse(far), 0.0, None, 4.0)) > 0
+
+
 def test_codes_out_of_all_bounds_are_in_view_too(monkeypatch):
     monkeypatch.setattr(module, "FEW_CODES", 0)
     map_code = empty_map()

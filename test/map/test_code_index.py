@@ -258,6 +258,18 @@ def test_old_clusters_serve_while_new_ones_are_made(monkeypatch):
     assert (index.search(map_code.descriptors(grown[:50]), 1)[1][:, 0] == grown[:50]).mean() > 0.9
 
 
+def test_what_was_asked_before_the_first_clusters_were_made_is_searched_once_they_are(monkeypatch):
+    monkeypatch.setattr(code_index, "MAX_AT_ONCE", MIN_CLUSTERED)
+    map_code, going_on = new_map(), Event()
+    monkeypatch.setattr(clusters, "clustered", lambda *_, make=clusters.clustered: going_on.wait(60) and make(*_))
+    rows = grow(map_code, 2 * MIN_CLUSTERED)[::50]
+    index, queries = CodeIndex(map_code, in_background=True), map_code.descriptors(rows)
+    assert (index.search(queries, 1)[1] == -1).all()
+    going_on.set()
+    wait_for(index, queries)
+    assert (index.search(queries, 1)[1][:, 0] == rows).mean() > 0.9
+
+
 def test_a_failure_in_the_background_is_raised_where_the_index_is_used(monkeypatch):
     monkeypatch.setattr(code_index, "MAX_AT_ONCE", MIN_CLUSTERED)
     monkeypatch.setattr(clusters, "clustered", None)

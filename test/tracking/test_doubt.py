@@ -48,6 +48,10 @@ def test_a_doubtful_pose_elsewhere_is_refused_and_says_why(poses):
     assert refused.world_T_cam is not None
 
 
+def test_odometry_that_has_jumped_leads_to_no_pose(poses):
+    assert not poses.judge(looked(5, at(0.8), rivals=150), at(50.0)).accepted
+
+
 def test_a_pose_without_doubt_is_taken_anywhere(poses):
     """A robot may be carried."""
     assert poses.judge(looked(5, at(7.0)), at(0.5)).accepted

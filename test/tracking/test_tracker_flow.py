@@ -43,6 +43,13 @@ def test_a_carried_pose_outside_the_gate_is_not_trusted_and_moves_nothing():
     assert tracker.update(carried(at(0.02), START_NS + 2 * PERIOD_NS, START_NS), None).trusted
 
 
+def test_a_pose_carried_from_a_full_localization_that_was_not_trusted_is_not_trusted_either():
+    tracker = tracking_at(at(0))
+    assert not tracker.update(found(at(5), START_NS + PERIOD_NS), None).trusted
+    track = tracker.update(carried(at(0.02), START_NS + 2 * PERIOD_NS, START_NS + PERIOD_NS), None)
+    assert not track.trusted and "from a pose that is not trusted" in track.reason
+
+
 def test_carried_poses_that_agree_with_each_other_confirm_nothing():
     tracker = Tracker()
     assert not tracker.update(found(at(0), START_NS), None).trusted

@@ -59,6 +59,9 @@ class CodeLearner:
         Args:
             depths_m: (N,) of the view's features, 0 where unknown.
         """
+        self._immature, self._mature = (list(filter(self._is_kept, views)) for views in (self._immature, self._mature))
+        if not self._is_kept(view):
+            return
         known = np.flatnonzero(depths_m > 0)
         if len(known):
             points_cam_m = np.column_stack([view.rays[known], np.ones(len(known))]) * depths_m[known, None]
@@ -80,22 +83,25 @@ class CodeLearner:
                 scene.changed = False
                 self._codes.write(self.map_code, typical_error_m(scene.codes, kept))
 
+    def _is_kept(self, view: View) -> bool:
+        """Return whether the map still has a keyframe; the numbers of those that it gave up will be used again."""
+        return view.keyframe >= 0 and bool(self._grown.keyframes.live[view.keyframe])
+
     def _learn_from_codes_of(self, view: View) -> None:
-        if view.keyframe >= 0:
-            self._mature = [*self._mature, view][-MOST_VIEWS:]
-            self._learn_from(view, *self._shown(view))
+        self._mature = [*self._mature, view][-MOST_VIEWS:]
+        self._learn_from(view, *self._shown(view))
 
     def _shown(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Return the features (N,) of a view that show codes, and the codes' positions (N, 3) in its camera's axes."""
         shown = np.flatnonzero(view.code >= 0)
         points_m = self._grown.codes["positions_m"][view.code[shown]]
-        return shown, se3.transform(se3.inverse(view.world_T_cam), points_m)
+        return shown, se3.transform(se3.inverse(self._grown.pose_of(view.keyframe)), points_m)
 
     def _look_again(self) -> None:
         """Keep what views without depth turned out to show, now that all is triangulated."""
         for view in self._mature:
             features, points_cam_m = self._shown(view)
-            if view.keyframe >= 0 and len(features) >= FEWEST_FEATURES:
+            if len(features) >= FEWEST_FEATURES:
                 self._replay.offer(view.keyframe, view.features.descriptors[features], points_cam_m)
         self._mature = []
 
@@ -103,7 +109,8 @@ class CodeLearner:
         """Learn from features (N,) of a view at points (N, 3) in its camera's axes."""
         if len(features) < FEWEST_FEATURES:
             return
-        descriptors, points_m = view.features.descriptors[features], se3.transform(view.world_T_cam, points_cam_m)
+        descriptors = view.features.descriptors[features]
+        points_m = se3.transform(self._grown.pose_of(view.keyframe), points_cam_m)
         known = self._codes.scenes.get(view.scene)
         origin_m = points_m.mean(axis=0) if known is None else known.origin_m
         newest = samples_from(descriptors, points_m - origin_m, points_cam_m)

@@ -51,7 +51,6 @@ class MapTf:
             self._smooth.aim(robot.map_T_base, odom_T_base, at_once)
             if at_once:
                 self._publish(mounting.child_frame, self._smooth.map_T_odom, stamp_ns)
-                self._advanced_ns = now_ns
             self._child_frame = mounting.child_frame
             self.repeat(now_ns)
         elif at_once:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cl_localization.config import LocalizerConfig, MapperConfig, PlaceConfig
+from cl_localization.config import LocalizerConfig, MapCodeConfig, MapperConfig, PlaceConfig, TriangulationConfig
 from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.geometry import se3
@@ -19,7 +19,7 @@ from cl_localization.mapper import Mapper
 from cl_localization.mapping.learned.distillation import compressed
 from cl_localization.mapping.learned.options import DistillationConfig, LearnedCodesConfig
 from cl_localization.mapping.learned.replay import LEAST_FEATURES, MOST_FEATURES, FeatureReplay
-from core_makers import PointScene, SceneEncoder, look_at, wall_depth
+from core_makers import PointScene, SceneEncoder, look_at, motion, wall_depth
 
 SCENE = PointScene.wall(800)
 WAY = [look_at((x, 0.1 * x, 0.0), (0.3 * x, 0.0, 4.0)) for x in np.linspace(-0.8, 0.8, 9)]
@@ -89,6 +89,34 @@ def test_codes_follow_a_corrected_trajectory_when_they_are_learned_to_the_end() 
     before = mapper.made.positions_m[:, 0].mean()
     mapper.finish()
     assert mapper.made.positions_m[:, 0].mean() - before == pytest.approx(0.5, abs=0.2)
+
+
+def test_views_without_depth_that_the_map_matches_no_more_follow_a_corrected_trajectory_too() -> None:
+    encoder = SceneEncoder(SCENE)
+    mapper = Mapper(MapperConfig(triangulation=TriangulationConfig(max_views=2)), encoder,
+                    learned=replace(LEARNED, final_steps=1, steps_per_keyframe=1))
+    frames = frames_of(encoder, depth=False)
+    for frame in frames:
+        mapper.add(frame)
+    shift = motion(np.array([0.0, 0.0, 0.5]), np.array([0.5, 0.0, 0.0]))
+    mapper.correct(np.array([frame.stamp_ns for frame in frames]), np.stack([shift @ pose for pose in WAY]))
+    mapper.finish()
+    kept = mapper._learner._replay.samples(0, np.zeros(3))
+    on_wall = se3.transform(se3.inverse(shift), kept.points.numpy().astype(np.float64))
+    assert np.abs(on_wall[:, 2] - 4.0).max() < 0.2 and np.ptp(on_wall[:, 0]) > 3.0
+    nearest = [np.linalg.norm(SCENE.points_m - point, axis=1).min() for point in on_wall[::50]]
+    assert np.median(nearest) < 0.02
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_at_its_budget_learning_goes_on_without_the_keyframes_that_had_to_go(depth: bool) -> None:
+    encoder = SceneEncoder(SCENE)
+    mapper = Mapper(MapperConfig(map_code=MapCodeConfig(budget_mb=0.02)), encoder,
+                    learned=replace(LEARNED, final_steps=10, steps_per_keyframe=1))
+    for frame in [*frames_of(encoder, depth), *frames_of(encoder, depth)]:
+        mapper.add(frame)
+    mapper.finish()
+    assert len(mapper.made) > 0 and len(mapper.map_code.keyframes) < len(WAY)
 
 
 def test_keyframes_that_are_looked_at_again_are_kept_once() -> None:

@@ -84,3 +84,15 @@ def test_twin_rooms_are_not_taken_for_a_loop() -> None:
     assert set(tour.add(turning(20, turn_deg=300.0, room=1))) == {None}
     assert np.array_equal(tour.map_code.keyframe_world_T_cam[:len(before)], before)
     assert tour.largest_error_m() < 1e-9
+
+
+def test_a_heading_that_no_way_so_short_can_have_turned_closes_no_loop() -> None:
+    tour = Drifted(motion(np.deg2rad([0.0, 0.7, 0.0]), np.zeros(3)))
+    assert set(tour.add(turning(38, turn_deg=370.0))) == {None}
+
+
+def test_when_a_part_becomes_metric_what_ties_its_keyframes_does_so_too() -> None:
+    lap = Drifted(np.eye(4))
+    lap.add(turning(10, turn_deg=60.0))
+    lap.closing.grow(0, se3.similarity(np.eye(4), 2.0))
+    assert lap.graph.bend(0) < 1e-6

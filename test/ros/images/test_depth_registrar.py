@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,18 @@ def test_depth_of_another_camera_is_brought_into_the_image() -> None:
     edge_px = 32 - 60 * BESIDE_M
     first = [np.flatnonzero(row)[0] for row in registered[10:38]]
     assert np.abs(np.array(first) - edge_px).max() <= 1 and registered[20, 40] == pytest.approx(1.0)
+
+
+def test_depth_is_registered_anew_where_its_camera_has_moved_or_images_have_another_size() -> None:
+    buffer = GuardedBuffer()
+    for second, beside_m in ((5, -BESIDE_M), (6, BESIDE_M)):
+        transform = TransformStamped(header=Header(frame_id="colour", stamp=Time(sec=second)), child_frame_id="depth")
+        transform.transform.translation.x, transform.transform.rotation.w = beside_m, 1.0
+        buffer.set_transform(transform, "test")
+    registrar, later = DepthRegistrar(TfLookup(buffer, 0.0), is_needed=True), replace(wall("depth"), stamp=Time(sec=6))
+    for depth, edge_px in ((wall("depth"), 29), (later, 35)):
+        assert abs(np.flatnonzero(registrar.registered(depth, COLOUR, "colour")[20])[0] - edge_px) <= 1
+    assert registrar.registered(later, Camera(32, 24, 30, 30, 16, 12), "colour").shape == (24, 32)
 
 
 @pytest.mark.parametrize(("depth", "connected"), [(wall("depth", info=False), True), (wall("depth"), False)])

@@ -30,6 +30,10 @@ def test_two_strays_that_do_not_agree_change_nothing() -> None:
     assert believed(1 * SECOND, HOUR, 5 * HOUR, 2 * SECOND) == [SECOND, 2 * SECOND]
 
 
+def test_a_stray_that_was_forgotten_confirms_no_later_one() -> None:
+    assert believed(SECOND, HOUR, 2 * SECOND, HOUR + SECOND, 3 * SECOND) == [SECOND, 2 * SECOND, 3 * SECOND]
+
+
 def test_images_that_come_every_minute_are_used_but_for_each_second_one() -> None:
     assert believed(*(60 * number * SECOND for number in range(1, 7))) == [60 * n * SECOND for n in (1, 3, 5)]
 

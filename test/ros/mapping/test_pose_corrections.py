@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+from builtin_interfaces.msg import Time
 from cl_localization.msg import MappingStatus
 from cl_localization.srv import SaveMap
 from diagnostic_msgs.msg import DiagnosticArray
@@ -21,7 +23,8 @@ from std_srvs.srv import SetBool
 from cl_localization.errors import RosError
 from cl_localization.map.map_file import load_map
 from cl_localization.ros.conversions import pose_message, time_message
-from cl_localization.ros.mapping.pose_corrections import MAX_PATH_BYTES, path_poses
+from cl_localization.ros.mapping.pose_corrections import MAX_PATH_BYTES, PoseCorrections, path_poses
+from cl_localization.ros.nodes.config import FramesConfig, PoseSourceConfig
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_robot import Robot
 from ros_world import RosWorld, wait_until
@@ -76,6 +79,48 @@ def spoilt(name: str) -> bytes:
 def test_a_path_that_makes_no_sense_is_refused_as_a_whole(name, match) -> None:
     with pytest.raises(RosError, match=f"corrected_path {match}"):
         path_poses(spoilt(name), "map")
+
+
+class Corrected:
+    """Corrections of poses of the base, on a robot whose tf is known, and what they said of camera poses."""
+
+    BASE_T_CAM = np.array([[0, 0, 1, 0.6], [-1, 0, 0, 0], [0, -1, 0, 0.9], [0, 0, 0, 1.0]])
+
+    def __init__(self) -> None:
+        self.config = SimpleNamespace(frames=FramesConfig(), poses=PoseSourceConfig(source="pose", pose_of="base"))
+        self.poses: list[np.ndarray] = []
+        self.corrections = PoseCorrections(self, lambda task: task(), self.correct, self.lookup)
+
+    def create_subscription(self, kind: type, topic: str, take: Any, depth: int, raw: bool) -> None:
+        self.take = take
+
+    def get_logger(self) -> Any:
+        return SimpleNamespace(error=lambda *_, **__: None, info=lambda *_, **__: None)
+
+    def correct(self, stamps_ns: np.ndarray, poses: np.ndarray) -> int:
+        self.poses = list(poses)
+        return len(poses)
+
+    def lookup(self, target: str, source: str, stamp: Time) -> np.ndarray:
+        return {("base_link", "camera"): self.BASE_T_CAM}[target, source]
+
+
+def test_poses_of_the_base_are_those_of_the_camera_on_it_once_an_image_has_come() -> None:
+    robot = Corrected()
+    robot.take(serialize_message(path_of([1], [SHIFT])))
+    assert "must come after the first image" in robot.corrections.problem and not robot.poses
+    robot.corrections.observe("camera", Time(sec=1))
+    robot.take(serialize_message(path_of([1], [SHIFT])))
+    np.testing.assert_allclose(robot.poses, [SHIFT @ robot.BASE_T_CAM], atol=1e-9)
+
+
+def test_what_is_wrong_with_a_path_is_said_until_a_good_one_comes() -> None:
+    robot = Corrected()
+    robot.corrections.observe("camera", Time(sec=1))
+    robot.take(serialize_message(path_of([1], [SHIFT], "odom")))
+    assert "must be given in the frame map, found odom" in robot.corrections.problem and not robot.poses
+    robot.take(serialize_message(path_of([1], [SHIFT])))
+    assert robot.corrections.problem == "" and len(robot.poses) == 1
 
 
 @pytest.fixture

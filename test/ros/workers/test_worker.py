@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -41,6 +43,24 @@ def test_only_the_newest_of_waiting_items_is_worked_on_and_drops_are_counted() -
         worker.run(lambda: None).result(WAIT_S)
     assert gate.done == [0, 3]
     assert worker.stop()
+
+
+def test_tasks_are_done_though_the_item_before_them_is_dropped_while_it_waits_for_its_turn() -> None:
+    waits, may_go = threading.Event(), threading.Event()
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        waits.set()
+        assert may_go.wait(WAIT_S)
+        yield
+
+    worker = Worker(lambda item: None, fail, turn=turn)
+    worker.offer(0)
+    assert waits.wait(WAIT_S)
+    task = worker.run(lambda: "done")
+    worker.stop(timeout_s=0.0)
+    may_go.set()
+    assert task.result(WAIT_S) == "done" and worker.stop() and worker.processed == 0
 
 
 def test_tasks_are_done_in_order_before_the_next_item_and_give_their_results() -> None:
