@@ -48,7 +48,7 @@ def pose_from_last(last: Look, world_T_last: np.ndarray, look: Look, predicted: 
     points_m = se3.transform(world_T_last, rays * depths_m[:, None])
     pixels, ahead_m = project(look.pinhole, se3.inverse(predicted), points_m)
     ahead = np.flatnonzero(ahead_m > 0)
-    near = cKDTree(look.keypoints_px).sparse_distance_matrix(
+    near = cKDTree(look.features.keypoints_px).sparse_distance_matrix(
         cKDTree(pixels[ahead]), pixels_in(look.pinhole, near_px), output_type="ndarray")
     features, row, _ = best_pairs(look.features.descriptors, last.features.descriptors[known[ahead]], near["i"],
                                   near["j"], MIN_SIMILARITY)
