@@ -151,7 +151,7 @@ class ImageSource:
         self._depth_info: CameraInfo | None = None
         self._reading = self._made_reading(config, lookup)
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
-        self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
+        self._started_s, self._delays_s = now_s(), Window(now_s)
         self._received_s = [-math.inf] * len(self._topics)
         self._guard, self._period = StampGuard(), ImagePeriod()
         self._paired_s = self._lost_s = -math.inf
