@@ -42,7 +42,6 @@ class DemoObserver(Watcher):
         poses: by stamp, (wall time of arrival in seconds, trusted (4, 4) camera pose).
         latencies_ms: by stamp, of the localizer.
         mapped: stamps of the images that the mapper has worked on.
-        reason: why the localizer did not trust its last pose, or "ok".
         mapping: the mapper's last status.
         overlay: the last overlay image (H, W, 3).
         done: names of the players that have sent their last frame.
@@ -57,7 +56,7 @@ class DemoObserver(Watcher):
         self.poses: dict[int, tuple[float, np.ndarray]] = {}
         self.latencies_ms: dict[int, float] = {}
         self.mapped: set[int] = set()
-        self.reason, self.mapping = "", MappingStatus()
+        self.mapping = MappingStatus()
         self.overlay: np.ndarray | None = None
         self.done: set[str] = set()
         for kind, topic, callback in ((PoseStamped, "ground_truth", self._on_truth),
@@ -155,7 +154,6 @@ class DemoObserver(Watcher):
     def _on_status(self, message: LocalizationStatus) -> None:
         if message.keypoints:  # else it tells of something without an image
             self.latencies_ms[stamp_ns(message.header.stamp)] = message.latency_ms
-        self.reason = message.reason
 
     def _on_mapping(self, message: MappingStatus) -> None:
         self.mapping = message

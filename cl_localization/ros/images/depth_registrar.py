@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 
 from cl_localization.data.message_camera import camera_of
 from cl_localization.data.registration import DepthRegistration
 from cl_localization.errors import LocalizationError, RosError
 from cl_localization.geometry.camera import Camera
+from cl_localization.ros.conversions import plain
 from cl_localization.ros.tf.lookup import TfLookup
 
 ALIGN = ("let the driver align depth to colour (as align_depth of realsense2_camera), or publish the depth camera's "
          "camera_info on depth_camera_info and its frame on tf")
 SAME_M = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class Depth:
-    """A depth image as its camera saw it.
-
-    Attributes:
-        depth_m: (H, W) float32 metres.
-        frame: the depth camera's tf frame.
-        info: its calibration; None without one.
-    """
-
-    depth_m: np.ndarray
-    frame: str
-    stamp: Time
-    info: CameraInfo | None
 
 
 class DepthRegistrar:
@@ -50,14 +33,21 @@ class DepthRegistrar:
         self._registration: DepthRegistration | None = None
         self._colour_T_depth = np.zeros((4, 4))
 
-    def registered(self, depth: Depth, camera: Camera, camera_frame: str) -> np.ndarray | None:
+    def registered(self, depth_m: np.ndarray, header: Header, info: CameraInfo | None, camera: Camera,
+                   camera_frame: str) -> np.ndarray | None:
         """Return depth (H, W) as the colour camera sees it, None to leave it out.
+
+        Args:
+            depth_m: (H, W) float32 metres, as its camera saw it.
+            header: of its message.
+            info: calibration of its camera; None without one.
+            camera, camera_frame: the colour camera and its tf frame.
 
         Raises:
             LocalizationError: it cannot be registered, and is needed.
         """
         try:
-            found = self._matching(depth, camera, camera_frame).register(depth.depth_m)
+            found = self._matching(header, info, camera, camera_frame).register(depth_m)
             self.problem = ""
             return found
         except LocalizationError as error:
@@ -66,11 +56,13 @@ class DepthRegistrar:
             self.problem = f"mapping without depth: {error}"
             return None
 
-    def _matching(self, depth: Depth, camera: Camera, camera_frame: str) -> DepthRegistration:
-        if depth.info is None or not self._lookup.connected(camera_frame, depth.frame):
-            raise RosError("depth", f"must be in the frame of the image, {camera_frame}", depth.frame, ALIGN)
-        colour_T_depth = self._lookup.at(camera_frame, depth.frame, depth.stamp)
-        depth_camera = camera_of(depth.info, "depth_camera_info")
+    def _matching(self, header: Header, info: CameraInfo | None, camera: Camera,
+                  camera_frame: str) -> DepthRegistration:
+        depth_frame = plain(header.frame_id)
+        if info is None or not self._lookup.connected(camera_frame, depth_frame):
+            raise RosError("depth", f"must be in the frame of the image, {camera_frame}", depth_frame, ALIGN)
+        colour_T_depth = self._lookup.at(camera_frame, depth_frame, header.stamp)
+        depth_camera = camera_of(info, "depth_camera_info")
         made = self._registration
         if made is None or (made.depth_camera, made.colour_camera) != (depth_camera, camera) \
                 or np.abs(colour_T_depth - self._colour_T_depth).max() > SAME_M:

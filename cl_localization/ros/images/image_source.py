@@ -22,7 +22,7 @@ from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
 from cl_localization.geometry.camera import Camera
 from cl_localization.ros import conversions
-from cl_localization.ros.images.depth_registrar import Depth, DepthRegistrar
+from cl_localization.ros.images.depth_registrar import DepthRegistrar
 from cl_localization.ros.images.mask_topic import MaskTopic
 from cl_localization.ros.images.pairing import Pairing, StampGuard
 from cl_localization.ros.nodes.config import ImagesConfig
@@ -113,12 +113,11 @@ class ImageBundle:
         not."""
         how, depth_m = self.reading, None
         if self.depth is not None:
-            header, depth_frame = self.depth.header, conversions.plain(self.depth.header.frame_id)
+            depth_frame = conversions.plain(self.depth.header.frame_id)
             depth_m = depth_of(self.depth, how.depth, how.depth_unit_m, how.max_pixels)
             is_aligned = depth_frame in ("", conversions.plain(self.image.header.frame_id), self.camera_frame)
             if how.registrar is not None and not is_aligned:
-                depth = Depth(depth_m, depth_frame, header.stamp, self.depth_info)
-                return how.registrar.registered(depth, camera, self.camera_frame)
+                return how.registrar.registered(depth_m, self.depth.header, self.depth_info, camera, self.camera_frame)
         if how.registrar is not None:
             how.registrar.problem = ""
         return depth_m
@@ -151,7 +150,7 @@ class ImageSource:
         self._depth_info: CameraInfo | None = None
         self._reading = self._made_reading(config, lookup)
         self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
-        self._started_s, self._delays_s = now_s(), Window(now_s=now_s)
+        self._started_s, self._delays_s = now_s(), Window(now_s)
         self._received_s = [-math.inf] * len(self._topics)
         self._guard, self._period = StampGuard(), ImagePeriod()
         self._paired_s = self._lost_s = -math.inf

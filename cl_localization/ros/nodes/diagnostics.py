@@ -80,9 +80,9 @@ MS_PER_S, BYTES_PER_MB = 1000.0, 1_000_000
 class Window:
     """A sliding time window of values, with percentiles."""
 
-    def __init__(self, length_s: float = WINDOW_S, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Keep values for `length_s` seconds of the clock `now_s`, at most `MAX_SAMPLES`."""
-        self._length_s, self._now_s = length_s, now_s
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Keep values for `WINDOW_S` seconds of the clock `now_s`, at most `MAX_SAMPLES`."""
+        self._now_s = now_s
         self._samples: deque[tuple[float, float]] = deque(maxlen=MAX_SAMPLES)
 
     def add(self, value: float) -> None:
@@ -91,7 +91,7 @@ class Window:
 
     def values(self) -> list[float]:
         """Return the values in the window, oldest first."""
-        since_s = self._now_s() - self._length_s
+        since_s = self._now_s() - WINDOW_S
         return [value for added_s, value in tuple(self._samples) if added_s >= since_s]
 
     def percentile(self, percent: float) -> float:
@@ -103,9 +103,9 @@ class Window:
 class Rates:
     """Rates of counters over a sliding time window."""
 
-    def __init__(self, length_s: float = WINDOW_S, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Average over `length_s` seconds of the clock `now_s`."""
-        self._length_s, self._now_s = length_s, now_s
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Average over `WINDOW_S` seconds of the clock `now_s`."""
+        self._now_s = now_s
         self._counts: dict[str, deque[tuple[float, int]]] = {}
 
     def hz(self, name: str, count: int) -> float:
@@ -114,7 +114,7 @@ class Rates:
         if counts and count < counts[-1][1]:
             counts.clear()
         counts.append((now_s, count))
-        while len(counts) > 2 and (now_s - counts[1][0] >= self._length_s or len(counts) > MAX_SAMPLES):
+        while len(counts) > 2 and (now_s - counts[1][0] >= WINDOW_S or len(counts) > MAX_SAMPLES):
             counts.popleft()
         first_s, first = counts[0]
         passed_s = now_s - first_s

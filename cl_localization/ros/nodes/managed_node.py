@@ -168,14 +168,11 @@ def answer_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -> 
         response.success, response.message = True, "ok"
         done: Future = Future(executor=node.executor)
         begin(request, response).add_done_callback(done.set_result)
-        error = (await _settled(done)).exception()
+        settled: Any = await done
+        error = settled.exception()
         if error is not None:
             response.success, response.message = False, str(error)
             if not isinstance(error, LocalizationError):
                 node.report(error)
         return response
     return callback
-
-
-async def _settled(done: Future) -> Any:
-    return await done

@@ -37,7 +37,7 @@ class Clock:
 
 def test_a_window_forgets_what_is_older_than_it() -> None:
     clock = Clock()
-    window = Window(10.0, clock)
+    window = Window(clock)
     assert math.isnan(window.percentile(50))
     window.add(1.0)
     clock.now_s += 6
@@ -50,7 +50,7 @@ def test_a_window_forgets_what_is_older_than_it() -> None:
 
 
 def test_a_window_is_bounded_in_memory() -> None:
-    window = Window(1e9, Clock())
+    window = Window(Clock())
     for number in range(MAX_SAMPLES + 5):
         window.add(float(number))
     assert len(window.values()) == MAX_SAMPLES
@@ -59,7 +59,7 @@ def test_a_window_is_bounded_in_memory() -> None:
 @given(st.lists(st.tuples(st.floats(0.05, 3), st.integers(0, 50)), min_size=1, max_size=60))
 def test_a_rate_is_the_growth_over_the_last_seconds(steps: list[tuple[float, int]]) -> None:
     clock = Clock()
-    rates, count, history = Rates(10.0, clock), 0, [(clock.now_s, 0)]
+    rates, count, history = Rates(clock), 0, [(clock.now_s, 0)]
     assert math.isnan(rates.hz("images", 0))
     for pause_s, more in steps:
         clock.now_s, count = clock.now_s + pause_s, count + more
@@ -71,7 +71,7 @@ def test_a_rate_is_the_growth_over_the_last_seconds(steps: list[tuple[float, int
 
 def test_a_counter_that_was_set_back_begins_anew() -> None:
     clock = Clock()
-    rates = Rates(10.0, clock)
+    rates = Rates(clock)
     rates.hz("images", 100)
     clock.now_s += 1
     assert math.isnan(rates.hz("images", 0))
