@@ -172,9 +172,6 @@ class FixedRegions:
     def forget(self) -> None:
         """Begin again: no region is known to be fixed."""
         self._camera: Camera | None = None
-        self._votes = np.zeros((0, CELLS_ACROSS), np.int8)
-        self._fixed = np.zeros((0, CELLS_ACROSS), bool)
-        self._since_ns = np.zeros((0, CELLS_ACROSS), np.int64)
         self._reference: _Seen | None = None
 
     def hides(self, keypoints_px: np.ndarray, camera: Camera, since_ns: int | None = None) -> np.ndarray:

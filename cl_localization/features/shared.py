@@ -25,15 +25,11 @@ class SharedEncoder:
 
     Images are compared pixel by pixel, which takes 0.1 ms. A request for an image that another thread is encoding waits
     for it; different images are encoded in parallel.
-
-    Attributes:
-        encoded, reused: number of images that were encoded, and that were found in the cache.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         """Share `encoder`, whose `encode` must be thread-safe."""
         self.name, self.dim = encoder.name, encoder.dim
-        self.encoded = self.reused = 0
         self._encoder = encoder
         self._kept: OrderedDict[int, tuple[np.ndarray, Future]] = OrderedDict()
         self._lock = threading.Lock()
@@ -42,10 +38,8 @@ class SharedEncoder:
         """Return the features of an image; see `Encoder`. They are shared: do not modify them."""
         with self._lock:
             known = self._known(image)
-            is_new = known is None
             future = known or self._remember(image)
-            self.encoded, self.reused = self.encoded + is_new, self.reused + (not is_new)
-        if is_new:
+        if known is None:
             self._fill(future, image)
         return future.result()
 

@@ -146,7 +146,8 @@ def depth_jackknife(map_code: MapCode, keypoints_px: np.ndarray, pinhole: Camera
         return np.zeros((6, 6))
     cam_T_world, points_m = se3.inverse(found.world_T_cam), found.inlier_points_m
     matched_px = keypoints_px[found.inlier_features]
-    sigmas_px = expected_errors_px(map_code, pinhole, cam_T_world, matched_px, found.inlier_codes)
+    sigmas_px = expected_errors_px(pinhole, cam_T_world, matched_px, points_m,
+                                   map_code.codes["sigmas_m"][found.inlier_codes])
     distance_m = np.linalg.norm(points_m - found.world_T_cam[:3, 3], axis=1)
     group = np.argsort(np.argsort(distance_m)) * GROUPS // inliers
     moved = []

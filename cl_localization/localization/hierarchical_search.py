@@ -165,12 +165,12 @@ def make_attention_fallback(map_code: MapCode, config: LocalizerConfig, index: C
     """
     if config.regressor != "nearest_then_attention":
         return None
-    from cl_localization.localization.attention.regressor import AttentionRegressor, packaged_weights_fit
+    from cl_localization.localization.attention.regressor import AttentionRegressor, load_weights
 
-    if not config.regressor_weights and not packaged_weights_fit(map_code):
+    weights = load_weights(config.regressor_weights)
+    if not config.regressor_weights and not weights.fit(map_code):
         return None
-    regressor = AttentionRegressor.from_file(map_code, config.regressor_weights, index)
-    return AttentionFallback(PoseEstimator(map_code, regressor, config.pose), config)
+    return AttentionFallback(PoseEstimator(map_code, AttentionRegressor(map_code, weights, index), config.pose), config)
 
 
 def make_regressor(map_code: MapCode, config: LocalizerConfig, index: CodeIndex | None = None) -> Regressor:
@@ -185,6 +185,6 @@ def make_regressor(map_code: MapCode, config: LocalizerConfig, index: CodeIndex 
     """
     if config.regressor != "attention":
         return NearestRegressor(map_code, index)
-    from cl_localization.localization.attention.regressor import AttentionRegressor
+    from cl_localization.localization.attention.regressor import AttentionRegressor, load_weights
 
-    return AttentionRegressor.from_file(map_code, config.regressor_weights, index)
+    return AttentionRegressor(map_code, load_weights(config.regressor_weights), index)

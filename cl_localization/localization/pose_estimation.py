@@ -124,11 +124,13 @@ class PoseEstimator:
         return rival.inliers if is_another else 0
 
     def _scene_coordinates(self, features: Features, every: int = 1) -> SceneCoordinates:
-        """Return the unambiguous matches of evenly chosen features, those of the scene that most of them belong to."""
+        """Return the unambiguous matches of evenly chosen features, those of the scene that most of them belong to:
+        scenes may overlap, one pose cannot."""
         coordinates = self._regressor.regress(features.select(slice(None, None, every)))
         coordinates = replace(coordinates, features=every * coordinates.features)
         coordinates = coordinates.select(coordinates.ambiguity <= self.config.max_ambiguity)
-        return coordinates.of_one_scene(self._map.codes["scenes"][coordinates.rows])
+        scenes = self._map.codes["scenes"][coordinates.rows]
+        return coordinates.select(scenes == np.bincount(scenes).argmax()) if len(scenes) else coordinates
 
     def _scene_of(self, coordinates: SceneCoordinates) -> int:
         return int(self._map.codes["scenes"][coordinates.rows[0]])

@@ -105,7 +105,8 @@ def _refined(map_code: MapCode, keypoints_px: np.ndarray, pinhole: Camera, cam_T
         return None
     matched_px = keypoints_px[matches.features]
     points_m = map_code.codes["positions_m"][matches.rows].astype(np.float64)
-    sigmas_px = expected_errors_px(map_code, pinhole, cam_T_world, matched_px, matches.rows)
+    sigmas_px = expected_errors_px(pinhole, cam_T_world, matched_px, points_m,
+                                   map_code.codes["sigmas_m"][matches.rows])
     cam_T_world, covariance = refined_pose(pinhole, cam_T_world, matched_px, points_m, sigmas_px)
     errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
     inliers = errors_px < threshold_px
@@ -115,16 +116,14 @@ def _refined(map_code: MapCode, keypoints_px: np.ndarray, pinhole: Camera, cam_T
                         inlier_codes=matches.rows[inliers], inlier_points_m=points_m[inliers])
 
 
-def expected_errors_px(map_code: MapCode, pinhole: Camera, cam_T_world: np.ndarray, matched_px: np.ndarray,
-                       rows: np.ndarray) -> np.ndarray:
-    """Return the expected reprojection errors (N,) of codes (N,) matched to keypoints (N, 2): that of keypoints, as
-    found, and that of the codes' positions."""
-    positions_m = map_code.codes["positions_m"][rows]
-    errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, positions_m.astype(np.float64))
+def expected_errors_px(pinhole: Camera, cam_T_world: np.ndarray, matched_px: np.ndarray, points_m: np.ndarray,
+                       sigmas_m: np.ndarray) -> np.ndarray:
+    """Return the expected reprojection errors (N,) of points (N, 3) with standard deviations (N,), matched to keypoints
+    (N, 2): that of keypoints, as found, and that of the points."""
+    errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
     keypoint_px = max(pixels_in(pinhole, KEYPOINT_SIGMA_PX), ERROR_TO_SIGMA * float(np.median(errors_px)))
-    distance_m = np.linalg.norm(positions_m - se3.inverse(cam_T_world)[:3, 3], axis=1)
-    position_px = pinhole.focal_px * map_code.codes["sigmas_m"][rows] / np.maximum(distance_m, 1e-6)
-    return np.hypot(keypoint_px, position_px)
+    distance_m = np.linalg.norm(points_m - se3.inverse(cam_T_world)[:3, 3], axis=1)
+    return np.hypot(keypoint_px, pinhole.focal_px * sigmas_m / np.maximum(distance_m, 1e-6))
 
 
 def searched_near(map_code: MapCode, features: Features, keypoints_px: np.ndarray, pinhole: Camera,

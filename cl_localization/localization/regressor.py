@@ -46,13 +46,6 @@ class SceneCoordinates:
     ambiguity: np.ndarray
     rows: np.ndarray
 
-    def of_one_scene(self, scenes: np.ndarray) -> SceneCoordinates:
-        """Return the coordinates in the scene of most of them, given the scene (N,) of each: scenes may overlap, one
-        pose cannot."""
-        if len(scenes) == 0:
-            return self
-        return self.select(scenes == np.bincount(scenes).argmax())
-
     def select(self, mask: np.ndarray) -> SceneCoordinates:
         """Return the coordinates of some features, by mask or index."""
         return SceneCoordinates(self.features[mask], self.points_m[mask], self.sigmas_m[mask], self.ambiguity[mask],

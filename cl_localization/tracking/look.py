@@ -11,7 +11,7 @@ less than a pixel.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,16 +37,6 @@ MAJORITY = 0.5
 VARIANCE = 4.0
 """The errors of followed points are correlated: the variance that flow adds is larger than stated by this factor.
 Measured on RedKitchen and simulated houses; see docs/reliability.md."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Solution:
-    """A pose (4, 4), its covariance (6, 6), its inliers among the matches (bool), their median error."""
-
-    world_T_cam: np.ndarray
-    covariance: np.ndarray
-    inliers: np.ndarray
-    error_px: float
 
 
 class Look:
@@ -84,18 +74,24 @@ class Look:
         followed, positions_px = follow(self._image, image, self._positions_px,
                                         self._predicted_motion_px(predicted_world_T_cam))
         keypoints_px = image.to_keypoints(positions_px)
-        solved = self._solve(followed, keypoints_px)
-        found = replace(self.found, stamp_ns=stamp_ns, carried_ns=stamp_ns - self.found.stamp_ns,
-                        timings_s={"flow": time.perf_counter() - started_s})
-        if solved is None:
+        matched_px = self.camera.undistort(keypoints_px) - self._map_errors_px[followed]
+        first = robust_pose(self._pinhole, matched_px, self._points_m[followed], pixels_in(self._pinhole, OUTLIER_PX),
+                            RANSAC_ITERATIONS, SEED)
+        carried = replace(self.found, stamp_ns=stamp_ns, carried_ns=stamp_ns - self.found.stamp_ns)
+        if first is None or first.inliers.mean() < MAJORITY:
             reason = f"flow lost the pose: of {self.points} points, {len(followed)} were found again"
-            return replace(found, accepted=False, reason=reason, world_T_cam=None, covariance=None, inliers=0)
-        rows = self._rows[followed[solved.inliers]]
+            return replace(carried, accepted=False, reason=reason, world_T_cam=None, covariance=None, inliers=0,
+                           timings_s={"flow": time.perf_counter() - started_s})
+        points = followed[first.inliers]
+        cam_T_world, covariance, error_px = self._refined(first.cam_T_world, matched_px[first.inliers],
+                                                          self._points_m[points])
+        rows = self._rows[points]
         return accept_or_reject(replace(
-            found, world_T_cam=solved.world_T_cam, covariance=self.found.covariance + solved.covariance,
-            inliers=len(rows), reprojection_error_px=solved.error_px, inlier_features=self.found.inlier_features[rows],
+            carried, world_T_cam=se3.inverse(cam_T_world), covariance=self.found.covariance + VARIANCE * covariance,
+            inliers=len(rows), reprojection_error_px=error_px, inlier_features=self.found.inlier_features[rows],
             inlier_codes=self.found.inlier_codes[rows], inlier_points_m=self.found.inlier_points_m[rows],
-            inlier_keypoints_px=keypoints_px[solved.inliers]), config)
+            inlier_keypoints_px=keypoints_px[first.inliers],
+            timings_s={"flow": time.perf_counter() - started_s}), config)
 
     def _predicted_motion_px(self, predicted_world_T_cam: np.ndarray) -> np.ndarray:
         """Return how far (N, 2) the points should have moved in the reduced image; 0 for those out of view."""
@@ -108,18 +104,12 @@ class Look:
                               - self.camera.project(before[visible])) * self._image.scale
         return motion_px
 
-    def _solve(self, followed: np.ndarray, keypoints_px: np.ndarray) -> _Solution | None:
-        """Return the pose that most of the points (F,) found again at keypoints (F, 2) agree on; None for none."""
-        matched_px = self.camera.undistort(keypoints_px) - self._map_errors_px[followed]
-        points_m = self._points_m[followed]
-        first = robust_pose(self._pinhole, matched_px, points_m, pixels_in(self._pinhole, OUTLIER_PX),
-                            RANSAC_ITERATIONS, SEED)
-        if first is None or first.inliers.mean() < MAJORITY:
-            return None
-        matched_px, points_m = matched_px[first.inliers], points_m[first.inliers]
-        errors_px = reprojection_errors_px(self._pinhole, first.cam_T_world, matched_px, points_m)
+    def _refined(self, cam_T_world: np.ndarray, matched_px: np.ndarray,
+                 points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return a pose (4, 4) refined to matches, its covariance (6, 6), and the median of their errors."""
+        errors_px = reprojection_errors_px(self._pinhole, cam_T_world, matched_px, points_m)
         sigma_px = max(pixels_in(self._pinhole, LEAST_SIGMA_PX), ERROR_TO_SIGMA * float(np.median(errors_px)))
-        cam_T_world, covariance = refined_pose(self._pinhole, first.cam_T_world, matched_px, points_m,
+        cam_T_world, covariance = refined_pose(self._pinhole, cam_T_world, matched_px, points_m,
                                                np.full(len(points_m), sigma_px), REFINEMENTS)
         errors_px = reprojection_errors_px(self._pinhole, cam_T_world, matched_px, points_m)
-        return _Solution(se3.inverse(cam_T_world), VARIANCE * covariance, first.inliers, float(np.median(errors_px)))
+        return cam_T_world, covariance, float(np.median(errors_px))

@@ -16,7 +16,7 @@ from cl_localization.localization.acceptance import accept_or_reject
 from cl_localization.localization.covariance_calibration import calibrated
 from cl_localization.localization.hierarchical_search import PoseSearch
 from cl_localization.localization.learned.regressor import LearnedRegressor
-from cl_localization.localization.refinement import ERROR_TO_SIGMA, KEYPOINT_SIGMA_PX, MIN_MATCHES, pixels_in
+from cl_localization.localization.refinement import MIN_MATCHES, expected_errors_px, pixels_in
 from cl_localization.localization.regressor import SceneCoordinates
 from cl_localization.localization.result import Localization
 from cl_localization.map.learned_codes import is_learned
@@ -47,7 +47,8 @@ class LearnedPoseSearch:
         started_s = time.perf_counter()
         searched = features.select(slice(self._pose.max_keypoints))
         keypoints_px, pinhole = camera.undistort(searched.keypoints_px), camera.pinhole()
-        coordinates = self._scene_coordinates(searched)
+        coordinates = self._regressor.regress(searched)  # all in one scene
+        coordinates = coordinates.select(coordinates.ambiguity < CERTAIN_SHARE)
         matched_s = time.perf_counter()
         matched_px = keypoints_px[coordinates.features].astype(np.float64)
         threshold_px = pixels_in(pinhole, self._pose.inlier_threshold_px)
@@ -65,23 +66,13 @@ class LearnedPoseSearch:
         """Return a pose as it was found: such a map has too few codes to tell what has moved."""
         return found
 
-    def _scene_coordinates(self, features: Features) -> SceneCoordinates:
-        """Return the certain answers; all lie in one scene."""
-        coordinates = self._regressor.regress(features)
-        return coordinates.select(coordinates.ambiguity < CERTAIN_SHARE)
-
     def _refined(self, pinhole: Camera, matched_px: np.ndarray, coordinates: SceneCoordinates, first: PnPResult,
                  threshold_px: float) -> Localization:
         """Return the pose of least reprojection error over the inliers, those with certain answers first."""
-        cam_T_world, inliers = first.cam_T_world, first.inliers
-        points_m = coordinates.points_m
-        errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
-        distance_m = np.linalg.norm(points_m - se3.inverse(cam_T_world)[:3, 3], axis=1)
-        least_px = max(pixels_in(pinhole, KEYPOINT_SIGMA_PX),
-                       ERROR_TO_SIGMA * float(np.median(errors_px[inliers])))
-        sigmas_px = np.hypot(least_px, pinhole.focal_px * coordinates.sigmas_m / np.maximum(distance_m, 1e-6))
-        cam_T_world, covariance = refined_pose(pinhole, cam_T_world, matched_px[inliers], points_m[inliers],
-                                               sigmas_px[inliers])
+        inliers, points_m = first.inliers, coordinates.points_m
+        agreed_px, agreed_m = matched_px[inliers], points_m[inliers]
+        sigmas_px = expected_errors_px(pinhole, first.cam_T_world, agreed_px, agreed_m, coordinates.sigmas_m[inliers])
+        cam_T_world, covariance = refined_pose(pinhole, first.cam_T_world, agreed_px, agreed_m, sigmas_px)
         errors_px = reprojection_errors_px(pinhole, cam_T_world, matched_px, points_m)
         agree = errors_px < threshold_px
         if agree.sum() < MIN_MATCHES:

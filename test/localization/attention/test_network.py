@@ -12,7 +12,7 @@ from attention_makers import QUICK, in_numpy
 from cl_localization.localization.attention.candidates import SCALARS
 from cl_localization.localization.attention.layers import gelu
 from cl_localization.localization.attention.network import SparseNetwork
-from cl_localization.localization.attention.weights import PACKAGED
+from cl_localization.localization.attention.regressor import PACKAGED
 from cl_localization.research.ace_g.checkpoint import load_attention, make_network
 from cl_localization.research.ace_g.sparse_network import SparseRegressor
 from core_makers import unit_vectors

@@ -11,8 +11,7 @@ from cl_localization.config import LocalizerConfig, MapCodeConfig
 from cl_localization.errors import MapError
 from cl_localization.features import Features
 from cl_localization.localization.attention.candidates import SCALARS, propose
-from cl_localization.localization.attention.regressor import AttentionRegressor
-from cl_localization.localization.attention.weights import AttentionWeights
+from cl_localization.localization.attention.regressor import AttentionRegressor, AttentionWeights, load_weights
 from cl_localization.localization.hierarchical_search import make_regressor
 from cl_localization.localization.regressor import NearestRegressor
 from cl_localization.map.code_index import CodeIndex
@@ -140,4 +139,4 @@ def test_weights_of_another_encoder_or_form_are_refused(tmp_path):
         AttentionRegressor(map_code, AttentionWeights(WEIGHTS.network, "xfeat"))
     save_attention(AttentionModel(make_network(16, CODES), CODES, "scene"), tmp_path / "codes")
     with pytest.raises(MapError, match="must be of the form sparse"):
-        AttentionRegressor.from_file(map_code, str(tmp_path / "codes"))
+        load_weights(str(tmp_path / "codes"))
