@@ -132,8 +132,8 @@ def export_transforms(frames: Iterable[Frame], place: Path) -> int:
         DataError: a camera whose distortion the format lacks.
     """
     entries = []
-    for frame, path in _posed_images(frames, place):
-        entry = {**_transforms_entry(path, frame.camera, frame.world_T_cam), "stamp": frame.stamp_ns / NS_PER_S}
+    for frame, path, world_T_cam in _posed_images(frames, place):
+        entry = {**_transforms_entry(path, frame.camera, world_T_cam), "stamp": frame.stamp_ns / NS_PER_S}
         if frame.depth_m is not None:
             (place / "depth").mkdir(exist_ok=True)
             entry["depth_file_path"] = path.replace("images/", "depth/", 1)
@@ -150,8 +150,8 @@ def export_colmap(frames: Iterable[Frame], place: Path) -> int:
     Raises:
         DataError: a camera whose distortion COLMAP lacks.
     """
-    posed = [(path.removeprefix("images/"), frame.camera, frame.world_T_cam)
-             for frame, path in _posed_images(frames, place) if frame.world_T_cam is not None]
+    posed = [(path.removeprefix("images/"), frame.camera, world_T_cam)
+             for frame, path, world_T_cam in _posed_images(frames, place)]
     write_colmap_model(place / "sparse" / "0", posed, np.zeros((0, 3)))
     return len(posed)
 
@@ -186,13 +186,15 @@ def write_transforms(path: Path, posed: list[Posed]) -> None:
     path.write_text(json.dumps({"frames": entries}, indent=1) + "\n", encoding="utf-8")
 
 
-def _posed_images(frames: Iterable[Frame], place: Path) -> Iterator[tuple[Frame, str]]:
-    """Write the images of the frames with a pose to `images/`; yield these frames and the images' paths in `place`."""
+def _posed_images(frames: Iterable[Frame], place: Path) -> Iterator[tuple[Frame, str, np.ndarray]]:
+    """Write the images of the frames with a pose to `images/`; yield these frames, the images' paths in `place`, and
+    world_T_cam (4, 4)."""
     (place / "images").mkdir()
-    for index, frame in enumerate(frame for frame in frames if frame.world_T_cam is not None):
+    posed = ((frame, frame.world_T_cam) for frame in frames if frame.world_T_cam is not None)
+    for index, (frame, world_T_cam) in enumerate(posed):
         path = f"images/{index:06d}.png"
         write_png(place / path, cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
-        yield frame, path
+        yield frame, path, world_T_cam
 
 
 def _transforms_entry(name: str, camera: Camera, world_T_cam: np.ndarray) -> dict[str, Any]:
