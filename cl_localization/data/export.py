@@ -132,11 +132,11 @@ def export_transforms(frames: Iterable[Frame], place: Path) -> int:
         DataError: a camera whose distortion the format lacks.
     """
     entries = []
-    for frame, posed in _posed_images(frames, place):
-        entry = {**_transforms_entry(*posed), "stamp": frame.stamp_ns / NS_PER_S}
+    for frame, path, world_T_cam in _posed_images(frames, place):
+        entry = {**_transforms_entry(path, frame.camera, world_T_cam), "stamp": frame.stamp_ns / NS_PER_S}
         if frame.depth_m is not None:
             (place / "depth").mkdir(exist_ok=True)
-            entry["depth_file_path"] = posed[0].replace("images/", "depth/", 1)
+            entry["depth_file_path"] = path.replace("images/", "depth/", 1)
             write_png(place / entry["depth_file_path"], depth_to_mm(frame.depth_m))
         entries.append(entry)
     content = {"depth_unit_scale_factor": 0.001, "frames": entries}
@@ -150,8 +150,8 @@ def export_colmap(frames: Iterable[Frame], place: Path) -> int:
     Raises:
         DataError: a camera whose distortion COLMAP lacks.
     """
-    posed = [(path.removeprefix("images/"), camera, world_T_cam)
-             for _, (path, camera, world_T_cam) in _posed_images(frames, place)]
+    posed = [(path.removeprefix("images/"), frame.camera, world_T_cam)
+             for frame, path, world_T_cam in _posed_images(frames, place)]
     write_colmap_model(place / "sparse" / "0", posed, np.zeros((0, 3)))
     return len(posed)
 
@@ -186,17 +186,15 @@ def write_transforms(path: Path, posed: list[Posed]) -> None:
     path.write_text(json.dumps({"frames": entries}, indent=1) + "\n", encoding="utf-8")
 
 
-def _posed_images(frames: Iterable[Frame], place: Path) -> Iterator[tuple[Frame, Posed]]:
-    """Write the images of the frames with a pose to `images/`; yield these frames, and the path of the image in `place`
-    with its camera and pose."""
+def _posed_images(frames: Iterable[Frame], place: Path) -> Iterator[tuple[Frame, str, np.ndarray]]:
+    """Write the images of the frames with a pose to `images/`; yield these frames, the images' paths in `place`, and
+    world_T_cam (4, 4)."""
     (place / "images").mkdir()
-    index = 0
-    for frame in frames:
-        if frame.world_T_cam is not None:
-            path = f"images/{index:06d}.png"
-            write_png(place / path, cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
-            yield frame, (path, frame.camera, frame.world_T_cam)
-            index += 1
+    posed = ((frame, frame.world_T_cam) for frame in frames if frame.world_T_cam is not None)
+    for index, (frame, world_T_cam) in enumerate(posed):
+        path = f"images/{index:06d}.png"
+        write_png(place / path, cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+        yield frame, path, world_T_cam
 
 
 def _transforms_entry(name: str, camera: Camera, world_T_cam: np.ndarray) -> dict[str, Any]:

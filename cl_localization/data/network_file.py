@@ -17,7 +17,6 @@ from cl_localization.data.atomic import written_file
 from cl_localization.errors import EncoderError, LocalizationError
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 Value = TypeVar("Value")
@@ -88,21 +87,3 @@ class NetworkFile:
 def with_prefix(tensors: Mapping[str, Value], prefix: str) -> dict[str, Value]:
     """Return the tensors whose names begin with a prefix, without it."""
     return {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return what an optimizer remembers of its parameters, under names NUMBER.KEY."""
-    from torch import Tensor
-
-    return {f"{number}.{key}": value for number, state in optimizer.state_dict()["state"].items()
-            for key, value in state.items() if isinstance(value, Tensor)}
-
-
-def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Have an optimizer of the same parameters remember that; raises ValueError or KeyError for other names or
-    parameters."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

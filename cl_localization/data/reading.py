@@ -144,9 +144,12 @@ class Findings:
         """
         if file.world_T_cam is None:
             self.files.append(file)
-        elif (world_T_cam := self.pose(file.world_T_cam, thing, file.name)) is not None:
+        elif np.isfinite(file.world_T_cam).all():
+            world_T_sensor = validated(file.world_T_cam, thing)
             self.files.append(replace(
-                file, world_T_cam=world_T_cam if sensor_T_cam is None else world_T_cam @ sensor_T_cam))
+                file, world_T_cam=world_T_sensor if sensor_T_cam is None else world_T_sensor @ sensor_T_cam))
+        else:
+            self.skipped.append(file.name)
 
     def present(self, listed: list[StampedFile]) -> list[StampedFile]:
         """Return the files that are there, in order of time; the others are counted as left out."""
@@ -174,17 +177,6 @@ class Findings:
             self.files.append(ImageFile(path.stem, stamp_ns, path, camera,
                                         pose if pose is None or body_T_cam is None else pose @ body_T_cam,
                                         None if nearest is None else depths[nearest][1], depth_unit_m))
-
-    def pose(self, matrix: np.ndarray, thing: str, name: str) -> np.ndarray | None:
-        """Return a 4x4 pose of a file; None, with the frame counted as left out, when a number is infinite or NaN.
-
-        Raises:
-            GeometryError: finite numbers that are no pose.
-        """
-        if not np.isfinite(matrix).all():
-            self.skipped.append(name)
-            return None
-        return validated(matrix, thing)
 
     def sequence(self, name: str) -> ImageFileSequence:
         """Return the sequence of the frames in order of time. Raises DataError for none."""

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from cl_localization.config import flatten, with_values
-from cl_localization.data.network_file import load_optimizer_tensors, optimizer_tensors, with_prefix
+from cl_localization.data.network_file import with_prefix
 from cl_localization.errors import EncoderError, LocalizationError
 from cl_localization.localization.attention.regressor import FILE, NETWORK
 from cl_localization.research.ace_g.code_network import CodeRegressor
 from cl_localization.research.ace_g.options import AttentionConfig
 from cl_localization.research.ace_g.sparse_network import SparseRegressor
+from cl_localization.research.optimizer_tensors import load_optimizer_tensors, optimizer_tensors
 
 OPTIMIZER = "optimizer."
 AGAIN = "train it again"

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from cl_localization.config import flatten, with_values
-from cl_localization.data.network_file import NetworkFile, load_optimizer_tensors, optimizer_tensors, with_prefix
+from cl_localization.data.network_file import NetworkFile, with_prefix
 from cl_localization.errors import EncoderError, LocalizationError
 from cl_localization.research.hscnet.options import DenseTrainingConfig
 from cl_localization.research.hscnet.regions import LEAVES, RegionTree
 from cl_localization.research.hscnet.training import DenseTrainer
+from cl_localization.research.optimizer_tensors import load_optimizer_tensors, optimizer_tensors
 
 MODEL, REGIONS_OF_SCENES = NetworkFile("cl_localization_dense"), NetworkFile("cl_localization_regions", "regions")
 NETWORK, OPTIMIZER, REGIONS, LEAF_CENTRES, SHIFTS = "network.", "optimizer.", "regions.", "leaves.", "shifts_m"

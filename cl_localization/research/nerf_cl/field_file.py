@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cl_localization.config import flatten, with_values
-from cl_localization.data.network_file import NetworkFile, load_optimizer_tensors, optimizer_tensors, with_prefix
+from cl_localization.data.network_file import NetworkFile, with_prefix
 from cl_localization.errors import DataError, LocalizationError
 from cl_localization.nerf.anchor import Anchor
 from cl_localization.nerf.cells import UsedCells
@@ -22,6 +22,7 @@ from cl_localization.research.nerf_cl.making import make_field
 from cl_localization.research.nerf_cl.mlp_field import MlpField
 from cl_localization.research.nerf_cl.options import NerfConfig
 from cl_localization.research.nerf_cl.task import Progress
+from cl_localization.research.optimizer_tensors import load_optimizer_tensors, optimizer_tensors
 
 FORMAT = "cl_localization_nerf"
 FILE = NetworkFile(FORMAT, "checkpoint", DataError)

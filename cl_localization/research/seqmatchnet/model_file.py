@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from cl_localization.config import flatten, with_values
-from cl_localization.data.network_file import NetworkFile, load_optimizer_tensors, optimizer_tensors, with_prefix
+from cl_localization.data.network_file import NetworkFile, with_prefix
 from cl_localization.errors import EncoderError, LocalizationError
+from cl_localization.research.optimizer_tensors import load_optimizer_tensors, optimizer_tensors
 from cl_localization.research.seqmatchnet.network import PlaceNetwork
 from cl_localization.research.seqmatchnet.options import ImageDescriptorConfig, NetworkConfig, SeqMatchNetConfig
 from cl_localization.research.seqmatchnet.trainer import Trainer
