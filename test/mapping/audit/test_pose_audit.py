@@ -25,11 +25,11 @@ def pose(number: int) -> np.ndarray:
     return look_at((np.sin(angle), 0.2 * np.sin(2 * angle), 0.0), (np.cos(angle), 0.0, 3.5))
 
 
-def audited(count: int, scenes: int = 1, given=pose) -> PoseAudit:
+def audited(count: int, given=pose, scene_of=lambda number: 0) -> PoseAudit:
     audit = PoseAudit()
     for number in range(count):
         features = SCENE.features(pose(number), noise_px=0.3, similarity=0.95, seed=number)
-        audit.add(View.of(number, given(number), CAMERA, features, scene=number % scenes), np.zeros(len(features)),
+        audit.add(View.of(number, given(number), CAMERA, features, scene=scene_of(number)), np.zeros(len(features)),
                   place_descriptor(features.descriptors))
     return audit
 
@@ -87,8 +87,8 @@ def test_keyframes_that_the_map_gave_up_have_no_say_and_are_no_neighbours_or_pla
 
 
 def test_scenes_are_not_compared_with_each_other() -> None:
-    found = figures(audited(30, scenes=2))
-    assert found.pairs == 0
+    assert figures(audited(30, scene_of=lambda number: number % 2)).pairs == 0
+    assert figures(audited(2 * APART, scene_of=lambda number: number // APART)).returns == 0
 
 
 def test_the_end_of_a_sequence_parts_neighbours() -> None:

@@ -295,6 +295,24 @@ def test_a_resumed_map_is_saved_with_its_new_keyframes_while_the_worker_hangs(le
     assert_same_map(load_map(path), second.map_code)
 
 
+def test_a_map_resumed_from_the_previous_file_is_saved_whole_while_the_worker_hangs(learning, tmp_path) -> None:
+    path = tmp_path / "map.safetensors"
+    first = learning()
+    for _ in range(2):
+        first.learn()
+        first.save()
+    path.write_bytes(b"damaged")
+    second = learning()
+    resumed, problem = second.saver.load("xfeat", MapCodeConfig())
+    assert "resuming from" in problem
+    second.map_code = resumed.fork()
+    second.saver.use_map(second.map_code, problem)
+    second.learn()
+    with Hanging(second):
+        assert not second.saver.save_last(None)
+    assert_same_map(load_map(path), second.map_code)
+
+
 def test_nothing_is_lost_or_saved_where_no_keyframe_is_new(learning, tmp_path) -> None:
     learner = learning()
     assert learner.saver.save_last(learner.map_code)
