@@ -34,7 +34,7 @@ class Stage:
 
     def load(self, path: str, map_code: MapCode | None = None) -> str:
         """Load a map, by default one that is made for this, and return what becomes of a pose in it."""
-        self.files[path] = map_code or empty_map()
+        self.files[path] = empty_map() if map_code is None else map_code
         self.in_use.load(path)
         return self.in_use.localize(None)
 
