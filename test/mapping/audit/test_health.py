@@ -86,6 +86,12 @@ def test_health_goes_with_the_map_into_its_file_and_on(tmp_path: Path) -> None:
     assert map_health(map_code, RIGHT, earlier_warnings=("axes",)).warnings == ("axes",)
 
 
+def test_what_a_mapper_before_own_poses_noted_still_holds() -> None:
+    map_code, noted = empty_map(), MapHealth(("axes",), matches_agree_percent=40.0)
+    map_code.health = {name: figure for name, figure in noted.to_json().items() if name != "scenes_without_scale"}
+    assert noted_health(map_code) == noted
+
+
 @pytest.mark.parametrize("health", [{}, {"warnings": None}, {"warnings": [], "unheard_of": 3}])
 def test_an_older_or_newer_map_is_judged_by_its_codes(health: dict[str, object]) -> None:
     map_code = empty_map()

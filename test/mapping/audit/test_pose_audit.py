@@ -31,11 +31,11 @@ def empty_map() -> MapCode:
     return MapCode(MapCodeConfig(), "test", SCENE.descriptors.shape[1])
 
 
-def audited(count: int, scenes: int = 1, given=pose, map_code: MapCode | None = None) -> PoseAudit:
+def audited(count: int, given=pose, scene_of=lambda number: 0, map_code: MapCode | None = None) -> PoseAudit:
     map_code = empty_map() if map_code is None else map_code
     audit = PoseAudit(map_code)
     for number in range(count):
-        add(audit, map_code, number, given(number), number % scenes)
+        add(audit, map_code, number, given(number), scene_of(number))
     return audit
 
 
@@ -101,8 +101,8 @@ def test_keyframes_that_the_map_gave_up_have_no_say_and_are_no_neighbours_or_pla
 
 
 def test_scenes_are_not_compared_with_each_other() -> None:
-    found = figures(audited(30, scenes=2))
-    assert found.pairs == 0
+    assert figures(audited(30, scene_of=lambda number: number % 2)).pairs == 0
+    assert figures(audited(2 * APART, scene_of=lambda number: number // APART)).returns == 0
 
 
 def test_the_end_of_a_sequence_parts_neighbours() -> None:

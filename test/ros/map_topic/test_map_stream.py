@@ -126,6 +126,16 @@ def test_a_mapper_that_went_back_to_a_saved_map_takes_its_followers_along() -> N
     assert follower.map_code.version == saved.version
 
 
+def test_the_clock_of_a_mapper_that_has_ended_says_nothing_of_the_next_one_s_messages() -> None:
+    map_code, follower = empty_map(), MapFollower("xfeat", DIM)
+    grow(map_code)
+    saved = map_code.delta_since(0)
+    grow(map_code)
+    assert follower.take(map_code.delta_since(0), 1000, "first") == Followed.REPLACED
+    assert follower.take(map_code.delta_since(0), 10, "second") == Followed.REPLACED
+    assert follower.take(saved, 11, "second") == Followed.REPLACED
+
+
 def test_a_map_from_a_file_grows_on_with_the_deltas_of_the_same_map() -> None:
     map_code, follower = empty_map(), MapFollower("xfeat", DIM)
     grow(map_code)

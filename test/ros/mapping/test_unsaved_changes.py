@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cl_localization.errors import MapError
 from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_file import save_map
 from cl_localization.ros.mapping import unsaved_changes
 from cl_localization.ros.mapping.unsaved_changes import UnsavedChanges
 from map_makers import empty_map, grow
@@ -61,6 +63,29 @@ def test_after_a_save_the_next_keyframe_is_copied_at_once(slow) -> None:
     unsaved.saved(map_code.map_id, map_code.version)
     noted(unsaved, map_code, 1)
     assert unsaved.uncopied_keyframes == 0
+
+
+def test_a_save_that_was_begun_before_the_newest_keyframe_does_not_have_it(monkeypatch) -> None:
+    monkeypatch.setattr(unsaved_changes, "QUICK_S", 60.0)
+    map_code = empty_map()
+    unsaved = begun(map_code)
+    noted(unsaved, map_code, 1)
+    begun_with = map_code.version
+    noted(unsaved, map_code, 1)
+    unsaved.saved(map_code.map_id, begun_with)
+    assert unsaved.with_file(FILE).version == map_code.version
+
+
+def test_changes_are_not_added_to_the_file_of_another_map(tmp_path: Path) -> None:
+    map_code, another = empty_map(), empty_map()
+    grow(map_code)
+    grow(another)
+    save_map(another, tmp_path / "map.safetensors")
+    unsaved = UnsavedChanges()
+    unsaved.begin(map_code.map_id, map_code.version)
+    noted(unsaved, map_code, 1)
+    with pytest.raises(MapError, match="must be the one in work"):
+        unsaved.with_file(tmp_path / "map.safetensors")
 
 
 def test_a_saved_version_of_another_map_says_nothing() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
-from geometry_msgs.msg import PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
@@ -105,11 +105,23 @@ def test_a_guess_is_searched_for_some_time_or_until_an_image_agrees(ros: RosWorl
     far[0, 3], near[0, 3] = 9.0, 2.5
     stage.initial.judge(Localization(5, True, "ok", far, np.eye(6)))
     assert stage.guess_now() is not None
+    stage.initial.judge(Localization(5, False, "too few inliers", near, np.eye(6)))
+    assert stage.guess_now() is not None
     stage.initial.judge(Localization(5, True, "ok", near, np.eye(6)))
     assert stage.guess_now() is None
     stage.take(guess(4.0))
     stage.now_s += GUESS_S + 1
     assert stage.guess_now() is None
+
+
+def test_an_image_is_searched_where_the_camera_is_on_a_base_at_the_guess(ros: RosWorld) -> None:
+    stage, buffer = Stage(ros), GuardedBuffer()
+    transform = TransformStamped(header=Header(frame_id="base_link"), child_frame_id="camera")
+    transform.transform.translation.x, transform.transform.rotation.w = 0.5, 1.0
+    buffer.set_transform_static(transform, "test")
+    stage.initial.listen(TfLookup(buffer, 0.0))
+    stage.take(guess(3.0))
+    assert stage.guess_now()[0, 3] == 3.5
 
 
 def test_a_guess_in_another_frame_is_refused(ros: RosWorld) -> None:

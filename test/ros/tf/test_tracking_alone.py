@@ -1,0 +1,63 @@
+"""Tracking without a node around it: what it sends to tf after time has gone back, and after it was told not to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
+
+from geometry_msgs.msg import TransformStamped
+from rclpy.time import Time
+
+from cl_localization.ros.conversions import stamp_ns
+from cl_localization.ros.nodes.config import LocalizerNodeConfig
+from cl_localization.ros.tf.lookup import Mounting
+from cl_localization.ros.tf.tracking import Tracking
+from tracking_makers import PERIOD_NS, SECOND, START_NS, at, found
+
+OVERWHELMING = 500.0
+
+
+class Stage:
+    """A node, a tf, and what is sent to it."""
+
+    def __init__(self) -> None:
+        self.config, self.sent = LocalizerNodeConfig(), list[TransformStamped]()
+        clock = SimpleNamespace(now=lambda: Time(nanoseconds=START_NS), ros_time_is_active=False)
+        self.get_clock = lambda: clock
+        self.tf = SimpleNamespace(lookup=None, send=self.sent.extend, clear=lambda: None)
+        self.tracking = Tracking(self, self.tf, lambda track, stamp_ns: None)
+
+    def show(self, stamp: int) -> Any:
+        """Give it an image with a pose that nobody doubts, and return what it decides."""
+        self.tracking.observe_arrival(SimpleNamespace(stamp_ns=stamp))
+        return self.tracking.track(found(at(0), stamp, OVERWHELMING), Mounting("odom", at(0), at(0)))
+
+    def publish_tf(self, publish: bool) -> None:
+        """Set the parameter."""
+        self.config = replace(self.config, publish_tf=publish)
+        self.tracking.use(self.config)
+
+
+def test_when_a_bag_has_begun_anew_the_transform_has_the_stamps_of_its_images_again() -> None:
+    stage = Stage()
+    assert stage.show(START_NS).trusted
+    assert stage.show(START_NS - 500 * SECOND).trusted
+    assert abs(stamp_ns(stage.sent[-1].header.stamp) - (START_NS - 500 * SECOND)) < SECOND
+
+
+def test_who_is_to_publish_again_waits_for_a_pose_instead_of_repeating_an_old_one() -> None:
+    stage = Stage()
+    stage.show(START_NS)
+    stage.publish_tf(False)
+    assert stage.show(START_NS + PERIOD_NS).trusted
+    stage.publish_tf(True)
+    before = len(stage.sent)
+    stage.tracking.tick()
+    assert len(stage.sent) == before
+    stage.show(START_NS + 2 * PERIOD_NS)
+    assert len(stage.sent) > before
