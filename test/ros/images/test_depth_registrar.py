@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -56,10 +54,11 @@ def test_depth_is_registered_anew_where_its_camera_has_moved_or_images_have_anot
         transform = TransformStamped(header=Header(frame_id="colour", stamp=Time(sec=second)), child_frame_id="depth")
         transform.transform.translation.x, transform.transform.rotation.w = beside_m, 1.0
         buffer.set_transform(transform, "test")
-    registrar, later = DepthRegistrar(TfLookup(buffer, 0.0), is_needed=True), replace(wall("depth"), stamp=Time(sec=6))
+    registrar, (depth_m, header, info) = DepthRegistrar(TfLookup(buffer, 0.0), is_needed=True), wall("depth")
+    later = depth_m, Header(frame_id=header.frame_id, stamp=Time(sec=6)), info
     for depth, edge_px in ((wall("depth"), 29), (later, 35)):
-        assert abs(np.flatnonzero(registrar.registered(depth, COLOUR, "colour")[20])[0] - edge_px) <= 1
-    assert registrar.registered(later, Camera(32, 24, 30, 30, 16, 12), "colour").shape == (24, 32)
+        assert abs(np.flatnonzero(registrar.registered(*depth, COLOUR, "colour")[20])[0] - edge_px) <= 1
+    assert registrar.registered(*later, Camera(32, 24, 30, 30, 16, 12), "colour").shape == (24, 32)
 
 
 @pytest.mark.parametrize(("depth", "connected"), [(wall("depth", info=False), True), (wall("depth"), False)])

@@ -27,7 +27,8 @@ class Stage:
         monkeypatch.setattr(map_in_use, "pose_check_beside", self._check)
         monkeypatch.setattr(map_in_use, "Localizer", lambda map_code, *_, **__: SimpleNamespace(
             map_code=map_code, localize=lambda frame, guess: "not checked"))
-        self.in_use = MapInUse(self, SimpleNamespace(name="xfeat", dim=DIM), self._note_other)
+        unguessed = SimpleNamespace(guess_for=lambda frame: None, judge=lambda found: None)
+        self.in_use = MapInUse(self, SimpleNamespace(name="xfeat", dim=DIM), unguessed, self._note_other)
 
     def get_logger(self) -> Any:
         return SimpleNamespace(info=lambda text: None)

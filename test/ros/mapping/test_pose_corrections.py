@@ -91,7 +91,7 @@ class Corrected:
         self.poses: list[np.ndarray] = []
         self.corrections = PoseCorrections(self, lambda task: task(), self.correct, self.lookup)
 
-    def create_subscription(self, kind: type, topic: str, take: Any, depth: int, raw: bool) -> None:
+    def hear(self, kind: type, topic: str, take: Any, raw: bool) -> None:
         self.take = take
 
     def get_logger(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,12 @@ class Stage:
         self.get_clock = lambda: clock
         self.tf = SimpleNamespace(lookup=None, send=self.sent.extend, clear=lambda: None)
         self.tracking = Tracking(self, self.tf, lambda track, stamp_ns: None)
+        self.tracking.start()
+
+    def every(self, period_s: float, tick: Callable[[], None]) -> Any:
+        """Have `tick` called by the test."""
+        self.tick = tick
+        return SimpleNamespace(is_canceled=lambda: False)
 
     def show(self, stamp: int) -> Any:
         """Give it an image with a pose that nobody doubts, and return what it decides."""
@@ -57,7 +64,7 @@ def test_who_is_to_publish_again_waits_for_a_pose_instead_of_repeating_an_old_on
     assert stage.show(START_NS + PERIOD_NS).trusted
     stage.publish_tf(True)
     before = len(stage.sent)
-    stage.tracking.tick()
+    stage.tick()
     assert len(stage.sent) == before
     stage.show(START_NS + 2 * PERIOD_NS)
     assert len(stage.sent) > before
