@@ -131,7 +131,8 @@ def _fastest(config: EncoderConfig) -> Engine:
         try:
             return tried(MAKERS[name](config))
         except Exception as error:  # whatever it is, another engine may work
-            _broken.add(name)
+            if not config.weights:  # else it may be those that do not work
+                _broken.add(name)
             _LOGGER.warning("engine %s is installed but does not work (%s): trying the next", name, _summary(error))
     return MAKERS["torch"](config)
 

