@@ -24,23 +24,21 @@ class Arguments:
     """
 
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
-    out: Path = argument("Folder to write.", metavar="FOLDER")
+    out: Path = argument("Folder to write.", metavar="FOLDER", writes="folder")
     to: Literal["auto", "bag", "7scenes"] = argument(
         "Output; auto: a 7-Scenes folder from a bag, a bag from everything else.", "auto"
     )
     storage: Literal["mcap", "sqlite3"] = argument("File format of the bag.", "mcap")
     compressed: bool = argument("Write JPEG images into the bag: a tenth of the size, but lossy.", False)
     map_tf: bool = argument("Also write the true map -> odom to the bag's tf; a localizer must not run then.", False)
-    force: bool = argument("Replace existing output.", False)
+    force: bool = argument("Replace an earlier result; a folder with anything else in it is refused.", False)
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
 
 
 def run(arguments: Arguments) -> int:
     """Convert the sequence; return the exit code."""
     from cl_localization.data import open_sequence
-    from cl_localization.data.atomic import check_output
 
-    check_output(arguments.out, arguments.force)
     sequence = open_sequence(arguments.sequence, arguments.format)
     if target(arguments) == "bag":
         write_bag_of(sequence, arguments)

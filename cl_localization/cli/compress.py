@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.tables import print_rows
 from cl_localization.errors import ConfigError
 from cl_localization.mapping.learned.options import DistillationConfig
@@ -24,14 +23,13 @@ class Arguments:
 
     map: Path = argument("Map file; it is only read.", metavar="MAP", positional=True)
     bytes: str = argument("Size of the file to write: 100000, 100k, 1M.", "100k", metavar="N")
-    out: Path = argument("Map file to write; an existing one is replaced atomically.", metavar="MAP")
+    out: Path = argument("Map file to write; an existing one is replaced atomically.", metavar="MAP", writes="map")
     options: DistillationConfig = settings(DistillationConfig)
 
 
 def run(arguments: Arguments) -> int:
     """Compress the map, write it and print a summary; return the exit code."""
     size_bytes = bytes_of(arguments.bytes)
-    require_writable(arguments.out)
 
     from cl_localization.evaluation.provenance import provenance
     from cl_localization.map.map_file import load_map, read_map_info, save_map

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from cl_localization.cli.flags import argument
-from cl_localization.cli.outputs import require_writable, write_text
+from cl_localization.cli.outputs import write_text
 from cl_localization.cli.tables import output_console
 from cl_localization.config import LocalizerConfig, MapperConfig
 from cl_localization.option_text import options_yaml
@@ -23,7 +23,7 @@ class Arguments:
     """
 
     kind: Literal["mapper", "localizer"] = argument("Which options.", positional=True)
-    out: Path | None = argument("File to write; default: print it.", None, metavar="FILE")
+    out: Path | None = argument("File to write; default: print it.", None, metavar="FILE", writes="file")
 
 
 def run(arguments: Arguments) -> int:
@@ -32,5 +32,5 @@ def run(arguments: Arguments) -> int:
     if arguments.out is None:
         output_console().print(text, end="", markup=False, soft_wrap=True)
         return 0
-    write_text(require_writable(arguments.out), text)
+    write_text(arguments.out, text)
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
-from cl_localization.cli.outputs import require_writable, write_json, write_text
+from cl_localization.cli.outputs import write_json, write_text
 from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import LocalizerConfig
 
@@ -30,10 +30,12 @@ class Arguments:
     map: Path = argument("Map file.", metavar="MAP", positional=True)
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
     json: Path | None = argument(
-        "JSON file to write: the table, the options, and a record per frame.", None, metavar="FILE"
+        "JSON file to write: the table, the options, and a record per frame.", None, metavar="FILE",
+        writes="file"
     )
     html: Path | None = argument(
-        "HTML page to write: tables, trajectory, errors, the worst images with their matches.", None, metavar="FILE"
+        "HTML page to write: tables, trajectory, errors, the worst images with their matches.", None, metavar="FILE",
+        writes="file"
     )
     perturb: tuple[str, ...] = argument(
         "Perturb the images: gamma=0.4, gain=0.5, blur_px=9, occlusion=0.4, noise=20.",
@@ -46,9 +48,6 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Evaluate the sequence, print the table and write the JSON file; return the exit code."""
-    for path in filter(None, (arguments.json, arguments.html)):
-        require_writable(path)
-
     from cl_localization.cli.frames import require_poses
     from cl_localization.cli.localizing import open_localizer, try_sequence
     from cl_localization.data import open_sequence

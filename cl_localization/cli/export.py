@@ -28,29 +28,18 @@ class Arguments:
 
     source: str = argument("Map file, or a sequence as `map` takes it.", metavar="MAP|SEQ", positional=True)
     format: Literal["colmap", "transforms", "tum"] = argument("Layout to write.")
-    out: Path = argument("Folder to write.", metavar="FOLDER")
-    force: bool = argument("Replace what is there.", False)
+    out: Path = argument("Folder to write.", metavar="FOLDER", writes="folder")
+    force: bool = argument("Replace an earlier result; a folder with anything else in it is refused.", False)
     input_format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
 
 
 def run(arguments: Arguments) -> int:
     """Write the folder; return the exit code."""
-    from cl_localization.data.atomic import check_output
+    from cl_localization.map.map_file import is_map_file
 
-    check_output(arguments.out, arguments.force)
-    count = export_map(arguments) if is_map(Path(arguments.source)) else export_sequence(arguments)
+    count = export_map(arguments) if is_map_file(arguments.source) else export_sequence(arguments)
     output_console().print(f"{count} {arguments.format} images in {arguments.out}")
     return 0
-
-
-def is_map(path: Path) -> bool:
-    """Return whether a path is a map file."""
-    from cl_localization.map.map_file import read_map_info
-
-    try:
-        return path.is_file() and bool(read_map_info(path))
-    except MapError:
-        return False
 
 
 def export_sequence(arguments: Arguments) -> int:

@@ -34,7 +34,12 @@ Parsed = TypeVar("Parsed", bound="DataclassInstance")
 _PARSER_MARKERS = (tyro.conf.FlagCreatePairsOff,)
 
 
-def argument(help: str, default: Any = MISSING, metavar: str | None = None, positional: bool = False) -> Any:
+Writes = Literal["file", "map", "folder"]
+"""What an output is; see `cl_localization.cli.outputs.check_files`."""
+
+
+def argument(help: str, default: Any = MISSING, metavar: str | None = None, positional: bool = False,
+             writes: Writes | None = None) -> Any:
     """Return a dataclass field that is a flag, or a positional word, of a command.
 
     Args:
@@ -42,8 +47,9 @@ def argument(help: str, default: Any = MISSING, metavar: str | None = None, posi
         default: default value; without one it is required.
         metavar: placeholder of its value in the help.
         positional: whether it is a positional word.
+        writes: what the command writes to this path; None: nothing, a path is read.
     """
-    return field(default=default, metadata={"argument": (help, metavar, positional)})
+    return field(default=default, metadata={"argument": (help, metavar, positional), "writes": writes})
 
 
 def settings(config_class: type[Config], prefix: str = "") -> Any:
@@ -90,9 +96,7 @@ def _with_present_flags(argv: list[str]) -> list[str]:
 
 def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list[str]) -> dict[str, Config]:
     """Return the configs with the values of the `--config` file, if there is one."""
-    finder = ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config", type=Path, nargs="?")  # where the file is missing, tyro says so later
-    path: Path | None = finder.parse_known_args(argv)[0].config
+    path = option_file(argv)
     if path is None:
         return defaults
     known = {prefixes[name] + ("." if prefixes[name] else "") + leaf: (name, leaf)
@@ -102,6 +106,14 @@ def _with_file(defaults: dict[str, Config], prefixes: dict[str, str], argv: list
         name, leaf = known[key]
         values[name][leaf] = value
     return {name: with_values(config, values[name]) for name, config in defaults.items()}
+
+
+def option_file(argv: list[str]) -> Path | None:
+    """Return the file that `--config` names among the words of a command."""
+    finder = ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", type=Path, nargs="?")  # where the file is missing, tyro says so later
+    path: Path | None = finder.parse_known_args(argv)[0].config
+    return path
 
 
 def _command_flags(arguments_class: type, configs: dict[str, Config], prefixes: dict[str, str],

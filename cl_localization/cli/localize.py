@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
-from cl_localization.cli.outputs import require_writable, write_text
+from cl_localization.cli.outputs import write_text
 from cl_localization.cli.tables import print_rows, source_rows
 from cl_localization.config import LocalizerConfig
 
@@ -31,17 +31,15 @@ class Arguments:
     map: Path = argument("Map file.", metavar="MAP", positional=True)
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
     out: Path = argument("Trajectory to write, TUM format: stamp_s x y z qx qy qz qw per line, world_T_cam in metres.",
-                         metavar="POSES")
-    status: Path | None = argument("CSV file to write: a line per frame, with rejected ones.", None, metavar="CSV")
+                         metavar="POSES", writes="file")
+    status: Path | None = argument("CSV file to write: a line per frame, with rejected ones.", None, metavar="CSV",
+                                   writes="file")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     options: LocalizerConfig = settings(LocalizerConfig)
 
 
 def run(arguments: Arguments) -> int:
     """Localize the sequence, write its trajectory and print the counts; return the exit code."""
-    for path in filter(None, (arguments.out, arguments.status)):
-        require_writable(path)
-
     from cl_localization.cli.localizing import open_localizer, try_sequence
     from cl_localization.data import open_sequence
     from cl_localization.data.trajectory import write_trajectory

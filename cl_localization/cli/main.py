@@ -17,7 +17,9 @@ from rich.markup import escape
 
 import cl_localization
 from cl_localization import __version__
-from cl_localization.cli.flags import parse
+from cl_localization.cli.flags import option_file, parse
+from cl_localization.cli.interrupts import EXIT_INTERRUPTED
+from cl_localization.cli.outputs import check_files
 from cl_localization.cli.tables import error_console
 from cl_localization.errors import ConfigError, LocalizationError, did_you_mean, missing_package
 
@@ -58,7 +60,7 @@ OTHER_MODULES = {"demo": "cl_localization.demo.command", "bench": "benchmarks.be
 """Modules of the commands that are neither in `cli/` nor methods in `research/`."""
 
 PROGRAM = "cl_localization"
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR = 1
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -88,6 +90,7 @@ def dispatch(argv: list[str]) -> int:
 
     Raises:
         ConfigError: an unknown command or method; the nearest one is suggested.
+        DataError: an output that cannot be written, or that would replace what must be kept.
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
         Console().print(overview(), highlight=False, soft_wrap=True)
@@ -100,7 +103,10 @@ def dispatch(argv: list[str]) -> int:
         return 0 if len(argv) > 1 else EXIT_ERROR
     module, words, program = find_command(argv)
     arguments = parse(module.Arguments, words, program)
-    return 0 if arguments is None else module.run(arguments)
+    if arguments is None:
+        return 0
+    check_files(arguments, option_file(words))
+    return int(module.run(arguments))
 
 
 def find_command(argv: list[str]) -> tuple[ModuleType, list[str], str]:

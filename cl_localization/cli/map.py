@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_writable
+from cl_localization.cli.interrupts import EXIT_INTERRUPTED, noted_interrupt
 from cl_localization.cli.pose_sources import Poses, SequenceMapping, pose_source
 from cl_localization.cli.tables import health_rows, print_rows, source_rows, warn
 from cl_localization.config import MapperConfig
@@ -36,7 +37,7 @@ class Arguments:
     """Build a map from sequences, or extend one.
 
     Poses are those of the sequence; if it has none, the map finds them itself. The exit code is 1 if fewer than half of
-    the frames got a pose.
+    the frames got a pose. Ctrl-C writes the map of the frames so far; a second one ends at once.
 
     Example: cl_localization map 'sim:7?frames=200' --out house.map
     Example: cl_localization map 'sim:7' --poses self --trajectory poses.txt --out house.map
@@ -45,12 +46,13 @@ class Arguments:
     sequences: tuple[str, ...] = argument(
         SEQUENCE_HELP + " Several are mapped in order.", metavar="SEQ [SEQ ...]", positional=True
     )
-    out: Path = argument("Map file to write; an existing one is replaced atomically.", metavar="MAP")
+    out: Path = argument("Map file to write; an existing one is replaced atomically.", metavar="MAP", writes="map")
     update: Path | None = argument("Map file to extend; it is only read.", None, metavar="MAP")
     poses: Poses = argument("Source of the poses: given (by the sequence), self (found by the map), "
                             "odometry (used as it is), or auto: given, or self if the sequence has none.", "auto")
     trajectory: Path | None = argument("File to write the final poses of the frames to (TUM format). The origin is "
-                                       "that of the extended map, or else the first frame.", None, metavar="POSES")
+                                       "that of the extended map, or else the first frame.", None, metavar="POSES",
+                                       writes="file")
     no_depth: bool = argument("Ignore depth, and triangulate.", False)
     codes: Literal["grown", "learned"] = argument(CODES_HELP, "grown")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
@@ -60,12 +62,15 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> int:
-    """Map the sequences, write the map and print a summary; return the exit code."""
+    """Map the sequences, write the map and print a summary; return the exit code, 130 after Ctrl-C."""
     if not arguments.sequences:
         raise ConfigError("map", "needs at least one sequence", remedy="see `cl_localization map --help`")
-    for path in filter(None, (arguments.out, arguments.trajectory)):
-        require_writable(path)
+    with noted_interrupt() as stop:
+        return map_until(stop, arguments)
 
+
+def map_until(stop: threading.Event, arguments: Arguments) -> int:
+    """Map the sequences up to where `stop` is set; write the map, print a summary and return the exit code."""
     from cl_localization.cli.frames import require_codes, require_poses
     from cl_localization.data import open_sequence
     from cl_localization.data.trajectory import write_trajectory
@@ -78,8 +83,11 @@ def run(arguments: Arguments) -> int:
             require_poses(sequence)
     mapping = SequenceMapping(open_mapper(arguments), arguments.slam, not arguments.no_depth)
     start = time.perf_counter()
-    rows = [mapping.add(sequence, source) for sequence, source in zip(sequences, sources)]
+    rows = [mapping.add(sequence, source, stop) for sequence, source in zip(sequences, sources) if not stop.is_set()]
     map_code, use_depth = mapping.mapper.made, not arguments.no_depth
+    if stop.is_set() and (len(map_code) == 0 or not any(count.frames for count in rows)):
+        warn("interrupted before anything was mapped; nothing was written")
+        return EXIT_INTERRUPTED
     require_codes(len(map_code), sum(count.keyframes for count in rows), sequences, use_depth)
     health = mapping.mapper.examine()
     save_map(map_code, arguments.out, file_metadata(arguments, rows))
@@ -90,8 +98,11 @@ def run(arguments: Arguments) -> int:
     print_rows(f"map {arguments.out}", [*made, *source_rows(sequences), *health_rows(health)])
     for warning in health.warnings:
         warn(f"map {arguments.out}: {warning}")
-    unposed = sum(count.without_pose for count, source in zip(rows, sources) if source == "self")
-    return int(sum(count.frames for count in rows) < unposed)
+    frames = sum(count.frames for count in rows)
+    if stop.is_set():
+        warn(f"interrupted: map {arguments.out} holds the {frames:,} frames mapped until then")
+        return EXIT_INTERRUPTED
+    return int(frames < sum(count.without_pose for count, source in zip(rows, sources) if source == "self"))
 
 
 def open_mapper(arguments: Arguments) -> Mapper:
@@ -111,7 +122,8 @@ def file_metadata(arguments: Arguments, counts: list[MappingCount]) -> dict[str,
 
     earlier = read_map_info(arguments.update).get("extra", {}).get("sequences", []) if arguments.update else []
     camera = counts[-1].camera
-    return {"sequences": [*earlier, *arguments.sequences], "depth": not arguments.no_depth, "codes": arguments.codes,
+    return {"sequences": [*earlier, *arguments.sequences[:len(counts)]],
+            "depth": not arguments.no_depth, "codes": arguments.codes,
             "camera": {} if camera is None else asdict(camera), "config": asdict(arguments.options),
             "commit": provenance()["commit"]}
 

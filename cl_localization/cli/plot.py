@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cl_localization.cli.flags import argument
-from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.tables import output_console
 from cl_localization.errors import ConfigError
 
@@ -26,14 +25,13 @@ class Arguments:
     map: Path | None = argument("Map file.", None, metavar="[MAP]", positional=True)
     trajectories: tuple[Path, ...] = argument("TUM trajectories to draw over the map.", (), metavar="POSES [POSES ...]")
     evaluations: tuple[Path, ...] = argument("JSON files of `evaluate`.", (), metavar="JSON [JSON ...]")
-    out: Path = argument("Figure to write: .png, .pdf or .svg.", metavar="FIGURE")
+    out: Path = argument("Figure to write: .png, .pdf or .svg.", metavar="FIGURE", writes="file")
 
 
 def run(arguments: Arguments) -> int:
     """Plot and write the figure; return the exit code."""
     if arguments.map is None and not arguments.trajectories and not arguments.evaluations:
         raise ConfigError("plot", "needs something to plot", remedy="give a map, --trajectories or --evaluations")
-    require_writable(arguments.out)
 
     from cl_localization.cli.figures import CURVES, CURVES_OF_SEVERAL, draw_errors, draw_from_above
     from cl_localization.data.trajectory import read_trajectory

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -62,11 +64,12 @@ class SequenceMapping:
         self._slam: Slam | None = None
         self._given: list[tuple[int, np.ndarray]] = []
 
-    def add(self, sequence: Sequence, source: Poses) -> MappingCount:
+    def add(self, sequence: Sequence, source: Poses, stop: threading.Event | None = None) -> MappingCount:
         """Map the frames of a sequence, showing the progress, and return the counts.
 
         Args:
             source: of the poses: "given", "self" or "odometry".
+            stop: once it is set, no further frames are read.
 
         Raises:
             DataError: no frame could be read, no frame has a pose, or one has no odometry.
@@ -77,7 +80,8 @@ class SequenceMapping:
         indices = require_poses(sequence) if source == "given" else range(len(sequence))
         unreadable: list[str] = []
         files = sequence if self._use_depth else image_only(sequence)
-        frames = prefetched(files, tracked(indices, len(indices), f"mapping {sequence.name}"), unreadable)
+        wanted = takewhile(lambda _: stop is None or not stop.is_set(), indices)
+        frames = prefetched(files, tracked(wanted, len(indices), f"mapping {sequence.name}"), unreadable)
         count = self._mapped(frames, source, sequence.name)
         require_readable(count.frames + count.without_pose, unreadable, sequence.name)
         warn_unreadable(unreadable, sequence.skipped)

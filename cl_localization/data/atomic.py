@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
@@ -9,7 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cl_localization.data.own_folders import foreign_file
 from cl_localization.errors import DataError
+
+REPLACED = "replaced"
+"""Name of the old folder while a new one takes its place."""
 
 
 @contextmanager
@@ -22,14 +28,11 @@ def written_file(path: Path, force: bool = False) -> Iterator[Path]:
     Raises:
         DataError: `path` is there without `force`, is no file, or the folder cannot be written.
     """
-    with _beside(path, force) as temporary:
+    check_file(path, force)
+    with _beside(path) as temporary:
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        if path.is_dir():
-            raise DataError(f"output {path}", "must not be a folder", remedy="name a file in it")
-        if path.exists() and not path.is_file():  # a renamed file would take the place of a device
-            raise DataError(f"output {path}", "must not be a device, pipe or socket", remedy="name a file")
         os.replace(temporary, path)
         sync_folder(path.parent)
 
@@ -40,20 +43,22 @@ def written_folder(path: Path, force: bool = False) -> Iterator[Path]:
     vanishes.
 
     Args:
-        force: whether an existing folder may be replaced; it is kept until the new one is whole.
+        force: whether an earlier result of this package may be replaced; it is kept until the new one is whole.
 
     Raises:
-        DataError: `path` is there without `force`, or the folder above cannot be written.
+        DataError: see `check_folder`.
     """
-    with _beside(path, force) as temporary:
+    check_folder(path, force)
+    with _beside(path) as temporary:
         temporary.mkdir()
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 with file.open("rb") as stream:
                     os.fsync(stream.fileno())
+        check_folder(path, force)  # again: the work may have taken hours
         if path.exists() or path.is_symlink():
-            os.replace(path, temporary.with_name("replaced"))
+            os.replace(path, temporary.with_name(REPLACED))
         os.replace(temporary, path)
 
 
@@ -68,20 +73,73 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _beside(path: Path, force: bool) -> Iterator[Path]:
-    """Give a path of the same name in a new folder beside `path`, and remove that folder at the end."""
-    check_output(path, force)
+def _beside(path: Path) -> Iterator[Path]:
+    """Give a path of the same name in a new folder beside `path`, and remove that folder at the end; if all went well,
+    also those that were left behind by processes that were killed."""
     try:
         workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
         raise DataError(f"output {path}", "cannot be written", error.strerror,
                         "choose a folder you may write") from None
     try:
-        yield workplace / path.name
+        with _locked(workplace):
+            yield workplace / path.name
+        _remove_leftovers(path)
     except OSError as error:
         raise DataError(f"output {path}", "cannot be written", error.strerror, "check space and permissions") from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Try to hold the lock of a folder, which a process loses when it ends; gives whether it is held."""
+    opened = os.open(folder, os.O_RDONLY)
+    held = False
+    with suppress(OSError):  # another process holds it, or the file system has no locks
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = True
+    try:
+        yield held
+    finally:
+        os.close(opened)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the folders of `_beside` whose processes are gone, so that hidden copies do not pile up."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.{'[a-z0-9_]' * 8}"):
+        with suppress(OSError), _locked(folder) as gone:
+            inside = {entry.name for entry in folder.iterdir()}
+            if gone and inside and inside <= {path.name, REPLACED}:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_file(path: Path, force: bool = False) -> None:
+    """Find out before the work whether the file `path` may be written; makes the folder above it.
+
+    Raises:
+        DataError: see `check_output`; or it is a folder, device, pipe or socket.
+    """
+    check_output(path, force)
+    if path.is_dir():
+        raise DataError(f"output {path}", "must be a file", "a folder", "name a file in it")
+    if path.exists() and not path.is_file():  # a renamed file would take the place of a device
+        raise DataError(f"output {path}", "must not be a device, pipe or socket", remedy="name a file")
+
+
+def check_folder(path: Path, force: bool = False) -> None:
+    """Find out before the work whether the folder `path` may be written; makes the folder above it.
+
+    Raises:
+        DataError: see `check_output`; or it is no folder, or holds anything but an earlier result of this package.
+    """
+    check_output(path, force)
+    if path.exists() and not path.is_dir():
+        raise DataError(f"output {path}", "must be a folder", "a file", "choose another name")
+    foreign = foreign_file(path)
+    if foreign is not None:
+        raise DataError(f"output {path}", "must hold nothing but an earlier result to be replaced", foreign,
+                        "choose another name, or move away what you want to keep and remove the folder")
 
 
 def check_output(path: Path, force: bool = False) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from cl_localization.config import EncoderConfig
 from cl_localization.errors import EncoderError
 from cl_localization.features.exported import exported_network, int8_network
+from cl_localization.features.signal_stack import let_handlers_use_the_thread_stack
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -262,6 +263,7 @@ class OpenVinoEngine:
         compiled = self._core.compile_model(self._network, "CPU", {
             "INFERENCE_PRECISION_HINT": HINTS[self._precision], "INFERENCE_NUM_THREADS": count,
             "PERFORMANCE_HINT": "LATENCY"})
+        let_handlers_use_the_thread_stack()
         return compiled.create_infer_request()
 
     def run(self, grey: np.ndarray) -> DenseFeatures:

@@ -73,6 +73,15 @@ def _digest(metadata: str, arrays: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def is_map_file(path: str | Path) -> bool:
+    """Return whether a path is a map file, of any version."""
+    try:
+        with _opened(path) as (_, header, _):
+            return header.get("format") == FORMAT
+    except MapError:
+        return False
+
+
 def read_map_info(path: str | Path) -> dict[str, Any]:
     """Return the metadata of a map file, with `codes`, `keyframes` and `file_bytes`, without reading its arrays.
 

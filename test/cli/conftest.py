@@ -127,6 +127,7 @@ def fake_core(monkeypatch) -> Iterator[SimpleNamespace]:
         "cl_localization.map.map_file": {
             "save_map": save_fake_map,
             "load_map": load_fake_map,
+            "is_map_file": lambda path: Path(path).is_file() and Path(path).read_bytes().startswith(b'{"poses"'),
             "read_map_info": lambda path: {"format_version": 1, "extra": json.loads(Path(path).read_text())["extra"]},
         },
     }

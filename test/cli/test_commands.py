@@ -124,7 +124,7 @@ def test_map_leaves_out_frames_without_pose_and_unreadable_ones(
         (["info", "{tmp}/none.map"], "No such file|is missing"),
         (["plot", "--out", "{tmp}/a.png"], "plot needs something to plot; give a map, --trajectories or --evaluations"),
         (["plot", "--evaluations", "{tmp}/none.json", "--out", "{tmp}/a.png"], "none.json is missing"),
-        (["bag", "{seq}", "--out", "{seq}"], "must not be there yet; choose another name, remove it, or use --force"),
+        (["bag", "{seq}", "--out", "{tmp}"], "must not be there yet; choose another name, remove it, or use --force"),
         (
             ["bench", "--tables", "photos", "--out", "{tmp}/out"],
             "table photos needs a sequence; give it with --photos SEQ",

@@ -1,6 +1,8 @@
 """Output that is there whole or not at all."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,7 +53,7 @@ def test_what_is_there_is_not_replaced_without_leave(tmp_path, writer):
 def test_a_file_does_not_replace_a_folder(tmp_path):
     (tmp_path / "out").mkdir()
     place = written_file(tmp_path / "out", force=True)
-    with pytest.raises(DataError, match="must not be a folder"), place as temporary:
+    with pytest.raises(DataError, match="must be a file, found a folder"), place as temporary:
         temporary.write_text("text")
 
 
@@ -87,3 +89,37 @@ def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path):
             written_file(tmp_path / "pipe", force=True) as temporary:
         temporary.write_text("new")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_only_an_earlier_result_is_replaced_by_a_folder(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match="out must hold nothing but an earlier result to be replaced, found .*thesis"), \
+            written_folder(tmp_path / "out", force=True):
+        pass
+    with pytest.raises(DataError, match="thesis.txt must be a folder, found a file"), \
+            written_folder(tmp_path / "out" / "thesis.txt", force=True):
+        pass
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "years of work"
+
+
+def test_what_appears_in_a_folder_during_the_work_is_kept(tmp_path):
+    with pytest.raises(DataError, match="found .*thesis.txt"), written_folder(tmp_path / "out", force=True):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    assert names_in(tmp_path / "out") == ["thesis.txt"] and names_in(tmp_path) == ["out"]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    leave = ("import os; from pathlib import Path; from cl_localization.data.atomic import written_folder as w\n"
+             f"with w(Path({str(tmp_path / 'out')!r})) as place: (place / 'half').touch(); os._exit(9)")
+    assert subprocess.run([sys.executable, "-c", leave], check=False).returncode == 9
+    (tmp_path / ".out.abcdefgh").mkdir()
+    (tmp_path / ".out.abcdefgh" / "notes.txt").write_text("the user's")
+    assert len(names_in(tmp_path)) == 2
+    with written_folder(tmp_path / "out"):
+        with written_file(tmp_path / "out", force=True) as other:
+            other.touch()
+        (tmp_path / "out").unlink()
+        assert len(names_in(tmp_path)) == 2  # the user's, and that of this process, which is alive
+    assert sorted(names_in(tmp_path)) == [".out.abcdefgh", "out"]

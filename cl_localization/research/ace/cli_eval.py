@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cl_localization.cli.flags import argument
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
-from cl_localization.cli.outputs import require_writable, write_json
+from cl_localization.cli.outputs import write_json
 from cl_localization.cli.tables import print_rows
 
 if TYPE_CHECKING:
@@ -24,15 +24,13 @@ class Arguments:
 
     model: Path = argument("Model file.", metavar="MODEL", positional=True)
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
-    json: Path | None = argument("JSON file to write.", None, metavar="FILE")
+    json: Path | None = argument("JSON file to write.", None, metavar="FILE", writes="file")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     threads: int = argument("Processor threads; 0: as many as there are cores.", 0)
 
 
 def run(arguments: Arguments) -> int:
     """Test, print and write the results; return the exit code."""
-    if arguments.json is not None:
-        require_writable(arguments.json)
 
     import torch
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
-from cl_localization.cli.outputs import require_writable
 from cl_localization.cli.progress import shown_progress, tracked
 from cl_localization.cli.tables import print_rows, warn_unreadable
 from cl_localization.config import EncoderConfig
@@ -34,7 +33,7 @@ class Arguments:
 
     sequences: tuple[str, ...] = argument(SEQUENCE_HELP + " Several are one scene.", metavar="SEQ [SEQ ...]",
                                           positional=True)
-    out: Path = argument("Model file to write.", metavar="MODEL")
+    out: Path = argument("Model file to write.", metavar="MODEL", writes="file")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     threads: int = argument("Processor threads; 0: as many as there are cores.", 0)
     encoder: EncoderConfig = settings(EncoderConfig, "encoder")
@@ -45,7 +44,6 @@ def run(arguments: Arguments) -> int:
     """Learn, write the head and print what came out; return the exit code."""
     if not arguments.sequences:
         raise ConfigError("train ace", "needs at least one sequence", remedy="see `cl_localization train ace --help`")
-    require_writable(arguments.out)
 
     import torch
 

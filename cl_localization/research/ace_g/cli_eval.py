@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cl_localization.cli.evaluate import perturbed_by
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
-from cl_localization.cli.outputs import require_writable, write_json
+from cl_localization.cli.outputs import write_json
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
 from cl_localization.config import LocalizerConfig, MapperConfig
@@ -42,7 +42,7 @@ class Arguments:
                             positional=True)
     perturb: tuple[str, ...] = argument("Change these images first; see `evaluate`.", (),
                                         metavar="KIND=VALUE [KIND=VALUE ...]")
-    json: Path | None = argument("JSON file to write.", None, metavar="FILE")
+    json: Path | None = argument("JSON file to write.", None, metavar="FILE", writes="file")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     preset: Literal["small", "ace_g_5min", "ace_g_25min"] = argument("Defaults of how codes are learned: for a CPU, or "
                                                                      "as the paper does "
@@ -63,8 +63,6 @@ def understood(words: list[str]) -> list[str]:
 
 def run(arguments: Arguments) -> int:
     """Map, localize, print and write the results; return the exit code."""
-    if arguments.json is not None:
-        require_writable(arguments.json)
 
     import torch
 
