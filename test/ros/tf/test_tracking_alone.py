@@ -63,11 +63,11 @@ def test_when_a_bag_has_begun_anew_the_transform_has_the_stamps_of_its_images_ag
 
 def test_tf_of_the_time_before_is_forgotten_when_a_bag_begins_anew_and_only_then() -> None:
     stage = Stage()
-    for stamp_ns in (START_NS, START_NS + PERIOD_NS, START_NS + PERIOD_NS, START_NS):
-        stage.show(stamp_ns)
+    for stamp in (START_NS, START_NS + PERIOD_NS, START_NS + PERIOD_NS, START_NS):
+        stage.show(stamp)
     assert stage.tf_cleared == 0
-    for stamp_ns in (START_NS - 500 * SECOND, START_NS - 500 * SECOND + PERIOD_NS):  # both before one is judged
-        stage.tracking.observe_arrival(SimpleNamespace(stamp_ns=stamp_ns))
+    for stamp in (START_NS - 500 * SECOND, START_NS - 500 * SECOND + PERIOD_NS):  # both before one is judged
+        stage.tracking.observe_arrival(SimpleNamespace(stamp_ns=stamp))
     assert stage.tf_cleared == 1
 
 
