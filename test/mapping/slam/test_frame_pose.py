@@ -63,7 +63,8 @@ class Known:
         self.drive = Drive(room_points(1))
         self.drive.go(turning(10, turn_deg=60.0))
         self.map_code = self.drive.slam.mapper.map_code
-        self.poser = FramePoser(self.map_code, SlamConfig(min_features=40), LocalizerConfig(regressor="nearest"))
+        self.poser = FramePoser(self.map_code, SlamConfig(min_features=40), LocalizerConfig(regressor="nearest"),
+                                set())
         true = turning(3, turn_deg=60.0)[1]
         self.world_T_cam = np.linalg.inv(turning(1)[0]) @ true
         self.frame = self.drive.frame(true)
