@@ -39,6 +39,7 @@ class Mapper:
         encoder: of the images.
         frames: encodes frames by it, without what is fixed to the camera.
         map_code: the map.
+        learner: of codes beside the map; None if none are learned.
         without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
     """
 
@@ -59,16 +60,15 @@ class Mapper:
         self._fixed = FixedCodes(self.map_code, self.frames)
         self._with_depth = DepthMapper(self.map_code, config.depth)
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
-        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode,
-                                          lambda: self._without_depth)
+        self._selector = KeyframeSelector(self.map_code, config, self.frames.encode, lambda: self._without_depth)
         self._audit = PoseAudit(self.map_code)
         self.without_scale = self._audit.without_scale
-        self._learner = make_learner(self.map_code, learned)
+        self.learner = make_learner(self.map_code, learned)
 
     @property
     def made(self) -> MapCode:
         """The map for localizers: `map_code`, or the map of codes that are learned from it."""
-        return self.map_code if self._learner is None else self._learner.map_code
+        return self.map_code if self.learner is None else self.learner.map_code
 
     def use_scene(self, name: str) -> None:
         """Have what is learned from now on belong to a scene; it may lie over others in the same coordinates.
@@ -112,8 +112,8 @@ class Mapper:
         evicted = self.map_code.evict_to_budget()
         self._without_depth.forget_removed()
         self._audit.forget_removed()
-        if self._learner is not None:
-            self._learner.observe(view, depths_m)
+        if self.learner is not None:
+            self.learner.observe(view, depths_m)
         return self._result(decision.reason, started_s, inserted, merged, evicted, view.keyframe)
 
     def correct(self, stamps_ns: np.ndarray, world_T_cam: np.ndarray) -> int:
@@ -134,8 +134,8 @@ class Mapper:
         self._fixed.end_sequence()
         self._without_depth.finish()
         self._with_depth.finish()
-        if self._learner is not None:
-            self._learner.finish()
+        if self.learner is not None:
+            self.learner.finish()
         self._audit.end_sequence()
 
     def examine(self) -> MapHealth:

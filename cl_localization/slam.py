@@ -77,7 +77,8 @@ class Slam:
         self.loops = self.joined = 0
         self._graph = KeyframeGraph(mapper.map_code)
         self._poser = FramePoser(mapper.map_code, config, localizer, mapper.without_scale)
-        self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose, mapper.without_scale)
+        self._closing = LoopClosing(mapper.map_code, self._graph, config, localizer.pose, mapper.without_scale,
+                                    mapper.learner)
         self._motion, self._start, self._scale = MotionModel(), TwoViewStart(), MetricScale(mapper.map_code)
         self._scene = self._keyframe = -1
         self._lost_frames = 0

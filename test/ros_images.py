@@ -50,9 +50,11 @@ class FakeNode:
 class Stage:
     """An image source with a clock of its own."""
 
-    def __init__(self, depth: str = "off", remappings: dict[str, str] | None = None, **config: Any) -> None:
+    def __init__(self, depth: str = "off", remappings: dict[str, str] | None = None, camera_frame: str = "",
+                 **config: Any) -> None:
         self.node, self.now_s, self.bundles = FakeNode(), 100.0, list[ImageBundle]()
         self.node.remappings |= remappings or {}
+        self.node.config.frames = FramesConfig(camera=camera_frame)
         self.source = ImageSource(self.node, ImagesConfig(**config), depth, self.bundles.append,
                                   TfLookup(GuardedBuffer(), 0.0), lambda: self.now_s)
 

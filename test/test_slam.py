@@ -10,6 +10,7 @@ import pytest
 
 from cl_localization.config import LocalizerConfig, MapCodeConfig
 from cl_localization.mapper import Mapper
+from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.slam import Slam
 from slam_makers import CONFIG, Drive, RoomEncoder, joined_scene, room_points, turning
@@ -64,6 +65,22 @@ def test_a_camera_that_was_carried_begins_another_part_and_the_two_become_one() 
     assert drive.slam.joined == 1 and drive.errors_m().max() < 0.05
     scenes = drive.slam.mapper.map_code.codes["scenes"][drive.slam.mapper.map_code.codes.rows()]
     assert len(np.unique(scenes)) == 1
+
+
+def test_what_was_learned_of_a_part_where_it_is_no_more_goes_when_it_becomes_one_with_another() -> None:
+    encoder = RoomEncoder(ROOM)
+    mapper = Mapper(CONFIG, encoder, learned=LearnedCodesConfig(steps_per_keyframe=1, final_steps=50))
+    drive = Drive(ROOM, Slam(mapper, SlamConfig(min_features=40, begin_after_frames=3, loop_every_m=0.1),
+                             LocalizerConfig(regressor="nearest")))
+    drive.encoder = encoder
+    drive.go(turning(10, turn_deg=80.0))
+    drive.go(turning(8, 180.0, 60.0))
+    assert mapper.made.scenes_in_use == [0, 1] and len(mapper.made.rows_of(1))
+    assert any("joined" in drive.go([pose]) for pose in turning(24, 248.0, 190.0))
+    assert len(mapper.made.rows_of(0)) and not len(mapper.made.rows_of(1)) and mapper.made.scenes_in_use == [0]
+    drive.slam.finish()
+    assert mapper.made.scenes_in_use == [0]
+    assert len(mapper.made.rows_of(0)) == len(mapper.made)
 
 
 def test_rooms_that_never_saw_each_other_stay_apart() -> None:

@@ -272,7 +272,7 @@ class OpenVinoEngine:
             if self._threads != threads():
                 self._request = self._made_for(threads())
             found = self._request.infer([grey[None, None]])
-            return DenseFeatures(*(found[number].copy() for number in range(3)))
+            return DenseFeatures(*(found[number] for number in range(3)))
 
 
 MAKERS: dict[str, Callable[[EncoderConfig], Engine]] = {"openvino": OpenVinoEngine, "onnx": OnnxEngine,

@@ -103,6 +103,36 @@ def test_another_number_of_threads_is_taken(engine, monkeypatch):
                                atol=tolerance_of(engine))
 
 
+@pytest.fixture
+def taken(monkeypatch):
+    """How many threads ONNX Runtime and OpenVINO were told to take, each time that they made a network ready."""
+    onnxruntime, openvino, counts = pytest.importorskip("onnxruntime"), pytest.importorskip("openvino"), []
+
+    class Session(onnxruntime.InferenceSession):
+        def __init__(self, path: str, options: onnxruntime.SessionOptions, **others: object) -> None:
+            counts.append(options.intra_op_num_threads)
+            super().__init__(path, options, **others)
+
+    class Core(openvino.Core):
+        def compile_model(self, network: object, device: str, config: dict) -> openvino.CompiledModel:
+            counts.append(config["INFERENCE_NUM_THREADS"])
+            return super().compile_model(network, device, config)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(openvino, "Core", Core)
+    return counts
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino fp32"])
+def test_threads_are_as_many_as_were_set_last_before_an_image(taken, monkeypatch, name):
+    monkeypatch.setattr(engines, "_chosen", 1)
+    engine = MAKERS[name]()
+    for count in (1, 2, 2):
+        engines.set_threads(count)
+        engine.run(grey_of(64, 64))
+    assert taken == [1, 2]
+
+
 def test_the_number_of_threads_is_as_set_else_as_the_environment_says(monkeypatch):
     monkeypatch.setattr(engines, "_chosen", 0)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,27 @@ def test_a_failed_export_leaves_nothing_behind(cache, monkeypatch):
     with pytest.raises(RuntimeError):
         exported_network("")
     assert list(cache.iterdir()) == []
+
+
+def test_a_network_that_is_still_being_written_is_not_found(cache, monkeypatch):
+    found_meanwhile = []
+
+    def slow(weights: str, path: Path) -> None:
+        path.write_bytes(b"half of")
+        found_meanwhile.extend(file.name for file in cache.iterdir())
+        path.write_bytes(b"all of it")
+
+    monkeypatch.setattr("cl_localization.features.xfeat_network.export", slow)
+    path = exported_network("")
+    assert path.name not in found_meanwhile and path.read_bytes() == b"all of it"
+
+
+def test_a_network_in_the_cache_of_another_revision_is_exported_again(cache, monkeypatch):
+    monkeypatch.setattr("cl_localization.features.xfeat_network.export", lambda weights, path: path.write_bytes(b"old"))
+    old = exported_network("")
+    monkeypatch.setattr(exported, "REVISION", exported.REVISION + 1)
+    monkeypatch.setattr("cl_localization.features.xfeat_network.export", lambda weights, path: path.write_bytes(b"new"))
+    assert exported_network("").read_bytes() == b"new" and old.read_bytes() == b"old"
 
 
 def test_a_cache_that_cannot_be_written_is_named_with_what_to_do(tmp_path, monkeypatch):

@@ -83,6 +83,14 @@ class CodeLearner:
                 scene.changed = False
                 self._codes.write(self.map_code, typical_error_m(scene.codes, kept))
 
+    def forget(self, scene: int) -> None:
+        """Let go what was learned of a scene that lies elsewhere now; it is learned again from what is replayed."""
+        self._codes.scenes.pop(scene, None)
+        for other in self._codes.scenes.values():
+            other.changed = True  # the scene may have become part of it
+        self.map_code.remove(self.map_code.rows_of(scene))
+        self.map_code.keyframes.remove(self.map_code.keyframes_of(scene), self.map_code.version)
+
     def _is_kept(self, view: View) -> bool:
         """Return whether the map still has a keyframe; the numbers of those that it gave up will be used again."""
         return view.keyframe >= 0 and bool(self._grown.keyframes.live[view.keyframe])
@@ -109,19 +117,20 @@ class CodeLearner:
         """Learn from features (N,) of a view at points (N, 3) in its camera's axes."""
         if len(features) < FEWEST_FEATURES:
             return
+        number = int(self._grown.keyframes["keyframe_scenes"][view.keyframe])  # it may be another since it was seen
         descriptors = view.features.descriptors[features]
         points_m = se3.transform(self._grown.pose_of(view.keyframe), points_cam_m)
-        known = self._codes.scenes.get(view.scene)
+        known = self._codes.scenes.get(number)
         origin_m = points_m.mean(axis=0) if known is None else known.origin_m
         newest = samples_from(descriptors, points_m - origin_m, points_cam_m)
         self._replay.offer(view.keyframe, descriptors, points_cam_m)
         self.map_code.scene_names = list(self._grown.scene_names)
         keep_first_keyframes(self._grown, self.map_code)
         scene = known or SceneCodes(CodeOptimizer(newest.rows(self._drawn(newest, ADDED))), origin_m)
-        self._codes.scenes[view.scene] = scene
+        self._codes.scenes[number] = scene
         scene.changed = True
-        self._add_codes(view.scene, scene.codes, newest)
-        self._take_steps(view.scene, scene, newest)
+        self._add_codes(number, scene.codes, newest)
+        self._take_steps(number, scene, newest)
 
     def _add_codes(self, number: int, codes: CodeOptimizer, newest: Samples) -> None:
         """Begin codes where the answers are wrong, in the place of unused ones where there is no room."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSet
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -18,6 +19,9 @@ from cl_localization.mapping.slam.loops import Loop, LoopFinder
 from cl_localization.mapping.slam.old_place import around
 from cl_localization.mapping.slam.options import SlamConfig
 from cl_localization.mapping.slam.reach import Reach
+
+if TYPE_CHECKING:
+    from cl_localization.mapping.learned.learner import CodeLearner
 
 BEND_ABOVE_M = 0.008
 """Loops bend the map when it is off by more than this."""
@@ -54,11 +58,11 @@ class LoopClosing:
     """
 
     def __init__(self, map_code: MapCode, graph: KeyframeGraph, config: SlamConfig, pose: PoseConfig,
-                 without_scale: MutableSet[str]) -> None:
+                 without_scale: MutableSet[str], learner: CodeLearner | None = None) -> None:
         """Make a closing; `without_scale` are the names of scenes whose unit of length is unknown: those that become
-        part of another go from it."""
+        part of another go from it. `learner` learns of the map, and forgets what is moved by more than a bend."""
         self._map, self._graph, self._config = map_code, graph, config
-        self._without_scale = without_scale
+        self._without_scale, self._learner = without_scale, learner
         self.reach = Reach(map_code, config.max_speed_m_s)
         self._finder = LoopFinder(map_code, graph, config, pose, self.reach, self._without_scale)
 
@@ -125,6 +129,8 @@ class LoopClosing:
         if not np.allclose(motion, np.eye(4)):
             poses = self._map.pose_of(rows)
             self._map.move_keyframes(rows, se3.moved(motion, poses), np.full(len(rows), growth))
+            if self._learner is not None:
+                self._learner.forget(scene)
         return dict.fromkeys(rows.tolist(), growth)
 
     def _merge(self, loop: Loop) -> int:

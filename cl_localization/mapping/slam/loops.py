@@ -85,7 +85,7 @@ class LoopFinder:
         self._map, self._graph, self._config, self._pose = map_code, graph, config, pose
         self._reach, self._without_scale = reach, without_scale
         self._looked_at_m = -np.inf
-        self._seen: list[Loop] = []
+        self._seen: list[tuple[Loop, list[int]]] = []  # with the stamps of its keyframes
 
     def forget(self) -> None:
         """Let views up to now confirm nothing more."""
@@ -103,12 +103,17 @@ class LoopFinder:
         loop = self._loop_within(look, keyframe, world_T_cam, scene) or self._joint(look, keyframe, world_T_cam, scene)
         if loop is None:
             return []
-        live, scenes = self._map.keyframes.live, self._map.keyframes["keyframe_scenes"]
-        self._seen = [one for one in self._seen if loop.way_m - one.way_m < self._config.loop_after_m
-                      and live[one.keyframe] and live[one.old]]
-        agreeing = [one for one in self._seen if loop.agrees(one) and scenes[one.old] == scenes[loop.old]]
-        self._seen.append(loop)
+        scenes = self._map.keyframes["keyframe_scenes"]
+        self._seen = [(one, stamps_ns) for one, stamps_ns in self._seen
+                      if loop.way_m - one.way_m < self._config.loop_after_m and self._stamps_ns(one) == stamps_ns]
+        agreeing = [one for one, _ in self._seen if loop.agrees(one) and scenes[one.old] == scenes[loop.old]]
+        self._seen.append((loop, self._stamps_ns(loop)))
         return [*agreeing, loop] if len(agreeing) + 1 >= AGREEING_VIEWS else []
+
+    def _stamps_ns(self, loop: Loop) -> list[int]:
+        """Return the stamps of those keyframes of a loop that the map has; of others that took their numbers, too."""
+        keyframes, both = self._map.keyframes, np.array([loop.keyframe, loop.old])
+        return keyframes["keyframe_stamps_ns"][both[keyframes.live[both]]].tolist()
 
     def _loop_within(self, look: Look, keyframe: int, world_T_cam: np.ndarray, scene: int) -> Loop | None:
         """Return a loop in the scene that the camera is in."""

@@ -69,7 +69,7 @@ def test_grown_codes_are_made_by_default() -> None:
 def test_the_map_and_the_memory_keep_to_their_sizes(tmp_path) -> None:
     mapper = mapped(replace(LEARNED, size_kb=12.0, replay_mb=0.09))
     assert save_map(mapper.made, tmp_path / "small.map") <= 12_000
-    assert 0 < mapper._learner._replay._buffer.size_bytes <= 90_000
+    assert 0 < mapper.learner._replay._buffer.size_bytes <= 90_000
 
 
 def test_a_small_memory_holds_few_features_of_several_keyframes() -> None:
@@ -101,7 +101,7 @@ def test_views_without_depth_that_the_map_matches_no_more_follow_a_corrected_tra
     shift = motion(np.array([0.0, 0.0, 0.5]), np.array([0.5, 0.0, 0.0]))
     mapper.correct(np.array([frame.stamp_ns for frame in frames]), np.stack([shift @ pose for pose in WAY]))
     mapper.finish()
-    kept = mapper._learner._replay.samples(0, np.zeros(3))
+    kept = mapper.learner._replay.samples(0, np.zeros(3))
     on_wall = se3.transform(se3.inverse(shift), kept.points.numpy().astype(np.float64))
     assert np.abs(on_wall[:, 2] - 4.0).max() < 0.2 and np.ptp(on_wall[:, 0]) > 3.0
     nearest = [np.linalg.norm(SCENE.points_m - point, axis=1).min() for point in on_wall[::50]]
@@ -121,7 +121,7 @@ def test_at_its_budget_learning_goes_on_without_the_keyframes_that_had_to_go(dep
 
 def test_keyframes_that_are_looked_at_again_are_kept_once() -> None:
     mapper = mapped(depth=False)
-    replay = mapper._learner._replay
+    replay = mapper.learner._replay
     assert len(replay._buffer) <= len(mapper.map_code.keyframes)
     assert len(replay.samples(0, np.zeros(3))) == replay.features * len(replay._buffer)
 

@@ -27,18 +27,26 @@ class Drifted:
         self.mapper = Mapper(CONFIG, self.encoder)
         self.map_code, self.drift = self.mapper.map_code, drift
         self.graph = KeyframeGraph(self.map_code)
-        self.closing = LoopClosing(self.map_code, self.graph, config, PoseConfig(), set())
-        self.before, self.keyframe, self.true, self.off = None, -1, {}, np.eye(4)
+        self.without_scale: set[str] = set()
+        self.closing = LoopClosing(self.map_code, self.graph, config, PoseConfig(), self.without_scale)
+        self.before, self.keyframe, self.true, self.off, self.unit = None, -1, {}, np.eye(4), 1.0
+
+    def begin_part(self, unit: float) -> None:
+        """Have what comes belong to another scene, with distances `unit` times as long and nothing to tell it."""
+        self.mapper.use_scene("another")
+        self.without_scale.add("another")
+        self.before, self.keyframe, self.unit = None, -1, unit
 
     def add(self, poses: list[np.ndarray]) -> list[Closure | None]:
         """Learn frames at poses, and return what each of them closed."""
         found = []
         for pose in poses:
             self.off = self.off @ self.drift
-            believed = self.off @ pose
-            frame = self.encoder.frame(believed, box_depth(pose))
+            believed = self.off @ se3.moved(se3.similarity(np.eye(4), self.unit), pose)
+            frame = self.encoder.frame(believed, self.unit * box_depth(pose))
             self.encoder.poses[-1] = pose
             look = look_at_frame(frame, self.encoder.encode(frame.image), 6.0)
+            look = look if self.unit == 1.0 else look.without_depth()
             result = self.mapper.add(frame)
             self.graph.moved(self.before, believed)
             self.before = believed
@@ -47,6 +55,15 @@ class Drifted:
                 self.keyframe, self.true[result.keyframe_id] = result.keyframe_id, pose
                 found.append(self.closing.close(look, self.keyframe, believed))
         return found
+
+    def number_newest_anew(self) -> None:
+        """Remove the newest keyframe with its codes, as for the budget, and let another take its number."""
+        codes, keyframes = self.map_code.codes, self.map_code.keyframes
+        stamp_ns, pose = int(keyframes["keyframe_stamps_ns"][self.keyframe]), self.map_code.pose_of(self.keyframe)
+        self.map_code.remove(np.flatnonzero(codes.live & (codes["anchors"] == self.keyframe)))
+        keyframes.remove(np.array([self.keyframe]), self.map_code.version + 1)
+        assert self.map_code.add_keyframe(pose, stamp_ns + 1, 0) == self.keyframe
+        self.graph.add(self.keyframe, None, -1)
 
     def largest_error_m(self) -> float:
         """Return how far the keyframe most off is from the truth."""
@@ -76,6 +93,14 @@ def test_a_closed_loop_leaves_the_keyframes_nearer_to_the_truth() -> None:
     assert closed.largest_error_m() < 0.7 * open_.largest_error_m()
 
 
+def test_a_view_by_a_keyframe_whose_number_is_another_ones_by_now_confirms_no_loop() -> None:
+    lap = Drifted(DRIFT)
+    lap.add(turning(28, turn_deg=270.0))
+    for pose in turning(12, 280.0, 110.0):
+        assert not any(lap.add([pose]))
+        lap.number_newest_anew()
+
+
 def test_twin_rooms_are_not_taken_for_a_loop() -> None:
     twins = joined_scene(ROOM, room_points(5, room=1, looks_like=1))
     tour = Drifted(np.eye(4), twins)
@@ -96,3 +121,12 @@ def test_when_a_part_becomes_metric_what_ties_its_keyframes_does_so_too() -> Non
     lap.add(turning(10, turn_deg=60.0))
     lap.closing.grow(0, se3.similarity(np.eye(4), 2.0))
     assert lap.graph.bend(0) < 1e-6
+
+
+def test_parts_of_other_units_of_length_lie_where_they_are_once_they_are_one() -> None:
+    tour = Drifted(np.eye(4))
+    tour.add(turning(14, turn_deg=120.0))
+    tour.begin_part(2.0)
+    joined = any(closure is not None and closure.joined
+                 for pose in turning(24, 180.0, 230.0) for closure in tour.add([pose]))
+    assert joined and tour.largest_error_m() < 0.02

@@ -34,11 +34,12 @@ def lookup(connected: bool = True) -> TfLookup:
     return TfLookup(buffer, 0.0)
 
 
-def wall(frame: str, distance_m: float = 1.0, info: bool = True) -> tuple[np.ndarray, Header, CameraInfo | None]:
+def wall(frame: str, second: int = 5, info: bool = True) -> tuple[np.ndarray, Header, CameraInfo | None]:
     """A wall with an edge in the middle of the depth image: nothing to the left of it."""
-    depth_m = np.full((48, 64), distance_m, np.float32)
+    depth_m = np.ones((48, 64), np.float32)
     depth_m[:, :32] = 0
-    return depth_m, Header(frame_id=frame, stamp=Time(sec=5)), conversions.camera_info_message(DEPTH) if info else None
+    header = Header(frame_id=frame, stamp=Time(sec=second))
+    return depth_m, header, conversions.camera_info_message(DEPTH) if info else None
 
 
 def test_depth_of_another_camera_is_brought_into_the_image() -> None:
@@ -54,8 +55,7 @@ def test_depth_is_registered_anew_where_its_camera_has_moved_or_images_have_anot
         transform = TransformStamped(header=Header(frame_id="colour", stamp=Time(sec=second)), child_frame_id="depth")
         transform.transform.translation.x, transform.transform.rotation.w = beside_m, 1.0
         buffer.set_transform(transform, "test")
-    registrar, (depth_m, header, info) = DepthRegistrar(TfLookup(buffer, 0.0), is_needed=True), wall("depth")
-    later = depth_m, Header(frame_id=header.frame_id, stamp=Time(sec=6)), info
+    registrar, later = DepthRegistrar(TfLookup(buffer, 0.0), is_needed=True), wall("depth", second=6)
     for depth, edge_px in ((wall("depth"), 29), (later, 35)):
         assert abs(np.flatnonzero(registrar.registered(*depth, COLOUR, "colour")[20])[0] - edge_px) <= 1
     assert registrar.registered(*later, Camera(32, 24, 30, 30, 16, 12), "colour").shape == (24, 32)

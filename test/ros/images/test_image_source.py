@@ -18,6 +18,13 @@ def test_images_reach_the_worker_in_the_order_in_which_they_come_whatever_their_
     assert stage.stamps() == [5 * SECOND, 6 * SECOND, 6 * SECOND, 4 * SECOND, 0, 2 * SECOND]
 
 
+def test_the_frame_of_the_camera_is_that_of_the_images_unless_a_parameter_names_another() -> None:
+    for frame in ("", "left_optical"):
+        stage = Stage(camera_frame=frame)
+        stage.show(SECOND)
+        assert stage.bundles[0].camera_frame == frame
+
+
 def test_a_bag_that_loops_after_images_without_camera_info_goes_on_at_once() -> None:
     stage = Stage()
     for number in range(50):

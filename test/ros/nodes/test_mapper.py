@@ -21,6 +21,7 @@ from std_srvs.srv import SetBool, Trigger
 from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.map.map_file import load_map
+from cl_localization.mapper import Mapper
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_robot import Robot
 from ros_world import RosWorld, wait_until
@@ -134,6 +135,17 @@ def test_a_map_that_cannot_be_saved_is_said_in_one_line_and_running_goes_on(ros,
     response = ros.call(SaveMap, "/mapper/save_map", SaveMap.Request(path=path))
     assert not response.success and match in response.message and "\n" not in response.message
     robot.show_until(frames, lambda: statuses and statuses[-1].codes)
+
+
+def test_a_map_is_refined_before_it_is_saved_but_not_while_more_is_learned(ros, tmp_path, monkeypatch) -> None:
+    refined = []
+    monkeypatch.setattr(Mapper, "finish", lambda mapper: refined.append(mapper))
+    start_mapper(ros)
+    saved(ros, tmp_path / "learning.safetensors")
+    assert not refined
+    ros.call(SetBool, "/mapper/set_learning", SetBool.Request(data=False))
+    saved(ros, tmp_path / "refined.safetensors")
+    assert len(refined) == 1
 
 
 def test_the_map_is_saved_at_the_end_and_resumed_at_the_start(ros, robot, statuses, frames, tmp_path) -> None:

@@ -121,6 +121,18 @@ def test_images_get_poses_while_another_is_localized_fully(ros, robot, room_map,
     assert status.state == TRACKING and status.inliers >= 30 and status.codes > 1000 and status.support > 25
 
 
+def test_images_whose_poses_flow_carries_end_what_diagnostics_say_of_refused_ones(ros, robot, room_map, slow_frames,
+                                                                                  gate) -> None:
+    statuses = start_tracking(ros, robot, room_map, slow_frames)
+    begun, refusals = gate.begun, ros.nodes[-1]._diagnostics.refusals
+    gate.open.clear()
+    robot.show_until(slow_frames, lambda: gate.begun > begun)
+    refusals.refuse("damaged")
+    before = len(carried(statuses))
+    robot.show_until(slow_frames, lambda: len(carried(statuses)) > before + 1)
+    assert refusals.problem == ""
+
+
 def test_a_full_localization_that_took_long_is_judged_when_it_is_done(ros, robot, room_map, slow_frames, gate) -> None:
     statuses = start_tracking(ros, robot, room_map, slow_frames)
     gate.open.clear()

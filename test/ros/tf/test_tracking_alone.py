@@ -30,14 +30,18 @@ class Stage:
         self.config, self.sent = LocalizerNodeConfig(), list[TransformStamped]()
         clock = SimpleNamespace(now=lambda: Time(nanoseconds=START_NS), ros_time_is_active=False)
         self.get_clock = lambda: clock
-        self.tf = SimpleNamespace(lookup=None, send=self.sent.extend, clear=lambda: None)
+        self.tf_cleared = 0
+        self.tf = SimpleNamespace(lookup=None, send=self.sent.extend, clear=self._clear_tf)
         self.tracking = Tracking(self, self.tf, lambda track, stamp_ns: None)
         self.tracking.start()
 
     def every(self, period_s: float, tick: Callable[[], None]) -> Any:
-        """Have `tick` called by the test."""
+        """Take what a node would call periodically; the test calls it."""
         self.tick = tick
         return SimpleNamespace(is_canceled=lambda: False)
+
+    def _clear_tf(self) -> None:
+        self.tf_cleared += 1
 
     def show(self, stamp: int) -> Any:
         """Give it an image with a pose that nobody doubts, and return what it decides."""
@@ -55,6 +59,16 @@ def test_when_a_bag_has_begun_anew_the_transform_has_the_stamps_of_its_images_ag
     assert stage.show(START_NS).trusted
     assert stage.show(START_NS - 500 * SECOND).trusted
     assert abs(stamp_ns(stage.sent[-1].header.stamp) - (START_NS - 500 * SECOND)) < SECOND
+
+
+def test_tf_of_the_time_before_is_forgotten_when_a_bag_begins_anew_and_only_then() -> None:
+    stage = Stage()
+    for stamp in (START_NS, START_NS + PERIOD_NS, START_NS + PERIOD_NS, START_NS):
+        stage.show(stamp)
+    assert stage.tf_cleared == 0
+    for stamp in (START_NS - 500 * SECOND, START_NS - 500 * SECOND + PERIOD_NS):  # both before one is judged
+        stage.tracking.observe_arrival(SimpleNamespace(stamp_ns=stamp))
+    assert stage.tf_cleared == 1
 
 
 def test_who_is_to_publish_again_waits_for_a_pose_instead_of_repeating_an_old_one() -> None:
