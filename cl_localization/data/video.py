@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML, read_camera_file
-from cl_localization.data.files import MAX_FRAMES, MAX_IMAGE_PIXELS
+from cl_localization.data.files import MAX_FRAMES, MAX_IMAGE_PIXELS, require_file
 from cl_localization.data.frame import Frame
 from cl_localization.data.images import to_rgb
 from cl_localization.data.sequence import IndexedSequence
@@ -74,6 +74,7 @@ class Film:
 
     def __init__(self, path: Path) -> None:
         self.path, self._lock, self._next = path, threading.Lock(), 0
+        require_file(path)
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
             raise DataError(f"video {path}", "cannot be opened", remedy="is it complete, and a video?")

@@ -1,5 +1,6 @@
 """Bags that others recorded."""
 
+import os
 import shutil
 import threading
 
@@ -62,6 +63,13 @@ def test_images_depth_camera_and_tf_become_frames(tmp_path, storage):
 def test_a_single_file_is_a_bag_too(tmp_path):
     folder = recorded(tmp_path, images(), infos())
     assert len(open_sequence(folder / "bag.mcap")) == 3
+
+
+def test_a_pipe_among_the_files_of_a_bag_is_named(tmp_path):
+    folder = recorded(tmp_path, images(), infos())
+    os.mkfifo(folder / "other.mcap")
+    with pytest.raises(DataError, match="other.mcap cannot be read, found a folder, pipe or device"):
+        open_sequence(folder)
 
 
 def test_what_was_guessed_is_reported(tmp_path):

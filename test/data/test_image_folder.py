@@ -1,5 +1,7 @@
 """Folders of images with a calibration."""
 
+import os
+
 import pytest
 
 from cl_localization.data import open_sequence
@@ -90,3 +92,9 @@ def test_a_folder_of_bare_images_is_read_with_a_calibration_from_elsewhere(tmp_p
     sequence = open_sequence(f"{folder}?camera={tmp_path / 'phone.yaml'}")
     assert len(sequence) == 3 and sequence.camera_at(0) == CAMERA
     assert "phone.yaml of 64x48 scaled to images of 32x24" in sequence.notes[0]
+
+
+def test_a_pipe_among_the_images_is_left_out(tmp_path):
+    folder = image_folder(tmp_path, ["a.png", "b.png"])
+    os.mkfifo(folder / "aa.jpg")
+    assert [frame.name for frame in open_sequence(folder)] == ["a", "b"]
