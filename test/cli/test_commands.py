@@ -255,12 +255,20 @@ def test_config_prints_or_writes_a_file_that_the_commands_take(
 def test_view_needs_viser_and_says_how_to_get_it(small_map: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "viser", None)
     assert run("view", small_map) == 1
-    assert "view needs the package viser" in (text := capsys.readouterr().err) and "; pip install viser" in text
+    assert "view needs the package viser" in (text := " ".join(capsys.readouterr().err.split()))
+    assert "scripts/run pip install -c requirements/constraints.txt -e '.[view]'" in text
 
 
-def test_view_serves_the_map_until_interrupted(small_map: Path, fake_viser: list) -> None:
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "99999"])
+def test_view_refuses_what_is_no_port(small_map: Path, fake_viser: list, capsys, port: str) -> None:
+    assert run("view", small_map, "--port", port) == 1 and not fake_viser
+    assert f"--port must lie in 1 to 65535, found {port}" in capsys.readouterr().err
+
+
+def test_view_serves_the_map_until_interrupted(small_map: Path, fake_viser: list, capsys) -> None:
     assert run("view", small_map, "--port", "9000") == 0
     (server,) = fake_viser
+    assert "at http://127.0.0.1:9001, Ctrl-C stops it" in capsys.readouterr().out, "the port that the server got"
     assert server.address == {"host": "127.0.0.1", "port": 9000} and server.stopped
     assert (server.scene.up, set(server.scene.added)) == ("-y", {"/codes", "/keyframes"})
 
