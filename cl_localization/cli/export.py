@@ -35,22 +35,16 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Write the folder; return the exit code."""
+    from cl_localization.cli.frames import is_map
     from cl_localization.data.atomic import check_output
 
     check_output(arguments.out, arguments.force)
-    count = export_map(arguments) if is_map(Path(arguments.source)) else export_sequence(arguments)
-    output_console().print(f"{count} {arguments.format} images in {arguments.out}")
+    if is_map(Path(arguments.source)):
+        made = f"{export_map(arguments)} {arguments.format} poses of keyframes (a map holds no images)"
+    else:
+        made = f"{export_sequence(arguments)} {arguments.format} images"
+    output_console().print(f"{made} in {arguments.out}")
     return 0
-
-
-def is_map(path: Path) -> bool:
-    """Return whether a path is a map file."""
-    from cl_localization.map.map_file import read_map_info
-
-    try:
-        return path.is_file() and bool(read_map_info(path))
-    except MapError:
-        return False
 
 
 def export_sequence(arguments: Arguments) -> int:

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 
+from cl_localization.data.files import is_file
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import read_ahead
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, MapError
 
 NO_POSES = ("no image has a pose", "no poses found")
 """How notes of readers begin that say why there are no poses."""
+
+
+def open_given(spec: str, format: str, order: str) -> Sequence:
+    """Return the sequence that a word of a command names.
+
+    Args:
+        order: the words of the command in their right order, for an error.
+
+    Raises:
+        DataError, GeometryError: as `open_sequence`; also for a map where a sequence belongs.
+    """
+    from cl_localization.data import open_sequence
+
+    if is_map(Path(spec)):
+        raise DataError(spec, "is a map, not a sequence", remedy=f"the order is: {order}")
+    return open_sequence(spec, format)
+
+
+def is_map(path: Path) -> bool:
+    """Return whether a path is a map file."""
+    from cl_localization.map.map_file import read_map_info
+
+    try:
+        return is_file(path) and bool(read_map_info(path))
+    except MapError:
+        return False
 
 
 def prefetched(sequence: Sequence, indices: Iterable[int], unreadable: list[str]) -> Iterator[Frame]:

@@ -15,7 +15,7 @@ from cl_localization.data.frame import Sequence
 from cl_localization.data.reading import image_files
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.spec import SequenceSpec, parse_spec, selected
-from cl_localization.errors import DataError, did_you_mean
+from cl_localization.errors import DataError, did_you_mean, of_type
 
 NOTES = logging.getLogger("cl_localization.data.notes")
 """Hears what readers assume, one line each; the command line shows it."""
@@ -217,5 +217,4 @@ def _typed(key: str, value: Any, default: Any) -> Any:
     try:
         return type(default)(value)
     except ValueError:
-        kind = "a whole number" if isinstance(default, int) else "a number"
-        raise DataError(f"option {key} of the sequence", f"must be {kind}", repr(value)) from None
+        raise DataError(f"option {key} of the sequence", f"must be {of_type(type(default))}", repr(value)) from None

@@ -59,7 +59,7 @@ def test_options_of_the_wrong_type_are_named(tmp_path):
     write_7scenes(tmp_path)
     with pytest.raises(DataError, match="option calibrated of the sequence must be true or false, found 'maybe'"):
         open_sequence(f"{tmp_path}?calibrated=maybe")
-    with pytest.raises(DataError, match="option max_gap_s of the sequence must be a number, found 'wide'"):
+    with pytest.raises(DataError, match="option max_gap_s of the sequence must be a float, found 'wide'"):
         open_sequence(f"{tmp_path}?max_gap_s=wide", format="tum")
 
 
