@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from cl_localization.errors import ConfigError, did_you_mean
+from cl_localization.errors import ConfigError, did_you_mean, of_type
 from cl_localization.option_names import with_present_names
 
 ConfigT = TypeVar("ConfigT", bound="Config")
@@ -67,7 +67,7 @@ def checked(name: str, value: Any, default: Any, spec: Option) -> Any:
     kind = type(default)
     right_type = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if not right_type or (kind in (int, float) and isinstance(value, bool)):
-        raise ConfigError(f"option {name}", f"must be a {kind.__name__}", repr(value))
+        raise ConfigError(f"option {name}", f"must be {of_type(kind)}", repr(value))
     if kind in (int, float):
         low = -math.inf if spec.minimum is None else spec.minimum
         high = math.inf if spec.maximum is None else spec.maximum

@@ -78,6 +78,11 @@ def named(thing: str) -> Iterator[None]:
         raise GeometryError(inside, error.rule, error.value, error.remedy) from None
 
 
+def of_type(kind: type) -> str:
+    """Return a type with its article, for rules: "an int"."""
+    return f"{'an' if kind is int else 'a'} {kind.__name__}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the remedy for an unknown name: the nearest of those that are known, else all of them."""
     names = list(known)

@@ -111,13 +111,13 @@ def test_a_number_is_taken_exactly_when_it_lies_in_its_range(value):
 def test_what_is_no_number_is_refused(value):
     with pytest.raises(ConfigError, match="option rate_hz must be a float"):
         Inner(rate_hz=value)
-    with pytest.raises(ConfigError, match="option count must be a int"):
+    with pytest.raises(ConfigError, match="option count must be an int"):
         Inner(count=value)
 
 
 def test_a_whole_number_will_do_for_a_float_but_not_the_other_way():
     assert Inner(rate_hz=7).rate_hz == 7
-    with pytest.raises(ConfigError, match="option count must be a int, found 2.0"):
+    with pytest.raises(ConfigError, match="option count must be an int, found 2.0"):
         Inner(count=2.0)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+TAKEN_PORT = 9000
+
 
 class FakeScene:
     """Remembers what is put into it, by name."""
@@ -54,6 +56,10 @@ class FakeServer:
     def on_client_connect(self, greet: Any) -> None:
         """Remember what is done with a browser that connects."""
         self.greet = greet
+
+    def get_port(self) -> int:
+        """Return the port that the server got: another one than asked for where that is taken."""
+        return self.address["port"] + (self.address["port"] == TAKEN_PORT)
 
     def stop(self) -> None:
         """Remember that it was stopped."""

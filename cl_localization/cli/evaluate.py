@@ -48,12 +48,11 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Evaluate the sequence, print the table and write the JSON file; return the exit code."""
-    from cl_localization.cli.frames import require_poses
+    from cl_localization.cli.frames import open_given, require_poses
     from cl_localization.cli.localizing import open_localizer, try_sequence
-    from cl_localization.data import open_sequence
     from cl_localization.evaluation.summary import summarize
 
-    sequence = open_sequence(arguments.sequence, arguments.format)
+    sequence = open_given(arguments.sequence, arguments.format, "evaluate MAP SEQ")
     require_poses(sequence)
     queries = perturbed_by(sequence, arguments.perturb)
     localizer, map_code = open_localizer(arguments.map, arguments.options)

@@ -37,8 +37,11 @@ def run(arguments: Arguments) -> int:
     """Write the folder; return the exit code."""
     from cl_localization.map.map_file import is_map_file
 
-    count = export_map(arguments) if is_map_file(arguments.source) else export_sequence(arguments)
-    output_console().print(f"{count} {arguments.format} images in {arguments.out}")
+    if is_map_file(arguments.source):
+        made = f"{export_map(arguments)} {arguments.format} poses of keyframes (a map holds no images)"
+    else:
+        made = f"{export_sequence(arguments)} {arguments.format} images"
+    output_console().print(f"{made} in {arguments.out}")
     return 0
 
 

@@ -13,6 +13,26 @@ from cl_localization.errors import DataError
 NO_POSES = ("no image has a pose", "no poses found")
 """How notes of readers begin that say why there are no poses."""
 
+MAX_LIKELY_DEPTH_M = 100.0
+"""No depth camera measures as far; a greater median is in another unit than it was taken for."""
+
+
+def open_given(spec: str, format: str, order: str) -> Sequence:
+    """Return the sequence that a word of a command names.
+
+    Args:
+        order: the words of the command in their right order, for an error.
+
+    Raises:
+        DataError, GeometryError: as `open_sequence`; also for a map where a sequence belongs.
+    """
+    from cl_localization.data import open_sequence
+    from cl_localization.map.map_file import is_map_file
+
+    if is_map_file(spec):
+        raise DataError(spec, "is a map, not a sequence", remedy=f"the order is: {order}")
+    return open_sequence(spec, format)
+
 
 def prefetched(sequence: Sequence, indices: Iterable[int], unreadable: list[str]) -> Iterator[Frame]:
     """Yield frames in order while a thread decodes the next one.
@@ -51,7 +71,10 @@ def require_codes(codes: int, keyframes: int, sequences: Iterable[Sequence], use
         return
     given_m = [[pose[:3, 3] for index in range(len(sequence)) if (pose := sequence.pose(index)) is not None]
                for sequence in sequences]
-    if not any(given_m):
+    if use_depth and (far_m := _median_depth(sequences)) > MAX_LIKELY_DEPTH_M:
+        remedy = (f"the median of its depth is {far_m:,.0f} m, so its unit is likely wrong: if it is in millimetres, "
+                  "give ?depth_unit_m=0.001 (a bag's 32FC1 is taken as metres)")
+    elif not any(given_m):
         remedy = ("no frame got a pose; without given poses the images need texture, and depth or a camera that moves: "
                   "find the poses with COLMAP and map its model, or give a trajectory (?poses=FILE)")
     elif not any(np.ptp(positions_m, axis=0).max() > 0 for positions_m in given_m if positions_m):
@@ -63,6 +86,16 @@ def require_codes(codes: int, keyframes: int, sequences: Iterable[Sequence], use
     else:
         remedy = "without depth points need views from apart: check the poses' unit and that the camera moves"
     raise DataError("map", "must have at least one code", f"0 codes of {keyframes} keyframes", remedy)
+
+
+def _median_depth(sequences: Iterable[Sequence]) -> float:
+    """Return the median depth [m] of the first frame with depth; 0 without any."""
+    for sequence in sequences:
+        has_depth = getattr(sequence, "has_depth", lambda index: True)
+        indices = (index for index in range(len(sequence)) if has_depth(index))
+        if (first := next(indices, None)) is not None and (depth_m := sequence[first].depth_m) is not None:
+            return float(np.median(depth_m[depth_m > 0])) if (depth_m > 0).any() else 0.0
+    return 0.0
 
 
 def require_readable(frames: int, unreadable: list[str], sequence_name: str) -> None:

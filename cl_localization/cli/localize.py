@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
 from cl_localization.cli.outputs import write_text
-from cl_localization.cli.tables import print_rows, source_rows
+from cl_localization.cli.tables import print_rows, source_rows, warn
 from cl_localization.config import LocalizerConfig
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_
 class Arguments:
     """Localize every frame of a sequence in a map, each without a prior pose, and write the accepted poses.
 
+    The exit code is 1 if no frame was localized.
+
     Example: cl_localization localize house.map 'sim:7?path=tracking' --out poses.txt
     """
 
@@ -32,19 +36,19 @@ class Arguments:
     sequence: str = argument(SEQUENCE_HELP, metavar="SEQ", positional=True)
     out: Path = argument("Trajectory to write, TUM format: stamp_s x y z qx qy qz qw per line, world_T_cam in metres.",
                          metavar="POSES", writes="file")
-    status: Path | None = argument("CSV file to write: a line per frame, with rejected ones.", None, metavar="CSV",
-                                   writes="file")
+    status: Path | None = argument("CSV file to write: a line per frame, with rejected ones. The latency of the first "
+                                   "includes the start of the encoder.", None, metavar="CSV", writes="file")
     format: str = argument(FORMAT_HELP, "auto", metavar="FORMAT")
     options: LocalizerConfig = settings(LocalizerConfig)
 
 
 def run(arguments: Arguments) -> int:
     """Localize the sequence, write its trajectory and print the counts; return the exit code."""
+    from cl_localization.cli.frames import open_given
     from cl_localization.cli.localizing import open_localizer, try_sequence
-    from cl_localization.data import open_sequence
     from cl_localization.data.trajectory import write_trajectory
 
-    sequence = open_sequence(arguments.sequence, arguments.format)
+    sequence = open_given(arguments.sequence, arguments.format, "localize MAP SEQ")
     localizer, _ = open_localizer(arguments.map, arguments.options)
     trial = try_sequence(localizer, sequence, f"localizing {sequence.name}")
     accepted = [record for record in trial.records if record.accepted]
@@ -55,7 +59,19 @@ def run(arguments: Arguments) -> int:
     rows = [("frames", str(len(trial.records)), ""), ("localized", str(len(accepted)), ""),
             ("frames skipped", str(trial.skipped), ""), *source_rows([sequence])]
     print_rows(f"trajectory {arguments.out}", rows)
-    return 0
+    if accepted:
+        return 0
+    warn(why_none(trial.records))
+    return 1
+
+
+def why_none(records: list[FrameRecord]) -> str:
+    """Return what to say of a sequence none of whose frames was localized: the most frequent reason, and what to do."""
+    kinds = [re.sub(r"\d[\d.e+-]*", "#", record.reason) for record in records]  # "12 inliers" and "9 inliers" are one
+    kind, count = Counter(kinds).most_common(1)[0]
+    return (f"no frame was localized; of {count} of {len(records)} the reason is: {records[kinds.index(kind)].reason}. "
+            "Is it the place of the map, and does the calibration fit the images (?camera=FILE)? Images that are not "
+            "upright need ?turn=90, 180 or 270: the angle clockwise that brings them upright.")
 
 
 def status_table(records: Iterable[FrameRecord]) -> str:

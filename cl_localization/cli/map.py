@@ -40,6 +40,7 @@ class Arguments:
     the frames got a pose. Ctrl-C writes the map of the frames so far; a second one ends at once.
 
     Example: cl_localization map 'sim:7?frames=200' --out house.map
+
     Example: cl_localization map 'sim:7' --poses self --trajectory poses.txt --out house.map
     """
 
@@ -71,12 +72,12 @@ def run(arguments: Arguments) -> int:
 
 def map_until(stop: threading.Event, arguments: Arguments) -> int:
     """Map the sequences up to where `stop` is set; write the map, print a summary and return the exit code."""
-    from cl_localization.cli.frames import require_codes, require_poses
-    from cl_localization.data import open_sequence
+    from cl_localization.cli.frames import open_given, require_codes, require_poses
     from cl_localization.data.trajectory import write_trajectory
     from cl_localization.map.map_file import save_map
 
-    sequences = [open_sequence(spec, arguments.format) for spec in arguments.sequences]
+    order = "map SEQ --out MAP; --update MAP extends a map"
+    sequences = [open_given(spec, arguments.format, order) for spec in arguments.sequences]
     sources = [pose_source(sequence, arguments.poses) for sequence in sequences]
     for sequence, source in zip(sequences, sources):
         if source == "given":

@@ -69,8 +69,11 @@ def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
 
 def health_rows(health: MapHealth) -> list[tuple[str, str, str]]:
     """Return what is known of a map's health as (metric, value, unit); what is not known is left out."""
+    from cl_localization.mapping.audit.health import MAX_POSE_INNOVATION_FACTOR
+
     figures = [("codes seen once", health.codes_seen_once_percent, ".1f", "%"),
-               ("pose innovation factor", health.pose_innovation_factor, ".1f", ""),
+               ("pose innovation factor", health.pose_innovation_factor, ".1f",
+                f"of {MAX_POSE_INNOVATION_FACTOR:g} allowed"),
                ("keyframes moved", health.keyframes_moved_m, ".3g", "m"),
                ("matches that fit the poses", health.matches_agree_percent, ".1f", "%"),
                ("matches of places seen again", health.places_again_agree_percent, ".1f", "%"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from cl_localization.data.bag_messages import header_stamp_ns
 from cl_localization.data.cut_mcap import CutMcap, is_cut_mcap, whole_bytes
+from cl_localization.data.files import require_file
 from cl_localization.errors import DataError
 
 BAG_SUFFIXES = (".mcap", ".db3", ".bag")
@@ -49,6 +50,8 @@ class BagFile:
     def _found(self) -> list[Path]:
         """Return what is to be read: the folder, or its files where metadata are missing or a file is cut."""
         files = storage_files(self.path)
+        for file in files if self.path.is_dir() else [self.path]:
+            require_file(file)
         cut = [file for file in files if file.suffix == ".mcap" and is_cut_mcap(file)]
         if self.path.is_dir() and not (self.path / METADATA).is_file():
             self.notes.append(f"{METADATA} is missing in {self.path}: its {len(files)} files are read as they are")

@@ -15,7 +15,7 @@ from cl_localization.data.bag_poses import CameraPoses, PoseLookup
 from cl_localization.data.bag_topics import BagTopics, choose_topics
 from cl_localization.data.camera_file import read_camera_file
 from cl_localization.data.frame import Frame
-from cl_localization.data.message_depth import depth_of
+from cl_localization.data.message_depth import depth_of, encoding_of
 from cl_localization.data.message_images import rgb_of
 from cl_localization.data.reading import DEFAULT_DEPTH_UNIT_M, depth_unit
 from cl_localization.data.sequence import IndexedSequence
@@ -77,9 +77,10 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
         camera: a calibration file, see `read_camera_file`, instead of camera_info.
         rectified: whether the images are rectified, so that P of camera_info holds: "always", "never", or "auto" for
             what the image topic calls itself.
-        depth_unit_m: metres of a step of 16-bit depth; 0 for millimetres.
+        depth_unit_m: metres of a step of depth; 0 for millimetres of 16-bit depth and metres of 32FC1.
         pose: "auto", "tf", "none", or a PoseStamped, PoseWithCovarianceStamped or Odometry topic.
-        pose_of: frame whose pose a PoseStamped topic gives; empty for the camera's optical frame.
+        pose_of: frame whose pose a PoseStamped topic gives; empty or "camera" for the camera's optical frame, "base"
+            for `base_frame`. A tf frame of such a name goes before.
         world_frame, odom_frame: tf frames of world_T_cam and odom_T_cam.
         base_frame: tf frame of the robot's body, for where the camera is on it.
         max_difference_s: depth belongs to the image nearest in time, if not further away than this.
@@ -100,12 +101,16 @@ def open_bag(path: Path, name: str = "", *, image: str = "", camera_info: str = 
                         "give ?camera=FILE")
     cam_frame = frame_id(first.header)
     poses = CameraPoses(contents, topics, cam_frame, max_gap_ns)
+    if pose_of not in contents.tf:  # the words of the mapper's parameter poses.pose_of
+        pose_of = {"camera": cam_frame, "base": base_frame}.get(pose_of, pose_of)
     world_T_cam, note = poses.world(pose, pose_of, world_frame)
     entries, skipped = _entries(contents, round(max_difference_s * NS_PER_S))
     base_T_cam = contents.tf.lookup(base_frame, cam_frame, entries[0].stamp_ns) if entries else None
     index = BagIndex(topics, entries, skipped, [*bag.notes, *topics.notes, *contents.notes, note], world_T_cam,
                      poses.odometry(odom_frame), base_T_cam)
-    return BagSequence(name or str(path), bag, index, camera, depth_unit(depth_unit_m))
+    is_metres = bool(topics.depth) and encoding_of(bag.first(topics.depth)) == "32FC1"
+    unit_m = depth_unit(depth_unit_m, 1.0 if is_metres else DEFAULT_DEPTH_UNIT_M)
+    return BagSequence(name or str(path), bag, index, camera, unit_m)
 
 
 class BagSequence(IndexedSequence):
@@ -115,7 +120,7 @@ class BagSequence(IndexedSequence):
         bag: where messages come from.
         index: which messages make which frame.
         camera_source: file that stands in for camera_info, if there is one.
-        depth_unit_m: metres of a step of 16-bit depth.
+        depth_unit_m: metres of a step of depth.
     """
 
     def __init__(self, name: str, bag: BagFile, index: BagIndex, camera_source: str = "",
@@ -139,8 +144,10 @@ class BagSequence(IndexedSequence):
         image = rgb_of(self._bag.read(topics.image, entry.image_key), f"image {self.names[index]} of {topics.image}")
         depth_m = None
         if entry.depth_key is not None:
-            depth_m = depth_of(self._bag.read(topics.depth, entry.depth_key),
-                               f"depth {self.names[index]} of {topics.depth}", self._depth_unit_m)
+            message = self._bag.read(topics.depth, entry.depth_key)
+            depth_m = depth_of(message, f"depth {self.names[index]} of {topics.depth}", self._depth_unit_m)
+            if encoding_of(message) == "32FC1":  # metres by ROS's rule, unless the user knows better
+                depth_m = depth_m * np.float32(self._depth_unit_m)
         return Frame(entry.stamp_ns, image, entry.camera, depth_m, self._pose(index), self._odom_pose(index),
                      self.names[index])
 

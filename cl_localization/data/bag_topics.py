@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cl_localization.data.bag_messages import frame_id
-from cl_localization.data.message_depth import is_depth
+from cl_localization.data.message_depth import DEPTH_TYPES, encoding_of, is_depth
 from cl_localization.errors import DataError
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -69,6 +69,9 @@ def choose_topics(types: dict[str, str], first_message: Callable[[str], Any], im
                       and frame_id(firsts[topic].header) == frame_id(firsts[chosen.image].header)]
         unregistered = [topic for topic in firsts if is_depth(firsts[topic]) and topic not in same_frame]
         chosen.depth = _named(depth, "depth", types, IMAGE_TYPES) or (same_frame[0] if same_frame else "")
+        if chosen.depth and encoding_of(firsts[chosen.depth]) not in DEPTH_TYPES:
+            raise DataError(f"depth topic {chosen.depth}", f"must hold depth ({', '.join(DEPTH_TYPES)})",
+                            encoding_of(firsts[chosen.depth]), "name another with ?depth=TOPIC, or ?depth=none")
         if chosen.depth in unregistered:
             chosen.notes.append(f"{chosen.depth} is of another frame than the image, and taken as registered to it")
             unregistered.remove(chosen.depth)

@@ -25,6 +25,9 @@ WIDTH_KEYS, HEIGHT_KEYS = ("image_width", "camera.width", "width"), ("image_heig
 ORB_SLAM_PREFIXES = ("camera1.", "camera.")
 ORB_SLAM_DISTORTION = {"KannalaBrandt8": ("k1", "k2", "k3", "k4"), "": ("k1", "k2", "p1", "p2", "k3")}
 KNOWN = "ROS camera_calibration, OpenCV, Kalibr, EuRoC and ORB-SLAM YAML, or a .txt with fx fy cx cy or K"
+GIVE_CAMERA = ("give ?camera=FILE (YAML of ROS, OpenCV, Kalibr, EuRoC or ORB-SLAM, or a .txt with one line: "
+               "fx fy cx cy)")
+"""What to do about a sequence that lacks the calibration of its camera."""
 
 
 def read_camera_file(path: Path, size_px: tuple[int, int] | None = None) -> Camera:

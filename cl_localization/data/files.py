@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,25 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def names_file(path: Path) -> bool:
+    """Return whether an entry of a folder is to be read as a file: a folder, pipe or device is not; a link that leads
+    nowhere is, and whoever reads it says so."""
+    return is_file(path) or path.is_symlink()
+
+
+def require_file(path: Path) -> None:
+    """Raise a DataError for a folder, pipe or device: opening a pipe would wait for ever."""
+    if not is_file(path) and os.path.exists(path):
+        raise DataError(f"file {path}", "cannot be read", "a folder, pipe or device", "give a regular file")
+
+
 def read_bytes(path: Path, limit: int) -> bytes:
     """Return the content of a file of at most `limit` bytes.
 
     Raises:
-        DataError: missing, unreadable, empty or larger.
+        DataError: missing, no regular file, unreadable, empty or larger.
     """
+    require_file(path)
     try:
         with path.open("rb") as stream:
             content = stream.read(limit + 1)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cl_localization.data.camera_file import CAMERA_YAML
+from cl_localization.data.camera_file import CAMERA_YAML, GIVE_CAMERA
 from cl_localization.data.images import IMAGE_SUFFIXES
 from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence, image_files
 from cl_localization.data.stamps import stamp_of_name
@@ -49,6 +49,9 @@ def open_image_folder(path: Path, name: str = "", *, camera: str = "", poses: st
     images, findings = _images(path), Findings()
     if not images:
         raise DataError(f"folder {path}", f"must hold images ({', '.join(IMAGE_SUFFIXES)})", "none")
+    if not camera and not (path / CAMERA_YAML).is_file():
+        raise DataError(f"folder {path} of images", "needs the calibration of its camera",
+                        remedy=f"{GIVE_CAMERA}, or put {CAMERA_YAML} into it")
     calibration = findings.camera_of_file(Path(camera) if camera else path / CAMERA_YAML, images[0])
     poses_path = Path(poses) if poses else path / POSES
     has_poses = bool(poses) or poses_path.is_file()

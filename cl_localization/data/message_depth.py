@@ -41,6 +41,11 @@ def is_depth(message: Any) -> bool:
         ("16UC1", "32FC1"))
 
 
+def encoding_of(message: Any) -> str:
+    """Return the encoding of an Image or CompressedImage, without what its transport adds."""
+    return str(getattr(message, "encoding", None) or message.format.partition(";")[0].strip())
+
+
 def depth_of(message: Any, thing: str, unit_m: float = MILLIMETRE_M, max_pixels: int = MAX_IMAGE_PIXELS) -> np.ndarray:
     """Return the depth of an Image or CompressedImage as (H, W) float32 metres, 0 where unknown.
 

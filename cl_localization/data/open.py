@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from cl_localization.data.frame import Sequence
+from cl_localization.data.reading import image_files
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.spec import SequenceSpec, parse_spec, selected
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, did_you_mean, of_type
 
 NOTES = logging.getLogger("cl_localization.data.notes")
 """Hears what readers assume, one line each; the command line shows it."""
@@ -151,7 +152,7 @@ def _recognised(path: Path, options: dict[str, Any]) -> str:
         raise DataError(f"sequence {path}", "is missing",
                         remedy="give a file or folder, or sim:SEED for the simulated house")
     name = _format_of(path)
-    if name is None and "camera" in options and path.is_dir():
+    if name is None and path.is_dir() and ("camera" in options or _lacks_only_camera(path)):
         name = "images"
     if name is None:
         entries = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else [path.name]
@@ -174,8 +175,7 @@ def _advice(path: Path, entries: list[str]) -> str:
                    if (path / entry).is_dir() and (name := _format_of(path / entry))), None)
     if path.is_dir() and inside:
         return f"{path / inside[0]} is {inside[1]}: give that"
-    marks = {name: [mark for mark in candidate.marks if fnmatch.filter(entries, mark)]
-             for name, candidate in FORMATS.items()}
+    marks = _marks(entries)
     nearest = max(marks, key=lambda name: len(marks[name]))
     known = "; ".join(f"{name}: {candidate.looks_like}" for name, candidate in FORMATS.items())
     if not marks[nearest]:
@@ -184,13 +184,26 @@ def _advice(path: Path, entries: list[str]) -> str:
             f"recognised are also {', '.join(name for name in FORMATS if name != nearest)}")
 
 
+def _marks(entries: list[str]) -> dict[str, list[str]]:
+    """Return for each format the patterns that one of the entries of a folder matches."""
+    return {name: [mark for mark in candidate.marks if fnmatch.filter(entries, mark)]
+            for name, candidate in FORMATS.items()}
+
+
+def _lacks_only_camera(path: Path) -> bool:
+    """Return whether a folder of no known layout has images, and nothing makes it more like another one."""
+    marks = _marks([entry.name for entry in path.iterdir()])
+    has_images = image_files(path) or image_files(path / "images")
+    return bool(has_images) and len(marks["images"]) == max(map(len, marks.values()))
+
+
 def _typed_options(reader: Callable[..., Sequence], options: dict[str, Any]) -> dict[str, Any]:
     """Return options with text turned into the type of the reader's default. Raises DataError for unknown ones."""
     known = {key: parameter.default for key, parameter in inspect.signature(reader).parameters.items()
              if parameter.kind is inspect.Parameter.KEYWORD_ONLY}
     for key in options:
         if key not in known:
-            raise DataError(f"option {key} of the sequence", f"must be one of {', '.join(known) or 'none'}")
+            raise DataError(f"option {key} of the sequence", "is unknown", remedy=did_you_mean(key, [*known, "turn"]))
     return {key: _typed(key, value, known[key]) for key, value in options.items()}
 
 
@@ -204,4 +217,4 @@ def _typed(key: str, value: Any, default: Any) -> Any:
     try:
         return type(default)(value)
     except ValueError:
-        raise DataError(f"option {key} of the sequence", f"must be a {type(default).__name__}", repr(value)) from None
+        raise DataError(f"option {key} of the sequence", f"must be {of_type(type(default))}", repr(value)) from None

@@ -1,9 +1,9 @@
 """Makes images harder, to see what localization bears: other exposure, motion blur, things in the way, noise.
 
 A perturbation is written `name=number`: `gamma=0.4` (exponent of the grey value: below 1 brighter, above 1 darker),
-`gain=0.5` (factor), `blur=15` (motion blur over so many pixels in a random direction), `occlude=0.4` (share of the
-image that random blocks cover), `noise=20` (standard deviation in grey levels). `blur_px` and `occlusion` are other
-words for two of them. Everything random comes from a seed and the frame's number.
+`gain=0.5` (factor), `blur_px=15` (motion blur over so many pixels in a random direction), `occlusion=0.4` (share of the
+image that random blocks cover), `noise=20` (standard deviation in grey levels). `blur` and `occlude` are other words
+for two of them. Everything random comes from a seed and the frame's number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from cl_localization.data.frame import Frame, Sequence
 from cl_localization.data.sequence import frame_names
-from cl_localization.errors import DataError
+from cl_localization.errors import DataError, did_you_mean
 
 BLOCK_SHARE = (0.01, 0.05)
 """Smallest and largest area of an occluding block, as a share of the image."""
@@ -88,9 +88,9 @@ class Kind:
 
 
 KINDS = {"gamma": Kind(changed_gamma, 0.05, 20), "gain": Kind(changed_gain, 0, 20),
-         "blur": Kind(motion_blurred, 0, 200),
-         "occlude": Kind(occluded, 0, 1), "noise": Kind(noisy, 0, 255)}
-OTHER_WORDS = {"blur_px": "blur", "occlusion": "occlude"}
+         "blur_px": Kind(motion_blurred, 0, 200),
+         "occlusion": Kind(occluded, 0, 1), "noise": Kind(noisy, 0, 255)}
+OTHER_WORDS = {"blur": "blur_px", "occlude": "occlusion"}
 
 
 def parse_perturbation(text: str) -> tuple[str, float]:
@@ -100,16 +100,17 @@ def parse_perturbation(text: str) -> tuple[str, float]:
         DataError: an unknown kind, no number, or a number out of range.
     """
     word, _, number = text.partition("=")
-    name = OTHER_WORDS.get(word.strip(), word.strip())
+    word = word.strip()
+    name = OTHER_WORDS.get(word, word)
     if name not in KINDS:
-        raise DataError(f"perturbation {text!r}", f"must be one of {', '.join(KINDS)}", remedy="for example gamma=0.4")
+        raise DataError(f"perturbation {text!r}", "is unknown", remedy=did_you_mean(name, KINDS))
     kind = KINDS[name]
     try:
         value = float(number)
     except ValueError as error:
-        raise DataError(f"perturbation {name}", "must be a number", repr(number), f"for example {name}=0.4") from error
+        raise DataError(f"perturbation {word}", "must be a number", repr(number), f"for example {word}=0.4") from error
     if not kind.minimum <= value <= kind.maximum:
-        raise DataError(f"perturbation {name}", f"must lie in [{kind.minimum:g}, {kind.maximum:g}]", number)
+        raise DataError(f"perturbation {word}", f"must lie in [{kind.minimum:g}, {kind.maximum:g}]", number)
     return name, value
 
 
@@ -144,7 +145,7 @@ class PerturbedSequence:
         image, depth_m = frame.image, frame.depth_m
         for step, (name, value) in enumerate(self.perturbations):
             image = KINDS[name].apply(image, value, self._generator(index, step))
-            if name == "occlude" and depth_m is not None:
+            if name == "occlusion" and depth_m is not None:
                 depth_m = np.where(occluding_blocks(depth_m.shape, value, self._generator(index, step)), np.float32(0),
                                    depth_m)
         return replace(frame, image=image, depth_m=depth_m)

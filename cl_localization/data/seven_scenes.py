@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML, image_size
-from cl_localization.data.files import read_rows
+from cl_localization.data.files import names_file, read_rows
 from cl_localization.data.reading import (
     Findings,
     ImageFile,
@@ -98,8 +98,8 @@ def _has_frames(folder: Path) -> bool:
 
 def colour_files(folder: Path) -> list[tuple[int, Path]]:
     """Return (number, file) of the colour images of a folder, in order."""
-    return sorted((int(match[1]), file)
-                  for file in folder.glob("frame-*.color.*") if (match := COLOUR_FILE.match(file.name)))
+    return sorted((int(match[1]), file) for file in folder.glob("frame-*.color.*")
+                  if (match := COLOUR_FILE.match(file.name)) and names_file(file))
 
 
 def _sequence_folders(path: Path) -> list[Path]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cl_localization.data.camera_file import CAMERA_YAML, read_camera_file
-from cl_localization.data.files import MAX_FRAMES, MAX_IMAGE_PIXELS
+from cl_localization.data.camera_file import CAMERA_YAML, GIVE_CAMERA, read_camera_file
+from cl_localization.data.files import MAX_FRAMES, MAX_IMAGE_PIXELS, require_file
 from cl_localization.data.frame import Frame
 from cl_localization.data.images import to_rgb
 from cl_localization.data.sequence import IndexedSequence
@@ -55,7 +55,7 @@ def open_video(path: Path, name: str = "", *, camera: str = "", poses: str = "",
         (file for file in (path.with_suffix(".yaml"), path.with_name(CAMERA_YAML)) if file.is_file()), None)
     if file is None:
         raise DataError(f"video {path}", "needs the calibration of its camera",
-                        remedy=f"give ?camera=FILE (ROS, OpenCV, Kalibr, EuRoC, ORB-SLAM), or put {CAMERA_YAML} beside")
+                        remedy=f"{GIVE_CAMERA}, or put {CAMERA_YAML} beside")
     with named(f"calibration {file}"):
         view = read_camera_file(file, film.size_px)
     trajectory = read_trajectory(Path(poses)) if poses else None
@@ -74,6 +74,7 @@ class Film:
 
     def __init__(self, path: Path) -> None:
         self.path, self._lock, self._next = path, threading.Lock(), 0
+        require_file(path)
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
             raise DataError(f"video {path}", "cannot be opened", remedy="is it complete, and a video?")

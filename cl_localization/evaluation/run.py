@@ -64,6 +64,7 @@ def map_frames_with_own_poses(slam: Slam, frames: Iterable[Frame], use_depth: bo
         count.frames += result.posed_before + (result.world_T_cam is not None)
         count.without_pose += (result.world_T_cam is None) - result.posed_before
         count.keyframes += result.mapping is not None and result.mapping.is_keyframe
+        count.keyframes += result.posed_before > 0  # a start from two views: the first of them, too
     slam.finish()
     count.seconds = time.perf_counter() - start
     return count

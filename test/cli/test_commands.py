@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -145,6 +146,18 @@ def test_bad_input_is_one_line_and_exit_code_1(
     assert re.search(message, text), text
 
 
+@pytest.mark.parametrize("words, order", [
+    (["localize", "{seq}", "{map}", "--out", "{tmp}/poses.txt"], "localize MAP SEQ"),
+    (["evaluate", "{seq}", "{map}"], "evaluate MAP SEQ"),
+    (["map", "{map}", "--out", "{tmp}/other.map"], "map SEQ --out MAP; --update MAP extends a map"),
+])
+def test_a_map_in_the_place_of_a_sequence_is_named_with_the_right_order(
+    words: list[str], order: str, small_map: Path, small_sequence: Path, tmp_path: Path, capsys
+) -> None:
+    assert run(*[word.format(tmp=tmp_path, seq=small_sequence, map=small_map) for word in words]) == 1
+    assert f"small.map is a map, not a sequence; the order is: {order}" in capsys.readouterr().err
+
+
 def test_a_sequence_without_poses_cannot_be_mapped_or_evaluated(
     small_map: Path, small_sequence: Path, tmp_path: Path, capsys
 ) -> None:
@@ -170,6 +183,21 @@ def test_localize_writes_the_accepted_poses_and_the_status_of_all(
     assert poses[:, 1] == pytest.approx(0.1 * np.arange(9) + 0.01)
     rows = list(csv.DictReader((tmp_path / "status.csv").open()))
     assert [row["accepted"] for row in rows] == ["1"] * 9 + ["0"] and rows[-1]["reason"] == "too few inliers"
+
+
+def test_localize_says_why_no_frame_was_localized_and_fails(
+    small_map: Path, small_sequence: Path, tmp_path: Path, capsys
+) -> None:
+    assert run("localize", small_map, f"{small_sequence}[9:]", "--out", tmp_path / "poses.txt") == 1
+    text = " ".join(capsys.readouterr().err.split())
+    assert "no frame was localized; of 1 of 1 the reason is: too few inliers." in text and "?turn=90" in text
+
+
+def test_the_most_frequent_reason_is_said_whatever_its_figures() -> None:
+    from cl_localization.cli.localize import why_none
+
+    reasons = ["support 2.0, 9.0 needed", "12 inliers, 30 needed", "9 inliers, 30 needed"]
+    assert "of 2 of 3 the reason is: 12 inliers, 30 needed." in why_none([SimpleNamespace(reason=r) for r in reasons])
 
 
 def test_evaluate_prints_a_table_and_writes_the_same_as_json(
@@ -255,12 +283,20 @@ def test_config_prints_or_writes_a_file_that_the_commands_take(
 def test_view_needs_viser_and_says_how_to_get_it(small_map: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "viser", None)
     assert run("view", small_map) == 1
-    assert "view needs the package viser" in (text := capsys.readouterr().err) and "; pip install viser" in text
+    assert "view needs the package viser" in (text := " ".join(capsys.readouterr().err.split()))
+    assert "scripts/run pip install -c requirements/constraints.txt -e '.[view]'" in text
 
 
-def test_view_serves_the_map_until_interrupted(small_map: Path, fake_viser: list) -> None:
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "99999"])
+def test_view_refuses_what_is_no_port(small_map: Path, fake_viser: list, capsys, port: str) -> None:
+    assert run("view", small_map, "--port", port) == 1 and not fake_viser
+    assert f"--port must lie in 1 to 65535, found {port}" in capsys.readouterr().err
+
+
+def test_view_serves_the_map_until_interrupted(small_map: Path, fake_viser: list, capsys) -> None:
     assert run("view", small_map, "--port", "9000") == 0
     (server,) = fake_viser
+    assert "at http://127.0.0.1:9001, Ctrl-C stops it" in capsys.readouterr().out, "the port that the server got"
     assert server.address == {"host": "127.0.0.1", "port": 9000} and server.stopped
     assert (server.scene.up, set(server.scene.added)) == ("-y", {"/codes", "/keyframes"})
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cl_localization.cli.frames import prefetched, require_codes, require_poses, require_readable
+from cl_localization.data.frame import Frame
 from cl_localization.errors import DataError
 from evaluation_fakes import FakeSequence
 
@@ -69,3 +72,19 @@ def test_a_map_without_codes_is_an_error_that_says_why() -> None:
     require_codes(1, 0, [], True)
     with pytest.raises(DataError, match="map must have at least one code, found 0 codes of 1 keyframes; all poses are"):
         require_codes(0, 1, [FakeSequence(1)], True)
+
+
+def test_depth_that_no_camera_measures_is_named_as_the_likely_cause() -> None:
+    class InMillimetres(FakeSequence):
+        """Depth of 2 m, taken as 2000 m."""
+
+        def has_depth(self, index: int) -> bool:
+            return True
+
+        def __getitem__(self, index: int) -> Frame:
+            return replace(super().__getitem__(index), depth_m=np.full((6, 8), 2000, np.float32))
+
+    with pytest.raises(DataError, match="the median of its depth is 2,000 m, .*give .depth_unit_m=0.001"):
+        require_codes(0, 0, [InMillimetres(2, unposed=(0, 1))], True)
+    with pytest.raises(DataError, match="no frame got a pose"):
+        require_codes(0, 0, [InMillimetres(2, unposed=(0, 1))], False)

@@ -1,5 +1,6 @@
 """Bags that others recorded."""
 
+import os
 import shutil
 import threading
 
@@ -64,6 +65,13 @@ def test_a_single_file_is_a_bag_too(tmp_path):
     assert len(open_sequence(folder / "bag.mcap")) == 3
 
 
+def test_a_pipe_among_the_files_of_a_bag_is_named(tmp_path):
+    folder = recorded(tmp_path, images(), infos())
+    os.mkfifo(folder / "other.mcap")
+    with pytest.raises(DataError, match="other.mcap cannot be read, found a folder, pipe or device"):
+        open_sequence(folder)
+
+
 def test_what_was_guessed_is_reported(tmp_path):
     sequence = open_sequence(recorded(tmp_path, images(), images("/other/image"), infos(),
                                       depths("/raw_depth", "depth_frame")))
@@ -106,6 +114,29 @@ def test_ground_truth_goes_before_tf_and_may_be_of_the_base(tmp_path):
     assert open_sequence(bag, pose_of="base_link").pose(0) == pytest.approx(make_pose(20) @ BASE_T_CAM)
     assert open_sequence(bag, pose="tf").pose(0) == pytest.approx(make_pose(0) @ BASE_T_CAM)
     assert open_sequence(bag, pose="none").pose(0) is None
+
+
+def test_the_frame_of_a_pose_topic_may_be_named_as_the_mapper_names_it(tmp_path):
+    truth = [("/pose", stamp, pose_stamped(make_pose(index), stamp)) for index, stamp in enumerate(STAMPS)]
+    bag = recorded(tmp_path, images(frame_id="cam"), infos(), truth,
+                   [("/tf_static", S, transforms(("base_link", "cam", S, BASE_T_CAM)))])
+    assert open_sequence(f"{bag}?pose=/pose&pose_of=camera").pose(1) == pytest.approx(make_pose(1))
+    of_base = open_sequence(f"{bag}?pose=/pose&pose_of=base")
+    assert pose_error(of_base.pose(1), make_pose(1) @ BASE_T_CAM) == pytest.approx((0, 0), abs=1e-5)
+
+
+def test_a_colour_topic_is_no_depth(tmp_path):
+    bag = recorded(tmp_path, images(), infos())
+    with pytest.raises(DataError, match="depth topic /cam/image_raw must hold depth .*, found rgb8; name another"):
+        open_sequence(f"{bag}?depth=/cam/image_raw")
+
+
+def test_floating_point_depth_is_metres_unless_its_unit_is_given(tmp_path):
+    floats = [("/cam/depth", stamp, image(1000 * make_depth(index).astype(np.float32), "32FC1", stamp))
+              for index, stamp in enumerate(STAMPS)]
+    bag = recorded(tmp_path, images(), floats, infos())
+    assert open_sequence(bag)[1].depth_m == pytest.approx(1000 * make_depth(1), rel=1e-6)
+    assert open_sequence(f"{bag}?depth_unit_m=0.001")[1].depth_m == pytest.approx(make_depth(1), rel=1e-6)
 
 
 def test_odometry_stands_in_for_poses_and_says_that_it_drifts(tmp_path):

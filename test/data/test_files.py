@@ -1,5 +1,7 @@
 """Text files that are missing, damaged or too large."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,9 @@ def test_a_matrix_of_another_size_is_refused(tmp_path):
 def test_a_matrix_of_words_is_refused(tmp_path):
     with pytest.raises(DataError, match="must hold numbers, found 'word'"):
         files.read_matrix(written(tmp_path, "word " * 16))
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe cannot be read, found a folder, pipe or device; give a regular file"):
+        files.read_bytes(tmp_path / "pipe", 3)

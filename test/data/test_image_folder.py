@@ -1,5 +1,7 @@
 """Folders of images with a calibration."""
 
+import os
+
 import pytest
 
 from cl_localization.data import open_sequence
@@ -85,8 +87,17 @@ def test_a_folder_of_bare_images_is_read_with_a_calibration_from_elsewhere(tmp_p
     (folder / "._a.png").write_bytes(b"of a mac")
     write_camera_yaml(CAMERA.scaled_to(64, 48), tmp_path / "phone.yaml")
     (folder / "camera.yaml").unlink()
-    with pytest.raises(DataError, match="has no layout that is recognised"):
+    with pytest.raises(DataError, match="of images needs the calibration of its camera; give .camera=FILE .*one line: "
+                                        "fx fy cx cy.*, or put camera.yaml into it"):
         open_sequence(folder)
+    with pytest.raises(DataError, match="option kamera of the sequence is unknown; did you mean camera?"):
+        open_sequence(f"{folder}?kamera={tmp_path / 'phone.yaml'}")
     sequence = open_sequence(f"{folder}?camera={tmp_path / 'phone.yaml'}")
     assert len(sequence) == 3 and sequence.camera_at(0) == CAMERA
     assert "phone.yaml of 64x48 scaled to images of 32x24" in sequence.notes[0]
+
+
+def test_a_pipe_among_the_images_is_left_out(tmp_path):
+    folder = image_folder(tmp_path, ["a.png", "b.png"])
+    os.mkfifo(folder / "aa.jpg")
+    assert [frame.name for frame in open_sequence(folder)] == ["a", "b"]

@@ -9,7 +9,7 @@ from cl_localization.cli.map import FORMAT_HELP
 from cl_localization.data import open_sequence
 from cl_localization.data.open import FORMATS
 from cl_localization.errors import DataError
-from data.makers import MadeSequence, write_7scenes
+from data.makers import MadeSequence, make_image, write_7scenes, write_image
 
 
 def test_what_is_not_there_is_named(tmp_path):
@@ -51,7 +51,7 @@ def test_an_unknown_format_lists_the_known(tmp_path):
 
 def test_an_unknown_option_lists_the_known(tmp_path):
     write_7scenes(tmp_path)
-    with pytest.raises(DataError, match="option speed of the sequence must be one of calibrated, split"):
+    with pytest.raises(DataError, match="option speed of the sequence is unknown; known are calibrated, .*, turn"):
         open_sequence(f"{tmp_path}?speed=3")
 
 
@@ -61,6 +61,13 @@ def test_options_of_the_wrong_type_are_named(tmp_path):
         open_sequence(f"{tmp_path}?calibrated=maybe")
     with pytest.raises(DataError, match="option max_gap_s of the sequence must be a float, found 'wide'"):
         open_sequence(f"{tmp_path}?max_gap_s=wide", format="tum")
+
+
+def test_images_of_a_layout_that_lacks_something_are_not_taken_for_bare_ones(tmp_path):
+    (tmp_path / "sparse").mkdir()
+    write_image(tmp_path / "images" / "a.png", make_image(0))
+    with pytest.raises(DataError, match="it has sparse, images of colmap"):
+        open_sequence(tmp_path)
 
 
 def test_a_selection_is_applied_and_the_name_is_the_whole_spec(tmp_path):

@@ -135,12 +135,13 @@ def test_depth_is_unknown_where_something_is_in_the_way() -> None:
 
 
 def test_both_words_for_blur_and_occlusion_are_understood() -> None:
-    assert parse_perturbation("blur_px=9") == parse_perturbation("blur=9") == ("blur", 9.0)
-    assert parse_perturbation("occlusion=0.4") == parse_perturbation("occlude=0.4") == ("occlude", 0.4)
+    assert parse_perturbation("blur_px=9") == parse_perturbation("blur=9") == ("blur_px", 9.0)
+    assert parse_perturbation("occlusion=0.4") == parse_perturbation("occlude=0.4") == ("occlusion", 0.4)
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("fog=1", "perturbation 'fog=1' must be one of gamma, gain, blur, occlude, noise"),
+    ("fog=1", "perturbation 'fog=1' is unknown; known are gamma, gain, blur_px, occlusion, noise"),
+    ("gama=2", "perturbation 'gama=2' is unknown; did you mean gamma?"),
     ("gamma", "perturbation gamma must be a number, found ''"),
     ("noise=much", "perturbation noise must be a number, found 'much'"),
     ("occlude=40", r"perturbation occlude must lie in \[0, 1\], found 40"),

@@ -16,7 +16,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from cl_localization.config import flatten
-from cl_localization.errors import ConfigError
+from cl_localization.errors import ConfigError, of_type
 from cl_localization.ros.nodes.parameters_yaml import NODE_CONFIGS
 from launch import Action, LaunchContext, LaunchDescription
 
@@ -211,7 +211,7 @@ def _typed(executable: str, name: str, parameter: str, text: str) -> object:
     try:
         return kinds[parameter](text)
     except ValueError:
-        raise ConfigError(f"launch argument {name}", f"must be a {kinds[parameter].__name__}", repr(text)) from None
+        raise ConfigError(f"launch argument {name}", f"must be {of_type(kinds[parameter])}", repr(text)) from None
 
 
 def _truth(name: str, text: str) -> bool:

@@ -59,7 +59,7 @@ def test_parameters_of_ros_itself_are_left_alone(ros: RosWorld) -> None:
 @pytest.mark.parametrize("overrides, match", [
     ({"inner__shar": 0.1}, "option inner.shar is unknown; did you mean inner.share?"),
     ({"count": 11}, "count must lie in"),
-    ({"count": 1.5}, "count must be a int"), ({"inner__name": "c"}, "name must be one of a, b"),
+    ({"count": 1.5}, "count must be an int"), ({"inner__name": "c"}, "name must be one of a, b"),
     ({"flag": 1}, "flag must be a bool")])
 def test_wrong_values_and_names_are_errors(ros: RosWorld, overrides: dict, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
