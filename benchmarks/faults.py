@@ -92,6 +92,10 @@ FAULTS = (
 )
 FAULTS_OF_POSES = tuple(fault for fault in FAULTS if not fault.needs_depth)[3:6]
 DRIFT = Fault("odometry that drifts", by_odometry)
+SECOND_RIGHT = "second session, all right"
+MOVED_M = 0.6
+OTHER_FRAME = Fault("second session in another frame",
+                    posed(lambda world_T_cam: world_T_cam + np.outer([MOVED_M, 0, 0, 0], [0, 0, 0, 1])))
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ def run_faults(data: Path | None, kitchen: str | None, seed: int, config: Mapper
     yield from run_set(f"room {seed}", room, (*FAULTS, RIGHT), config)
     if kitchen is not None:
         yield from run_set("kitchen", kitchen, (*FAULTS, RIGHT), config)
+    for place, spec in ((f"room {seed}", room), *([("kitchen", kitchen)] if kitchen is not None else [])):
+        yield from run_sessions(place, spec, config)
     yield from run_set(f"house {seed}", DRIFTING.format(seed=seed), (DRIFT,), config)
     yield from run_set(f"room {seed}, no depth", room, (*FAULTS_OF_POSES, RIGHT), config, use_depth=False)
     for number in range(seed, seed + HOUSES):
@@ -148,11 +154,26 @@ def run_set(place: str, spec: str, faults: Iterable[Fault], config: MapperConfig
         yield FaultRun(place, fault.name, mapper.examine())
 
 
+def run_sessions(place: str, spec: str, config: MapperConfig) -> Iterator[FaultRun]:
+    """Yield what a map of every second frame says of itself once the frames between extended it: in another frame, and
+    in its own."""
+    sequence, encoder = open_sequence(spec), RememberingEncoder(shared_encoder(config.encoder))
+    for name, bend in ((OTHER_FRAME.name, OTHER_FRAME.bend), (SECOND_RIGHT, RIGHT.bend)):
+        first = Mapper(config, encoder)
+        map_frames(first, (sequence[index] for index in tracked(range(0, len(sequence), 2), len(sequence) // 2,
+                                                                f"mapping {place}")))
+        first.examine()
+        second = Mapper(config, encoder, first.map_code.fork())
+        map_frames(second, (bend(sequence[index]) for index in tracked(range(1, len(sequence), 2), len(sequence) // 2,
+                                                                       f"mapping {place}, {name}")))
+        yield FaultRun(place, name, second.examine())
+
+
 def fault_table(data: Path | None, kitchen: str | None, seed: int, config: MapperConfig) -> BenchTable:
     """Return the table of `run_faults`."""
     runs = list(run_faults(data, kitchen, seed, config))
     warned = [bool(one.health.warnings) for one in runs]
-    right = [one.fault == RIGHT.name for one in runs]
+    right = [one.fault in (RIGHT.name, SECOND_RIGHT) for one in runs]
     sentence = (f"{sum(w and not r for w, r in zip(warned, right))} of {right.count(False)} maps with a mistake warn, "
                 f"{sum(w and r for w, r in zip(warned, right))} of {right.count(True)} right ones.")
     return BenchTable("Mistakes in what is given with images", HEADERS, [one.row() for one in runs], sentence,

@@ -27,8 +27,6 @@ STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_
 class Arguments:
     """Localize every frame of a sequence in a map, each without a prior pose, and write the accepted poses.
 
-    The exit code is 1 if no frame was localized.
-
     Example: cl_localization localize house.map 'sim:7?path=tracking' --out poses.txt
     """
 
@@ -59,10 +57,9 @@ def run(arguments: Arguments) -> int:
     rows = [("frames", str(len(trial.records)), ""), ("localized", str(len(accepted)), ""),
             ("frames skipped", str(trial.skipped), ""), *source_rows([sequence])]
     print_rows(f"trajectory {arguments.out}", rows)
-    if accepted:
-        return 0
-    warn(why_none(trial.records))
-    return 1
+    if not accepted:
+        warn(why_none(trial.records))
+    return 0
 
 
 def why_none(records: list[FrameRecord]) -> str:

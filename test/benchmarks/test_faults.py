@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import faults as bench_faults
-from benchmarks.faults import DRIFT, FAULTS, RIGHT, Fault, FaultRun
+from benchmarks.faults import DRIFT, FAULTS, OTHER_FRAME, RIGHT, SECOND_RIGHT, Fault, FaultRun
 from cl_localization.cli.main import main
 from cl_localization.data.frame import Frame
 from cl_localization.mapper import Mapper
@@ -102,11 +102,34 @@ def test_the_bench_has_a_row_for_each_mistake_and_counts_warnings(tmp_path: Path
         for fault in faults:
             yield FaultRun(place, fault.name, MapHealth(("axes",) if fault is not RIGHT else (), 12.0))
 
+    def run_sessions(place: str, *_: object) -> Iterator[FaultRun]:
+        yield FaultRun(place, OTHER_FRAME.name, MapHealth(("frame",), 12.0))
+        yield FaultRun(place, SECOND_RIGHT, MapHealth())
+
     monkeypatch.setattr(bench_faults, "run_set", run_set)
+    monkeypatch.setattr(bench_faults, "run_sessions", run_sessions)
     monkeypatch.delenv("CL_LOCALIZATION_DATA", raising=False)
     assert main(["bench", "faults", "--out", str(tmp_path)]) == 0
     rows = json.loads((tmp_path / "bench.json").read_text())["faults"]
-    assert {row["fault"] for row in rows} == {fault.name for fault in (*FAULTS, DRIFT, RIGHT)}
+    faults = (*FAULTS, DRIFT, RIGHT, OTHER_FRAME)
+    assert {row["fault"] for row in rows} == {SECOND_RIGHT, *(fault.name for fault in faults)}
     text = (tmp_path / "bench.md").read_text()
-    assert "13 of 13 maps with a mistake warn, 0 of 5 right ones." in text
+    assert "14 of 14 maps with a mistake warn, 0 of 6 right ones." in text
     assert "| house 7 | all right | no | - | - | - | 12 | - | - |" in text
+
+
+@pytest.mark.parametrize("moved_m, turned_rad, warnings", [(0.0, 0.0, 0), (0.6, 0.0, 1), (0.0, 0.3, 1)])
+def test_poses_in_another_frame_than_the_map_that_they_extend_are_told(moved_m: float, turned_rad: float,
+                                                                       warnings: int) -> None:
+    encoder = SceneEncoder(PointScene.room(300), noise_px=0.3, similarity=0.95)
+    first = Mapper(encoder=encoder)
+    for pose in way():
+        first.add(with_depth(encoder, encoder.frame(pose)))
+    assert first.examine().warnings == ()
+    second = Mapper(encoder=encoder, map_code=first.map_code.fork())
+    other_T_map = motion(np.array([0.0, turned_rad, 0.0]), np.array([moved_m, 0.0, 0.0]))
+    for pose in way()[3:19]:
+        frame = with_depth(encoder, encoder.frame(pose @ motion(np.zeros(3), np.array([0.1, 0.05, 0.1]))))
+        second.add(replace(frame, world_T_cam=other_T_map @ frame.world_T_cam))
+    health = second.examine()
+    assert sum("contradict those of the map" in one for one in health.warnings) == warnings, health

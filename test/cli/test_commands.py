@@ -185,10 +185,10 @@ def test_localize_writes_the_accepted_poses_and_the_status_of_all(
     assert [row["accepted"] for row in rows] == ["1"] * 9 + ["0"] and rows[-1]["reason"] == "too few inliers"
 
 
-def test_localize_says_why_no_frame_was_localized_and_fails(
+def test_localize_says_why_no_frame_was_localized(
     small_map: Path, small_sequence: Path, tmp_path: Path, capsys
 ) -> None:
-    assert run("localize", small_map, f"{small_sequence}[9:]", "--out", tmp_path / "poses.txt") == 1
+    assert run("localize", small_map, f"{small_sequence}[9:]", "--out", tmp_path / "poses.txt") == 0
     text = " ".join(capsys.readouterr().err.split())
     assert "no frame was localized; of 1 of 1 the reason is: too few inliers." in text and "?turn=90" in text
 

@@ -12,6 +12,7 @@ import pytest
 
 from cl_localization.cli.main import main
 from cl_localization.features.exported import exported_network
+from cl_localization.map.map_file import read_map_info
 
 HOUSE = "sim:3?rooms=1&frames=40"
 QUERIES = "sim:3?rooms=1&path=tracking&frames=60"
@@ -169,6 +170,7 @@ def test_a_map_is_compressed_and_evaluated_as_any_other(house_map: Path, tmp_pat
     small = tmp_path / "small.map"
     assert run("compress", house_map, "--bytes", "60k", "--out", small, "--steps", "100") == 0
     assert small.stat().st_size <= 60_000
+    assert read_map_info(small)["health"] == read_map_info(house_map)["health"] != {}
     result = evaluated(tmp_path, small, f"{QUERIES}[::30]")
     assert 500 < result["codes"] < 650 and result["wrong_accepted"] == 0
     assert run("localize", small, f"{QUERIES}[::30]", "--out", tmp_path / "poses.txt") == 0

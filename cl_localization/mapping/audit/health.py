@@ -46,6 +46,11 @@ MAX_MOVED_SHARE = 0.03
 """Distance by which bundle adjustment moved keyframes, as a share of the distance to what they see. Right maps: 0.004
 to 0.008."""
 
+MIN_SIGHTINGS, MAX_OFF_SHARE, MAX_OFF_DEG = 4, 0.1, 5.0
+"""New keyframes of an extended map are in another frame where so many show places of the map, and the median of these
+is off by more than this share of the distance to what they see, or turned by more. Right maps: 0.01 and 0.7 deg
+(RedKitchen), 0.015 and 0.9 deg (without depth), 0.001 and 0.04 deg (simulated)."""
+
 QUANTILE, DEGREES_OF_FREEDOM = 0.9, 6
 NO_ROWS = np.zeros(0, np.int64)
 
@@ -88,6 +93,22 @@ class Moved:
 
 
 @dataclass(frozen=True)
+class OtherFrame:
+    """How far poses given with new keyframes are from where a map shows them to be.
+
+    Attributes:
+        sightings: new keyframes that show places that the map had when it was loaded.
+        off_m, off_deg, off_share: medians over these: distance, angle, and distance as a share of that to what they
+            see.
+    """
+
+    sightings: int = 0
+    off_m: float = 0.0
+    off_deg: float = 0.0
+    off_share: float = 0.0
+
+
+@dataclass(frozen=True)
 class MapHealth:
     """What is known of a map's truth; None where there is not enough evidence.
 
@@ -124,7 +145,7 @@ class MapHealth:
 
 def map_health(map_code: MapCode, pairs: PairFigures = PairFigures(), moved: Moved | None = None,
                several: np.ndarray = NO_ROWS, earlier_warnings: tuple[str, ...] = (),
-               without_scale: Iterable[str] = ()) -> MapHealth:
+               without_scale: Iterable[str] = (), other_frame: OtherFrame = OtherFrame()) -> MapHealth:
     """Return the health of a map.
 
     Args:
@@ -133,10 +154,12 @@ def map_health(map_code: MapCode, pairs: PairFigures = PairFigures(), moved: Mov
         several: see `codes_seen_once_percent`.
         earlier_warnings: those of the map that this one extends.
         without_scale: see `MapHealth.scenes_without_scale`.
+        other_frame: how far its new keyframes are from where the map that was loaded shows them.
     """
     once_percent, factor = codes_seen_once_percent(map_code, several), pose_innovation_factor(map_code)
     scenes = tuple(sorted(without_scale))
-    found = (*scale_warnings(scenes), *pair_warnings(pairs), *map_warnings(once_percent, factor, moved, pairs.pairs))
+    found = (*scale_warnings(scenes), *frame_warnings(other_frame), *pair_warnings(pairs),
+             *map_warnings(once_percent, factor, moved, pairs.pairs))
     return MapHealth(
         warnings=tuple(dict.fromkeys((*earlier_warnings, *found))), codes_seen_once_percent=once_percent,
         pose_innovation_factor=factor, keyframes_moved_m=None if moved is None else moved.median_m,
@@ -184,6 +207,18 @@ def scale_warnings(scenes: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     said = (f"the scale of {', '.join(scenes)} is unknown, lengths there are not in metres: it was mapped by a camera "
             "alone; give odometry or depth from the start")
+    return (said,)
+
+
+def frame_warnings(other_frame: OtherFrame) -> tuple[str, ...]:
+    """Return that the poses of what was added to a map are in another frame than the map."""
+    is_same = other_frame.off_share <= MAX_OFF_SHARE and other_frame.off_deg <= MAX_OFF_DEG
+    if other_frame.sightings < MIN_SIGHTINGS or is_same:
+        return ()
+    said = (f"the poses of what was added contradict those of the map by {other_frame.off_m:.2g} m, "
+            f"{other_frame.off_deg:.0f} deg where both show the same: they are in another frame, and what was added "
+            "lies wrongly. Go back to the map before, and give poses in its frame, have the map find them (map --poses "
+            "self --update), or map into a scene of its own (--scene NAME)")
     return (said,)
 
 

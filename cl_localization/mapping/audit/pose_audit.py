@@ -10,6 +10,7 @@ import numpy as np
 from cl_localization.features.encoder import unit_descriptors
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.audit.earlier_map import EarlierMap
 from cl_localization.mapping.audit.health import MapHealth, PairFigures, map_health, noted_health, scale_warnings
 from cl_localization.mapping.audit.image_pairs import (
     FOCAL_FACTORS,
@@ -72,6 +73,7 @@ class PoseAudit:
         self._evidence: deque[PairEvidence] = deque(maxlen=PAIRS)
         self._returns: deque[ImagePair] = deque(maxlen=RETURNS)
         self._added = 0
+        self._earlier_map = EarlierMap(map_code)
 
     def add(self, view: View, depths_m: np.ndarray) -> None:
         """Audit a new keyframe, with the measured depth (N,) at its features, 0 where unknown."""
@@ -84,6 +86,7 @@ class PoseAudit:
             self._compare_with_neighbours(look)
         if self._added % LOOKED_FOR_EVERY == 0:
             self._look_for_return(look)
+        self._earlier_map.add(view)
         self._recent.append(look)
         self._remember(look)
 
@@ -95,6 +98,7 @@ class PoseAudit:
 
     def forget_removed(self) -> None:
         """Forget keyframes that the map gave up: their numbers will be used again."""
+        self._earlier_map.forget_removed()
         live = self._map.keyframes.live
         self._recent = deque((view for view in self._recent if live[view.keyframe]), RECENT)
         self._waiting = deque(view for view in self._waiting if live[view.keyframe])
@@ -108,7 +112,7 @@ class PoseAudit:
         given = triangulated.given_poses(keyframes)
         pairs = self.figures(lambda which: given[np.searchsorted(keyframes, which)])
         health = map_health(self._map, pairs, triangulated.moved(), triangulated.codes(), self._earlier_warnings,
-                            self.without_scale)
+                            self.without_scale, self._earlier_map.other_frame(keyframes, given))
         self._map.health = health.to_json()
         return health
 

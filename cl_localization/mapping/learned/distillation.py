@@ -49,6 +49,7 @@ def compressed(map_code: MapCode, size_bytes: int, config: DistillationConfig = 
         learn_to_the_end(codes.scenes[number].codes, samples, config.steps, generator)
         errors_m.append(typical_error_m(codes.scenes[number].codes, samples))
     codes.write(learned, float(np.mean(errors_m)))
+    learned.health = map_code.health
     return learned
 
 
