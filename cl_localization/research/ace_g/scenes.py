@@ -24,7 +24,7 @@ STRETCH, STRETCHES = 25, 4
 for."""
 
 MAX_DEPTH_M = 20.0
-PERTURBATIONS = {"gamma": (0.35, 2.8), "gain": (0.4, 1.8), "blur": (3.0, 22.0), "occlude": (0.1, 0.6),
+PERTURBATIONS = {"gamma": (0.35, 2.8), "gain": (0.4, 1.8), "blur_px": (3.0, 22.0), "occlusion": (0.1, 0.6),
                  "noise": (4.0, 35.0)}
 """Ranges in which the images that are asked for are changed, evenly in the logarithm."""
 
