@@ -12,7 +12,7 @@ import numpy as np
 
 from cl_localization.data.camera_file import image_size, numbers_of
 from cl_localization.data.files import read_matrix
-from cl_localization.data.images import DEPTH_SUFFIXES
+from cl_localization.data.images import DEPTH_SUFFIXES, image_files
 from cl_localization.data.reading import (
     DEFAULT_DEPTH_UNIT_M,
     FRAME_PERIOD_NS,
@@ -21,7 +21,6 @@ from cl_localization.data.reading import (
     ImageFileSequence,
     checked_split,
     depth_unit,
-    image_files,
 )
 from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera

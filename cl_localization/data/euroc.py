@@ -12,8 +12,8 @@ import numpy as np
 
 from cl_localization.data.camera_file import numbers_under
 from cl_localization.data.files import is_file, read_lines, read_yaml_mapping
-from cl_localization.data.images import IMAGE_SUFFIXES
-from cl_localization.data.reading import Findings, ImageFileSequence, image_files
+from cl_localization.data.images import IMAGE_SUFFIXES, image_files
+from cl_localization.data.reading import Findings, ImageFileSequence
 from cl_localization.data.stamps import parse_stamp_s, stamp_of_name
 from cl_localization.data.trajectory import (
     Trajectory,

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from cl_localization.data.camera_file import CAMERA_YAML, GIVE_CAMERA
-from cl_localization.data.images import IMAGE_SUFFIXES
-from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence, image_files
+from cl_localization.data.images import IMAGE_SUFFIXES, image_files
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence
 from cl_localization.data.stamps import stamp_of_name
 from cl_localization.data.trajectory import read_pose_lines, read_trajectory
 from cl_localization.errors import DataError

@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cl_localization.data.files import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, read_bytes
+from cl_localization.data.files import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, names_file, read_bytes
+from cl_localization.data.stamps import natural_key
 from cl_localization.errors import DataError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".pgm")
@@ -221,3 +222,15 @@ def _tiff_size(data: bytes, order: str) -> tuple[int, int]:
     if not (sizes.get(TIFF_WIDTH) and sizes.get(TIFF_HEIGHT)):
         raise ValueError("no size")
     return sizes[TIFF_WIDTH], sizes[TIFF_HEIGHT]
+
+
+def image_files(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
+    """Return the images in a folder in the order of their names; none where it is not there.
+
+    Hidden files are left out: macOS puts a `._NAME` beside each file it copies. So is what is no file.
+    """
+    if not folder.is_dir():
+        return []
+    found = [file for file in folder.iterdir()
+             if file.suffix.lower() in suffixes and not file.name.startswith(".") and names_file(file)]
+    return sorted(found, key=lambda file: natural_key(file.stem))

@@ -12,7 +12,8 @@ import numpy as np
 
 from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import read_lines, read_text, to_float
-from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence, image_files
+from cl_localization.data.images import image_files
+from cl_localization.data.reading import FRAME_PERIOD_NS, Findings, ImageFile, ImageFileSequence
 from cl_localization.data.stamps import parse_stamp_s
 from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera

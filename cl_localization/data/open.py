@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_localization.data.frame import Sequence
-from cl_localization.data.reading import image_files
+from cl_localization.data.images import image_files
 from cl_localization.data.sequence import IndexedSequence
 from cl_localization.data.spec import SequenceSpec, parse_spec, selected
 from cl_localization.errors import DataError, did_you_mean, of_type

@@ -14,7 +14,8 @@ import numpy as np
 
 from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import read_json_object
-from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, depth_beside, depth_unit, image_files
+from cl_localization.data.images import image_files
+from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, depth_beside, depth_unit
 from cl_localization.errors import DataError, named
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.robot_pose import OPENGL_T_OPENCV

@@ -12,12 +12,12 @@ import numpy as np
 from cl_localization.data.apple_depth import SUFFIX as APPLE_SUFFIX
 from cl_localization.data.apple_depth import read_apple_depth
 from cl_localization.data.camera_file import image_size, read_camera_file, stated_camera
-from cl_localization.data.files import is_file, names_file, read_matrix
+from cl_localization.data.files import is_file, read_matrix
 from cl_localization.data.frame import Frame
-from cl_localization.data.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES, read_depth, read_rgb
+from cl_localization.data.images import DEPTH_SUFFIXES, read_depth, read_rgb
 from cl_localization.data.registration import DepthRegistration, spread_over
 from cl_localization.data.sequence import IndexedSequence
-from cl_localization.data.stamps import NS_PER_S, natural_key
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.data.trajectory import Trajectory, nearest_index, pose_at, stamps_apart
 from cl_localization.errors import DataError
 from cl_localization.geometry.camera import Camera
@@ -189,18 +189,6 @@ def checked_split(split: str) -> str:
     if split not in ("all", "train", "test"):
         raise DataError("option split", "must be all, train or test", repr(split))
     return split
-
-
-def image_files(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
-    """Return the images in a folder in the order of their names; none where it is not there.
-
-    Hidden files are left out: macOS puts a `._NAME` beside each file it copies. So is what is no file.
-    """
-    if not folder.is_dir():
-        return []
-    found = [file for file in folder.iterdir()
-             if file.suffix.lower() in suffixes and not file.name.startswith(".") and names_file(file)]
-    return sorted(found, key=lambda file: natural_key(file.stem))
 
 
 def depth_beside(folder: Path, stem: str) -> Path | None:

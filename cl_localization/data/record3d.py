@@ -15,7 +15,8 @@ from cl_localization.data.apple_depth import SUFFIX as COMPRESSED
 from cl_localization.data.apple_depth import import_lzfse
 from cl_localization.data.camera_file import image_size
 from cl_localization.data.files import is_file, read_json_object
-from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, depth_beside, depth_unit, image_files
+from cl_localization.data.images import image_files
+from cl_localization.data.reading import Findings, ImageFile, ImageFileSequence, depth_beside, depth_unit
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.data.trajectory import poses_of
 from cl_localization.errors import DataError, named

@@ -12,13 +12,13 @@ import numpy as np
 
 from cl_localization.data.camera_file import image_size, read_camera_file
 from cl_localization.data.files import is_file
+from cl_localization.data.images import image_files
 from cl_localization.data.reading import (
     Findings,
     ImageFile,
     ImageFileSequence,
     depth_beside,
     depth_unit,
-    image_files,
     pose_file,
 )
 from cl_localization.data.registration import DepthRegistration
