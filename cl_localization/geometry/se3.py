@@ -84,8 +84,9 @@ def validated(matrix: np.ndarray, thing: object) -> np.ndarray:
 
 def rotation_angle_deg(rotation: np.ndarray) -> np.ndarray:
     """Return the angle in degrees of rotation matrices (..., 3, 3); exact for small angles too."""
-    batch = rotation.reshape(-1, 3, 3)
-    return np.rad2deg(Rotation.from_matrix(batch).magnitude()).reshape(rotation.shape[:-2])
+    (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = np.moveaxis(rotation, (-2, -1), (0, 1))
+    twice_sine = np.sqrt((r21 - r12) ** 2 + (r02 - r20) ** 2 + (r10 - r01) ** 2)
+    return np.rad2deg(np.arctan2(twice_sine, r00 + r11 + r22 - 1))
 
 
 def pose_error(world_T_a: np.ndarray, world_T_b: np.ndarray) -> tuple[float, float]:

@@ -38,8 +38,8 @@ class Atlas:
         """Store one texture."""
         (tall, wide), (left, top) = self.padded[number], (self.origins[number] - GUTTER).astype(int)
         below, beside = tall - GUTTER - texture.shape[0], wide - GUTTER - texture.shape[1]
-        self.picture[top:top + tall, left:left + wide] = cv2.copyMakeBorder(
-            texture, GUTTER, below, GUTTER, beside, cv2.BORDER_REPLICATE)
+        cv2.copyMakeBorder(texture, GUTTER, below, GUTTER, beside, cv2.BORDER_REPLICATE,
+                           dst=self.picture[top:top + tall, left:left + wide])
 
     def finish(self) -> None:
         """Make the coarser levels from the finest."""

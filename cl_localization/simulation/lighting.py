@@ -53,7 +53,10 @@ def light_map(quad: Quad, lamp_m: np.ndarray, solids: list[Solid], light: Light)
     to_lamps = lamp_m.T[:, :, None] - points[:, None]
     distance = np.sqrt(np.sum(to_lamps ** 2, axis=0))
     facing = np.maximum(np.tensordot(quad.normal.astype(np.float32), to_lamps, 1), 0) / distance
-    direct = np.sum(facing / (0.6 + 0.35 * distance ** 2) * ~blocked(points, to_lamps, solids), axis=0)
+    arriving = facing / (0.6 + 0.35 * distance ** 2)
+    if arriving.any():  # half of the sides of furniture face away
+        arriving *= ~blocked(points, to_lamps, solids)
+    direct = arriving.sum(axis=0)
     factor = np.array(light.ambient) + (direct / len(lamp_m))[:, None] * light.lamp
     factor = factor * (1 - quad.glow) + 1.15 * light.glow * quad.glow
     return factor.reshape(rows, columns, 3).astype(np.float32)

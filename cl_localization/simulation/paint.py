@@ -119,5 +119,5 @@ def marks(rng: np.random.Generator, texture: np.ndarray, count: int, radius: flo
 
 def as_tuple(tint: np.ndarray) -> tuple[int, int, int]:
     """Return a colour as OpenCV wants it."""
-    red, green, blue = np.clip(tint, 0, 255)
-    return int(red), int(green), int(blue)
+    red, green, blue = (int(min(max(part, 0), 255)) for part in np.asarray(tint).tolist())
+    return red, green, blue

@@ -137,9 +137,10 @@ def test_the_rotation_of_a_vector_is_that_of_scipy(vector):
                            atol=1e-12)
 
 
-def test_small_angles_are_exact():
-    rotation = se3.rotation_from_vector(np.array([0, 1e-7, 0]))
-    assert se3.rotation_angle_deg(rotation) == pytest.approx(np.rad2deg(1e-7), rel=1e-6)
+@pytest.mark.parametrize("angle_rad", [1e-7, 1.0, np.pi - 1e-7, np.pi])
+def test_angles_are_exact_however_small_or_large(angle_rad):
+    rotation = se3.rotation_from_vector(angle_rad * np.array([0.6, 0.0, 0.8]))
+    assert se3.rotation_angle_deg(rotation) == pytest.approx(np.rad2deg(angle_rad), rel=1e-9)
 
 
 def test_angles_keep_the_shape_of_their_batch():
