@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import torch
 from attention_makers import CODES
 from cl_localization.errors import DataError
 from cl_localization.features import engines
+from cl_localization.research.ace_g import scene_stream
 from cl_localization.research.ace_g.scene_stream import StreamedScenes, prepared_scene
 from cl_localization.research.ace_g.scenes import simulated_scene
 
@@ -34,7 +36,8 @@ def test_a_worker_prepares_what_would_be_prepared_here_and_leaves_out_what_fails
     assert torch.equal(kept.mapping.points_m, scenes[0].mapping.points_m)
 
 
-def test_a_training_without_any_scene_is_refused():
+def test_a_training_without_any_scene_is_refused(monkeypatch):
+    monkeypatch.setattr(scene_stream, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers))
     message = "needs at least one scene that can be learned from"
     with (closing(StreamedScenes(["sim:3?rooms=1&frames=2"], CONFIG, None)) as stream,
           pytest.raises(DataError, match=message)):
