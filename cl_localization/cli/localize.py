@@ -20,7 +20,7 @@ from cl_localization.config import LocalizerConfig
 if TYPE_CHECKING:
     from cl_localization.evaluation.records import FrameRecord
 
-STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_ms")
+STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_ms", "scene")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +45,10 @@ def run(arguments: Arguments) -> int:
     from cl_localization.cli.frames import open_given
     from cl_localization.cli.localizing import open_localizer, try_sequence
     from cl_localization.data.trajectory import write_trajectory
+    from cl_localization.mapping.audit.health import noted_health
 
     sequence = open_given(arguments.sequence, arguments.format, "localize MAP SEQ")
-    localizer, _ = open_localizer(arguments.map, arguments.options)
+    localizer, map_code = open_localizer(arguments.map, arguments.options)
     trial = try_sequence(localizer, sequence, f"localizing {sequence.name}")
     accepted = [record for record in trial.records if record.accepted]
     poses = [(record.stamp_ns, record.world_T_cam) for record in accepted if record.world_T_cam is not None]
@@ -55,11 +56,18 @@ def run(arguments: Arguments) -> int:
     if arguments.status is not None:
         write_text(arguments.status, status_table(trial.records))
     rows = [("frames", str(len(trial.records)), ""), ("localized", str(len(accepted)), ""),
-            ("frames skipped", str(trial.skipped), ""), *source_rows([sequence])]
+            *part_rows(accepted, noted_health(map_code).unjoined_parts), ("frames skipped", str(trial.skipped), ""),
+            *source_rows([sequence])]
     print_rows(f"trajectory {arguments.out}", rows)
     if not accepted:
         warn(why_none(trial.records))
     return 0
+
+
+def part_rows(accepted: list[FrameRecord], parts: dict[str, int]) -> list[tuple[str, str, str]]:
+    """Return how many frames were localized in each scene, where a map has parts that are not joined."""
+    scenes = Counter(record.scene for record in accepted if parts)
+    return [(f"localized in {scene}", str(count), "") for scene, count in sorted(scenes.items())]
 
 
 def why_none(records: list[FrameRecord]) -> str:
@@ -78,5 +86,5 @@ def status_table(records: Iterable[FrameRecord]) -> str:
     writer.writerow(STATUS_COLUMNS)
     for record in records:
         writer.writerow([record.name, record.stamp_ns, int(record.accepted), record.reason, record.inliers,
-                         f"{1e3 * record.latency_s:.2f}"])
+                         f"{1e3 * record.latency_s:.2f}", record.scene])
     return stream.getvalue()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cl_localization.cli.progress import tracked
-from cl_localization.cli.tables import warn_unreadable
+from cl_localization.cli.tables import warn_of_parts, warn_unreadable
 from cl_localization.config import LocalizerConfig
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Trial:
 
 
 def open_localizer(map_path: Path, options: LocalizerConfig) -> tuple[Localizer, MapCode]:
-    """Return a localizer for a map file, and the map.
+    """Return a localizer for a map file, and the map; warn of parts of it that are not joined.
 
     Raises:
         MapError: the map cannot be read, or was made with another encoder than that of the options.
@@ -35,6 +35,7 @@ def open_localizer(map_path: Path, options: LocalizerConfig) -> tuple[Localizer,
     from cl_localization.map.map_file import load_map
 
     map_code = load_map(map_path, encoder=options.encoder.name)
+    warn_of_parts(map_path, map_code)
     return Localizer(map_code, options), map_code
 
 
