@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_
 class Arguments:
     """Localize every frame of a sequence in a map, each without a prior pose, and write the accepted poses.
 
+    That no frame was localized is a result, too: a warning says why, and the exit code is 0.
+
     Example: cl_localization localize house.map 'sim:7?path=tracking' --out poses.txt
     """
 
@@ -43,7 +44,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Localize the sequence, write its trajectory and print the counts; return the exit code."""
     from cl_localization.cli.frames import open_given
-    from cl_localization.cli.localizing import open_localizer, try_sequence
+    from cl_localization.cli.localizing import open_localizer, try_sequence, why_none
     from cl_localization.data.trajectory import write_trajectory
     from cl_localization.mapping.audit.health import noted_health
 
@@ -68,15 +69,6 @@ def part_rows(accepted: list[FrameRecord], parts: dict[str, int]) -> list[tuple[
     """Return how many frames were localized in each scene, where a map has parts that are not joined."""
     scenes = Counter(record.scene for record in accepted if parts)
     return [(f"localized in {scene}", str(count), "") for scene, count in sorted(scenes.items())]
-
-
-def why_none(records: list[FrameRecord]) -> str:
-    """Return what to say of a sequence none of whose frames was localized: the most frequent reason, and what to do."""
-    kinds = [re.sub(r"\d[\d.e+-]*", "#", record.reason) for record in records]  # "12 inliers" and "9 inliers" are one
-    kind, count = Counter(kinds).most_common(1)[0]
-    return (f"no frame was localized; of {count} of {len(records)} the reason is: {records[kinds.index(kind)].reason}. "
-            "Is it the place of the map, and does the calibration fit the images (?camera=FILE)? Images that are not "
-            "upright need ?turn=90, 180 or 270: the angle clockwise that brings them upright.")
 
 
 def status_table(records: Iterable[FrameRecord]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,3 +58,12 @@ def try_sequence(localizer: Localizer, sequence: Sequence, label: str) -> Trial:
     require_readable(len(records), unreadable, sequence.name)
     warn_unreadable(unreadable, sequence.skipped)
     return Trial(records, len(unreadable) + len(sequence.skipped))
+
+
+def why_none(records: list[FrameRecord]) -> str:
+    """Return what to say of a sequence none of whose frames was localized: the most frequent reason, and what to do."""
+    kinds = [re.sub(r"\d[\d.e+-]*", "#", record.reason) for record in records]  # "12 inliers" and "9 inliers" are one
+    kind, count = Counter(kinds).most_common(1)[0]
+    return (f"no frame was localized; of {count} of {len(records)} the reason is: {records[kinds.index(kind)].reason}. "
+            "Is it the place of the map, and does the calibration fit the images (?camera=FILE)? Images that are not "
+            "upright need ?turn=90, 180 or 270: the angle clockwise that brings them upright.")
