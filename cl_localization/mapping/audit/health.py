@@ -46,7 +46,7 @@ MAX_MOVED_SHARE = 0.03
 """Distance by which bundle adjustment moved keyframes, as a share of the distance to what they see. Right maps: 0.004
 to 0.008."""
 
-MIN_SIGHTINGS, MAX_OFF_SHARE, MAX_OFF_DEG = 4, 0.1, 5.0
+MIN_REVISITS, MAX_OFF_SHARE, MAX_OFF_DEG = 4, 0.1, 5.0
 """New keyframes of an extended map are in another frame where so many show places of the map, and the median of these
 is off by more than this share of the distance to what they see, or turned by more. Right maps: 0.01 and 0.7 deg
 (RedKitchen), 0.015 and 0.9 deg (without depth), 0.001 and 0.04 deg (simulated)."""
@@ -97,12 +97,12 @@ class OtherFrame:
     """How far poses given with new keyframes are from where a map shows them to be.
 
     Attributes:
-        sightings: new keyframes that show places that the map had when it was loaded.
+        revisits: new keyframes that show places that the map had when it was loaded.
         off_m, off_deg, off_share: medians over these: distance, angle, and distance as a share of that to what they
             see.
     """
 
-    sightings: int = 0
+    revisits: int = 0
     off_m: float = 0.0
     off_deg: float = 0.0
     off_share: float = 0.0
@@ -250,7 +250,7 @@ def part_warnings(parts: dict[str, int]) -> tuple[str, ...]:
 def frame_warnings(other_frame: OtherFrame) -> tuple[str, ...]:
     """Return that the poses of what was added to a map are in another frame than the map."""
     is_same = other_frame.off_share <= MAX_OFF_SHARE and other_frame.off_deg <= MAX_OFF_DEG
-    if other_frame.sightings < MIN_SIGHTINGS or is_same:
+    if other_frame.revisits < MIN_REVISITS or is_same:
         return ()
     said = (f"the poses of what was added contradict those of the map by {other_frame.off_m:.2g} m, "
             f"{other_frame.off_deg:.0f} deg where both show the same: they are in another frame, and what was added "
