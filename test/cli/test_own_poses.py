@@ -135,6 +135,12 @@ def test_poses_in_a_map_in_parts_say_which_they_are_in(parts: tuple[Path, str], 
     assert (tmp_path / "poses.csv").read_text().splitlines()[1].endswith(",default 2")
 
 
+def test_who_draws_a_map_in_parts_is_told(parts: tuple[Path, str], tmp_path: Path,
+                                          capsys: pytest.CaptureFixture) -> None:
+    assert run("plot", parts[0], "--out", tmp_path / "map.png") == 0
+    assert "2 parts that are not joined" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_folder_of_images_is_mapped_up_to_scale_and_the_map_says_so(tmp_path: Path,
                                                                      capsys: pytest.CaptureFixture) -> None:
     folder = image_folder(tmp_path / "images", SLOWLY)
