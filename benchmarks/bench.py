@@ -18,7 +18,7 @@ from benchmarks.options import (
 )
 from benchmarks.table import BenchTable
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
+from cl_localization.cli.outputs import write_json, write_text
 from cl_localization.config import LocalizerConfig, MapperConfig, TrackerConfig
 from cl_localization.errors import DataError
 
@@ -89,8 +89,9 @@ class Arguments:
                                 "omits the table.", 1)
     peers_every: int = argument("One query in so many is asked for in the table peers.", 1)
     seed: int = argument("Seed of the simulated house.", 7)
-    out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER")
-    json: Path | None = argument("Another file for the contents of bench.json.", None, metavar="FILE")
+    out: Path = argument("Folder for bench.json, bench.md and figures.", Path("out/bench"), metavar="FOLDER",
+                         writes="files")
+    json: Path | None = argument("Another file for the contents of bench.json.", None, metavar="FILE", writes="file")
     continual: ContinualBenchConfig = settings(ContinualBenchConfig, "continual")
     regressors: RegressorBenchConfig = settings(RegressorBenchConfig, "regressors")
     nerf: NerfBenchConfig = settings(NerfBenchConfig, "nerf")
@@ -108,9 +109,6 @@ def understood(words: list[str]) -> list[str]:
 
 def run(arguments: Arguments) -> int:
     """Run the benchmarks, print and write their tables; return the exit code."""
-    require_folder(arguments.out)
-    if arguments.json is not None:
-        require_writable(arguments.json)
     from cl_localization.evaluation.provenance import provenance
 
     tables = made_tables(arguments)

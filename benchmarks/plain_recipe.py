@@ -141,10 +141,10 @@ def _fits(points_m: np.ndarray, view: View, features: np.ndarray) -> np.ndarray:
 
 
 def _errors_px(points_m: np.ndarray, view: View, features: np.ndarray) -> np.ndarray:
-    return reprojection_errors(points_m, _sightings(np.arange(len(features)), view, features))
+    return reprojection_errors(points_m, _observations(np.arange(len(features)), view, features))
 
 
-def _sightings(points: np.ndarray, view: View, features: np.ndarray) -> Observations:
+def _observations(points: np.ndarray, view: View, features: np.ndarray) -> Observations:
     poses = np.broadcast_to(se3.inverse(view.world_T_cam), (len(features), 4, 4))
     return Observations(points, view.rays[features], poses, np.full(len(features), view.camera.focal_px))
 
@@ -158,10 +158,10 @@ def _agrees(points_m: np.ndarray, features: np.ndarray, match: _Matched) -> np.n
 
 
 def _refined(points_m: np.ndarray, view: View, features: np.ndarray, matches: list[_Matched]) -> np.ndarray:
-    parts = [_sightings(np.arange(len(features)), view, features)]
+    parts = [_observations(np.arange(len(features)), view, features)]
     for match in matches:
         agreeing = np.flatnonzero(_agrees(points_m, features, match))
-        parts.append(_sightings(agreeing, match.other, match.feature[features[agreeing]]))
+        parts.append(_observations(agreeing, match.other, match.feature[features[agreeing]]))
     joined = [np.concatenate(column) for column in zip(*((part.point, part.rays_cam, part.cam_T_world, part.focal_px)
                                                          for part in parts))]
     order = np.argsort(joined[0], kind="stable")

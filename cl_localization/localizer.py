@@ -16,7 +16,7 @@ from cl_localization.localization.learned.pose_search import make_pose_search
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
 from cl_localization.places.map_places import MapPlaces, Recognition
-from cl_localization.tracking.gating import DoubtfulPoses
+from cl_localization.tracking.gating import AmbiguityGate
 
 __all__ = ["Localization", "Localizer"]
 
@@ -44,7 +44,7 @@ class Localizer:
         self.config, self._in_background = config, in_background
         self.encoder = encoder or make_encoder(config.encoder)
         self._frames = FrameEncoder(self.encoder, config.mask)
-        self._doubtful = DoubtfulPoses()
+        self._ambiguity_gate = AmbiguityGate()
         self.set_map(map_code)
 
     def set_map(self, map_code: MapCode) -> None:
@@ -63,7 +63,7 @@ class Localizer:
     def reset(self) -> None:
         """Forget the images before: the next one begins another sequence."""
         self._frames.regions.forget()
-        self._doubtful.forget()
+        self._ambiguity_gate.forget()
         self._places = MapPlaces(self.map_code, self.config.place)
 
     def use(self, config: LocalizerConfig) -> None:
@@ -101,7 +101,7 @@ class Localizer:
         found = self._search.find(features, frame.camera, *guessed, recognition.keyframes)
         found = replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
                         inlier_keypoints_px=features.keypoints_px[found.inlier_features])
-        found = self._doubtful.judge(found, frame.odom_T_cam,
+        found = self._ambiguity_gate.judge(found, frame.odom_T_cam,
                                      lambda found: self._search.with_rival(features, frame.camera, found))
         self._learn_what_is_fixed(frame, found)
         return self._with_place(found, recognition)

@@ -36,11 +36,11 @@ class Mapper:
     """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation.
 
     Attributes:
-        encoder: of the images.
-        frames: encodes frames by it, without what is fixed to the camera.
+        encoder, frames: of images, and of frames by it, without what is fixed to the camera.
         map_code: the map.
         learner: of codes beside the map; None if none are learned.
         without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
+        apart: names of the scenes that were begun in coordinate frames of their own, until they are joined to others.
     """
 
     def __init__(self, config: MapperConfig = MapperConfig(), encoder: Encoder | None = None,
@@ -62,7 +62,7 @@ class Mapper:
         self._without_depth: TriangulatingMapper = TriangulatingMapper(self.map_code, config.triangulation)
         self._selector = KeyframeSelector(self.map_code, config, self.frames.encode, lambda: self._without_depth)
         self._audit = PoseAudit(self.map_code)
-        self.without_scale = self._audit.without_scale
+        self.without_scale, self.apart = self._audit.without_scale, self._audit.apart
         self.learner = make_learner(self.map_code, learned)
 
     @property

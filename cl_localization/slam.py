@@ -170,6 +170,8 @@ class Slam:
         self._lost_frames = 0
         self._start.forget()
         self._forget(free_scene(self.mapper.map_code, self.mapper.config.scene))
+        if len(self.mapper.map_code.keyframes):
+            self.mapper.apart.add(self._scene_name)
         if last is not None and self._is_live(keyframe):
             begin_s = frame.stamp_ns / 1e9
             self._closing.reach.began(self._scene, self.begin_world_T_cam, begin_s, keyframe, last, begin_s - seconds)

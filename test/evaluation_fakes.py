@@ -66,5 +66,5 @@ class FakeLocalizer:
         accepted = frame.stamp_ns not in self.refused
         return SimpleNamespace(
             accepted=accepted, reason="ok" if accepted else "few inliers", inliers=40, world_T_cam=frame.world_T_cam,
-            covariance=1e-4 * np.eye(6)
+            covariance=1e-4 * np.eye(6), scene="kitchen"
         )

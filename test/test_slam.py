@@ -4,11 +4,13 @@ one."""
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cl_localization.config import LocalizerConfig, MapCodeConfig
+from cl_localization.map.map_file import load_map, save_map
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.learned.options import LearnedCodesConfig
 from cl_localization.mapping.slam.options import SlamConfig
@@ -60,8 +62,11 @@ def test_a_camera_that_was_carried_begins_another_part_and_the_two_become_one() 
     statuses = drive.go(turning(14, 180.0, 60.0, room=0))  # beyond what it has seen, after a jump
     assert "began" in statuses, statuses
     assert np.array_equal(drive.slam.mapper.map_code.keyframe_world_T_cam[:len(before)], before)
+    keyframes = drive.slam.mapper.examine().unjoined_parts
+    assert list(keyframes) == ["default", "default 2"] and keyframes["default"] == len(before)
     statuses = drive.go(turning(40, 240.0, 220.0))  # round to where it began
     assert "joined" in statuses, statuses
+    assert not drive.slam.mapper.examine().unjoined_parts and not drive.slam.mapper.examine().warnings
     assert drive.slam.joined == 1 and drive.errors_m().max() < 0.05
     scenes = drive.slam.mapper.map_code.codes["scenes"][drive.slam.mapper.map_code.codes.rows()]
     assert len(np.unique(scenes)) == 1
@@ -89,6 +94,22 @@ def test_rooms_that_never_saw_each_other_stay_apart() -> None:
     drive.go(turning(25, turn_deg=200.0, room=1))
     assert drive.slam.joined == 0 and drive.slam.mapper.map_code.scene_names == ["default", "default 2"]
     assert len(drive.slam.trajectory.poses_of_first_part()) == 12
+
+
+def test_parts_of_a_map_from_a_file_are_joined_by_a_camera_that_goes_from_one_to_the_other(tmp_path: Path) -> None:
+    drive = Drive(ROOM, begin_after_frames=3)
+    drive.go(turning(10, turn_deg=80.0))
+    drive.slam.finish()
+    drive.go(turning(10, 180.0, 80.0))
+    drive.slam.finish()
+    warning, = drive.slam.mapper.examine().warnings
+    assert "2 parts that are not joined" in warning
+    save_map(drive.slam.mapper.map_code, tmp_path / "parts.map")
+    mapper = Mapper(CONFIG, drive.encoder, load_map(tmp_path / "parts.map"))
+    assert mapper.apart == {"default 2"} and mapper.examine().warnings == (warning,)
+    drive.slam = Slam(mapper, drive.slam.config, LocalizerConfig(regressor="nearest"))
+    assert "joined" in drive.go(turning(40, 10.0, 250.0))
+    assert mapper.examine().warnings == () and mapper.apart == set()
 
 
 def test_a_known_map_is_gone_on_from_in_its_own_frame(round_trip: Drive) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
 from cl_localization.cli.outputs import write_json, write_text
-from cl_localization.cli.tables import print_rows, source_rows
+from cl_localization.cli.tables import print_rows, source_rows, warn
 from cl_localization.config import LocalizerConfig
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Evaluate the sequence, print the table and write the JSON file; return the exit code."""
     from cl_localization.cli.frames import open_given, require_poses
-    from cl_localization.cli.localizing import open_localizer, try_sequence
+    from cl_localization.cli.localizing import open_localizer, try_sequence, why_none
     from cl_localization.evaluation.summary import summarize
 
     sequence = open_given(arguments.sequence, arguments.format, "evaluate MAP SEQ")
@@ -60,6 +60,8 @@ def run(arguments: Arguments) -> int:
     summary = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)
     title, rows = f"{sequence.name} in {arguments.map}", [*summary.rows(), *source_rows([sequence])]
     print_rows(title, rows)
+    if not summary.localized:
+        warn(why_none(trial.records))
     details = run_details(arguments)
     if arguments.html is not None:
         from cl_localization.cli.evaluation_page import evaluation_page

@@ -34,8 +34,9 @@ Parsed = TypeVar("Parsed", bound="DataclassInstance")
 _PARSER_MARKERS = (tyro.conf.FlagCreatePairsOff,)
 
 
-Writes = Literal["file", "map", "folder"]
-"""What an output is; see `cl_localization.cli.outputs.check_files`."""
+Writes = Literal["file", "map", "folder", "files"]
+"""What an output is: "folder" is one that is written as a whole, "files" one that gets files; see
+`cl_localization.cli.outputs.check_files`."""
 
 
 def argument(help: str, default: Any = MISSING, metavar: str | None = None, positional: bool = False,

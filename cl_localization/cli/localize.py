@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,12 +19,14 @@ from cl_localization.config import LocalizerConfig
 if TYPE_CHECKING:
     from cl_localization.evaluation.records import FrameRecord
 
-STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_ms")
+STATUS_COLUMNS = ("name", "stamp_ns", "accepted", "reason", "inliers", "latency_ms", "scene")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     """Localize every frame of a sequence in a map, each without a prior pose, and write the accepted poses.
+
+    That no frame was localized is a result, too: a warning says why, and the exit code is 0.
 
     Example: cl_localization localize house.map 'sim:7?path=tracking' --out poses.txt
     """
@@ -43,11 +44,12 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Localize the sequence, write its trajectory and print the counts; return the exit code."""
     from cl_localization.cli.frames import open_given
-    from cl_localization.cli.localizing import open_localizer, try_sequence
+    from cl_localization.cli.localizing import open_localizer, try_sequence, why_none
     from cl_localization.data.trajectory import write_trajectory
+    from cl_localization.mapping.audit.health import noted_health
 
     sequence = open_given(arguments.sequence, arguments.format, "localize MAP SEQ")
-    localizer, _ = open_localizer(arguments.map, arguments.options)
+    localizer, map_code = open_localizer(arguments.map, arguments.options)
     trial = try_sequence(localizer, sequence, f"localizing {sequence.name}")
     accepted = [record for record in trial.records if record.accepted]
     poses = [(record.stamp_ns, record.world_T_cam) for record in accepted if record.world_T_cam is not None]
@@ -55,20 +57,18 @@ def run(arguments: Arguments) -> int:
     if arguments.status is not None:
         write_text(arguments.status, status_table(trial.records))
     rows = [("frames", str(len(trial.records)), ""), ("localized", str(len(accepted)), ""),
-            ("frames skipped", str(trial.skipped), ""), *source_rows([sequence])]
+            *part_rows(accepted, noted_health(map_code).unjoined_parts), ("frames skipped", str(trial.skipped), ""),
+            *source_rows([sequence])]
     print_rows(f"trajectory {arguments.out}", rows)
     if not accepted:
         warn(why_none(trial.records))
     return 0
 
 
-def why_none(records: list[FrameRecord]) -> str:
-    """Return what to say of a sequence none of whose frames was localized: the most frequent reason, and what to do."""
-    kinds = [re.sub(r"\d[\d.e+-]*", "#", record.reason) for record in records]  # "12 inliers" and "9 inliers" are one
-    kind, count = Counter(kinds).most_common(1)[0]
-    return (f"no frame was localized; of {count} of {len(records)} the reason is: {records[kinds.index(kind)].reason}. "
-            "Is it the place of the map, and does the calibration fit the images (?camera=FILE)? Images that are not "
-            "upright need ?turn=90, 180 or 270: the angle clockwise that brings them upright.")
+def part_rows(accepted: list[FrameRecord], parts: dict[str, int]) -> list[tuple[str, str, str]]:
+    """Return how many frames were localized in each scene, where a map has parts that are not joined."""
+    scenes = Counter(record.scene for record in accepted if parts)
+    return [(f"localized in {scene}", str(count), "") for scene, count in sorted(scenes.items())]
 
 
 def status_table(records: Iterable[FrameRecord]) -> str:
@@ -78,5 +78,5 @@ def status_table(records: Iterable[FrameRecord]) -> str:
     writer.writerow(STATUS_COLUMNS)
     for record in records:
         writer.writerow([record.name, record.stamp_ns, int(record.accepted), record.reason, record.inliers,
-                         f"{1e3 * record.latency_s:.2f}"])
+                         f"{1e3 * record.latency_s:.2f}", record.scene])
     return stream.getvalue()

@@ -99,6 +99,9 @@ def map_until(stop: threading.Event, arguments: Arguments) -> int:
     print_rows(f"map {arguments.out}", [*made, *source_rows(sequences), *health_rows(health)])
     for warning in health.warnings:
         warn(f"map {arguments.out}: {warning}")
+    if arguments.trajectory is not None and mapping.frames_apart:
+        warn(f"trajectory {arguments.trajectory} lacks {mapping.frames_apart:,} frames that got a pose: in parts of "
+             "the map not joined to that of the first frame, or at keyframes that went for the budget")
     frames = sum(count.frames for count in rows)
     if stop.is_set():
         warn(f"interrupted: map {arguments.out} holds the {frames:,} frames mapped until then")

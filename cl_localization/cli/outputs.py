@@ -16,8 +16,8 @@ from cl_localization.errors import DataError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-EXTENDED = "update"
-"""Name of the argument with the map to extend, the only input that an output may replace: by a map with all of it."""
+EXTENDED = ("--update", "--ckpt-path", "--resume")
+"""Arguments with a map or a training to go on from, the only inputs that `--out` may replace: by one with all of it."""
 
 
 def check_files(arguments: DataclassInstance, option_file: Path | None = None) -> None:
@@ -41,7 +41,7 @@ def check_files(arguments: DataclassInstance, option_file: Path | None = None) -
         value, name = getattr(arguments, spec.name), metavar if positional else f"--{spec.name.replace('_', '-')}"
         if spec.metadata["writes"] and value is not None:
             outputs[name] = (value, spec.metadata["writes"])
-        elif spec.name != EXTENDED:
+        else:
             words = value if isinstance(value, tuple) else (value,)
             inputs += [(name, path) for word in words for path in _paths_read(word, "SEQ" in metavar)]
     for name, (path, writes) in outputs.items():
@@ -49,6 +49,8 @@ def check_files(arguments: DataclassInstance, option_file: Path | None = None) -
             if other != name and other_path.resolve() == path.resolve():
                 raise DataError(f"{name} {path}", f"must not be the same file as {other}", remedy="choose another name")
         for other, other_path in inputs:
+            if name == "--out" and other in EXTENDED:
+                continue
             if clash := _clash(path, writes, other_path):
                 raise DataError(f"{name} {path}", f"must not {clash} {other} {other_path}, which is read",
                                 remedy="choose another name")
@@ -56,6 +58,8 @@ def check_files(arguments: DataclassInstance, option_file: Path | None = None) -
             from cl_localization.data.atomic import check_folder
 
             check_folder(path, getattr(arguments, "force", False))
+        elif writes == "files":
+            require_folder(path)
         else:
             require_writable(path)
             _require_same_kind(name, path, writes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cl_localization.cli.flags import argument
-from cl_localization.cli.tables import output_console
+from cl_localization.cli.tables import output_console, warn_of_parts
 from cl_localization.errors import ConfigError
 
 PANEL_IN, HEIGHT_IN, COLUMNS = 5.2, 4.2, 3
@@ -50,6 +50,8 @@ def run(arguments: Arguments) -> int:
         unused.set_axis_off()
     if from_above:
         map_code = None if arguments.map is None else load_map(arguments.map)
+        if map_code is not None:
+            warn_of_parts(arguments.map, map_code)
         trajectories = [(path.stem, read_trajectory(path).poses) for path in arguments.trajectories]
         draw_from_above(axes[0], map_code, trajectories, series[0] if len(series) == 1 else None)
     if series:

@@ -98,6 +98,13 @@ class SequenceMapping:
         return [*self._given, *(self._slam.trajectory.poses_of_first_part() if self._slam else [])]
 
     @property
+    def frames_apart(self) -> int:
+        """How many frames with own poses `poses` lacks: they are in other parts of the map, or where it is no more."""
+        if self._slam is None:
+            return 0
+        return len(self._slam.trajectory) - len(self._slam.trajectory.poses_of_first_part())
+
+    @property
     def slam(self) -> Slam:
         """The SLAM over the mapper's map, made at first use."""
         from cl_localization.slam import Slam

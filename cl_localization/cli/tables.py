@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from cl_localization.map.map_code import MapCode
     from cl_localization.mapping.audit.health import MapHealth
 
 WIDE_COLUMNS = 200
@@ -65,6 +66,14 @@ def warn_unreadable(unreadable: Sequence[str], skipped: Sequence[str]) -> None:
         warn(f"skipped: {message}")
     if len(unreadable) > 3:
         warn(f"... and {len(unreadable) - 3} more unreadable frames")
+
+
+def warn_of_parts(name: object, map_code: MapCode) -> None:
+    """Print on stderr that a map is in parts whose coordinates have nothing to do with each other, if it is."""
+    from cl_localization.mapping.audit.health import noted_health, part_warnings
+
+    for warning in part_warnings(noted_health(map_code).unjoined_parts):
+        warn(f"map {name}: {warning}")
 
 
 def health_rows(health: MapHealth) -> list[tuple[str, str, str]]:

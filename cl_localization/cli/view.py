@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from cl_localization.cli.flags import argument
-from cl_localization.cli.tables import output_console
+from cl_localization.cli.tables import output_console, warn_of_parts
 from cl_localization.errors import ConfigError
 
 MAX_PORT = 65535
@@ -48,6 +48,8 @@ def run(arguments: Arguments) -> int:
     from cl_localization.viz.viewer import show_map
 
     map_code = None if arguments.map is None else load_map(arguments.map)
+    if map_code is not None:
+        warn_of_parts(arguments.map, map_code)
     server = viser.ViserServer(host=arguments.host, port=arguments.port)
     try:
         with contextlib.suppress(KeyboardInterrupt):

@@ -13,7 +13,7 @@ from cl_localization.data.bag_file import BagFile
 from cl_localization.data.bag_messages import frame_id, matrix_of, stamp_ns
 from cl_localization.data.bag_tf import TfTree
 from cl_localization.data.bag_topics import POSE, TF, BagTopics
-from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
+from cl_localization.data.message_camera import camera_of, is_rectified, rectification_note
 from cl_localization.errors import GeometryError
 from cl_localization.geometry.camera import Camera
 
@@ -88,6 +88,6 @@ class BagContents:
         camera = camera_of(message, f"camera_info {topic}", self._rectified)
         if self.cameras and self.cameras[-1][1] == camera:
             return
-        if not self.cameras and self._may_be_rectified and (doubt := doubt_about(message, topic)):
-            self.notes.append(f"{doubt} with ?rectified=always")
+        if not self.cameras and self._may_be_rectified and (note := rectification_note(message, topic)):
+            self.notes.append(f"{note} with ?rectified=always")
         self.cameras.append((stamp, camera))

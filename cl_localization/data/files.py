@@ -45,7 +45,9 @@ def names_file(path: Path) -> bool:
 def require_file(path: Path) -> None:
     """Raise a DataError for a folder, pipe or device: opening a pipe would wait for ever."""
     if not is_file(path) and os.path.exists(path):
-        raise DataError(f"file {path}", "cannot be read", "a folder, pipe or device", "give a regular file")
+        found, remedy = (("a folder", "name a file in it") if path.is_dir() else
+                         ("a pipe or device", "write what it gives to a file first, and name that"))
+        raise DataError(f"file {path}", "must be a regular file", found, remedy)
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

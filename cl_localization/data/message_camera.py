@@ -48,7 +48,7 @@ def camera_of(message: Any, thing: str, rectified: bool = False) -> Camera:
     return _binned(_cropped(whole, message.roi, thing), message)
 
 
-def doubt_about(message: Any, thing: str) -> str:
+def rectification_note(message: Any, thing: str) -> str:
     """Return a note on a CameraInfo whose K and P differ, where no one says whether the images are rectified."""
     k, d, p = _matrices(message)
     if not (d.any() and p.any()):

@@ -31,6 +31,7 @@ class FrameRecord:
         true_world_T_cam: (4, 4) ground truth; None for none.
         translation_error_m, rotation_error_deg: difference of the two; None if one is missing.
         covariance: (6, 6) of the estimate in world axes, x y z [m] and rotation about x y z [rad]; None for none.
+        scene: of the map, in whose coordinates the estimate is.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FrameRecord:
     translation_error_m: float | None = None
     rotation_error_deg: float | None = None
     covariance: np.ndarray | None = None
+    scene: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values; poses are x y z qx qy qz qw, the covariance is a list of rows."""
@@ -77,4 +79,5 @@ def make_record(name: str, stamp_ns: int, result: Any, latency_s: float,
     return FrameRecord(
         name=name, stamp_ns=stamp_ns, accepted=bool(result.accepted), reason=result.reason, inliers=int(result.inliers),
         latency_s=latency_s, world_T_cam=result.world_T_cam, true_world_T_cam=true_world_T_cam,
-        translation_error_m=error_m, rotation_error_deg=error_deg, covariance=result.covariance)
+        translation_error_m=error_m, rotation_error_deg=error_deg, covariance=result.covariance,
+        scene=result.scene)

@@ -65,8 +65,8 @@ def adjusted(cam_T_world: np.ndarray, points_m: np.ndarray, seen: Observations, 
     Args:
         cam_T_world: (K, 4, 4) where to begin.
         points_m: (P, 3) where to begin.
-        seen: the sightings; their poses are taken from `cam_T_world` by `view`.
-        view: (O,) int64 the pose each sighting belongs to.
+        seen: the observations; their poses are taken from `cam_T_world` by `view`.
+        view: (O,) int64 the pose each observation belongs to.
         sigma_px: scale of the Cauchy weights.
         steps: what else was measured between the poses.
         held: (P,) bool, points that must not move; none by default.

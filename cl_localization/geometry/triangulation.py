@@ -20,7 +20,7 @@ SYMMETRIC = np.array([0, 1, 2, 1, 3, 4, 2, 4, 5])
 
 @dataclass(frozen=True, eq=False)
 class Observations:
-    """Sightings of points, sorted by point.
+    """Observations of points, sorted by point.
 
     Attributes:
         point: (O,) int64 index of the point seen, ascending.
@@ -40,13 +40,13 @@ class Observations:
         return se3.inverse(self.cam_T_world)[:, :3, 3]
 
     def of_points(self, chosen: np.ndarray) -> Observations:
-        """Return the sightings of some points (P,) bool, which are numbered anew."""
+        """Return the observations of some points (P,) bool, which are numbered anew."""
         kept = chosen[self.point]
         number = np.cumsum(chosen) - 1
         return Observations(number[self.point[kept]], self.rays_cam[kept], self.cam_T_world[kept], self.focal_px[kept])
 
     def sums(self, values: np.ndarray, points: int) -> np.ndarray:
-        """Return the sum (points, ...) of per-sighting values (O, ...) over the sightings of each point."""
+        """Return the sum (points, ...) of per-observation values (O, ...) over the observations of each point."""
         total = np.zeros((points, *values.shape[1:]))
         if len(self.point):
             starts = np.flatnonzero(np.r_[True, np.diff(self.point) != 0])
@@ -175,7 +175,7 @@ def _inverse(symmetric: np.ndarray) -> np.ndarray:
 
 
 def parallax_deg(points_m: np.ndarray, seen: Observations) -> np.ndarray:
-    """Return for each point (P,) the largest angle between the ray of its first sighting and any other, in degrees."""
+    """Return for each point (P,) the largest angle between its first ray and any other, in degrees."""
     rays = points_m[seen.point] - seen.centres_m
     rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-12)
     largest = np.zeros(len(points_m))

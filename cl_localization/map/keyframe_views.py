@@ -71,7 +71,7 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Sightings:
+class FeatureTracks:
     """Which features of which views show codes (P,), view by view.
 
     Attributes:
@@ -86,14 +86,14 @@ class Sightings:
 
     @property
     def counts(self) -> np.ndarray:
-        """How many sightings each code has, (P,)."""
+        """How many observations each code has, (P,)."""
         return np.bincount(self.point, minlength=self.codes)
 
-    def of_codes(self, chosen: np.ndarray) -> Sightings:
-        """Return the sightings of some codes (P,) bool, which are numbered anew."""
+    def of_codes(self, chosen: np.ndarray) -> FeatureTracks:
+        """Return the observations of some codes (P,) bool, which are numbered anew."""
         kept = chosen[self.point]
         number = np.cumsum(chosen) - 1
-        return Sightings(number[self.point[kept]], self.view[kept], self.feature[kept], int(chosen.sum()))
+        return FeatureTracks(number[self.point[kept]], self.view[kept], self.feature[kept], int(chosen.sum()))
 
 
 class ViewStore:
@@ -122,18 +122,18 @@ class ViewStore:
         order = [index for index in np.argsort(cost) if turn_deg[index] < MAX_TURN_DEG]
         return [others[index] for index in order[:count]]
 
-    def sightings(self, codes: np.ndarray) -> Sightings:
-        """Return all sightings of sorted codes (P,)."""
+    def feature_tracks(self, codes: np.ndarray) -> FeatureTracks:
+        """Return all observations of sorted codes (P,)."""
         shown = np.concatenate([view.code for view in self.views])
         place = np.full(max(shown.max(initial=-1), codes.max(initial=-1)) + 2, -1, np.int64)  # the last: no code
         place[codes] = np.arange(len(codes))
         found = np.flatnonzero(place[shown] >= 0)
         starts = np.cumsum([0, *(len(view.code) for view in self.views)])
         view = np.searchsorted(starts, found, "right") - 1
-        return Sightings(place[shown[found]], view, found - starts[view], len(codes))
+        return FeatureTracks(place[shown[found]], view, found - starts[view], len(codes))
 
-    def observations(self, seen: Sightings) -> tuple[Observations, np.ndarray]:
-        """Return sightings sorted by code, and the view index of each."""
+    def observations(self, seen: FeatureTracks) -> tuple[Observations, np.ndarray]:
+        """Return the observations of feature tracks, sorted by code, and the view index of each."""
         cam_T_world = se3.inverse(np.array([one.world_T_cam for one in self.views]))
         focal_px = np.array([one.camera.focal_px for one in self.views])
         rays = np.concatenate([one.rays[seen.feature[here]] for one, here in self._view_by_view(seen)])
@@ -141,17 +141,17 @@ class ViewStore:
         view = seen.view[order]
         return Observations(seen.point[order], rays[order], cam_T_world[view], focal_px[view]), view
 
-    def due(self, codes: np.ndarray, seen: Sightings, growth: float) -> np.ndarray:
-        """Return which of sorted codes (P,) have `growth` times as many sightings as when this last said so: one more
-        of many changes little."""
-        sightings = seen.counts
+    def due(self, codes: np.ndarray, seen: FeatureTracks, growth: float) -> np.ndarray:
+        """Return which of sorted codes (P,) have `growth` times as many observations as when this last said so: one
+        more of many changes little."""
+        counts = seen.counts
         self._refined_with = np.append(self._refined_with,
                                        np.zeros(max(0, codes.max(initial=-1) + 1 - len(self._refined_with)), np.int64))
-        is_due = sightings >= growth * self._refined_with[codes]
-        self._refined_with[codes[is_due]] = sightings[is_due]
+        is_due = counts >= growth * self._refined_with[codes]
+        self._refined_with[codes[is_due]] = counts[is_due]
         return is_due
 
-    def mean_descriptors(self, seen: Sightings) -> np.ndarray:
+    def mean_descriptors(self, seen: FeatureTracks) -> np.ndarray:
         """Return the mean (P, D), of unit length, of the descriptors with which codes are seen; 0 for those that are
         not."""
         sums = np.zeros((seen.codes, self.views[0].features.descriptors.shape[1]), np.float32)
@@ -159,8 +159,8 @@ class ViewStore:
             sums[seen.point[here]] += one.features.descriptors[seen.feature[here]]
         return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
 
-    def _view_by_view(self, seen: Sightings) -> list[tuple[View, slice]]:
-        """Return the views of sightings and where theirs are; at least one."""
+    def _view_by_view(self, seen: FeatureTracks) -> list[tuple[View, slice]]:
+        """Return the views of feature tracks and where theirs are; at least one."""
         edges = np.r_[0, np.flatnonzero(np.diff(seen.view)) + 1, len(seen.view)].tolist()
         return [(self.views[seen.view[start] if end > start else 0], slice(start, end))
                 for start, end in itertools.pairwise(edges)]

@@ -2,7 +2,8 @@
 
 `NAME.safetensors` is the map, `NAME.previous.safetensors` the one saved before it. A map is written to a hidden file
 beside them and flushed; the current file is linked to its second name, then the hidden file is renamed. A current file
-that is damaged or belongs to another map is kept under a name of its own and never overwritten.
+that is damaged or belongs to another map is kept under a name of its own and never overwritten. A previous one is not
+overwritten as long as the map has warnings that it has not: it may be the last that is right.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.data.atomic import sync_folder
@@ -29,7 +31,7 @@ class MapStore:
     """The files of one map.
 
     Attributes:
-        path, previous: the map, and the one saved before it.
+        path, previous: the map, and the one saved before it, or the last without the warnings of those since.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -93,14 +95,29 @@ class MapStore:
         if not os.path.lexists(self.path):
             return
         try:
-            map_id = read_map_info(self.path)["map_id"]
+            current = read_map_info(self.path)
         except MapError:
             _link(self.path, self._unused("damaged"))
             return
-        if map_id in (successor.map_id, successor.parent_id):
+        map_id = current["map_id"]
+        if map_id not in (successor.map_id, successor.parent_id):
+            other = self._beside("".join(filter(str.isalnum, str(map_id)))[:ID_CHARACTERS] or "other")
+            _link(self.path, other)
+            with suppress(FileNotFoundError):
+                os.replace(self.previous, other.with_stem(f"{other.stem}.previous"))
+        elif not self._is_previous_better(current, successor):
             _link(self.path, self.previous)
-        else:
-            _link(self.path, self._beside("".join(filter(str.isalnum, str(map_id)))[:ID_CHARACTERS] or "other"))
+
+    def _is_previous_better(self, current: dict[str, Any], successor: MapDelta) -> bool:
+        """Return whether the previous file lacks warnings that the current one has, or its successor of the same
+        session: what the successor is warned of may be wrong in the current file already, but not known yet."""
+        try:
+            kept = _warnings(read_map_info(self.previous).get("health"))
+        except MapError:
+            return False
+        is_one_session = current["map_id"] == successor.map_id
+        found = _warnings(current.get("health")) | (_warnings(successor.health) if is_one_session else set())
+        return not found <= kept
 
     def _unused(self, tag: str) -> Path:
         """Return an unused file name with a tag and number."""
@@ -108,6 +125,12 @@ class MapStore:
         while os.path.lexists(self._beside(f"{tag}-{number}")):
             number += 1
         return self._beside(f"{tag}-{number}")
+
+
+def _warnings(health: Any) -> set[str]:
+    """Return the warnings in the health of a map without their numbers, which differ from save to save."""
+    warnings = health.get("warnings") if isinstance(health, dict) else None
+    return {re.sub(r"\d[\d.e+-]*", "#", str(one)) for one in warnings} if isinstance(warnings, (list, tuple)) else set()
 
 
 def _moved(path: Path, target: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Given poses and what their images say of them: moved only as far as the sightings demand.
+"""Given poses and what their images say of them: moved only as far as the observations demand.
 
 Poses of structure from motion or of a calibrated rig are better than what the matches of one drive can tell: adjusted
 freely, they bend by what matches err together. Poses of odometry or of a depth sensor's tracking are off by pixels.
@@ -78,10 +78,10 @@ class EpipolarScatter:
 
 def sampled(seen: Observations, view: np.ndarray,
             points_m: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray]:
-    """Return all sightings, their views, and the positions, of the points (P, 3) that are among those that most views
-    see, in any of their views (O,); in place of positions, anything else of the points (P, ...)."""
-    sightings = seen.sums(np.ones(len(view)), len(points_m))
-    order = np.lexsort((seen.point, -sightings[seen.point], view))
+    """Return all observations, their views, and the positions, of the points (P, 3) that are among those that most
+    views see, in any of their views (O,); in place of positions, anything else of the points (P, ...)."""
+    counts = seen.sums(np.ones(len(view)), len(points_m))
+    order = np.lexsort((seen.point, -counts[seen.point], view))
     ordered = view[order]
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
@@ -93,13 +93,13 @@ def sampled(seen: Observations, view: np.ndarray,
 def adjusted_poses(views: list[View], seen: Observations, view: np.ndarray, points_m: np.ndarray,
                    moving: np.ndarray, config: TriangulationConfig, rotation_sigma_rad: float,
                    sigma_px: float) -> np.ndarray:
-    """Return poses cam_T_world (K, 4, 4) of views, the moving ones (K,) adjusted to sightings within what is known of
-    those given.
+    """Return poses cam_T_world (K, 4, 4) of views, the moving ones (K,) adjusted to observations within what is known
+    of those given.
 
     Args:
-        seen, view: sightings of points (P, 3) and the views (O,) they were made in.
+        seen, view: observations of points (P, 3) and the views (O,) they were made in.
         rotation_sigma_rad: how exact the given rotations are; that of positions goes with it as the options say.
-        sigma_px: of a sighting.
+        sigma_px: of an observation.
     """
     seen, view, points_m = sampled(seen, view, points_m)
     unit_m = float(np.median(np.linalg.norm(points_m[seen.point] - seen.centres_m, axis=1)))

@@ -19,7 +19,7 @@ from cl_localization.geometry.triangulation import (
 from cl_localization.localization.covariance_calibration import variance_factor
 from cl_localization.localization.matching import guided_matches
 from cl_localization.localization.refinement import pixels_in
-from cl_localization.map.keyframe_views import Sightings, View, ViewStore
+from cl_localization.map.keyframe_views import FeatureTracks, View, ViewStore
 from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.mapping.audit.health import Moved
 from cl_localization.mapping.keyframe_policy import KeyframePolicy
@@ -165,7 +165,7 @@ class TriangulatingMapper:
                                                       factors))
 
     def forget_removed(self) -> None:
-        """Forget the sightings of codes that the map gave up, and keyframes it gave up: their numbers will be used
+        """Forget the observations of codes that the map gave up, and keyframes it gave up: their numbers will be used
         again."""
         self._unlink_removed()
         for view in self._store.views:
@@ -282,40 +282,40 @@ class TriangulatingMapper:
         return int(kept.sum())
 
     def _refine(self, codes: np.ndarray, moving: list[View]) -> None:
-        """Adjust codes and the poses of moving views to all their sightings, and remove the codes that fit badly."""
+        """Adjust codes and the poses of moving views to all their observations, and remove the codes that fit badly."""
         codes = self._own(codes)
         if len(codes) == 0:
             return
         if moving:
             self._adjust(codes, moving)
-        self._refine_points(codes, self._store.sightings(codes))
+        self._refine_points(codes, self._store.feature_tracks(codes))
 
     def _refine_due(self, codes: np.ndarray, growth: float) -> None:
         """Adjust those of codes that so many times as many views show as when they were last adjusted."""
         codes = self._own(codes)
         if len(codes) == 0:
             return
-        seen = self._store.sightings(codes)
+        seen = self._store.feature_tracks(codes)
         due = self._store.due(codes, seen, growth)
         self._refine_points(codes[due], seen.of_codes(due))
 
-    def _refine_points(self, codes: np.ndarray, sightings: Sightings) -> None:
-        """Adjust codes to all their sightings, and remove those that fit badly."""
-        seen, _ = self._store.observations(sightings)
+    def _refine_points(self, codes: np.ndarray, tracks: FeatureTracks) -> None:
+        """Adjust codes to all their observations, and remove those that fit badly."""
+        seen, _ = self._store.observations(tracks)
         max_error_px = max(self._max_error_px(view) for view in self._store.views)
         points_m, sigmas_m = refined_points(self._map.codes["positions_m"][codes], seen, 0.5 * max_error_px)
         angle_deg = parallax_deg(points_m, seen)
         good = self._well_seen(points_m, seen, 2 * max_error_px) & (angle_deg > self._config.min_parallax_deg)
         sigmas_m *= np.sin(np.deg2rad(np.minimum(angle_deg, 90.0)))
         self._map.move(codes[good], points_m[good], np.maximum(sigmas_m[good], 1e-6))
-        kept = sightings.of_codes(good)
+        kept = tracks.of_codes(good)
         self._map.describe(codes[good], self._store.mean_descriptors(kept), kept.counts)
         self._map.remove(codes[~good])
         self._unlink_removed()
 
     def _own(self, codes: np.ndarray) -> np.ndarray:
-        """Return those codes whose sightings are all remembered; others came from depth, a file or forgotten views, and
-        stay."""
+        """Return those codes whose observations are all remembered; others came from depth, a file or forgotten views,
+        and stay."""
         codes = codes[self._map.codes.live[codes]]
         return codes[np.isin(self._map.codes["anchors"][codes], [view.keyframe for view in self._store.views])]
 
@@ -327,12 +327,12 @@ class TriangulatingMapper:
         return np.isfinite(points_m).all(axis=1) & (agreeing >= np.maximum(self._config.min_views, 0.5 * views))
 
     def _adjust(self, codes: np.ndarray, moving: list[View]) -> None:
-        """Move views, and with them nothing else yet, to what their sightings of codes say."""
+        """Move views, and with them nothing else yet, to what their observations of codes say."""
         if len(codes) == 0:
             return
         views = self._store.views
         is_moving = np.array([any(view is other for other in moving) for view in views])
-        seen, view_index = self._store.observations(self._store.sightings(codes))
+        seen, view_index = self._store.observations(self._store.feature_tracks(codes))
         cam_T_world = self._adjusted_poses(codes, seen, view_index, is_moving,
                                            0.5 * max(self._max_error_px(view) for view in moving))
         for index in np.flatnonzero(is_moving):
@@ -346,7 +346,7 @@ class TriangulatingMapper:
         """Return cam_T_world (K, 4, 4) of all views, with those moved that are moving (K,).
 
         Args:
-            seen, view: sightings of codes (P,), with a standard deviation, and the views (O,) they were made in.
+            seen, view: observations of codes (P,), with a standard deviation, and the views (O,) they were made in.
         """
         points_m = self._map.codes["positions_m"][codes].astype(np.float64)
         return adjusted_poses(self._store.views, seen, view, points_m, is_moving, self._config,

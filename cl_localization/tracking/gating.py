@@ -1,7 +1,7 @@
 """Gating: whether a pose is consistent with an earlier one, given the odometry or the camera's largest speed.
 
-A pose is doubtful when a large part of its image agrees with another pose, as when furniture was moved. Where odometry
-exists, it decides: it leads from the last pose without doubt to the right one of the two.
+A pose is ambiguous when a large part of its image agrees with another pose, as when furniture was moved. Where odometry
+exists, it decides: it leads from the last unambiguous pose to the right one of the two.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PROOF_M, PROOF_DEG = 0.5, 30.0
 """Rejected odometry is reliable again after it has predicted a motion of this size correctly."""
 
 RIVAL_SHARE, LEAST_RIVALS = 0.1, 20
-"""A pose is doubtful when so many features agree with another one: this share of its own, and this many."""
+"""A pose is ambiguous when so many features agree with another one: this share of its own, and this many."""
 
 MOSTLY_EXPLAINS, LARGE_RIVAL_SHARE = 0.32, 0.5
-"""A pose that explains this share of an image is doubtful only where odometry does not lead to it, and where so many
+"""A pose that explains this share of an image is ambiguous only where odometry does not lead to it, and where so many
 features for each of its own agree with another one."""
 
 ANCHOR_EXPLAINS, SURELY_EXPLAINS = 0.26, 0.5
@@ -33,7 +33,7 @@ from the last such pose, and anywhere, as a robot may be carried. A large cupboa
 
 FEW_EXPECTED = 1.0
 """A map that should show fewer codes than an image has features holds too few to tell what has moved, where no pose
-before was without doubt. Rooms mapped with depth or without have 1.5 to 10 codes in view for each feature."""
+before was unambiguous. Rooms mapped with depth or without have 1.5 to 10 codes in view for each feature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,8 +200,8 @@ class OdometryMonitor:
             self._reference = measurement
 
 
-class DoubtfulPoses:
-    """Refuses doubtful poses that odometry does not lead to from the last pose without doubt."""
+class AmbiguityGate:
+    """Refuses ambiguous poses that odometry does not lead to from the last unambiguous pose."""
 
     def __init__(self, config: TrackerConfig = TrackerConfig()) -> None:
         """Use the gate of a tracker's options."""
@@ -216,7 +216,7 @@ class DoubtfulPoses:
 
     def judge(self, found: Localization, odom_T_cam: np.ndarray | None,
               with_rival: Callable[[Localization], Localization]) -> Localization:
-        """Return a localization, refused if it is doubtful and odometry does not lead to it.
+        """Return a localization, refused if it is ambiguous and odometry does not lead to it.
 
         Args:
             odom_T_cam: (4, 4) the camera in the odometry frame; None without odometry: then nothing is refused.

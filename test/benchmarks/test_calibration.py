@@ -18,7 +18,7 @@ def record(error: np.ndarray, stated: float = 1.0, accepted: bool = True, posed:
     world_T_cam = np.eye(4)
     world_T_cam[:3, :3], world_T_cam[:3, 3] = rotation_from_vector(error[3:]), error[:3]
     result = SimpleNamespace(accepted=accepted, reason="ok", inliers=50, world_T_cam=world_T_cam,
-                             covariance=np.diag((stated * SIGMAS) ** 2))
+                             covariance=np.diag((stated * SIGMAS) ** 2), scene="kitchen")
     return make_record("frame", 1, result, 0.02, np.eye(4) if posed else None)
 
 

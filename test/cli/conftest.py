@@ -97,7 +97,7 @@ class FakeLocalizer:
         world_T_cam = np.eye(4) if frame.world_T_cam is None else frame.world_T_cam.copy()
         world_T_cam[0, 3] += 0.01
         return SimpleNamespace(accepted=accepted, reason="ok" if accepted else "too few inliers", inliers=40 * accepted,
-                               world_T_cam=world_T_cam, covariance=1e-4 * np.eye(6))
+                               world_T_cam=world_T_cam, covariance=1e-4 * np.eye(6), scene="default")
 
 
 def save_fake_map(map_code: FakeMap, path: Path, extra: dict | None = None) -> None:

@@ -185,16 +185,18 @@ def test_localize_writes_the_accepted_poses_and_the_status_of_all(
     assert [row["accepted"] for row in rows] == ["1"] * 9 + ["0"] and rows[-1]["reason"] == "too few inliers"
 
 
-def test_localize_says_why_no_frame_was_localized(
-    small_map: Path, small_sequence: Path, tmp_path: Path, capsys
+@pytest.mark.parametrize("command", ["localize", "evaluate"])
+def test_a_command_says_why_no_frame_was_localized(
+    command: str, small_map: Path, small_sequence: Path, tmp_path: Path, capsys
 ) -> None:
-    assert run("localize", small_map, f"{small_sequence}[9:]", "--out", tmp_path / "poses.txt") == 0
+    output = ["--out", tmp_path / "poses.txt"] if command == "localize" else []
+    assert run(command, small_map, f"{small_sequence}[9:]", *output) == 0
     text = " ".join(capsys.readouterr().err.split())
     assert "no frame was localized; of 1 of 1 the reason is: too few inliers." in text and "?turn=90" in text
 
 
 def test_the_most_frequent_reason_is_said_whatever_its_figures() -> None:
-    from cl_localization.cli.localize import why_none
+    from cl_localization.cli.localizing import why_none
 
     reasons = ["support 2.0, 9.0 needed", "12 inliers, 30 needed", "9 inliers, 30 needed"]
     assert "of 2 of 3 the reason is: 12 inliers, 30 needed." in why_none([SimpleNamespace(reason=r) for r in reasons])

@@ -10,7 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from cl_localization.cli.flags import parse
 from cl_localization.cli.main import main
+from cl_localization.cli.outputs import check_files
+from cl_localization.research.nerf_cl import train_arguments
 
 
 def run(*words: object) -> int:
@@ -50,7 +53,7 @@ def place(fake_core: SimpleNamespace, small_sequence: Path, tmp_path: Path) -> P
     ("compress h.map --out h.map", "--out h.map must not be MAP h.map"),
     ("map scan --out n.map --trajectory n.map", "--out n.map must not be the same file as --trajectory"),
     ("map scan --out thesis.txt", "--out thesis.txt must not replace a file that is no map"),
-    ("map scan --update v.map --out n.map --trajectory v.map", "--trajectory v.map must not replace a file that is a"),
+    ("map scan --update v.map --out n.map --trajectory v.map", "--trajectory v.map must not be --update v.map"),
     ("map scan --out pipe", "output pipe must not be a device, pipe or socket; name a file"),
     ("map scan --out n.map --trajectory /dev/null", "output /dev/null must not be a device, pipe or socket"),
     ("export scan --format transforms --out scan --force", "--out scan must not be MAP|SEQ scan"),
@@ -61,6 +64,19 @@ def place(fake_core: SimpleNamespace, small_sequence: Path, tmp_path: Path) -> P
     ("export sim:7 --format tum --out scan --force", "earlier result to be replaced, found scan/thesis.txt"),
     ("bag scan --out scan --force", "--out scan must not be SEQ scan"),
     ("bag scan[:3] --out scan", "--out scan must not be SEQ scan"),
+    ("test hscnet --checkpoint v.map --json v.map", "--json v.map must not be --checkpoint v.map"),
+    ("test hscnet --checkpoint a.model --convert h.map", "--convert h.map must not replace a file that is a map"),
+    ("test hscnet --checkpoint a.model --output thesis.txt", "output thesis.txt"),
+    ("train hscnet --out h.map", "--out h.map must not replace a file that is a map"),
+    ("train attention --rooms 1 --out v.map", "--out v.map must not replace a file that is a map"),
+    ("train attention --rooms 1 --out w --folder w", "--out w must not be the same file as --folder"),
+    ("train seqmatchnet --out v.map", "--out v.map must not replace a file that is a map"),
+    ("test seqmatchnet --json a.json --figure a.json", "--json a.json must not be the same file as --figure"),
+    ("train nerf --root_dir scan --out v.map", "--out v.map must not replace a file that is a map"),
+    ("test nerf --root_dir scan --ckpt_path v.map --film v.map", "--film v.map must not be"),
+    ("test nerf --root_dir scan --ckpt_path c --json a --film a", "--film a must not be the same file as --json"),
+    ("bench --data scan --out scan", "--out scan must not be --data scan"),
+    ("bench --json v.map", "--json v.map must not replace a file that is a map"),
 ])
 def test_what_must_be_kept_is_kept(words: str, message: str, place: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(place)
@@ -81,6 +97,12 @@ def test_a_map_may_replace_the_one_that_it_extends_and_results_earlier_ones(plac
         assert run("localize", place / "v.map", place / "scan", "--out", place / "p.txt") == 0
         assert run("evaluate", place / "v.map", place / "scan", "--json", place / "a.json") == 0
         assert run("export", place / "scan", "--format", "tum", "--out", place / "tum", "--force") == 0
+
+
+def test_a_training_may_be_gone_on_with_in_its_place(place: Path) -> None:
+    (place / "c").write_text("weights")
+    words = f"--root_dir {place} --ckpt_path {place}/c --out {place}/c".split()
+    check_files(parse(train_arguments.Arguments, words, "train nerf"))
 
 
 def interrupted_at(frame: int, mappers: list, monkeypatch) -> None:

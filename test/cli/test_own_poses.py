@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -13,9 +15,12 @@ from cl_localization.cli.main import main
 from cl_localization.data import open_sequence
 from cl_localization.data.trajectory import read_trajectory
 from cl_localization.evaluation.trajectory_error import aligned_errors_m
+from cl_localization.map.map_file import load_map
+from cl_localization.mapping.audit.health import noted_health
 
 ROOM = "sim:3?rooms=1&frames=120&size=200x150"
 PART = f"{ROOM}[:24]"
+ELSEWHERE = "sim:4?rooms=1&frames=120&size=200x150"
 SLOWLY = "sim:3?rooms=1&frames=480&size=320x240[:24]"
 
 
@@ -88,6 +93,52 @@ def image_folder(path: Path, spec: str) -> Path:
         f"image_width: {camera.width_px}\nimage_height: {camera.height_px}\ncamera_matrix: {{rows: 3, cols: 3, data: "
         f"[{camera.fx_px}, 0, {camera.cx_px - 0.5}, 0, {camera.fy_px}, {camera.cy_px - 0.5}, 0, 0, 1]}}\n")
     return path
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A map of a part of one room and of another that was begun there, unknown how they lie, and what `map` said."""
+    path = tmp_path_factory.mktemp("parts") / "parts.map"
+    words = PART, f"{ELSEWHERE}[:12]", "--poses", "self", "--slam.begin-after-frames", "2", "--out", path
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err):
+        assert run("map", *words, "--trajectory", path.with_suffix(".txt")) == 0
+    return path, " ".join(err.getvalue().split())
+
+
+def test_a_map_in_parts_says_so_with_what_to_do(parts: tuple[Path, str], capsys: pytest.CaptureFixture) -> None:
+    path, said = parts
+    assert "the map is in 2 parts that are not joined" in said and "default 2 (" in said and "map --poses self" in said
+    assert "parts.txt lacks 1" in said and len(read_trajectory(path.with_suffix(".txt")).poses) >= 22
+    assert run("info", path, "--json") == 0
+    assert list(json.loads(capsys.readouterr().out)["health"]["unjoined_parts"]) == ["default", "default 2"]
+
+
+def test_of_a_map_in_parts_one_is_exported(parts: tuple[Path, str], tmp_path: Path,
+                                           capsys: pytest.CaptureFixture) -> None:
+    path, words = parts[0], ("--format", "colmap", "--out", tmp_path / "model")
+    assert run("export", path, *words) == 1 and "name a scene (--scene NAME)" in capsys.readouterr().err
+    assert run("export", path, *words, "--scene", "attic") == 1
+    assert "default, default 2, found attic" in capsys.readouterr().err
+    assert run("export", path, *words, "--scene", "default 2") == 0
+    keyframes = noted_health(load_map(path)).unjoined_parts["default 2"]
+    assert f"{keyframes} colmap poses" in capsys.readouterr().out
+    assert run("export", PART, *words, "--scene", "default", "--force") == 1
+
+
+def test_poses_in_a_map_in_parts_say_which_they_are_in(parts: tuple[Path, str], tmp_path: Path,
+                                                       capsys: pytest.CaptureFixture) -> None:
+    outputs = "--out", tmp_path / "poses.txt", "--status", tmp_path / "poses.csv"
+    assert run("localize", parts[0], f"{ELSEWHERE}[:4]", *outputs) == 0
+    told = capsys.readouterr()
+    assert "2 parts that are not joined" in " ".join(told.err.split()) and "localized in default 2" in told.out
+    assert (tmp_path / "poses.csv").read_text().splitlines()[1].endswith(",default 2")
+
+
+def test_who_draws_a_map_in_parts_is_told(parts: tuple[Path, str], tmp_path: Path,
+                                          capsys: pytest.CaptureFixture) -> None:
+    assert run("plot", parts[0], "--out", tmp_path / "map.png") == 0
+    assert "2 parts that are not joined" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_folder_of_images_is_mapped_up_to_scale_and_the_map_says_so(tmp_path: Path,

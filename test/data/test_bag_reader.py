@@ -68,7 +68,7 @@ def test_a_single_file_is_a_bag_too(tmp_path):
 def test_a_pipe_among_the_files_of_a_bag_is_named(tmp_path):
     folder = recorded(tmp_path, images(), infos())
     os.mkfifo(folder / "other.mcap")
-    with pytest.raises(DataError, match="other.mcap cannot be read, found a folder, pipe or device"):
+    with pytest.raises(DataError, match="other.mcap must be a regular file, found a pipe or device"):
         open_sequence(folder)
 
 

@@ -21,7 +21,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="must be a regular file, found a folder"):
         files.read_text(tmp_path)
 
 
@@ -87,5 +87,8 @@ def test_a_matrix_of_words_is_refused(tmp_path):
 
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match="pipe cannot be read, found a folder, pipe or device; give a regular file"):
+    with pytest.raises(DataError, match="pipe must be a regular file, found a pipe or device; write what it gives to a "
+                                        "file first, and name that"):
         files.read_bytes(tmp_path / "pipe", 3)
+    with pytest.raises(DataError, match="must be a regular file, found a folder; name a file in it"):
+        files.read_bytes(tmp_path, 3)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
+from cl_localization.data.message_camera import camera_of, is_rectified, rectification_note
 from cl_localization.errors import DataError, GeometryError
 from cl_localization.geometry.camera import Camera
 from data.bag_makers import STORE, camera_info
@@ -53,11 +53,11 @@ def test_an_unknown_choice_is_named():
         is_rectified("/image", "yes")
 
 
-def test_two_cameras_in_one_message_are_doubted():
+def test_two_cameras_in_one_message_are_noted():
     lens = Camera(32, 24, 30.0, 30.0, 15.0, 13.0, "plumb_bob", (0.1, 0.2, 0.0, 0.0, 0.1))
-    assert doubt_about(camera_info(CAMERA), "info") == ""
-    assert doubt_about(camera_info(lens, p=np.zeros(12)), "info") == ""
-    assert "info has a distorted lens (K: fx 30.0 px), which is used, and a rectified" in doubt_about(
+    assert rectification_note(camera_info(CAMERA), "info") == ""
+    assert rectification_note(camera_info(lens, p=np.zeros(12)), "info") == ""
+    assert "info has a distorted lens (K: fx 30.0 px), which is used, and a rectified" in rectification_note(
         camera_info(lens), "info")
 
 

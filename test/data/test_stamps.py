@@ -33,7 +33,7 @@ def test_what_is_no_stamp_is_named(text):
                           ("1403636579763555", 1403636579763555000), ("1403636579763", 1403636579763000000),
                           ("000123", None), ("1305031102", None), ("frame-1", None),
                           ("1.2.3", None)])
-def test_file_names_are_stamps_only_when_there_is_no_doubt(stem, stamp_ns):
+def test_file_names_are_stamps_only_where_they_can_be_nothing_else(stem, stamp_ns):
     assert stamp_of_name(stem) == stamp_ns
 
 

@@ -43,7 +43,7 @@ def record(
 ) -> FrameRecord:
     """A frame at x = at_m whose estimate is off by error_m and error_deg."""
     result = SimpleNamespace(accepted=accepted, reason="ok" if accepted else "too few inliers", inliers=50,
-                             world_T_cam=pose(at_m + error_m, error_deg), covariance=1e-4 * np.eye(6))
+                             world_T_cam=pose(at_m + error_m, error_deg), covariance=1e-4 * np.eye(6), scene="kitchen")
     return make_record("frame", 1, result, latency_s, pose(at_m) if posed else None)
 
 
@@ -124,7 +124,8 @@ def test_a_record_turns_into_json_with_seven_number_poses() -> None:
 
 
 def test_a_record_without_an_estimate_has_no_errors() -> None:
-    result = SimpleNamespace(accepted=False, reason="no matches", inliers=0, world_T_cam=None, covariance=None)
+    result = SimpleNamespace(accepted=False, reason="no matches", inliers=0, world_T_cam=None,
+                             covariance=None, scene="")
     made = make_record("frame", 1, result, 0.1, pose())
     assert made.translation_error_m is None and made.to_json()["world_T_cam"] is None
 

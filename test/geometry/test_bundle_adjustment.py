@@ -21,7 +21,7 @@ CAM_T_WORLD = se3.inverse(VIEWS)
 POINTS_M = PointScene.room(60, seed=3).points_m
 
 
-def sightings(noise_px: float = 0.0, wrong: int = 0) -> tuple[Observations, np.ndarray]:
+def observations(noise_px: float = 0.0, wrong: int = 0) -> tuple[Observations, np.ndarray]:
     """Every point in every view, some of them grossly wrong, and the views they were made in."""
     random = np.random.default_rng(0)
     point = np.repeat(np.arange(len(POINTS_M)), len(VIEWS))
@@ -55,7 +55,7 @@ def worst_error(poses: np.ndarray) -> tuple[float, float]:
 @settings(max_examples=10)
 @given(st.integers(0, 1000))
 def test_poses_and_points_come_back_to_the_truth(seed):
-    seen, view = sightings()
+    seen, view = observations()
     start = disturbed(seed, 0.02, 0.5)
     points_m = POINTS_M + np.random.default_rng(seed).normal(scale=0.03, size=POINTS_M.shape)
     poses, found_m = adjusted(start, points_m, seen, view, prior(start, 1.0, 30.0), sigma_px=1.0, iterations=15)
@@ -65,8 +65,8 @@ def test_poses_and_points_come_back_to_the_truth(seed):
     assert np.abs(found_m - POINTS_M).max() < 5e-3
 
 
-def test_adjusting_improves_poses_from_noisy_sightings_with_some_wrong():
-    seen, view = sightings(noise_px=0.5, wrong=15)
+def test_adjusting_improves_poses_from_noisy_observations_with_some_wrong():
+    seen, view = observations(noise_px=0.5, wrong=15)
     start = disturbed(1, 0.02, 0.5)
     poses, found_m = adjusted(start, POINTS_M + 0.01, seen, view, prior(start), sigma_px=1.0)
     assert worst_error(poses)[0] < 0.3 * worst_error(start)[0]
@@ -76,15 +76,15 @@ def test_adjusting_improves_poses_from_noisy_sightings_with_some_wrong():
 
 
 def test_fixed_poses_do_not_move():
-    seen, view = sightings(noise_px=1.0)
+    seen, view = observations(noise_px=1.0)
     start = disturbed(2, 0.02, 0.5)
     poses, _ = adjusted(start, POINTS_M, seen, view, prior(start, fixed=4), sigma_px=1.0)
     np.testing.assert_allclose(poses[:4], start[:4], atol=1e-9)
     assert np.abs(poses[4] - start[4]).max() > 1e-4
 
 
-def test_a_sighting_of_a_point_behind_the_camera_has_no_say():
-    seen, view = sightings(noise_px=1.0)
+def test_an_observation_of_a_point_behind_the_camera_has_no_say():
+    seen, view = observations(noise_px=1.0)
     behind_m = VIEWS[4][:3, 3] - VIEWS[4][:3, 2]
     more = Observations(np.r_[seen.point, len(POINTS_M)], np.vstack([seen.rays_cam, [0.1, 0.0]]),
                         np.concatenate([seen.cam_T_world, CAM_T_WORLD[4:]]), np.r_[seen.focal_px, FOCAL_PX])
@@ -95,21 +95,21 @@ def test_a_sighting_of_a_point_behind_the_camera_has_no_say():
 
 
 def test_a_certain_prior_holds_its_poses():
-    seen, view = sightings(noise_px=1.0)
+    seen, view = observations(noise_px=1.0)
     start = disturbed(2, 0.02, 0.5)
     poses, _ = adjusted(start, POINTS_M, seen, view, prior(start, 1e-6, 1e-5, fixed=0), sigma_px=1.0)
     np.testing.assert_allclose(poses, start, atol=1e-4)
 
 
 def test_the_truth_stays_where_it_is():
-    seen, view = sightings()
+    seen, view = observations()
     poses, found_m = adjusted(CAM_T_WORLD, POINTS_M, seen, view, prior(CAM_T_WORLD, fixed=0), sigma_px=1.0)
     np.testing.assert_allclose(poses, CAM_T_WORLD, atol=1e-9)
     np.testing.assert_allclose(found_m, POINTS_M, atol=1e-9)
 
 
 def test_the_arguments_are_left_alone():
-    seen, view = sightings(noise_px=1.0)
+    seen, view = observations(noise_px=1.0)
     start, points_m = disturbed(2, 0.02, 0.5), POINTS_M + 0.01
     before = start.copy(), points_m.copy()
     adjusted(start, points_m, seen, view, prior(start), sigma_px=1.0)
@@ -119,8 +119,8 @@ def test_the_arguments_are_left_alone():
 
 @pytest.mark.parametrize("sigma", [0.02, 0.2])
 @pytest.mark.parametrize("turned_rad", [0.0, 2.5])
-def test_a_view_without_sightings_goes_back_to_its_prior_wherever_it_looks(sigma, turned_rad):
-    seen, view = sightings()
+def test_a_view_without_observations_goes_back_to_its_prior_wherever_it_looks(sigma, turned_rad):
+    seen, view = observations()
     kept = view != 4
     few = Observations(seen.point[kept], seen.rays_cam[kept], seen.cam_T_world[kept], seen.focal_px[kept])
     known = CAM_T_WORLD.copy()
@@ -133,7 +133,7 @@ def test_a_view_without_sightings_goes_back_to_its_prior_wherever_it_looks(sigma
 
 
 def test_measured_steps_tell_how_large_everything_is():
-    seen, view = sightings()
+    seen, view = observations()
     start = CAM_T_WORLD.copy()
     start[:, :3, 3] *= 1.1
     second = np.arange(1, len(start))

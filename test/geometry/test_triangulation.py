@@ -142,7 +142,7 @@ def test_refinement_over_all_views_beats_two_and_its_sigma_tells_by_how_much():
     assert 0.6 * rms_m < np.sqrt((sigmas_m**2).mean()) < 2.0 * rms_m
 
 
-def test_one_wrong_sighting_does_not_pull_a_point_away():
+def test_one_wrong_observation_does_not_pull_a_point_away():
     points_m = np.array([CENTRE])
     views = VIEWS + [look_at((0.5, 0.6, 0.0), CENTRE), look_at((-0.6, 0.5, 0.0), CENTRE)]
     seen = observations(points_m, views)

@@ -77,14 +77,14 @@ def test_the_first_view_has_no_neighbours():
     assert ViewStore(5).neighbours(view_at(), 3) == []
 
 
-def test_observations_are_all_sightings_sorted_by_code():
+def test_observations_of_feature_tracks_are_sorted_by_code():
     store = ViewStore(5)
     first, second = view_at(0.0), view_at(0.5)
     for view in (first, second):
         store.add(view)
     first.link(np.array([4, 1, 2]), np.array([30, 10, 20]))
     second.link(np.array([5, 6, 7]), np.array([10, 99, 30]))
-    seen, view_index = store.observations(store.sightings(np.array([10, 20, 30, 40])))
+    seen, view_index = store.observations(store.feature_tracks(np.array([10, 20, 30, 40])))
     assert seen.point.tolist() == [0, 0, 1, 2, 2]
     assert view_index.tolist() == [0, 1, 0, 0, 1]
     np.testing.assert_array_equal(seen.rays_cam, np.array([first.rays[1], second.rays[5], first.rays[2], first.rays[4],
@@ -93,21 +93,21 @@ def test_observations_are_all_sightings_sorted_by_code():
     assert seen.focal_px.tolist() == [CAMERA.focal_px] * 5
 
 
-def test_codes_without_sightings_have_none():
+def test_codes_without_observations_have_none():
     store = ViewStore(5)
     store.add(view_at())
-    seen, view_index = store.observations(store.sightings(np.array([1, 2])))
+    seen, view_index = store.observations(store.feature_tracks(np.array([1, 2])))
     assert (len(seen.point), len(view_index), seen.cam_T_world.shape) == (0, 0, (0, 4, 4))
 
 
-def test_a_code_is_described_by_the_mean_of_its_sightings():
+def test_a_code_is_described_by_the_mean_of_its_observations():
     store = ViewStore(5)
     first, second = view_at(0.0), view_at(0.5)
     for view in (first, second):
         store.add(view)
     first.link(np.array([4, 1]), np.array([30, 10]))
     second.link(np.array([5]), np.array([10]))
-    seen = store.sightings(np.array([10, 20, 30]))
+    seen = store.feature_tracks(np.array([10, 20, 30]))
     descriptors = store.mean_descriptors(seen)
     both = first.features.descriptors[1] + second.features.descriptors[5]
     np.testing.assert_allclose(descriptors, [both / np.linalg.norm(both), np.zeros(64), first.features.descriptors[4]],
@@ -115,13 +115,14 @@ def test_a_code_is_described_by_the_mean_of_its_sightings():
     assert seen.counts.tolist() == [2, 0, 1]
 
 
-def test_sightings_of_some_codes_are_those_that_they_alone_would_have():
+def test_observations_of_some_codes_are_those_that_they_alone_would_have():
     store = ViewStore(5)
     for view in (view_at(0.0), view_at(0.5)):
         view.link(np.array([4, 1, 6]), np.array([30, 10, 20]))
         store.add(view)
     chosen = np.array([True, False, True])
-    some, alone = store.sightings(np.array([10, 20, 30])).of_codes(chosen), store.sightings(np.array([10, 30]))
+    some = store.feature_tracks(np.array([10, 20, 30])).of_codes(chosen)
+    alone = store.feature_tracks(np.array([10, 30]))
     for one, other in ((some.point, alone.point), (some.view, alone.view), (some.feature, alone.feature)):
         np.testing.assert_array_equal(one, other)
     assert some.codes == alone.codes == 2
@@ -160,7 +161,7 @@ def test_codes_are_due_when_a_quarter_as_many_views_more_show_them_and_anew_when
             view = view_at()
             view.link(np.array([0, 1]), codes)
             store.add(view)
-        return codes[store.due(codes, store.sightings(codes), 1.25)].tolist()
+        return codes[store.due(codes, store.feature_tracks(codes), 1.25)].tolist()
 
     assert due_after(8) == [3, 5] and due_after(1) == [] and due_after(1) == [3, 5] and due_after(1) == []
     store.unlink_removed(np.array([True] * 5 + [False]))

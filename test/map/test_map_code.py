@@ -163,13 +163,13 @@ def test_merging_often_averages_positions_and_keys():
     map_code = new_map()
     frame = keyframe_of(map_code)
     truth = unit_vectors(random, 1, DIM)
-    sightings = [NewCodes((truth + random.normal(scale=0.1, size=truth.shape)).astype(np.float32),
-                          random.normal(scale=0.02, size=(1, 3)).astype(np.float32), np.array([0.02], np.float32))
-                 for _ in range(100)]
-    sightings = [NewCodes(one.descriptors / np.linalg.norm(one.descriptors), one.positions_m, one.sigmas_m)
-                 for one in sightings]
-    rows = map_code.insert(sightings[0], frame)
-    for one in sightings[1:]:
+    observations = [NewCodes((truth + random.normal(scale=0.1, size=truth.shape)).astype(np.float32),
+                             random.normal(scale=0.02, size=(1, 3)).astype(np.float32), np.array([0.02], np.float32))
+                    for _ in range(100)]
+    observations = [NewCodes(one.descriptors / np.linalg.norm(one.descriptors), one.positions_m, one.sigmas_m)
+                    for one in observations]
+    rows = map_code.insert(observations[0], frame)
+    for one in observations[1:]:
         map_code.merge(rows, one, frame)
     assert np.linalg.norm(map_code.codes["positions_m"][rows]) < 0.008
     np.testing.assert_allclose(map_code.codes["sigmas_m"][rows], [0.002], rtol=0.01)
@@ -177,7 +177,7 @@ def test_merging_often_averages_positions_and_keys():
     assert map_code.codes["seen"][rows].tolist() == [100]
 
 
-def test_the_count_of_sightings_stops_at_its_type():
+def test_the_count_of_observations_stops_at_its_type():
     map_code = new_map()
     frame = keyframe_of(map_code)
     rows = map_code.insert(scattered(1), frame)

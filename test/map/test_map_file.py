@@ -23,12 +23,12 @@ def grown(times: int = 3) -> MapCode:
     map_code = empty_map()
     for _ in range(times):
         grow(map_code, count=8)
-    map_code.merge(map_code.codes.rows()[:5], _sightings(map_code, 5), 1)
+    map_code.merge(map_code.codes.rows()[:5], _observations(map_code, 5), 1)
     map_code.remove(map_code.codes.rows()[::4])
     return map_code
 
 
-def _sightings(map_code: MapCode, count: int) -> NewCodes:
+def _observations(map_code: MapCode, count: int) -> NewCodes:
     rows = map_code.codes.rows()[:count]
     return NewCodes(map_code.descriptors(rows), map_code.codes["positions_m"][rows] + 0.01,
                     np.full(count, 0.02, np.float32))

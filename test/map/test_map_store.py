@@ -58,6 +58,43 @@ def test_the_map_and_the_one_before_it_are_kept(path):
     assert loaded(store)[1] == ""
 
 
+def with_warnings(map_code: MapCode, *warnings: str) -> MapCode:
+    map_code.health = {"warnings": list(warnings)}
+    return map_code
+
+
+def test_the_last_map_without_a_warning_is_kept_while_the_warning_stands(path):
+    store = MapStore(path)
+    good = saved(store, empty_map(), 2).version
+    resumed = saved(store, loaded(store)[0].fork())  # its mistake is not known yet
+    for offset_m in ("0.31", "0.32", "0.4"):
+        saved(store, with_warnings(resumed, f"the poses contradict those of the map by {offset_m} m"))
+        assert load_map(store.previous).version == good
+    again = saved(store, loaded(store)[0].fork(), 2)
+    assert load_map(store.previous).version == good and load_map(path).version == again.version
+    mended = saved(store, with_warnings(again)).version
+    assert load_map(store.previous).version == good, "what was replaced has the warning"
+    saved(store, again)
+    assert load_map(store.previous).version == mended
+
+
+def test_a_warning_that_the_map_always_had_lets_the_one_before_it_go_on(path):
+    store = MapStore(path)
+    map_code = saved(store, with_warnings(empty_map(), "the scale is unknown, 3 parts"), 2)
+    before = saved(store, with_warnings(map_code, "the scale is unknown, 2 parts")).version
+    saved(store, map_code)
+    assert load_map(store.previous).version == before
+
+
+@pytest.mark.parametrize("health", [{}, {"warnings": None}, {"warnings": "x"}, {"warnings": [None, 3]}])
+def test_odd_warnings_in_a_file_do_not_hinder_a_save(path, health):
+    map_code = empty_map()
+    map_code.health = health
+    before = saved(MapStore(path), map_code, 2).version
+    saved(MapStore(path), map_code)
+    assert load_map(MapStore(path).previous).version == before
+
+
 def test_where_no_map_ever_was_there_is_none_and_nothing_is_wrong(path):
     assert loaded(MapStore(path)) == (None, "")
 
@@ -115,6 +152,8 @@ def test_another_map_in_its_place_is_set_aside_under_its_own_name(path):
     new = saved(store, empty_map(), 3)
     assert_same_map(load_map(path.parent / f"kitchen.{old.map_id[:8]}.safetensors"), old)
     assert_same_map(load_map(path), new)
+    assert load_map(path.parent / f"kitchen.{old.map_id[:8]}.previous.safetensors").map_id == old.map_id
+    assert load_map(store.previous).map_id == new.map_id
 
 
 def test_a_map_that_goes_on_from_the_one_in_its_place_is_no_other(path):

@@ -158,8 +158,8 @@ def test_a_pose_that_lacks_support_is_accepted_by_the_surfaces_that_agree_or_els
 
 
 def test_a_pose_refused_for_something_else_than_support_is_not_accepted() -> None:
-    doubtful = replace(found(60.0), accepted=False, reason="another pose is as likely")
-    assert not decided(doubtful, RenderEvidence(0.9, 40, 0.9, 0.9, 40), RenderCheckConfig(), POSE).accepted
+    ambiguous = replace(found(60.0), accepted=False, reason="another pose is as likely")
+    assert not decided(ambiguous, RenderEvidence(0.9, 40, 0.9, 0.9, 40), RenderCheckConfig(), POSE).accepted
 
 
 @given(st.floats(0, 200), st.integers(0, 200), st.floats(-1, 1), st.integers(0, 50), st.floats(0, 1), st.floats(-1, 1),

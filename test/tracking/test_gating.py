@@ -15,17 +15,17 @@ CONFIG = TrackerConfig()
 EXACT = np.zeros((6, 6))
 
 
-def sighting(pose: np.ndarray, monitor: OdometryMonitor, odom: np.ndarray | None, stamp_ns: int,
+def measured(pose: np.ndarray, monitor: OdometryMonitor, odom: np.ndarray | None, stamp_ns: int,
              covariance: np.ndarray = EXACT) -> PoseMeasurement:
-    """Return a sighting with the odometry's reading."""
+    """Return a measurement with the odometry's reading."""
     return PoseMeasurement(stamp_ns, pose, covariance, monitor.read(odom, stamp_ns, CONFIG))
 
 
 @given(motions(10), motions(10), motions(1))
 def test_poses_that_the_odometry_leads_to_are_not_off_wherever_its_frame_is(map_T_odom, odom_T_cam, step):
     monitor = OdometryMonitor()
-    one = sighting(map_T_odom @ odom_T_cam, monitor, odom_T_cam, SECOND)
-    two = sighting(map_T_odom @ odom_T_cam @ step, monitor, odom_T_cam @ step, 100 * SECOND)
+    one = measured(map_T_odom @ odom_T_cam, monitor, odom_T_cam, SECOND)
+    two = measured(map_T_odom @ odom_T_cam @ step, monitor, odom_T_cam @ step, 100 * SECOND)
     gap = innovation(one, two, CONFIG)
     assert gap.by_odometry and gap.within_gate and gap.distance_m < 1e-6 and gap.angle_deg < 1e-4
 
@@ -33,8 +33,8 @@ def test_poses_that_the_odometry_leads_to_are_not_off_wherever_its_frame_is(map_
 def test_the_bound_grows_with_the_way_the_turns_and_the_uncertainty():
     def allowed(step: np.ndarray, sigma: float) -> tuple[float, float]:
         monitor = OdometryMonitor()
-        one = sighting(np.eye(4), monitor, np.eye(4), SECOND, np.eye(6) * sigma**2)
-        gap = innovation(one, sighting(step, monitor, step, 3 * SECOND, np.eye(6) * sigma**2), CONFIG)
+        one = measured(np.eye(4), monitor, np.eye(4), SECOND, np.eye(6) * sigma**2)
+        gap = innovation(one, measured(step, monitor, step, 3 * SECOND, np.eye(6) * sigma**2), CONFIG)
         return gap.allowed_m, gap.allowed_deg
 
     still = allowed(np.eye(4), 0.0)
@@ -49,7 +49,7 @@ def test_the_bound_grows_with_the_way_the_turns_and_the_uncertainty():
 
 def test_without_odometry_the_bound_is_how_far_the_camera_can_have_come():
     monitor = OdometryMonitor()
-    one, near, far = (sighting(at(x_m), monitor, None, stamp_ns) for x_m, stamp_ns in
+    one, near, far = (measured(at(x_m), monitor, None, stamp_ns) for x_m, stamp_ns in
                       ((0, SECOND), (0.35, SECOND + PERIOD_NS), (0.5, SECOND + PERIOD_NS)))
     assert innovation(one, near, CONFIG).within_gate and not innovation(one, far, CONFIG).within_gate
     assert innovation(one, far, CONFIG).allowed_m == pytest.approx(0.1 + 3 * 0.1)
@@ -81,13 +81,13 @@ def test_an_image_without_odometry_has_no_reading_and_breaks_nothing():
     assert monitor.read(at(0.4), SECOND + 2 * PERIOD_NS, CONFIG).jumps == first.jumps
 
 
-def test_doubted_odometry_is_believed_again_once_it_was_right_about_half_a_metre():
+def test_rejected_odometry_is_reliable_again_once_it_was_right_about_half_a_metre():
     monitor = OdometryMonitor()
-    monitor.reject(sighting(at(0), monitor, at(0), SECOND))
+    monitor.reject(measured(at(0), monitor, at(0), SECOND))
     for i in range(1, 5):
-        monitor.check(sighting(at(0.2 * i), monitor, at(0), SECOND + i * PERIOD_NS), CONFIG)  # frozen
+        monitor.check(measured(at(0.2 * i), monitor, at(0), SECOND + i * PERIOD_NS), CONFIG)  # frozen
     assert not monitor.is_reliable
     for i in range(5, 10):
         assert not monitor.is_reliable
-        monitor.check(sighting(at(0.2 * i), monitor, at(0.2 * (i - 4)), SECOND + i * PERIOD_NS), CONFIG)
+        monitor.check(measured(at(0.2 * i), monitor, at(0.2 * (i - 4)), SECOND + i * PERIOD_NS), CONFIG)
     assert monitor.is_reliable

@@ -70,7 +70,7 @@ def test_two_right_poses_with_a_wrong_one_between_them_are_enough():
     assert states(made) == [LOST, LOST, RELOCALIZED]
 
 
-def test_what_was_doubted_before_a_pose_was_trusted_speaks_for_no_later_pose():
+def test_what_was_not_trusted_before_a_pose_was_speaks_for_no_later_pose():
     tracker = Tracker()
     made = tracks(tracker, [at(4), at(0), at(0), at(4), at(0)], [at(0)] * 5)
     assert states(made) == [LOST, LOST, RELOCALIZED, TRACKING, TRACKING]
@@ -189,7 +189,7 @@ def test_odometry_that_is_reset_does_not_end_the_track_but_the_correction_jumps(
     assert not made[0].innovation.by_odometry and made[1].innovation.by_odometry
 
 
-def test_odometry_that_freezes_on_a_quick_robot_is_doubted_and_does_not_lock_it_out():
+def test_odometry_that_freezes_on_a_quick_robot_is_rejected_and_does_not_lock_it_out():
     third_ns, poses = SECOND // 3, [at(0.35 * i) for i in range(1, 25)]
     made = tracks(tracking_at(at(0)), poses, [at(0)] * len(poses), START_NS + PERIOD_NS + SECOND // 3, third_ns)
     first = next(i for i, track in enumerate(made) if track.trusted)

@@ -31,7 +31,7 @@ KEPT = 40
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class Revisit:
     """A new keyframe that shows what an old one shows.
 
     Attributes:
@@ -52,12 +52,12 @@ class EarlierMap:
     def __init__(self, map_code: MapCode) -> None:
         """Take the keyframes that are in a map now for those that are extended."""
         self._map, self._old = map_code, map_code.keyframes.rows()
-        self._added, self._sightings = 0, deque[Sighting](maxlen=KEPT)
+        self._added, self._revisits = 0, deque[Revisit](maxlen=KEPT)
 
     def add(self, view: View) -> None:
         """Localize a new keyframe among the codes of old ones of its scene, if it is its turn."""
         self._added += 1
-        if self._added % (EVERY if len(self._sightings) < ENOUGH else LATER_EVERY):
+        if self._added % (EVERY if len(self._revisits) < ENOUGH else LATER_EVERY):
             return
         old = self._old[self._map.keyframes["keyframe_scenes"][self._old] == view.scene]
         look = Look(view.features, view.camera, np.zeros(len(view.features)))
@@ -67,19 +67,19 @@ class EarlierMap:
                 positions_m = self._map.codes["positions_m"][seen.rows]
                 _, ahead_m = project(look.pinhole, se3.inverse(seen.world_T_cam), positions_m)
                 old_T_new = se3.inverse(self._map.pose_of(place)) @ seen.world_T_cam
-                self._sightings.append(Sighting(int(place), view.keyframe, old_T_new, float(np.median(ahead_m))))
+                self._revisits.append(Revisit(int(place), view.keyframe, old_T_new, float(np.median(ahead_m))))
 
     def forget_removed(self) -> None:
         """Forget keyframes that the map gave up: their numbers will be used again."""
         live = self._map.keyframes.live
         self._old = self._old[live[self._old]]
-        self._sightings = deque((one for one in self._sightings if live[one.old] and live[one.new]), KEPT)
+        self._revisits = deque((one for one in self._revisits if live[one.old] and live[one.new]), KEPT)
 
     def other_frame(self, keyframes: np.ndarray, given_world_T_cam: np.ndarray) -> OtherFrame:
         """Return how far the poses (K, 4, 4) given with keyframes (K,) are from those that the map says; keyframes that
         have come into another scene since say nothing."""
         scenes = self._map.keyframes["keyframe_scenes"]
-        seen = [one for one in self._sightings if scenes[one.old] == scenes[one.new]]
+        seen = [one for one in self._revisits if scenes[one.old] == scenes[one.new]]
         given = dict(zip(keyframes.tolist(), given_world_T_cam))
         errors = [se3.pose_error(given[one.new], given[one.old] @ one.old_T_new) for one in seen]
         if not errors:

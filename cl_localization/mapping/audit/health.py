@@ -7,8 +7,8 @@ from a file without them is judged by its codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ MAX_MOVED_SHARE = 0.03
 """Distance by which bundle adjustment moved keyframes, as a share of the distance to what they see. Right maps: 0.004
 to 0.008."""
 
-MIN_SIGHTINGS, MAX_OFF_SHARE, MAX_OFF_DEG = 4, 0.1, 5.0
+MIN_REVISITS, MAX_OFF_SHARE, MAX_OFF_DEG = 4, 0.1, 5.0
 """New keyframes of an extended map are in another frame where so many show places of the map, and the median of these
 is off by more than this share of the distance to what they see, or turned by more. Right maps: 0.01 and 0.7 deg
 (RedKitchen), 0.015 and 0.9 deg (without depth), 0.001 and 0.04 deg (simulated)."""
@@ -97,12 +97,12 @@ class OtherFrame:
     """How far poses given with new keyframes are from where a map shows them to be.
 
     Attributes:
-        sightings: new keyframes that show places that the map had when it was loaded.
+        revisits: new keyframes that show places that the map had when it was loaded.
         off_m, off_deg, off_share: medians over these: distance, angle, and distance as a share of that to what they
             see.
     """
 
-    sightings: int = 0
+    revisits: int = 0
     off_m: float = 0.0
     off_deg: float = 0.0
     off_share: float = 0.0
@@ -123,6 +123,7 @@ class MapHealth:
         depth_over_triangulated: see `PairFigures.depth_ratio`.
         keyframe_pairs, places_again: how many there were.
         scenes_without_scale: names of the scenes whose unit of length is unknown: nothing told how long a metre is.
+        unjoined_parts: see `unjoined_parts`.
     """
 
     warnings: tuple[str, ...] = ()
@@ -136,6 +137,12 @@ class MapHealth:
     keyframe_pairs: int = 0
     places_again: int = 0
     scenes_without_scale: tuple[str, ...] = ()
+    unjoined_parts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def scenes_apart(self) -> set[str]:
+        """Names of the scenes that are parts of their own, not joined to the first part."""
+        return set(list(self.unjoined_parts)[1:])
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
@@ -145,7 +152,8 @@ class MapHealth:
 
 def map_health(map_code: MapCode, pairs: PairFigures = PairFigures(), moved: Moved | None = None,
                several: np.ndarray = NO_ROWS, earlier_warnings: tuple[str, ...] = (),
-               without_scale: Iterable[str] = (), other_frame: OtherFrame = OtherFrame()) -> MapHealth:
+               without_scale: Iterable[str] = (), other_frame: OtherFrame = OtherFrame(),
+               apart: Collection[str] = ()) -> MapHealth:
     """Return the health of a map.
 
     Args:
@@ -155,10 +163,11 @@ def map_health(map_code: MapCode, pairs: PairFigures = PairFigures(), moved: Mov
         earlier_warnings: those of the map that this one extends.
         without_scale: see `MapHealth.scenes_without_scale`.
         other_frame: how far its new keyframes are from where the map that was loaded shows them.
+        apart: see `unjoined_parts`.
     """
     once_percent, factor = codes_seen_once_percent(map_code, several), pose_innovation_factor(map_code)
-    scenes = tuple(sorted(without_scale))
-    found = (*scale_warnings(scenes), *frame_warnings(other_frame), *pair_warnings(pairs),
+    scenes, parts = tuple(sorted(without_scale)), unjoined_parts(map_code, apart)
+    found = (*scale_warnings(scenes), *part_warnings(parts), *frame_warnings(other_frame), *pair_warnings(pairs),
              *map_warnings(once_percent, factor, moved, pairs.pairs))
     return MapHealth(
         warnings=tuple(dict.fromkeys((*earlier_warnings, *found))), codes_seen_once_percent=once_percent,
@@ -166,16 +175,33 @@ def map_health(map_code: MapCode, pairs: PairFigures = PairFigures(), moved: Mov
         matches_agree_percent=_percent(pairs.agree), epipolar_error_px=pairs.error_px,
         depth_over_triangulated=pairs.depth_ratio, places_again_agree_percent=_percent(pairs.returns_agree),
         keyframe_pairs=pairs.pairs, places_again=pairs.returns,
-        scenes_without_scale=scenes)
+        scenes_without_scale=scenes, unjoined_parts=parts)
 
 
 def noted_health(map_code: MapCode) -> MapHealth:
     """Return the health of a map as its mapper noted it, else, as in older files, what its codes and keyframes tell."""
     try:
         return MapHealth(**{**map_code.health, "warnings": tuple(map(str, map_code.health["warnings"])),
-                            "scenes_without_scale": tuple(map(str, map_code.health.get("scenes_without_scale", ())))})
-    except (KeyError, TypeError):
+                            "scenes_without_scale": tuple(map(str, map_code.health.get("scenes_without_scale", ()))),
+                            "unjoined_parts": dict(map_code.health.get("unjoined_parts", {}))})
+    except (KeyError, TypeError, ValueError):
         return map_health(map_code)
+
+
+def unjoined_parts(map_code: MapCode, apart: Collection[str]) -> dict[str, int]:
+    """Return the names and keyframes of the parts of a map that have coordinate frames of their own, the one with all
+    scenes that share a frame first; empty where the map is one part.
+
+    Args:
+        apart: names of the scenes that own poses began beside others; those joined to others have no keyframes.
+    """
+    table = map_code.keyframes
+    numbers, counts = np.unique(table["keyframe_scenes"][table.rows()], return_counts=True)
+    keyframes = {map_code.scene_names[number]: int(count) for number, count in zip(numbers, counts)}
+    shared = [name for name in keyframes if name not in apart]
+    parts = {", ".join(shared): sum(map(keyframes.__getitem__, shared))} if shared else {}
+    parts |= {name: count for name, count in keyframes.items() if name in apart}
+    return parts if len(parts) > 1 else {}
 
 
 def codes_seen_once_percent(map_code: MapCode, several: np.ndarray) -> float | None:
@@ -210,10 +236,21 @@ def scale_warnings(scenes: tuple[str, ...]) -> tuple[str, ...]:
     return (said,)
 
 
+def part_warnings(parts: dict[str, int]) -> tuple[str, ...]:
+    """Return that parts of the map are not joined."""
+    if not parts:
+        return ()
+    listed = "; ".join(f"{name} ({count} keyframes)" for name, count in parts.items())
+    said = (f"the map is in {len(parts)} parts that are not joined, each in a coordinate frame of its own: {listed}. "
+            "The camera was lost, or began elsewhere; lead it from one part well into the other (in one run, or map "
+            "--poses self --update), or map again")
+    return (said,)
+
+
 def frame_warnings(other_frame: OtherFrame) -> tuple[str, ...]:
     """Return that the poses of what was added to a map are in another frame than the map."""
     is_same = other_frame.off_share <= MAX_OFF_SHARE and other_frame.off_deg <= MAX_OFF_DEG
-    if other_frame.sightings < MIN_SIGHTINGS or is_same:
+    if other_frame.revisits < MIN_REVISITS or is_same:
         return ()
     said = (f"the poses of what was added contradict those of the map by {other_frame.off_m:.2g} m, "
             f"{other_frame.off_deg:.0f} deg where both show the same: they are in another frame, and what was added "

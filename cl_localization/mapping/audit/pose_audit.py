@@ -11,7 +11,14 @@ from cl_localization.features.encoder import unit_descriptors
 from cl_localization.map.keyframe_views import View
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapping.audit.earlier_map import EarlierMap
-from cl_localization.mapping.audit.health import MapHealth, PairFigures, map_health, noted_health, scale_warnings
+from cl_localization.mapping.audit.health import (
+    MapHealth,
+    PairFigures,
+    map_health,
+    noted_health,
+    part_warnings,
+    scale_warnings,
+)
 from cl_localization.mapping.audit.image_pairs import (
     FOCAL_FACTORS,
     AuditedView,
@@ -58,15 +65,16 @@ class PoseAudit:
 
     Attributes:
         without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
+        apart: names of the scenes that were begun in coordinate frames of their own, until they are joined to others.
     """
 
     def __init__(self, map_code: MapCode) -> None:
         """Audit a map while it is made; it may have been audited before."""
         noted = noted_health(map_code)
         self._map = map_code
-        self.without_scale = set(noted.scenes_without_scale)
-        self._earlier_warnings = tuple(one for one in noted.warnings
-                                       if one not in scale_warnings(noted.scenes_without_scale))
+        self.without_scale, self.apart = set(noted.scenes_without_scale), noted.scenes_apart
+        may_end = scale_warnings(noted.scenes_without_scale) + part_warnings(noted.unjoined_parts)
+        self._earlier_warnings = tuple(one for one in noted.warnings if one not in may_end)
         self._recent: deque[AuditedView] = deque(maxlen=RECENT)
         self._older: list[AuditedView] = []
         self._waiting: deque[AuditedView] = deque()
@@ -112,7 +120,8 @@ class PoseAudit:
         given = triangulated.given_poses(keyframes)
         pairs = self.figures(lambda which: given[np.searchsorted(keyframes, which)])
         health = map_health(self._map, pairs, triangulated.moved(), triangulated.codes(), self._earlier_warnings,
-                            self.without_scale, self._earlier_map.other_frame(keyframes, given))
+                            self.without_scale, self._earlier_map.other_frame(keyframes, given), self.apart)
+        self.apart.intersection_update(health.scenes_apart)
         self._map.health = health.to_json()
         return health
 

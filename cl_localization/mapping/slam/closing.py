@@ -145,7 +145,7 @@ def merge_doubled(map_code: MapCode, old_keyframes: np.ndarray, new_keyframes: n
     """Merge codes anchored to new keyframes (N,) into those anchored to old ones (O,) that lie and look alike; return
     how many.
 
-    Both must belong to one scene. The old code stays, with both sightings; the new one goes.
+    Both must belong to one scene. The old code stays, with both observations; the new one goes.
     """
     codes = map_code.codes
     old = np.flatnonzero(codes.live & np.isin(codes["anchors"], old_keyframes))

@@ -18,13 +18,13 @@ from cl_localization.mapping.triangulating_mapper import FINAL_ROUNDS, Triangula
 WINDOW, NEWEST = 8, 3
 """Keyframes that are adjusted with a new one: those most likely to show the same, and the newest in any case."""
 
-FIRST_LOOSENESS, ENOUGH_SIGHTINGS = 2.0, 20
-"""A new keyframe is matched within this many times the reprojection error allowed; with so many sightings it is posed
-by them before it is matched with others."""
+FIRST_LOOSENESS, ENOUGH_OBSERVATIONS = 2.0, 20
+"""A new keyframe is matched within this many times the reprojection error allowed; with so many observations it is
+posed by them before it is matched with others."""
 
 HELD_SHARE, HELD_RAD = 0.1, 0.1
 """An adjustment moves keyframes hardly farther than this share of the distance to what they see, and turns them no
-more: that holds what the sightings say nothing of, as the scale of a map by a camera alone."""
+more: that holds what the observations say nothing of, as the scale of a map by a camera alone."""
 
 ITERATIONS = 10
 
@@ -47,7 +47,7 @@ class WindowMapper(TriangulatingMapper):
         window = [view, *near, *(other for other in newest if not any(other is one for one in near))]
         self._store.add(view)
         seen_again = self._link_to_map(view, FIRST_LOOSENESS)
-        if seen_again >= ENOUGH_SIGHTINGS:
+        if seen_again >= ENOUGH_OBSERVATIONS:
             self._refine(codes_of([view]), moving=[view])
         inserted = self._insert_from_pairs(view, near[:self._config.neighbours], FIRST_LOOSENESS)
         for one in window:
@@ -88,7 +88,7 @@ class WindowMapper(TriangulatingMapper):
         return Moved()
 
     def _adjust(self, codes: np.ndarray, moving: list[View]) -> None:
-        """Move views to what their sightings say: those of codes, and of all that the map had before, which stays."""
+        """Move views to what their observations say: those of codes, and of what the map had before, which stays."""
         super()._adjust(np.union1d(codes, codes_of(moving)), moving)
 
     def _adjusted_poses(self, codes: np.ndarray, seen: Observations, view: np.ndarray, is_moving: np.ndarray,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_folder, require_writable
 from cl_localization.cli.progress import shown_progress
 from cl_localization.cli.tables import print_rows
 from cl_localization.errors import ConfigError
@@ -45,8 +44,9 @@ class Arguments:
     preset: Literal["small", "h100", "ace_g"] = argument(
         "Defaults of the other options: small, sparse on XFeat, for a CPU; h100, learned codes, in 8 minutes of a "
         "large GPU and 9 cores; ace_g, as in the paper, for GPUs.", "small")
-    out: Path = argument("Weights file to write.", metavar="WEIGHTS")
-    folder: Path | None = argument("Folder for prepared scenes and the checkpoint.", None, metavar="FOLDER")
+    out: Path = argument("Weights file to write.", metavar="WEIGHTS", writes="file")
+    folder: Path | None = argument("Folder for prepared scenes and the checkpoint.", None, metavar="FOLDER",
+                                   writes="files")
     resume: bool = argument("Go on from the checkpoint in the folder, with the options it was begun with.", False)
     threads: int = argument("Processor threads; 0: as many as there are cores.", 0)
     options: AttentionConfig = settings(AttentionConfig)
@@ -59,10 +59,7 @@ def understood(words: list[str]) -> list[str]:
 
 def run(arguments: Arguments) -> int:
     """Train, write the weights and print what came out; return the exit code."""
-    require_writable(arguments.out)
     scenes = scene_texts(arguments)
-    if arguments.folder is not None:
-        require_folder(arguments.folder)
 
     import torch
 

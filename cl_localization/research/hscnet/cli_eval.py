@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cl_localization.cli.flags import argument, settings
-from cl_localization.cli.outputs import require_folder, require_writable, write_json, write_text
+from cl_localization.cli.outputs import write_json, write_text
 from cl_localization.cli.tables import print_rows
 from cl_localization.errors import ConfigError
 from cl_localization.research.hscnet.cli_train import MODEL_FILE
@@ -40,16 +40,15 @@ class Arguments:
                                 "that HSCNet's or CL_HSCNet's authors released (.pkl), with their data package.",
                                 metavar="MODEL")
     convert: Path | None = argument("Model file to write the released checkpoint to, with its regions.", None,
-                                    metavar="MODEL")
+                                    metavar="MODEL", writes="file")
     model: Literal["", "hscnet", "scrnet"] = argument("What the model must be; empty: whatever it is.", "")
     data: SceneDataConfig = settings(SceneDataConfig)
     sequences: tuple[str, ...] = argument("Posed sequences to test on instead of a data set, in the order of the "
                                           "model's scenes.", (),
                                           metavar="SEQ [SEQ ...]")
     output: Path | None = argument("Folder that gets pose_err_DATASET_SCENE_MODEL.txt, metres and degrees of each "
-                                   "frame.", None,
-                                   metavar="FOLDER")
-    json: Path | None = argument("JSON file to write.", None, metavar="FILE")
+                                   "frame.", None, metavar="FOLDER", writes="files")
+    json: Path | None = argument("JSON file to write.", None, metavar="FILE", writes="file")
     device: Literal["auto", "cpu", "cuda"] = argument("Where the network runs.", "auto")
     threads: int = argument("Processor threads; 0: as many as there are cores.", 0)
 
@@ -61,12 +60,6 @@ def understood(words: list[str]) -> list[str]:
 
 def run(arguments: Arguments) -> int:
     """Test, print and write the results; return the exit code."""
-    for output in (arguments.json, arguments.convert):
-        if output is not None:
-            require_writable(output)
-    if arguments.output is not None:
-        require_folder(arguments.output)
-
     import torch
 
     torch.set_num_threads(arguments.threads or torch.get_num_threads())

@@ -45,7 +45,7 @@ class Arguments:
     labels: Path | None = argument("File of the scenes' regions: read where it is there, else written. Without it they "
                                    "are kept with the "
                                    "runs.", None, metavar="FILE")
-    out: Path | None = argument("Model file to write.", None, metavar="MODEL")
+    out: Path | None = argument("Model file to write.", None, metavar="MODEL", writes="file")
     exp_name: str = argument("Name of the run: model, checkpoint, buffer and log go to a folder of this name.", "")
     runs_path: Path = argument("Folder of runs.", Path("data/runs"), metavar="FOLDER")
     resume: Path | None = argument("Run folder, or its checkpoint, to go on in, with the options it was begun with.",

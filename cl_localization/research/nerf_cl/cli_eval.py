@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cl_localization.cli.flags import argument
-from cl_localization.cli.outputs import require_writable, write_json
+from cl_localization.cli.outputs import write_json
 from cl_localization.cli.tables import print_rows
 from cl_localization.research.nerf_cl.nerf_data import Scores, read_split, score
 from cl_localization.research.nerf_cl.original_names import translated
@@ -43,12 +43,12 @@ class Arguments:
                                               "(mlp).", None)
     in_disparity: bool = argument("Space samples evenly in 1/depth (mlp).", False)
     chunk: int = argument("Rays rendered at once.", 32768)
-    save_dir_name: Path | None = argument("Folder for the rendered images.", None, metavar="FOLDER")
+    save_dir_name: Path | None = argument("Folder for the rendered images.", None, metavar="FOLDER", writes="files")
     save_depth: bool = argument("Also write depth maps there.", False)
     depth_format: Literal["pfm", "bytes"] = argument("Format of depth maps.", "pfm")
-    film: Path | None = argument("GIF of a camera that circles the scene.", None, metavar="FILE.gif")
+    film: Path | None = argument("GIF of a camera that circles the scene.", None, metavar="FILE.gif", writes="file")
     film_frames: int = argument("Images of the film.", 40)
-    json: Path | None = argument("File for the figures.", None, metavar="FILE")
+    json: Path | None = argument("File for the figures.", None, metavar="FILE", writes="file")
     threads: int = argument("Processor threads; 0: as many as there are cores.", 0)
 
 
@@ -59,9 +59,6 @@ def understood(words: list[str]) -> list[str]:
 
 def run(arguments: Arguments) -> int:
     """Render, write and print what came out; return the exit code."""
-    if arguments.json is not None:
-        require_writable(arguments.json)
-
     import torch
 
     from cl_localization.research.nerf_cl.field_file import load_checkpoint
@@ -106,7 +103,7 @@ def write_path_film(arguments: Arguments, checkpoint: Checkpoint, config: NerfCo
 
     images = [render_view(checkpoint.field, config, views[0].camera, world_T_cam)[0]
               for world_T_cam in orbit(views, arguments.film_frames)]
-    write_film(images, require_writable(arguments.film))
+    write_film(images, arguments.film)
 
 
 def figures(scores: Scores, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cl_localization.cli.outputs import require_folder
-
 if TYPE_CHECKING:
     from cl_localization.nerf.learner import Field
     from cl_localization.nerf.views import View
@@ -87,7 +85,7 @@ def score(field: Field, config: NerfConfig, views: list[View], pictures: Path | 
         found.append(psnr_db(seen.colours, rays.colours))
         similar.append(ssim(seen.colours.reshape(*shape, 3), rays.colours.reshape(*shape, 3)))
         if pictures is not None:
-            write_image(as_image(seen, shape), require_folder(pictures) / f"{number:03d}.png")
+            write_image(as_image(seen, shape), pictures / f"{number:03d}.png")
         if pictures is not None and depth_format:
             depth = seen.depths.numpy().reshape(shape)
             write_depth(depth, pictures / f"depth_{number:03d}{'.pfm' if depth_format == 'pfm' else ''}")

@@ -40,7 +40,7 @@ class Arguments:
     ckpt_path: Path | None = argument("Checkpoint to go on from: with its task if that was not finished, else with the "
                                       "next.", None,
                                       metavar="CKPT")
-    out: Path | None = argument("Checkpoint to write.", None, metavar="CKPT")
+    out: Path | None = argument("Checkpoint to write.", None, metavar="CKPT", writes="file")
     exp_name: str = argument("Name of the run: checkpoints and TensorBoard events go to a folder of this name.", "")
     runs_path: Path = argument("Folder of runs.", Path("out/nerf"), metavar="FOLDER")
     val_every: int = argument("Epochs between two validations; 0: only at the end.", 0)

@@ -51,8 +51,9 @@ class Arguments:
     inner_only: int = argument("Leave out images of both traverses too near to the end of a stretch for a sequence of "
                                "so many around them; 0: none.", 0, metavar="L")
     radii: tuple[float, ...] = argument("More radii at which recall is reported.", (), metavar="RADIUS [RADIUS ...]")
-    json: Path | None = argument("JSON file to write.", None, metavar="FILE")
-    figure: Path | None = argument("Figure to write: precision and recall, and the matches.", None, metavar="FIGURE")
+    json: Path | None = argument("JSON file to write.", None, metavar="FILE", writes="file")
+    figure: Path | None = argument("Figure to write: precision and recall, and the matches.", None, metavar="FIGURE",
+                                   writes="file")
     results: Path | None = argument("File (.npz) to write the best matches to, of the last length; or a folder, for a "
                                     "file with date and length in its name.", None, metavar="FILE")
     candidates: Path | None = argument("File of another test's --results: only its matches are compared (hierarchical "
@@ -79,9 +80,8 @@ def run(arguments: Arguments) -> int:
     if arguments.extract_only and arguments.results is None:
         raise ConfigError("option --extract-only", "needs a file to write to", remedy="name it with --results FILE")
     arguments = replace(arguments, results=results_file(arguments.results, arguments.seqL[-1]))
-    for path in (arguments.json, arguments.figure, arguments.results):
-        if path is not None:
-            require_writable(path)
+    if arguments.results is not None:
+        require_writable(arguments.results)
 
     from cl_localization.research.seqmatchnet.datasets import open_pair
     from cl_localization.research.seqmatchnet.describer import Describer

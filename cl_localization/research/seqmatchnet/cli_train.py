@@ -41,7 +41,7 @@ class Arguments:
     data: PlaceDataConfig = settings(PlaceDataConfig)
     train_range: str = argument("Images of both traverses that are trained on; all without it.", "",
                                 metavar="BEGIN:END")
-    out: Path | None = argument("Model file to write.", None, metavar="MODEL")
+    out: Path | None = argument("Model file to write.", None, metavar="MODEL", writes="file")
     exp_name: str = argument("Name of the run: model, checkpoint, options and TensorBoard events go to a folder of "
                              "this name.", "")
     runs_path: Path = argument("Folder of runs.", Path("data/runs"), metavar="FOLDER")

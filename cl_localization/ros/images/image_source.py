@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cl_localization.data.files import MAX_IMAGE_PIXELS
 from cl_localization.data.frame import Frame
-from cl_localization.data.message_camera import camera_of, doubt_about, is_rectified
+from cl_localization.data.message_camera import camera_of, is_rectified, rectification_note
 from cl_localization.data.message_depth import MILLIMETRE_M, depth_of
 from cl_localization.data.message_images import rgb_of
 from cl_localization.data.stamps import NS_PER_S
@@ -149,7 +149,7 @@ class ImageSource:
         self._registrar = None if depth == "off" else DepthRegistrar(lookup, depth == "on")
         self._depth_info: CameraInfo | None = None
         self._reading = self._made_reading(config, lookup)
-        self._is_doubtful = config.rectified == "auto" and not self._reading.rectified
+        self._is_rectification_unknown = config.rectified == "auto" and not self._reading.rectified
         self._started_s, self._delays_s = now_s(), Window(now_s)
         self._received_s = [-math.inf] * len(self._topics)
         self._guard, self._period = StampGuard(), ImagePeriod()
@@ -224,7 +224,7 @@ class ImageSource:
                                        "fix the clock of the driver"))
             return
         if topic == CAMERA_INFO:
-            self._say_doubt(message)
+            self._note_rectification(message)
         if topic == IMAGE:
             self.images += 1
             if jump_ns := self._guard.jump_ns(stamp_ns):
@@ -266,11 +266,11 @@ class ImageSource:
     def _take_depth_info(self, message: CameraInfo) -> None:
         self._depth_info = message
 
-    def _say_doubt(self, info: CameraInfo) -> None:
+    def _note_rectification(self, info: CameraInfo) -> None:
         """Log once which camera is used, if nothing says whether the images are rectified."""
-        if self._is_doubtful and (doubt := doubt_about(info, self._reading.info)):
-            self._is_doubtful = False
-            self._node.get_logger().info(f"{doubt} with images.rectified:=always")
+        if self._is_rectification_unknown and (note := rectification_note(info, self._reading.info)):
+            self._is_rectification_unknown = False
+            self._node.get_logger().info(f"{note} with images.rectified:=always")
 
 
 def _with_transport(topic: str, transport: str) -> str:

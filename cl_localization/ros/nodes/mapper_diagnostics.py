@@ -8,7 +8,7 @@ from typing import Any
 
 from cl_localization.map.map_code import MapCode
 from cl_localization.mapper import Mapper
-from cl_localization.mapping.audit.health import MapHealth, noted_health
+from cl_localization.mapping.audit.health import MapHealth, noted_health, unjoined_parts
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.images.image_source import ImageSource
@@ -38,7 +38,7 @@ class MapperDiagnostics(NodeDiagnostics):
 def health_values(map_code: MapCode) -> dict[str, object]:
     """Return the known figures of a map's health, as its mapper noted them."""
     return {name.replace("_", " "): value for name, value in map_code.health.items()
-            if name != "warnings" and value is not None}
+            if name not in ("warnings", "unjoined_parts") and value is not None}
 
 
 class HealthWatch:
@@ -57,9 +57,12 @@ class HealthWatch:
         self.health, self._keyframes = noted_health(mapper.map_code), 0
 
     def observe(self, mapper: Mapper, result: MappingResult | None) -> None:
-        """Examine the map when enough keyframes are new, and when a scale has become known or not."""
+        """Examine the map when enough keyframes are new, a scale has become known or not, or a part was begun or
+        joined."""
         self._keyframes += result is not None and result.is_keyframe
-        if self._keyframes >= PERIOD_KEYFRAMES or set(self.health.scenes_without_scale) != mapper.without_scale:
+        has_parts = unjoined_parts(mapper.map_code, mapper.apart).keys() == self.health.unjoined_parts.keys()
+        has_scale = set(self.health.scenes_without_scale) == mapper.without_scale
+        if self._keyframes >= PERIOD_KEYFRAMES or not has_parts or not has_scale:
             self.examine(mapper)
 
     def examine(self, mapper: Mapper) -> None:

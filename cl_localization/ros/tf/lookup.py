@@ -162,7 +162,7 @@ class RobotFrames:
             except RosError as error:
                 problem = error
         mounting = Mounting(child_frame, odom_T_cam, self._base_T_cam(camera_frame, stamp), problem)
-        mounting = replace(mounting, problem=self._doubt(camera_frame, mounting) or problem)
+        mounting = replace(mounting, problem=self._mounting_problem(camera_frame, mounting) or problem)
         parent = self._lookup.parent_of(child_frame)
         if parent not in ("", self._frames.map):
             return replace(mounting, child_frame="", problem=self._second_parent(child_frame, parent))
@@ -177,8 +177,8 @@ class RobotFrames:
         except RosError as error:
             return replace(mounting, child_frame="", problem=error)
 
-    def _doubt(self, camera_frame: str, mounting: Mounting) -> RosError | None:
-        """Return what is suspicious about the camera's frame."""
+    def _mounting_problem(self, camera_frame: str, mounting: Mounting) -> RosError | None:
+        """Return what is probably wrong with the camera's frame."""
         frames, known = self._frames, self._lookup.frames
         looks_up = mounting.base_T_cam is not None and mounting.base_T_cam[2, 2] > LOOKS_UP
         if looks_up and "optical" not in camera_frame:  # a frame that calls itself optical may look up

@@ -92,7 +92,8 @@ def test_what_a_mapper_before_own_poses_noted_still_holds() -> None:
     assert noted_health(map_code) == noted
 
 
-@pytest.mark.parametrize("health", [{}, {"warnings": None}, {"warnings": [], "unheard_of": 3}])
+@pytest.mark.parametrize("health", [{}, {"warnings": None}, {"warnings": [], "unheard_of": 3},
+                                    {"warnings": [], "unjoined_parts": 3}, {"warnings": [], "unjoined_parts": "ab"}])
 def test_an_older_or_newer_map_is_judged_by_its_codes(health: dict[str, object]) -> None:
     map_code = empty_map()
     grow(map_code)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from cl_localization.msg import MappingStatus
 
-from cl_localization.mapping.audit.health import MapHealth
+from cl_localization.mapping.audit.health import MapHealth, map_health
 from cl_localization.ros.nodes.mapper_diagnostics import PERIOD_KEYFRAMES, HealthWatch
 from map_makers import empty_map
 
@@ -25,6 +26,7 @@ class Examined:
     def __init__(self) -> None:
         self.asked, self.map_code = 0, empty_map()
         self.without_scale: set[str] = set()
+        self.apart: set[str] = set()
 
     def examine(self) -> MapHealth:
         self.asked += 1
@@ -45,6 +47,21 @@ def test_a_map_is_examined_at_once_when_its_scale_is_not_known() -> None:
     mapper.without_scale = {"default"}
     watch.observe(mapper, KEYFRAME)
     assert mapper.asked == 1
+
+
+def test_a_map_is_examined_at_once_when_a_part_was_begun_or_joined() -> None:
+    watch, mapper = HealthWatch(), Examined()
+    for name in ("kitchen", "kitchen 2"):
+        mapper.map_code.add_keyframe(np.eye(4), 1, mapper.map_code.scene_number(name))
+    mapper.apart = {"kitchen 2"}
+    watch.observe(mapper, KNOWN)
+    assert mapper.asked == 1
+    watch.health = map_health(mapper.map_code, apart=mapper.apart)
+    watch.observe(mapper, KNOWN)
+    assert mapper.asked == 1 and "kitchen (1 keyframes); kitchen 2 (1 keyframes)" in watch.problem
+    mapper.map_code.join_scene(1, 0)
+    watch.observe(mapper, KNOWN)
+    assert mapper.asked == 2
 
 
 def test_a_map_can_be_examined_at_once_and_is_then_not_soon_again() -> None:

@@ -44,7 +44,7 @@ class Stage:
         self.tf_cleared += 1
 
     def show(self, stamp: int) -> Any:
-        """Give it an image with a pose that nobody doubts, and return what it decides."""
+        """Give it an image with a pose that is unambiguous, and return what it decides."""
         self.tracking.observe_arrival(SimpleNamespace(stamp_ns=stamp))
         return self.tracking.track(found(at(0), stamp, OVERWHELMING), Mounting("odom", at(0), at(0)))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cl_localization.localization.result import Localization
-from cl_localization.tracking.gating import DoubtfulPoses
+from cl_localization.tracking.gating import AmbiguityGate
 from tracking_makers import PERIOD_NS, START_NS, at, found
 
 
@@ -20,27 +20,27 @@ def looked(number: int, pose: np.ndarray, rivals: int = 0, explained: float | No
                    expected=expected, scene="room")
 
 
-class Known(DoubtfulPoses):
+class Known(AmbiguityGate):
     """Judges what is known with the rivals that the search would find."""
 
     def judge(self, found: Localization, odom_T_cam: np.ndarray | None, with_rival=lambda found: found) -> Localization:
-        """See `DoubtfulPoses`."""
+        """See `AmbiguityGate`."""
         return super().judge(found, odom_T_cam, with_rival)
 
 
 @pytest.fixture
-def poses() -> DoubtfulPoses:
-    """What is refused after a pose without doubt at 0.3 m, where odometry says 0 m."""
+def poses() -> AmbiguityGate:
+    """What is refused after an unambiguous pose at 0.3 m, where odometry says 0 m."""
     made = Known()
     assert made.judge(looked(0, at(0.3)), at(0)).accepted
     return made
 
 
-def test_a_doubtful_pose_is_taken_where_odometry_leads_to_it(poses):
+def test_an_ambiguous_pose_is_taken_where_odometry_leads_to_it(poses):
     assert poses.judge(looked(5, at(0.8), rivals=150), at(0.5)).accepted
 
 
-def test_a_doubtful_pose_elsewhere_is_refused_and_says_why(poses):
+def test_an_ambiguous_pose_elsewhere_is_refused_and_says_why(poses):
     refused = poses.judge(looked(5, at(2.0), rivals=150), at(0.5))
     assert not refused.accepted
     assert refused.reason == ("200 features agree with the pose, but 150 with another one, and odometry does not tell "
@@ -52,18 +52,18 @@ def test_odometry_that_has_jumped_leads_to_no_pose(poses):
     assert not poses.judge(looked(5, at(0.8), rivals=150), at(50.0)).accepted
 
 
-def test_a_pose_without_doubt_is_taken_anywhere(poses):
+def test_an_unambiguous_pose_is_taken_anywhere(poses):
     """A robot may be carried."""
     assert poses.judge(looked(5, at(7.0)), at(0.5)).accepted
     assert poses.judge(looked(6, at(7.1), rivals=150), at(0.6)).accepted
 
 
-def test_a_few_features_that_disagree_raise_no_doubt(poses):
+def test_a_few_features_that_disagree_make_no_pose_ambiguous(poses):
     assert not poses.judge(looked(5, at(2.0), rivals=20), at(0.5)).accepted
     assert poses.judge(looked(6, at(2.0), rivals=19), at(0.6)).accepted
 
 
-def test_doubtful_poses_are_refused_before_any_other():
+def test_ambiguous_poses_are_refused_before_any_other():
     assert not Known().judge(looked(0, at(0), rivals=150), at(0)).accepted
 
 
@@ -80,7 +80,7 @@ def test_a_pose_that_odometry_does_not_lead_to_vouches_for_none_unless_it_explai
     assert poses.judge(looked(4, at(3.0), rivals=150), at(0)).accepted
 
 
-def test_a_pose_that_explains_more_is_doubtful_for_many_rivals_where_odometry_does_not_lead(poses):
+def test_a_pose_that_explains_more_is_ambiguous_for_many_rivals_where_odometry_does_not_lead(poses):
     assert poses.judge(looked(1, at(3.0), rivals=99, explained=0.45), at(0)).accepted
     assert not poses.judge(looked(2, at(3.0), rivals=100, explained=0.45), at(0)).accepted
     assert poses.judge(looked(3, at(0.3), rivals=100, explained=0.45), at(0)).accepted
@@ -117,7 +117,7 @@ def test_a_pose_that_was_refused_before_stays_refused(poses):
     assert poses.judge(refused, at(0.5)) is refused
 
 
-def test_in_a_map_of_few_codes_nothing_is_refused_before_a_pose_was_without_doubt(poses):
+def test_in_a_map_of_few_codes_nothing_is_refused_before_a_pose_was_unambiguous(poses):
     sparse = looked(0, at(0), rivals=100, explained=0.12, expected=0.9)
     assert Known().judge(sparse, at(0)).accepted
     assert not poses.judge(replace(sparse, stamp_ns=START_NS + PERIOD_NS), at(0.1)).accepted
