@@ -36,7 +36,7 @@ class Mapper:
     """Builds a map, or continues one, from posed frames: with depth where frames have it, else by triangulation.
 
     Attributes:
-        encoder, frames: of images, and of frames by it, without what is fixed to the camera.
+        encoder, frames: what encodes images, and frames by it, without what is fixed to the camera.
         map_code: the map.
         learner: of codes beside the map; None if none are learned.
         without_scale: names of the scenes whose unit of length is not known to be the metre: nothing metric told it.
