@@ -124,10 +124,10 @@ def test_only_keyframes_whose_views_are_remembered_are_near_enough_to_go_on_from
 
 
 def test_odometry_measures_the_way_between_views_of_one_part_that_both_have_it() -> None:
-    parts, known = [0, 0, 0, 1, 1], [True, True, False, True, True]
-    odom_T_cam = [motion(np.array([0.0, 0.1 * x_m, 0.2]), np.array([x_m, 0.0, 0.0])) for x_m in range(0, 10, 2)]
+    parts, known = [0, 0, 0, 0, 1, 1], [True, True, False, True, True, True]
+    odom_T_cam = [motion(np.array([0.0, 0.1 * x_m, 0.2]), np.array([x_m, 0.0, 0.0])) for x_m in range(0, 12, 2)]
     steps = measured_steps([SimpleNamespace(scene=part, odom_T_cam=pose if is_known else None)
                             for part, pose, is_known in zip(parts, odom_T_cam, known)])
-    assert steps.first.tolist() == [0, 3] and steps.second.tolist() == [1, 4]
-    assert np.allclose(odom_T_cam[3] @ steps.first_T_second[1], odom_T_cam[4])
+    assert steps.first.tolist() == [0, 4] and steps.second.tolist() == [1, 5]
+    assert np.allclose(odom_T_cam[4] @ steps.first_T_second[1], odom_T_cam[5])
     assert np.allclose(steps.position_sigmas_m, STEP_SIGMA_M + STEP_SIGMA_SHARE * 2.0)
