@@ -111,6 +111,13 @@ def test_a_jump_within_a_moment_is_not_believed() -> None:
     assert drive.go(turning(3, 240.0, 10.0))[-1] == "tracking"
 
 
+def test_images_whose_pose_is_not_found_now_and_then_begin_no_map() -> None:
+    drive = Drive(ROOM, begin_after_frames=3)
+    drive.go(turning(5, turn_deg=30.0))
+    for _ in range(3):
+        assert drive.go([*turning(2, 180.0, 5.0), *turning(1, 30.0, 0.0)]) == ["lost", "lost", "tracking"]
+
+
 def test_a_map_at_its_budget_goes_on_without_the_keyframes_that_had_to_go() -> None:
     config = replace(CONFIG, map_code=MapCodeConfig(budget_mb=0.1))
     encoder = RoomEncoder(ROOM)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cl_localization.config import LocalizerConfig
+from cl_localization.data.frame import Frame
 from cl_localization.evaluation.trajectory_error import alignment
 from cl_localization.map.map_file import load_map, save_map
 from cl_localization.mapper import Mapper
@@ -75,6 +76,15 @@ def test_depth_is_recognised_in_a_map_without_scale_and_makes_it_metric(part: Kn
     statuses = drive.go(turning(8, 60.0, 40.0))
     assert statuses[0] == "relocalized" and "scaled" in statuses and set(statuses[1:]) <= {"tracking", "scaled"}
     assert not drive.slam.mapper.without_scale and drive.aligned_errors_m(with_scale=False).max() < 0.03
+
+
+def test_what_is_metric_is_not_learned_in_a_map_without_scale_not_even_of_the_image_that_is_recognised(
+        part: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    drive, learned = part.extended(has_depth=True), list[Frame]()
+    drive.has_odometry, add = True, drive.slam.mapper.add
+    monkeypatch.setattr(drive.slam.mapper, "add", lambda frame: learned.append(frame) or add(frame))
+    assert drive.go(turning(2, 60.0, 5.0)) == ["relocalized", "tracking"]
+    assert [(frame.depth_m, frame.odom_T_cam) for frame in learned] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize("has_depth", [False, True])

@@ -79,6 +79,13 @@ def test_a_turn_on_the_spot_begins_no_map() -> None:
     assert "began" in drive.go(turning(20, turn_deg=120.0))
 
 
+def test_no_map_is_begun_with_an_image_from_before_the_place_was_recognised() -> None:
+    drive, along = Drive(ROOM, has_depth=False, begin_after_frames=1), sideways(9, ahead_m=(1.0, 0.0, 1.0))
+    drive.go(along)
+    assert drive.go([spinning(1)[0], along[-1]]) == ["starting", "tracking"]
+    assert drive.slam._start._frames == []
+
+
 def test_a_covered_lens_begins_no_map() -> None:
     drive = Drive(ROOM, has_depth=False)
     assert set(drive.go(turning(5), covered=True)) == {"lost"}
