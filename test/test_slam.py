@@ -111,6 +111,21 @@ def test_a_jump_within_a_moment_is_not_believed() -> None:
     assert drive.go(turning(3, 240.0, 10.0))[-1] == "tracking"
 
 
+def test_a_pose_that_nothing_confirms_is_learned_from_only_when_the_next_image_agrees(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    drive = Drive(ROOM)
+    drive.go(turning(5, turn_deg=30.0))
+    slam, find = drive.slam, drive.slam._poser.find
+    version, posed = slam.mapper.map_code.version, len(slam.trajectory)
+    slam._motion.forget()
+    with monkeypatch.context() as patched:
+        patched.setattr(slam._poser, "find", lambda *given: replace(find(*given), is_sure=False))
+        result = slam.add(drive.frame(turning(2, turn_deg=45.0)[1]))
+    assert (result.status, result.world_T_cam) == ("unconfirmed", None)
+    assert (slam.mapper.map_code.version, len(slam.trajectory)) == (version, posed)
+    assert drive.go(turning(2, turn_deg=45.0)[1:]) == ["tracking"]
+
+
 def test_images_whose_pose_is_not_found_now_and_then_begin_no_map() -> None:
     drive = Drive(ROOM, begin_after_frames=3)
     drive.go(turning(5, turn_deg=30.0))

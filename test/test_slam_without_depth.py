@@ -45,6 +45,11 @@ def test_frames_before_the_start_get_their_poses_when_there_is_a_map() -> None:
     assert drive.aligned_errors_m(with_scale=True).max() < 0.03
 
 
+def test_a_map_is_begun_by_who_keeps_only_the_newest_pose() -> None:
+    drive = Drive(ROOM, has_depth=False, trajectory_length=1)
+    assert "began" in drive.go(sideways(12, ahead_m=(1.0, 0.0, 1.0))) and len(drive.slam.trajectory) == 1
+
+
 def test_the_health_of_a_map_says_that_its_scale_is_unknown(round_trip: Drive) -> None:
     health = round_trip.slam.mapper.examine()
     assert health.scenes_without_scale == ("default",) and "not in metres" in health.warnings[0]
