@@ -87,6 +87,18 @@ def test_what_is_metric_is_not_learned_in_a_map_without_scale_not_even_of_the_im
     assert [(frame.depth_m, frame.odom_T_cam) for frame in learned] == [(None, None)] * 2
 
 
+def test_the_pose_that_tells_the_scale_is_stated_in_metres_and_so_is_its_uncertainty(
+        part: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    drive, metres = part.extended(has_depth=True), 3.0
+    before = drive.slam.add(drive.frame(turning(2, 60.0, 5.0)[0]))
+    monkeypatch.setattr(drive.slam._scale, "add", lambda *given: metres)
+    scaled = drive.slam.add(drive.frame(turning(2, 60.0, 5.0)[1]))
+    assert scaled.status == "scaled"
+    assert np.allclose(scaled.world_T_cam, drive.slam.trajectory.poses()[-1][1], atol=1e-6)
+    growth = np.sqrt(np.diag(scaled.covariance) / np.diag(before.covariance))
+    assert 0.6 * metres < np.median(growth[:3]) < 1.6 * metres and 0.6 < np.median(growth[3:]) < 1.6
+
+
 @pytest.mark.parametrize("has_depth", [False, True])
 def test_what_begins_elsewhere_has_a_unit_of_its_own_until_the_known_place_is_seen(part: Known,
                                                                                    has_depth: bool) -> None:
