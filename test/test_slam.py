@@ -148,6 +148,16 @@ def test_own_poses_are_as_uncertain_as_keyframes_nearby_turned_out_to_be() -> No
     assert np.all(np.diag(drive.slam.add(drive.frame(pose), learn=False).covariance) > 20 * np.diag(known))
 
 
+def test_what_was_seen_in_a_sequence_confirms_nothing_in_the_next() -> None:
+    drive = Drive(ROOM)
+    drive.go(turning(2, turn_deg=8.0))
+    finder, scale = drive.slam._closing._finder, drive.slam._scale
+    finder._seen.append((None, []))
+    scale._by_odometry.append(2.0)
+    drive.slam.finish()
+    assert not finder._seen and not scale._by_odometry and drive.slam._motion.last_world_T_cam is None
+
+
 def test_images_whose_pose_is_not_found_now_and_then_begin_no_map() -> None:
     drive = Drive(ROOM, begin_after_frames=3)
     drive.go(turning(5, turn_deg=30.0))
