@@ -55,6 +55,7 @@ def test_what_is_wrong_from_one_place_is_not_confirmed_from_there() -> None:
 
 def test_views_that_say_different_things_do_not_agree() -> None:
     assert not turned(loop(0.0, 1.0), 0.1).agrees(loop(0.5, 1.5))
+    assert not off_by(0.0).agrees(replace(off_by(1.2 * FLOOR_M), way_m=1.0))
 
 
 SEEN_CODES = 50
