@@ -182,9 +182,9 @@ class Slam:
         self._begin(first)
         if not start.is_metric:
             self.mapper.without_scale.add(self._scene_name)
-        self._learned(first, self.begin_world_T_cam, first_look, None, "began")
-        result = self._learned(second, self.begin_world_T_cam @ start.first_T_second, second_look, None, "began")
-        (_, world_T_first), (_, world_T_second) = self.trajectory.poses(self._scene)
+        world_T_first, world_T_second = self.begin_world_T_cam, self.begin_world_T_cam @ start.first_T_second
+        self._learned(first, world_T_first, first_look, None, "began")
+        result = self._learned(second, world_T_second, second_look, None, "began")
         for number, (frame, look) in enumerate(between, 1):
             predicted = between_poses(world_T_first, world_T_second, number / (len(between) + 1))
             found = self._poser.find(look, [predicted, world_T_first, world_T_second], self._scene, 0.0)

@@ -88,11 +88,11 @@ class Drive:
     """A SLAM of a camera whose true poses are known."""
 
     def __init__(self, scene: PointScene, slam: Slam | None = None, has_depth: bool = True, has_odometry: bool = False,
-                 **options: float) -> None:
+                 trajectory_length: int | None = None, **options: float) -> None:
         self.has_depth, self.has_odometry = has_depth, has_odometry
         self.encoder = RoomEncoder(scene)
         self.slam = slam or Slam(Mapper(CONFIG, self.encoder), SlamConfig(**{"min_features": 40} | options),
-                                 LocalizerConfig(regressor="nearest"))
+                                 LocalizerConfig(regressor="nearest"), trajectory_length)
         self.true: dict[int, np.ndarray] = {}
         self.statuses: list[str] = []
 

@@ -132,6 +132,60 @@ def test_a_jump_within_a_moment_is_not_believed() -> None:
     assert drive.go(turning(3, 240.0, 10.0))[-1] == "tracking"
 
 
+def test_a_pose_that_nothing_confirms_is_learned_from_only_when_the_next_image_agrees(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    drive = Drive(ROOM)
+    drive.go(turning(5, turn_deg=30.0))
+    slam, find = drive.slam, drive.slam._poser.find
+    version, posed = slam.mapper.map_code.version, len(slam.trajectory)
+    slam._motion.forget()
+    with monkeypatch.context() as patched:
+        patched.setattr(slam._poser, "find", lambda *given: replace(find(*given), is_sure=False))
+        result = slam.add(drive.frame(turning(2, turn_deg=45.0)[1]))
+    assert (result.status, result.world_T_cam) == ("unconfirmed", None)
+    assert (slam.mapper.map_code.version, len(slam.trajectory)) == (version, posed)
+    assert drive.go(turning(2, turn_deg=45.0)[1:]) == ["tracking"]
+
+
+def test_with_learning_off_a_map_is_neither_begun_nor_changed_and_poses_are_found() -> None:
+    drive, back = Drive(ROOM), turning(5, 40.0, -40.0)
+    slam, map_code = drive.slam, drive.slam.mapper.map_code
+    assert slam.add(drive.frame(turning(1)[0]), learn=False).status == "lost" and len(map_code) == 0
+    drive.go(turning(8, turn_deg=40.0))
+    version, way_m = map_code.version, slam._graph.way_m
+    results = [slam.add(drive.frame(pose), learn=False) for pose in back]
+    assert {result.status for result in results} == {"tracking"} and map_code.version == version
+    assert len(slam.trajectory) == 8 + len(back) and drive.errors_m().max() < 0.03
+    assert slam._graph.way_m > 1.8 * way_m and slam._keyframe == 0  # it follows what it sees
+
+
+def test_own_poses_are_as_uncertain_as_keyframes_nearby_turned_out_to_be() -> None:
+    drive = Drive(ROOM)
+    drive.go(turning(5, turn_deg=30.0))
+    map_code, pose = drive.slam.mapper.map_code, turning(2, turn_deg=30.0)[1]
+    known = drive.slam.add(drive.frame(pose), learn=False).covariance
+    rows = map_code.keyframes.rows()
+    map_code.set_variance_factors(rows, np.full(len(rows), 10_000.0))
+    assert np.all(np.diag(drive.slam.add(drive.frame(pose), learn=False).covariance) > 20 * np.diag(known))
+
+
+def test_what_was_seen_in_a_sequence_confirms_nothing_in_the_next() -> None:
+    drive = Drive(ROOM)
+    drive.go(turning(2, turn_deg=8.0))
+    finder, scale = drive.slam._closing._finder, drive.slam._scale
+    finder._seen.append((None, []))
+    scale._by_odometry.append(2.0)
+    drive.slam.finish()
+    assert not finder._seen and not scale._by_odometry and drive.slam._motion.last_world_T_cam is None
+
+
+def test_images_whose_pose_is_not_found_now_and_then_begin_no_map() -> None:
+    drive = Drive(ROOM, begin_after_frames=3)
+    drive.go(turning(5, turn_deg=30.0))
+    for _ in range(3):
+        assert drive.go([*turning(2, 180.0, 5.0), *turning(1, 30.0, 0.0)]) == ["lost", "lost", "tracking"]
+
+
 def test_a_map_at_its_budget_goes_on_without_the_keyframes_that_had_to_go() -> None:
     config = replace(CONFIG, map_code=MapCodeConfig(budget_mb=0.1))
     encoder = RoomEncoder(ROOM)

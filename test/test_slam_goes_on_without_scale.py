@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cl_localization.config import LocalizerConfig
+from cl_localization.data.frame import Frame
 from cl_localization.evaluation.trajectory_error import alignment
 from cl_localization.map.map_file import load_map, save_map
 from cl_localization.mapper import Mapper
@@ -75,6 +76,27 @@ def test_depth_is_recognised_in_a_map_without_scale_and_makes_it_metric(part: Kn
     statuses = drive.go(turning(8, 60.0, 40.0))
     assert statuses[0] == "relocalized" and "scaled" in statuses and set(statuses[1:]) <= {"tracking", "scaled"}
     assert not drive.slam.mapper.without_scale and drive.aligned_errors_m(with_scale=False).max() < 0.03
+
+
+def test_what_is_metric_is_not_learned_in_a_map_without_scale_not_even_of_the_image_that_is_recognised(
+        part: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    drive, learned = part.extended(has_depth=True), list[Frame]()
+    drive.has_odometry, add = True, drive.slam.mapper.add
+    monkeypatch.setattr(drive.slam.mapper, "add", lambda frame: learned.append(frame) or add(frame))
+    assert drive.go(turning(2, 60.0, 5.0)) == ["relocalized", "tracking"]
+    assert [(frame.depth_m, frame.odom_T_cam) for frame in learned] == [(None, None)] * 2
+
+
+def test_the_pose_that_tells_the_scale_is_stated_in_metres_and_so_is_its_uncertainty(
+        part: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    drive, metres = part.extended(has_depth=True), 3.0
+    before = drive.slam.add(drive.frame(turning(2, 60.0, 5.0)[0]))
+    monkeypatch.setattr(drive.slam._scale, "add", lambda *given: metres)
+    scaled = drive.slam.add(drive.frame(turning(2, 60.0, 5.0)[1]))
+    assert scaled.status == "scaled"
+    assert np.allclose(scaled.world_T_cam, drive.slam.trajectory.poses()[-1][1], atol=1e-6)
+    growth = np.sqrt(np.diag(scaled.covariance) / np.diag(before.covariance))
+    assert 0.6 * metres < np.median(growth[:3]) < 1.6 * metres and 0.6 < np.median(growth[3:]) < 1.6
 
 
 @pytest.mark.parametrize("has_depth", [False, True])

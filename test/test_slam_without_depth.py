@@ -45,6 +45,11 @@ def test_frames_before_the_start_get_their_poses_when_there_is_a_map() -> None:
     assert drive.aligned_errors_m(with_scale=True).max() < 0.03
 
 
+def test_a_map_is_begun_by_who_keeps_only_the_newest_pose() -> None:
+    drive = Drive(ROOM, has_depth=False, trajectory_length=1)
+    assert "began" in drive.go(sideways(12, ahead_m=(1.0, 0.0, 1.0))) and len(drive.slam.trajectory) == 1
+
+
 def test_the_health_of_a_map_says_that_its_scale_is_unknown(round_trip: Drive) -> None:
     health = round_trip.slam.mapper.examine()
     assert health.scenes_without_scale == ("default",) and "not in metres" in health.warnings[0]
@@ -77,6 +82,13 @@ def test_a_turn_on_the_spot_begins_no_map() -> None:
     assert set(drive.go(spinning(30))) == {"starting"}
     assert len(drive.slam.mapper.map_code) == 0 and len(drive.slam.trajectory) == 0
     assert "began" in drive.go(turning(20, turn_deg=120.0))
+
+
+def test_no_map_is_begun_with_an_image_from_before_the_place_was_recognised() -> None:
+    drive, along = Drive(ROOM, has_depth=False, begin_after_frames=1), sideways(9, ahead_m=(1.0, 0.0, 1.0))
+    drive.go(along)
+    assert drive.go([spinning(1)[0], along[-1]]) == ["starting", "tracking"]
+    assert drive.slam._start._frames == []
 
 
 def test_a_covered_lens_begins_no_map() -> None:

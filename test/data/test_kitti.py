@@ -46,3 +46,18 @@ def test_a_calibration_without_the_camera_is_named(tmp_path, frames):
     (folder / "calib.txt").write_text("P0: 1 2 3\n")
     with pytest.raises(DataError, match="P2: of .*calib.txt must hold 12 numbers"):
         open_sequence(folder)
+
+
+def test_poses_of_another_file_are_taken_instead(tmp_path, frames):
+    folder = kitti(tmp_path, frames)
+    (tmp_path / "poses" / "07.txt").rename(tmp_path / "better.txt")
+    assert open_sequence(folder).pose(0) is None
+    assert pose_error(open_sequence(f"{folder}?poses={tmp_path / 'better.txt'}").pose(0),
+                      frames[0].world_T_cam) == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_a_camera_that_stands_nowhere_is_named(tmp_path, frames):
+    folder = kitti(tmp_path, frames)
+    (folder / "calib.txt").write_text("P2: 500 0 72 nan 0 500 50 0 0 0 1 0\n")
+    with pytest.raises(DataError, match="P2: of .*calib.txt must hold 12 numbers"):
+        open_sequence(folder)

@@ -43,6 +43,32 @@ def test_an_image_far_from_every_pose_has_none(folder):
     assert open_sequence(f"{folder}?max_difference_s=0.005&max_gap_s=0.01")[1].world_T_cam is None
 
 
+def test_a_depth_image_that_is_listed_but_missing_leaves_another_one_that_is_near(folder):
+    (folder / "depth.txt").write_text("1.001 depth/1.001.png\n1.005 depth/1.005.png\n")
+    assert open_sequence(folder)[0].depth_m == pytest.approx(np.ones((24, 32)))
+    (folder / "depth" / "1.005.png").unlink()
+    assert open_sequence(folder).notes == [] and open_sequence(folder)[0].depth_m is None
+
+
+def test_poses_of_another_file_are_taken_instead(folder, tmp_path):
+    write_trajectory(tmp_path / "better.txt", [(1000 * MS, make_pose(7))])
+    assert np.allclose(open_sequence(f"{folder}?poses={tmp_path / 'better.txt'}").pose(0), make_pose(7), atol=1e-6)
+
+
+def test_associations_name_colour_or_depth_first_whatever_the_folder_is_called(folder, tmp_path):
+    (folder / "rgb.txt").unlink()
+    place = folder.rename(tmp_path / "depth_of_a_desk")
+    for line in ("1.00 rgb/1.00.png 1.005 depth/1.005.png", "1.005 depth/1.005.png 1.00 rgb/1.00.png"):
+        (place / "associations.txt").write_text(line + "\n")
+        frame = open_sequence(place)[0]
+        assert frame.stamp_ns == 1000 * MS and frame.depth_m == pytest.approx(np.ones((24, 32)))
+
+
+def test_a_camera_file_of_the_user_goes_before_that_of_the_data_set(folder):
+    (folder / "calibration.txt").write_text("99 99 15 11\n")
+    assert open_sequence(folder).camera_at(0).fx_px == pytest.approx(CAMERA.fx_px)
+
+
 def test_without_depth_and_poses_images_are_enough(folder):
     (folder / "depth.txt").unlink()
     (folder / "groundtruth.txt").unlink()
@@ -56,6 +82,7 @@ def test_the_camera_is_known_by_the_name_of_the_data_set(folder):
     sequence = open_sequence(folder)
     assert sequence.files[0].camera.fx_px == pytest.approx(517.306408)
     assert sequence.files[0].camera.cx_px == pytest.approx(318.643040 + 0.5)
+    assert sequence.files[0].camera.distortion == pytest.approx((0.262383, -0.953104, -0.005358, 0.002628, 1.163314))
     assert sequence.camera_source == "calibration of freiburg1"
 
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,6 +80,39 @@ def test_a_recorded_sequence_is_split_so_that_nothing_shown_later_was_mapped(kit
     names = [set(open_sequence(segment.sequence).names) for segment in segments]
     assert all(not names[0] & later for later in names[1:])
     assert len(names[0]) == 225 and all(len(later) >= 10 for later in names[1:])
+
+
+class Recording:
+    """A sequence of 80 frames with poses, but for some."""
+
+    def __init__(self, without_pose: int = -1) -> None:
+        self.names, self.without_pose = [f"frame{index}" for index in range(80)], without_pose
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> SimpleNamespace:
+        return SimpleNamespace(stamp_ns=index * 10**8, name=self.names[index])
+
+    def pose(self, index: int) -> np.ndarray | None:
+        """Return the pose of a frame."""
+        return None if index == self.without_pose else np.eye(4)
+
+
+def test_what_a_recorded_demo_shows_later_is_not_mapped_and_named_without_the_selection(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cl_localization.demo.plan.open_sequence", lambda data: Recording())
+    segments = plan(DemoConfig(data="a?depth=no[:80]"), tmp_path)
+    sources, lists = zip(*(segment.sequence.split("@") for segment in segments))
+    mapped, *later = (set(Path(one).read_text().split()) for one in lists)
+    assert set(sources) == {"a?depth=no"} and len(mapped) > 50
+    assert all(names and not names & mapped for names in later)
+
+
+def test_frames_without_poses_are_no_use_for_a_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cl_localization.demo.plan.open_sequence", lambda data: Recording(without_pose=70))
+    with pytest.raises(DataError, match="must have at least 60 frames, all with poses, found 80 frames"):
+        plan(DemoConfig(data="a"), tmp_path)
 
 
 def test_a_simulated_demo_names_sequences_of_one_house(tmp_path: Path) -> None:

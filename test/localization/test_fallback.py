@@ -65,6 +65,12 @@ def test_a_pose_with_all_its_support_gives_way_to_a_more_certain_one_within_what
     assert not FALLBACK.confirms(pose_of(50.0, moved_m, sigma_m=sigma_m), pose_of(20.0, sigma_m=0.1))
 
 
+@pytest.mark.parametrize("turned_rad, taken", [(0.25, True), (0.35, False)])
+def test_a_pose_gives_way_to_a_more_certain_one_turned_by_no_more_than_it_may_be_wrong_by(turned_rad, taken):
+    first = pose_of(30.0, sigma_m=0.1)  # and 0.1 rad
+    assert FALLBACK.confirms(pose_of(50.0, turned_rad=turned_rad, sigma_m=0.05), first) is taken
+
+
 def test_a_pose_of_which_nothing_is_known_to_be_certain_gives_way():
     unknown = replace(pose_of(100.0), covariance=np.full((6, 6), np.inf))
     assert FALLBACK.confirms(pose_of(50.0, 0.5), unknown)

@@ -94,30 +94,60 @@ def test_a_regressor_that_is_asked_for_by_name_looks_alone(monkeypatch, regresso
     assert asked == [regressor]
 
 
+def search_told(monkeypatch: pytest.MonkeyPatch, *looks: Localization, **options: str) -> PoseSearch:
+    """Return a search that finds some poses, one after the other, in a map of two places."""
+    left = iter(looks)
+    monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(left))
+    two_places = map_of(SCENE, "xfeat")
+    two_places.add_keyframe(motion(np.zeros(3), np.array([50.0, 0.0, 0.0])), 1, 0)
+    return PoseSearch(two_places, LocalizerConfig(**{"regressor": "nearest"} | options))
+
+
+def found_in_two_tries(monkeypatch: pytest.MonkeyPatch, *looks: Localization) -> Localization:
+    """Return what is found when what is around the first keyframe gives one pose, and the whole map another."""
+    return search_told(monkeypatch, *looks).find(SCENE.features(np.eye(4)), CAMERA, np.array([0]))
+
+
 @pytest.mark.parametrize(("near", "everywhere", "taken"), [
     pytest.param(pose_of(26.0), pose_of(39.0, sigma_m=1.0), 26.0, id="only the first may be used"),
     pytest.param(pose_of(39.0, sigma_m=1.0), pose_of(26.0), 26.0, id="only the second may be used"),
+    pytest.param(pose_of(121.0, sigma_m=1.0), pose_of(26.0), 26.0, id="the first has support but is uncertain"),
     pytest.param(pose_of(26.0), pose_of(29.0), 29.0, id="both may be used"),
     pytest.param(pose_of(9.0), pose_of(7.0), 9.0, id="neither may be used"),
     pytest.param(NO_POSE, pose_of(7.0), 7.0, id="only one is a pose")])
 def test_of_two_tries_the_best_accepted_pose_is_taken(monkeypatch, near, everywhere, taken):
-    looks = iter([near, everywhere])
-    monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(looks))
-    two_places = map_of(SCENE, "xfeat")
-    two_places.add_keyframe(motion(np.zeros(3), np.array([50.0, 0.0, 0.0])), 1, 0)
-    search = PoseSearch(two_places, LocalizerConfig(regressor="nearest"))
-    assert search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0])).support == pytest.approx(taken)
-    assert next(looks, None) is None
+    found = found_in_two_tries(monkeypatch, near, everywhere)
+    assert found.support == pytest.approx(taken)
+    assert found.timings_s["search"] == 2.0
 
 
 @pytest.mark.parametrize("second", [pytest.param(pose_of(25.5, sigma_m=0.01), id="accepted"),
                                     pytest.param(pose_of(39.0, sigma_m=1.0), id="too uncertain to be accepted")])
 def test_a_supported_pose_elsewhere_makes_the_accepted_one_less_certain(monkeypatch, second):
-    looks = iter([second, pose_of(29.0, moved_m=0.18, sigma_m=0.01)])
-    monkeypatch.setattr(PoseEstimator, "estimate", lambda estimator, *given: next(looks))
-    two_places = map_of(SCENE, "xfeat")
-    two_places.add_keyframe(motion(np.zeros(3), np.array([50.0, 0.0, 0.0])), 1, 0)
-    search = PoseSearch(two_places, LocalizerConfig(regressor="nearest"))
-    found = search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0]))
+    found = found_in_two_tries(monkeypatch, second, pose_of(29.0, moved_m=0.18, sigma_m=0.01))
     assert found.accepted and found.world_T_cam[0, 3] == 0.18
     assert np.sqrt(found.covariance[0, 0]) == pytest.approx(np.hypot(0.01, 0.18), rel=0.01)
+
+
+def test_a_pose_elsewhere_without_the_support_for_one_makes_no_other_less_certain(monkeypatch):
+    found = found_in_two_tries(monkeypatch, pose_of(9.0, moved_m=0.18), pose_of(29.0))
+    assert found.accepted and np.allclose(found.covariance, pose_of(29.0).covariance)
+
+
+def test_of_two_supported_poses_far_apart_none_is_accepted(monkeypatch):
+    assert not found_in_two_tries(monkeypatch, pose_of(26.0, moved_m=3.0), pose_of(29.0)).accepted
+
+
+def test_other_options_of_poses_are_used_by_every_try(monkeypatch):
+    search = search_told(monkeypatch, regressor="nearest_then_attention")
+    used: list[PoseConfig] = []
+
+    def estimate(self: PoseEstimator, *given: object) -> Localization:
+        used.append(self.config)
+        return pose_of(8.0)
+
+    monkeypatch.setattr(PoseEstimator, "estimate", estimate)
+    other = PoseConfig(max_iterations=77)
+    search.use(other)
+    search.find(SCENE.features(np.eye(4)), CAMERA, np.array([0]))
+    assert used == [other] * 3

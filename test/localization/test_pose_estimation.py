@@ -262,3 +262,33 @@ def test_where_a_map_is_not_exact_an_exact_estimate_elsewhere_makes_the_pose_les
     assert error(widened, alone.world_T_cam)[0] < 0.02
     assert np.sqrt(alone.covariance[0, 0]) < 0.02
     assert np.sqrt(widened.covariance[0, 0]) > 0.9 * aside_m
+
+
+def test_a_pose_is_as_uncertain_as_keyframes_nearby_turned_out_to_be(monkeypatch):
+    features = SCENE.features(look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8)), **NOISE)
+    monkeypatch.setattr(pose_estimation, "searched_near", lambda *given: given[4])
+    monkeypatch.setattr(pose_estimation, "depth_jackknife", lambda *given: 0.0)
+    covariances = []
+    for factor in (1.0, 25.0):
+        monkeypatch.setattr(pose_estimation, "variance_factor_of", lambda *given, factor=factor: factor)
+        covariances.append(estimate(features).covariance)
+    np.testing.assert_allclose(covariances[1], 25 * covariances[0])
+
+
+def test_a_pose_is_as_uncertain_as_near_and_far_matches_disagree(monkeypatch):
+    features = SCENE.features(look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8)), noise_px=0.1, similarity=0.95)
+    monkeypatch.setattr(pose_estimation, "depth_jackknife", lambda *given: np.diag([0.3, 0, 0, 0, 0, 0]) ** 2)
+    covariance = estimate(features).covariance
+    assert np.sqrt(covariance[0, 0]) > 0.3 > 10 * np.sqrt(covariance[1, 1])
+
+
+def test_of_overlapping_scenes_the_pose_is_by_that_which_most_matches_are_of():
+    two_scenes, off_m = MapCode(MapCodeConfig(), "scene", 64), np.float32([0.5, 0.0, 0.0])
+    for name, of, moved_m in (("room", slice(0, 400), 0 * off_m), ("drawn", slice(400, 600), off_m)):
+        frame = two_scenes.add_keyframe(np.eye(4), 0, two_scenes.scene_number(name))
+        points_m = SCENE.points_m[of].astype(np.float32) + moved_m
+        two_scenes.insert(NewCodes(SCENE.descriptors[of], points_m, np.full(len(points_m), 0.005, np.float32)), frame)
+    features = SCENE.features(look_at((0.4, 0.1, 0.0), (0.0, 0.0, 3.8)), **NOISE)
+    found = PoseEstimator(two_scenes, NearestRegressor(two_scenes), CONFIG).estimate(features, CAMERA)
+    of_room = two_scenes.codes["scenes"][found.inlier_codes] == two_scenes.scene_number("room")
+    assert found.scene == "room" and of_room.all() and found.matches < 0.8 * len(features)

@@ -27,12 +27,16 @@ def room() -> MapCode:
     return map_code
 
 
-def image(moved: slice | None = None, unknown: int = 0) -> Features:
-    """Return what is seen after some of the points were moved together by half a metre and 20 degrees, among features
-    that the map does not know."""
+FAR = motion(np.array([0.0, 0.35, 0.0]), np.array([-0.9, 0.0, 0.9]))
+"""Half a metre, and 20 degrees."""
+
+
+def image(moved: slice | None = None, unknown: int = 0, by: np.ndarray = FAR) -> Features:
+    """Return what is seen after some of the points were moved together by a motion (4, 4), among features that the map
+    does not know."""
     points_m = SCENE.points_m.copy()
     if moved is not None:
-        points_m[moved] = se3.transform(motion(np.array([0.0, 0.35, 0.0]), np.array([-0.9, 0.0, 0.9])), points_m[moved])
+        points_m[moved] = se3.transform(by, points_m[moved])
     seen = PointScene(points_m, SCENE.descriptors).features(HERE, noise_px=0.3, similarity=0.95)
     random = np.random.default_rng(1)
     others = Features(random.uniform([0, 0], [320, 240], (unknown, 2)).astype(np.float32),
@@ -54,6 +58,17 @@ def test_an_image_of_two_rigid_groups_has_a_rival_pose(room):
     assert found.expected == pytest.approx(len(image()) / len(features), abs=0.1)
     assert 0.1 < found.explained < 0.32
     assert found.rival_inliers > 0.25 * found.inliers
+
+
+def test_a_rival_pose_may_be_of_a_camera_that_only_turned(room):
+    turned = HERE @ motion(np.array([0.0, 0.25, 0.0]), np.zeros(3)) @ se3.inverse(HERE)
+    found = found_in(room, image(moved=slice(0, 400), by=turned))
+    assert found.accepted and found.rival_inliers > 0.2 * found.inliers
+
+
+def test_what_moved_a_little_is_no_rival(room):
+    found = found_in(room, image(moved=slice(0, 400), by=motion(np.zeros(3), np.array([0.35, 0.0, 0.0]))))
+    assert found.accepted and found.rival_inliers == 0
 
 
 def test_an_image_that_the_map_knows_in_part_has_none(room):

@@ -3,10 +3,14 @@ told from how far matches lie from these."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from cl_localization.config import TriangulationConfig
 from cl_localization.features import Features
+from cl_localization.geometry import se3
 from cl_localization.geometry.triangulation import Observations
 from cl_localization.localization.matching import mutual_matches
 from cl_localization.map.keyframe_views import View
@@ -17,10 +21,11 @@ from cl_localization.mapping.pose_adjustment import (
     POINTS_PER_VIEW,
     RANGE_PX,
     EpipolarScatter,
+    adjusted_poses,
     matched_features,
     sampled,
 )
-from core_makers import CAMERA, PointScene, look_at
+from core_makers import CAMERA, PointScene, look_at, motion
 
 SCENE = PointScene.room(300)
 LEFT, RIGHT = look_at((-0.4, 0.05, 0.0), (0.0, 0.0, 3.5)), look_at((0.4, -0.05, 0.1), (0.0, 0.0, 3.5))
@@ -61,6 +66,21 @@ def test_each_view_keeps_the_points_that_most_views_see():
     np.testing.assert_array_equal(points_m[:, 0], 3.0 * np.arange(POINTS_PER_VIEW))
     np.testing.assert_array_equal(kept.point, of_point[of_point < POINTS_PER_VIEW])
     np.testing.assert_array_equal(of_view, view[of_point < POINTS_PER_VIEW])
+
+
+@pytest.mark.parametrize(("known_share", "least_m", "most_m"), [(1e-3, 0.0, 0.001), (1.0, 0.005, 0.03)])
+def test_poses_are_moved_from_where_they_were_given_only_as_far_as_those_may_be_wrong(known_share, least_m, most_m):
+    config, off = TriangulationConfig(), motion(np.zeros(3), np.array([0.03, 0.0, 0.0]))
+    both = np.intersect1d(SCENE.visible(LEFT)[0], SCENE.visible(RIGHT)[0])
+    poses = np.stack([LEFT, RIGHT])
+    point, view = np.repeat(np.arange(len(both)), 2), np.tile([0, 1], len(both))
+    cam_m = np.stack([se3.transform(se3.inverse(pose), SCENE.points_m[both]) for pose in poses], axis=1).reshape(-1, 3)
+    seen = Observations(point, cam_m[:, :2] / cam_m[:, 2:], se3.inverse(poses)[view], np.full(len(view), 250.0))
+    views = [view_of(SCENE, LEFT), replace(view_of(SCENE, RIGHT), given_world_T_cam=off @ RIGHT)]
+    found = adjusted_poses(views, seen, view, SCENE.points_m[both], np.array([False, True]), config,
+                           known_share * np.deg2rad(config.pose_rotation_sigma_deg), 1.0)
+    assert np.allclose(found[0], se3.inverse(LEFT), atol=1e-9)
+    assert least_m <= se3.pose_error(se3.inverse(found[1]), off @ RIGHT)[0] < most_m
 
 
 def view_of(scene: PointScene, world_T_cam: np.ndarray, **noise: float) -> View:

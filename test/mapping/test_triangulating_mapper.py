@@ -169,6 +169,56 @@ def test_poses_that_are_a_little_off_are_mended():
     assert relative_deg(list(session.map_code.keyframe_world_T_cam)) < 0.5 * relative_deg(given)
 
 
+@pytest.fixture
+def few_matches_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have as few matches as small scenes have tell whether given poses are exact."""
+    monkeypatch.setattr("cl_localization.mapping.pose_adjustment.ENOUGH_MATCHES", 50)
+
+
+def test_given_poses_that_are_off_are_mended_on_the_way_already(few_matches_tell):
+    session, random = Session(), np.random.default_rng(3)
+    for pose in POSES:
+        session.add(pose, motion(random.normal(scale=np.deg2rad(0.5), size=3), np.zeros(3)) @ pose, noise_px=0.3)
+    moved_m = [np.linalg.norm((view.world_T_cam - view.given_world_T_cam)[:3, 3]) for view in session.views]
+    assert min(moved_m[-3:]) > 1e-4 and session.mapper.moved().median_m > 0
+
+
+def test_poses_that_turn_out_to_have_been_exact_are_put_back(few_matches_tell):
+    session, off = Session(), motion(np.zeros(3), np.array([0.05, 0.0, 0.0]))
+    for pose in POSES[:7]:
+        session.add(pose, noise_px=0.3)
+    session.mapper._poses_move = True  # as the first few matches may have it
+    for view in session.views:
+        view.world_T_cam = off @ view.world_T_cam
+        session.map_code.move_keyframe(view.keyframe, view.world_T_cam)
+    session.add(POSES[7], noise_px=0.3)
+    assert np.allclose([view.world_T_cam for view in session.views], POSES, atol=1e-9)
+    assert np.allclose(session.map_code.keyframe_world_T_cam, POSES, atol=1e-6)
+
+
+def test_what_lies_behind_a_camera_or_beside_a_feature_is_not_what_it_shows():
+    session = Session()
+    session.add(POSES[0])
+    seen, centre_m = SCENE.visible(POSES[0])[0], POSES[0][:3, 3]
+    ahead_m = SCENE.points_m[seen]
+    aside_m = ahead_m + 0.2 * POSES[0][:3, 0]
+    for points_m, is_shown in ((ahead_m, True), (2 * centre_m - ahead_m, False), (aside_m, False)):
+        assert (session.mapper._fits(session.views[0], np.arange(len(seen)), points_m, 1.0) == is_shown).all()
+
+
+def test_views_follow_a_corrected_trajectory_and_those_whose_keyframe_is_gone_are_forgotten():
+    session, shift = Session(), motion(np.zeros(3), np.array([0.5, 0.0, 0.0]))
+    for pose in POSES[:3]:
+        session.add(pose)
+    rows = np.arange(3)
+    session.map_code.move_keyframes(rows, shift @ session.map_code.pose_of(rows))
+    session.map_code.keyframes.remove(np.array([0]), session.map_code.version + 1)
+    session.mapper.keyframes_moved(rows[1:], shift @ np.stack(POSES[1:3]))
+    assert session.mapper._store.views == session.views[1:]
+    for view, pose in zip(session.views[1:], POSES[1:]):
+        assert np.allclose([view.world_T_cam, view.given_world_T_cam], shift @ pose, atol=1e-6)
+
+
 def test_exact_poses_stay_where_they_are():
     session = Session()
     session.add_all([look_at((x, 0.1 * (-1) ** index, 0.02 * index), CENTRE)

@@ -48,10 +48,9 @@ class OwnTrajectory:
             frame.keyframe_T_cam[:3, 3] *= growth.get(frame.keyframe, 1.0)
 
     def poses_of_first_part(self) -> list[tuple[int, np.ndarray]]:
-        """Return the poses of the part of the map that the first frame is in."""
-        if not self._frames:
-            return []
-        return self.poses(int(self._map.keyframes["keyframe_scenes"][self._frames[0].keyframe]))
+        """Return the poses of the part of the map that the first frame is in, of those whose keyframes are there."""
+        scenes = (self._map.keyframes["keyframe_scenes"][frame.keyframe] for frame in self._frames if self._has(frame))
+        return next((self.poses(int(scene)) for scene in scenes), [])
 
     def poses(self, scene: int | None = None) -> list[tuple[int, np.ndarray]]:
         """Return (stamp_ns, world_T_cam) of every frame as the map has it now, of one scene or of all, in order of
@@ -60,12 +59,17 @@ class OwnTrajectory:
         place = {keyframe: index for index, keyframe in enumerate(table.rows().tolist())}
         found = []
         for frame in self._frames:
-            index = place.get(frame.keyframe)
-            is_same = index is not None and table["keyframe_stamps_ns"][frame.keyframe] == frame.keyframe_stamp_ns
-            if scene is not None and not (is_same and table["keyframe_scenes"][frame.keyframe] == scene):
+            has_keyframe = self._has(frame)
+            if scene is not None and not (has_keyframe and table["keyframe_scenes"][frame.keyframe] == scene):
                 continue
-            found.append((frame.stamp_ns, poses[index] @ frame.keyframe_T_cam if is_same else frame.world_T_cam))
+            found.append((frame.stamp_ns, poses[place[frame.keyframe]] @ frame.keyframe_T_cam if has_keyframe
+                          else frame.world_T_cam))
         return sorted(found, key=lambda posed: posed[0])
+
+    def _has(self, frame: _Posed) -> bool:
+        """Return whether the map still has the keyframe of a frame, and not another one with its number."""
+        table, keyframe = self._map.keyframes, frame.keyframe
+        return bool(table.live[keyframe]) and table["keyframe_stamps_ns"][keyframe] == frame.keyframe_stamp_ns
 
 
 def free_scene(map_code: MapCode, name: str) -> int:

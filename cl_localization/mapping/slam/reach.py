@@ -14,10 +14,11 @@ FLOOR_M = 0.5
 
 
 class _Gap(NamedTuple):
-    """Between the last trusted pose, which follows a keyframe, and the first (4, 4) of another part of the map, with
-    the times of both."""
+    """Between the last trusted pose, which follows a keyframe (a number, and its stamp: numbers are used again), and
+    the first (4, 4) of another part of the map, with the times of both."""
 
     keyframe: int
+    keyframe_stamp_ns: int
     keyframe_T_cam: np.ndarray
     last_s: float
     world_T_begin: np.ndarray
@@ -40,7 +41,8 @@ class Reach:
         """Take note that a scene was begun at a pose (4, 4) and a time, after the last trusted pose (4, 4), which
         followed a keyframe of another scene."""
         keyframe_T_last = se3.inverse(self._map.pose_of(keyframe)) @ world_T_last
-        self._gaps[scene] = _Gap(keyframe, keyframe_T_last, last_s, world_T_begin, begin_s)
+        stamp_ns = int(self._map.keyframes["keyframe_stamps_ns"][keyframe])
+        self._gaps[scene] = _Gap(keyframe, stamp_ns, keyframe_T_last, last_s, world_T_begin, begin_s)
 
     def allows(self, scene: int, other: int, scene_to_other: np.ndarray) -> bool:
         """Return whether a motion (4, 4) of one scene to another leaves a way that the camera can have gone."""
@@ -58,9 +60,13 @@ class Reach:
 
     def _last_in(self, before: int, begun: int) -> _Gap | None:
         """Return the gap at which the camera left a scene for the one begun, or for others between the two."""
-        gap, table = self._gaps.get(begun), self._map.keyframes
-        while gap is not None and table.live[gap.keyframe] and table["keyframe_scenes"][gap.keyframe] != before:
-            scene = int(table["keyframe_scenes"][gap.keyframe])
-            earlier = self._gaps.get(scene)
+        gap, scenes = self._gaps.get(begun), self._map.keyframes["keyframe_scenes"]
+        while gap is not None and self._has(gap) and scenes[gap.keyframe] != before:
+            earlier = self._gaps.get(int(scenes[gap.keyframe]))
             gap = earlier if earlier is None or earlier.begin_s < gap.begin_s else None
-        return gap if gap is not None and table.live[gap.keyframe] else None
+        return gap if gap is not None and self._has(gap) else None
+
+    def _has(self, gap: _Gap) -> bool:
+        """Return whether the map still has the keyframe of a gap."""
+        table = self._map.keyframes
+        return bool(table.live[gap.keyframe]) and table["keyframe_stamps_ns"][gap.keyframe] == gap.keyframe_stamp_ns

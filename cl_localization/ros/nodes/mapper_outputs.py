@@ -36,7 +36,7 @@ class MapperOutputs:
         self._status = node.publisher(MappingStatus, "~/status")
         self._codes = node.publisher(PointCloud2, "~/codes", conversions.LATCHED)
         self._keyframes = node.publisher(PoseArray, "~/keyframes", conversions.LATCHED)
-        self._shown = ("", 0, False)
+        self._shown: tuple[str, int] | None = None
         self._source, self._has_keyframe = uuid.uuid4().hex, False
         self._owns_tf = False
 
@@ -90,14 +90,13 @@ class MapperOutputs:
         self._status.publish(status)
 
     def _show(self) -> None:
-        """Worker: publish points and keyframes once per map version, if there are subscribers."""
+        """Worker: publish points and keyframes once per map version, if there are subscribers; again for those that
+        come after nobody listened, as they may not ask for what was published before."""
         map_code = self._mapper.map_code
         watched = bool(self._codes.get_subscription_count() or self._keyframes.get_subscription_count())
-        shown = (map_code.map_id, map_code.version, watched)
-        if not watched or shown == self._shown:
-            self._shown = shown if watched else ("", 0, False)
+        before, self._shown = self._shown, (map_code.map_id, map_code.version) if watched else None
+        if self._shown in (before, None):
             return
-        self._shown = shown
         cloud = conversions.cloud_message(map_code.positions_m)
         poses = PoseArray(poses=[conversions.pose_message(pose) for pose in map_code.keyframe_world_T_cam])
         for message, publisher in ((cloud, self._codes), (poses, self._keyframes)):

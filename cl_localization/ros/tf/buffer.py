@@ -70,8 +70,7 @@ class GuardedBuffer(Buffer):
     def clear(self) -> None:
         """Remove all transforms that are not static."""
         with self._guard:
-            self._newest_ns.clear()
-            self._unconfirmed_ns.clear()
+            self._newest_ns.clear()  # the next transform of each frame is taken, and ends what is unconfirmed
             super().clear()
 
     def _timely(self, child: str, stamp: int) -> bool:

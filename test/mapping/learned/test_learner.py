@@ -12,14 +12,16 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.geometry import se3
 from cl_localization.localizer import Localizer
+from cl_localization.map.keyframe_views import View
 from cl_localization.map.learned_codes import is_learned
-from cl_localization.map.map_code import MapCode
+from cl_localization.map.map_code import MapCode, NewCodes
 from cl_localization.map.map_file import save_map
 from cl_localization.mapper import Mapper
 from cl_localization.mapping.learned.distillation import compressed
+from cl_localization.mapping.learned.learner import MATURE_AFTER, CodeLearner
 from cl_localization.mapping.learned.options import DistillationConfig, LearnedCodesConfig
 from cl_localization.mapping.learned.replay import LEAST_FEATURES, MOST_FEATURES, FeatureReplay
-from core_makers import PointScene, SceneEncoder, look_at, motion, wall_depth
+from core_makers import CAMERA, WALL_M, PointScene, SceneEncoder, look_at, motion, wall_depth
 
 SCENE = PointScene.wall(800)
 WAY = [look_at((x, 0.1 * x, 0.0), (0.3 * x, 0.0, 4.0)) for x in np.linspace(-0.8, 0.8, 9)]
@@ -124,6 +126,52 @@ def test_keyframes_that_are_looked_at_again_are_kept_once() -> None:
     replay = mapper.learner._replay
     assert len(replay._buffer) <= len(mapper.map_code.keyframes)
     assert len(replay.samples(0, np.zeros(3))) == replay.features * len(replay._buffer)
+
+
+class Grown:
+    """A map of the wall in two scenes, and what learns codes beside it."""
+
+    def __init__(self) -> None:
+        self.map_code = MapCode(MapCodeConfig(), "scene", 64)
+        self.map_code.set_cell_size(1e-3)
+        self.learner = CodeLearner(self.map_code, replace(LEARNED, final_steps=1, steps_per_keyframe=1))
+
+    def observe(self, scene: str) -> np.ndarray:
+        """Learn from a view without depth, and return the codes that it shows."""
+        pose, number = WAY[len(self.map_code.keyframes) % len(WAY)], self.map_code.scene_number(scene)
+        keyframe = self.map_code.add_keyframe(pose, len(self.map_code.keyframes), number)
+        seen = SCENE.visible(pose)[0]
+        rows = self.map_code.insert(NewCodes(SCENE.descriptors[seen], SCENE.points_m[seen],
+                                             np.full(len(seen), 0.01, np.float32)), keyframe)
+        view = View.of(keyframe, pose, CAMERA, SCENE.features(pose), number)
+        view.link(np.arange(len(seen)), rows)
+        self.learner.observe(view, np.zeros(len(seen)))
+        return rows
+
+
+def test_in_the_end_features_are_where_the_codes_that_they_show_are_by_then() -> None:
+    grown = Grown()
+    rows = np.concatenate([grown.observe("wall") for _ in range(MATURE_AFTER + 2)])
+    grown.map_code.move(rows, grown.map_code.codes["positions_m"][rows] + [0.0, 0.0, 0.5],
+                        np.full(len(rows), 0.01, np.float32))
+    grown.learner.finish()
+    assert np.allclose(grown.learner._replay.samples(0, np.zeros(3)).points[:, 2], WALL_M + 0.5, atol=1e-3)
+
+
+def test_when_a_scene_moves_those_that_it_may_have_become_part_of_are_learned_again() -> None:
+    grown = Grown()
+    for scene in ("one", "other"):
+        grown.observe(scene)
+    grown.learner.finish()
+    before = grown.learner.map_code.positions_m.copy()
+    grown.learner.finish()
+    assert np.array_equal(grown.learner.map_code.positions_m, before)
+    grown.map_code.join_scene(1, 0)
+    grown.learner.forget(1)
+    grown.learner.finish()
+    of_one = len(grown.learner.map_code.rows_of(0))
+    assert len(grown.learner.map_code.rows_of(1)) == 0
+    assert not np.array_equal(grown.learner.map_code.positions_m[:of_one], before[:of_one])
 
 
 def test_a_compressed_map_finds_the_camera_and_keeps_to_its_size(tmp_path) -> None:

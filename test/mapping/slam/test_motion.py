@@ -35,11 +35,14 @@ def test_a_camera_goes_on_as_it_moved_or_has_stopped() -> None:
     assert np.allclose(model.predicted(frame(1.3))[0][:3, :3], (STEP @ STEP @ STEP)[:3, :3], atol=1e-9)
 
 
-def test_motion_of_long_ago_says_nothing() -> None:
+@pytest.mark.parametrize(("before_s", "last_s", "now_s"), [
+    (1.0, 1.1, 9.0), (1.0, 2.1, 2.2), (1.0, 1.0, 1.1), (1.0, 1.1, 1.0)],
+    ids=["of long ago", "slow", "in no time", "before that"])
+def test_motion_of_another_time_says_nothing(before_s: float, last_s: float, now_s: float) -> None:
     model = MotionModel()
-    model.trust(frame(1.0), LOOK, np.eye(4))
-    model.trust(frame(1.1), LOOK, STEP)
-    assert np.allclose(model.predicted(frame(9.0))[0], STEP)
+    model.trust(frame(before_s), LOOK, np.eye(4))
+    model.trust(frame(last_s), LOOK, STEP)
+    assert np.allclose(model.predicted(frame(now_s))[0], STEP)
 
 
 def test_odometry_is_believed_before_anything_else() -> None:
@@ -47,6 +50,19 @@ def test_odometry_is_believed_before_anything_else() -> None:
     model.trust(frame(1.0, odom), LOOK, STEP)
     (predicted,) = model.predicted(frame(5.0, odom @ STEP))
     assert np.allclose(predicted, STEP @ STEP)
+
+
+def test_odometry_that_began_after_the_last_pose_says_nothing() -> None:
+    model = MotionModel()
+    model.trust(frame(1.0), LOOK, STEP)
+    assert np.allclose(model.predicted(frame(1.1, np.eye(4))), [STEP, STEP])
+
+
+def test_nothing_is_predicted_of_a_camera_that_was_carried() -> None:
+    model = MotionModel()
+    model.trust(frame(1.0), LOOK, STEP)
+    model.forget()
+    assert model.predicted(frame(1.1)) == [] and model.last_world_T_cam is None and model.last_look is None
 
 
 def test_predictions_follow_a_map_that_moved() -> None:

@@ -54,6 +54,23 @@ def test_keyframes_that_nothing_ties_stay() -> None:
     assert np.allclose(found[-1], poses[-1], atol=1e-5)
 
 
+def test_of_keyframes_that_nothing_ties_to_the_fixed_one_the_first_stays_and_the_others_follow() -> None:
+    numbers, poses = np.r_[NUMBERS, 7, 8], np.concatenate([DRIFTED, np.stack([STEP, STEP @ STEP])])
+    longer = motion(np.zeros(3), np.array([1.0, 0.0, 0.0]))
+    for found in (agreed_poses(numbers, poses, [*STEPS, Tie(7, 8, longer, 0.01, 0.01)], 100),
+                  agreed_similarities(numbers, poses, [*STEPS, Tie(7, 8, longer, 0.01, 0.01)], 100)[0]):
+        assert np.allclose(found[:-1], poses[:-1], atol=1e-5) and np.allclose(found[-1], STEP @ longer, atol=1e-5)
+
+
+def test_positions_are_those_of_the_tie_that_knows_them_best_and_so_are_rotations() -> None:
+    turned, moved = motion(np.array([0.0, 0.2, 0.0]), np.zeros(3)), motion(np.zeros(3), np.array([0.3, 0.0, 0.0]))
+    ties = [Tie(0, 1, turned, 10.0, 1e-4), Tie(0, 1, moved, 1e-4, 10.0)]
+    both, keyframes = np.stack([np.eye(4)] * 2), np.arange(2)
+    for found in (agreed_poses(keyframes, both, ties, 0), agreed_similarities(keyframes, both, ties, 0)[0]):
+        distance_m, angle_deg = se3.pose_error(found[1], motion(np.array([0.0, 0.2, 0.0]), np.array([0.3, 0.0, 0.0])))
+        assert distance_m < 0.01 and angle_deg < 0.5
+
+
 def test_a_unit_of_length_that_drifts_is_brought_back_by_a_loop() -> None:
     shrinking = [np.eye(4)]
     for place in range(SIDE - 1):

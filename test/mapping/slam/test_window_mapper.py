@@ -3,14 +3,16 @@ large everything is."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from cl_localization.config import MapCodeConfig, TriangulationConfig
 from cl_localization.evaluation.trajectory_error import aligned_errors_m, alignment
 from cl_localization.map.keyframe_views import View
-from cl_localization.map.map_code import MapCode
-from cl_localization.mapping.slam.window_mapper import WindowMapper, measured_steps
+from cl_localization.map.map_code import MapCode, NewCodes
+from cl_localization.mapping.slam.window_mapper import STEP_SIGMA_M, STEP_SIGMA_SHARE, WindowMapper, measured_steps
 from core_makers import CAMERA, PointScene, look_at, motion
 
 POSES = [look_at((x, 0.1 * (-1) ** index, 0.05 * index), (0.0, 0.0, 3.8))
@@ -21,8 +23,8 @@ SCENE = PointScene.room(250)
 class Session:
     """A mapper and the views it was given."""
 
-    def __init__(self, has_odometry: bool = False) -> None:
-        self.map_code = MapCode(MapCodeConfig(), "scene", 64)
+    def __init__(self, has_odometry: bool = False, map_code: MapCode | None = None) -> None:
+        self.map_code = map_code or MapCode(MapCodeConfig(), "scene", 64)
         self.mapper = WindowMapper(self.map_code, TriangulationConfig(min_parallax_deg=0.7))
         self.has_odometry, self.given = has_odometry, []
 
@@ -88,3 +90,44 @@ def test_poses_that_nobody_gave_were_not_moved() -> None:
     session.add_all(1.0)
     assert session.mapper.moved().median_m == 0
     assert np.array_equal(session.mapper.given_poses(np.arange(12)), session.map_code.keyframe_world_T_cam)
+
+
+def test_codes_that_the_map_had_before_stay_and_hold_the_views_that_show_them() -> None:
+    map_code = MapCode(MapCodeConfig(), "scene", 64)
+    map_code.set_cell_size(0.05)
+    before = map_code.add_keyframe(POSES[5], 0, map_code.scene_number("room"))
+    half = slice(None, None, 2)
+    rows = map_code.insert(NewCodes(SCENE.descriptors[half], SCENE.points_m[half],
+                                    np.full(len(SCENE.points_m[half]), 0.002, np.float32)), before)
+    session, off = Session(map_code=map_code), motion(np.zeros(3), np.array([0.015, 0.0, 0.0]))
+    views = [session.add(pose, off @ pose) for pose in POSES[:6]]
+    assert np.allclose(map_code.codes["positions_m"][rows], SCENE.points_m[half], atol=1e-6)
+    off_m = [np.linalg.norm((view.world_T_cam - pose)[:3, 3]) for view, pose in zip(views, POSES)]
+    assert max(off_m[1:]) < 0.005
+
+
+def test_what_is_moved_in_the_end_lies_to_the_first_keyframe_of_each_part() -> None:
+    session, wrong = Session(), motion(np.array([0.0, 0.0, 0.002]), np.array([0.01, 0.0, 0.0]))
+    for scene in ("room", "other"):
+        for pose in (POSES[0] @ wrong, *POSES[1:4]):
+            session.add(pose, pose if pose is not POSES[2] else pose @ wrong, scene)
+    firsts = session.map_code.pose_of(np.array([0, 4]))
+    session.mapper.finish()
+    assert np.allclose(session.map_code.pose_of(np.array([0, 4])), firsts, rtol=0, atol=1e-9)
+
+
+def test_only_keyframes_whose_views_are_remembered_are_near_enough_to_go_on_from() -> None:
+    session = Session()
+    session.add(POSES[0], POSES[0])
+    session.map_code.add_keyframe(POSES[1], 1, 0)
+    assert np.allclose(session.mapper.known_poses(0), POSES[:1], atol=1e-6)
+
+
+def test_odometry_measures_the_way_between_views_of_one_part_that_both_have_it() -> None:
+    parts, known = [0, 0, 0, 0, 1, 1], [True, True, False, True, True, True]
+    odom_T_cam = [motion(np.array([0.0, 0.1 * x_m, 0.2]), np.array([x_m, 0.0, 0.0])) for x_m in range(0, 12, 2)]
+    steps = measured_steps([SimpleNamespace(scene=part, odom_T_cam=pose if is_known else None)
+                            for part, pose, is_known in zip(parts, odom_T_cam, known)])
+    assert steps.first.tolist() == [0, 4] and steps.second.tolist() == [1, 5]
+    assert np.allclose(odom_T_cam[4] @ steps.first_T_second[1], odom_T_cam[5])
+    assert np.allclose(steps.position_sigmas_m, STEP_SIGMA_M + STEP_SIGMA_SHARE * 2.0)

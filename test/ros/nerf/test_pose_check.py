@@ -67,6 +67,13 @@ def test_a_field_that_is_damaged_or_that_of_another_map_is_an_error(map_code: Ma
         pose_check_beside(str(path), map_code, CONFIG)
 
 
+def test_the_field_of_a_map_that_was_extended_since_still_judges(map_code: MapCode, tmp_path: Path) -> None:
+    path = tmp_path / "map.safetensors"
+    save_live(room_field(), beside(path), f"{map_code.map_id} kitchen")
+    extended = map_code.fork()
+    assert pose_check_beside(str(path), extended, CONFIG).map_id == extended.map_id
+
+
 def test_a_localizer_with_the_pose_check_trusts_no_pose_whose_render_differs_from_the_image(
         ros: Any, room: Any, room_map: Path, frames: list[Any], tmp_path: Path) -> None:
     noise, field = np.random.default_rng(0), LiveField(LiveNerfConfig(width_px=80, cell_size_m=0.08))

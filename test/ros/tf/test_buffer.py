@@ -50,6 +50,28 @@ def test_after_a_jump_back_the_second_transform_is_accepted_and_earlier_ones_are
     assert x_at(buffer, 5, "mounted") == 7.0
 
 
+def test_after_a_jump_back_of_one_frame_others_are_accepted_at_once_whatever_they_said_before() -> None:
+    buffer = GuardedBuffer()
+    put(buffer, 1000, child="arm")
+    put(buffer, 3, child="arm")  # not confirmed yet
+    for second in (1000, 1001, 50, 51):
+        put(buffer, second)
+    put(buffer, 52, 7.0, "arm")
+    assert x_at(buffer, 52, "arm") == 7.0
+    put(buffer, 3, 3.0, "arm")
+    assert x_at(buffer, 52, "arm") == 7.0 and x_at(buffer, 51) is not None
+
+
+def test_a_buffer_that_is_cleared_knows_nothing_and_takes_what_comes() -> None:
+    buffer = GuardedBuffer()
+    put(buffer, 1000)
+    put(buffer, 0, 7.0, "mounted", static=True)
+    buffer.clear()
+    assert x_at(buffer, 1000) is None and x_at(buffer, 5, "mounted") == 7.0
+    put(buffer, 3, 3.0)
+    assert x_at(buffer, 3) == 3.0
+
+
 def test_after_a_jump_ahead_the_second_transform_is_accepted() -> None:
     buffer = GuardedBuffer()
     for second in (10, 1000, 1001):
