@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cl_localization.cli.flags import argument, settings
 from cl_localization.cli.map import FORMAT_HELP, SEQUENCE_HELP
 from cl_localization.cli.outputs import write_json, write_text
-from cl_localization.cli.tables import print_rows, source_rows
+from cl_localization.cli.tables import print_rows, source_rows, warn
 from cl_localization.config import LocalizerConfig
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def run(arguments: Arguments) -> int:
     summary = summarize(trial.records, map_code.size_bytes, len(map_code), trial.skipped)
     title, rows = f"{sequence.name} in {arguments.map}", [*summary.rows(), *source_rows([sequence])]
     print_rows(title, rows)
+    if localizer.calibration.problem:
+        warn(localizer.calibration.problem)
     details = run_details(arguments)
     if arguments.html is not None:
         from cl_localization.cli.evaluation_page import evaluation_page
