@@ -87,9 +87,7 @@ def _reading(found: Localization, camera: Camera, localized_by: Callable[[Camera
     """Return the logarithm of the factor that an image wants for the focal length; None where it does not tell."""
     log_factor, misfit = 0.0, _misfit(found, camera)
     for _ in range(AGAIN):
-        if not found.accepted or not misfit.sigma <= MAX_SIGMA:
-            return None
-        if abs(misfit.log_factor) < CONTRADICTS:
+        if abs(misfit.log_factor) < CONTRADICTS or not misfit.sigma <= MAX_SIGMA:
             break
         log_factor += float(np.clip(OVERSHOOT * misfit.log_factor, -MAX_STEP, MAX_STEP))
         other = camera.with_focal_factor(np.exp(log_factor))

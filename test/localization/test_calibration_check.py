@@ -10,6 +10,7 @@ import pytest
 
 from cl_localization.data.frame import Frame
 from cl_localization.geometry.camera import Camera
+from cl_localization.geometry.pnp import FocalMisfit
 from cl_localization.localization import calibration_check
 from cl_localization.localization.calibration_check import ENOUGH, KEPT, LATER_EVERY, CalibrationCheck
 from cl_localization.localization.result import Localization
@@ -66,7 +67,7 @@ def test_a_wall_that_is_seen_squarely_tells_nothing_of_the_focal_length():
     localizer, encoder = localizer_in(scene)
     square = replace(encoder.frame(np.eye(4), posed=False), camera=CAMERA.with_focal_factor(1.15))
     assert all(localizer.localize(square).accepted for _ in range(2 * ENOUGH))
-    assert localizer.calibration.problem == ""
+    assert localizer.calibration.focal_factor == 1.0
 
 
 def test_with_the_right_calibration_poses_are_accepted_again_at_once():
@@ -83,6 +84,21 @@ def test_a_reset_forgets_what_images_before_said():
         localizer.localize(frame)
     localizer.reset()
     assert not localizer.calibration.problem and localizer.localize(frames(encoder, 1.15, 1)[0]).accepted
+
+
+def test_an_image_is_localized_with_the_focal_length_that_it_asks_for_a_step_at_a_time(monkeypatch):
+    asked_for, tried_px = iter([-0.2, 0.05, -0.004]), []
+    monkeypatch.setattr(calibration_check, "focal_misfit", lambda *_: FocalMisfit(next(asked_for), 0.01))
+    found = Localization(accepted=True, world_T_cam=np.eye(4))
+    reading = calibration_check._reading(found, CAMERA, lambda camera: tried_px.append(camera.fx_px) or found)
+    assert tried_px == pytest.approx([CAMERA.fx_px * np.exp(-0.25), CAMERA.fx_px * np.exp(-0.15)])
+    assert reading == pytest.approx(-0.154)
+
+
+def test_an_image_that_is_not_localized_with_the_focal_length_that_it_asks_for_tells_nothing(monkeypatch):
+    monkeypatch.setattr(calibration_check, "focal_misfit", lambda *_: FocalMisfit(-0.1, 0.01))
+    found = Localization(accepted=True, world_T_cam=np.eye(4))
+    assert calibration_check._reading(found, CAMERA, lambda camera: Localization()) is None
 
 
 class Read:
