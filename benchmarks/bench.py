@@ -65,6 +65,8 @@ class Arguments:
 
     faults: mistakes with poses, cameras and depth: does the map warn, and do right maps not?
 
+    focal: images localized with a wrong focal length, and with the right one: are their poses refused?
+
     speed: images at their full rate: the accuracy of flow between full localizations, and poses on tf a second.
 
     Tables may be named first. Example: cl_localization bench sim --out out/bench
@@ -73,7 +75,7 @@ class Arguments:
     tables: tuple[Literal["kitchen", "wrong", "sim", "photos", "kidnap", "scenes", "places", "covariance", "load",
                           "soak",
                           "continual", "regressors", "nerf", "pose_check", "slam", "outdoors",
-                          "speed", "peers", "faults", "body", "furniture"], ...] = argument(
+                          "speed", "peers", "faults", "focal", "body", "furniture"], ...] = argument(
         "Tables to measure; default: kitchen, wrong, sim and photos, if their data is available.", ())
     data: Path | None = argument(
         f"Folder with {KITCHEN} and {NORDLAND}; default: the environment variable {DATA_VARIABLE}.", None,
@@ -145,6 +147,9 @@ TABLES: dict[str, tuple[str, str, Callable[[Arguments, Bench], tuple[Any, ...]]]
     "faults": ("faults", "fault_table",
                lambda given, bench: (data_root(given) if has_data(given) else None, kitchen(given), given.seed,
                                      given.mapper)),
+    "focal": ("focal_lengths", "focal_table",
+              lambda given, bench: (data_root(given) if has_data(given) else None, kitchen(given), given.seed,
+                                    given.mapper, given.localizer)),
     "body": ("robot_body", "body_table",
              lambda given, bench: (kitchen(given), given.seed, given.parked, given.mapper, given.localizer)),
     "furniture": ("moved_furniture", "furniture_table",

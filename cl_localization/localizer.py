@@ -12,6 +12,8 @@ from cl_localization.data.frame import Frame
 from cl_localization.errors import MapError
 from cl_localization.features import Encoder, make_encoder
 from cl_localization.features.frame_encoder import FrameEncoder
+from cl_localization.geometry.camera import Camera
+from cl_localization.localization.calibration_check import CalibrationCheck
 from cl_localization.localization.learned.pose_search import make_pose_search
 from cl_localization.localization.result import Localization
 from cl_localization.map.map_code import MapCode
@@ -25,7 +27,10 @@ class Localizer:
     """Finds the pose of images in a map; an initial guess is not needed.
 
     Each pose is estimated from its image alone. The images before it, as a sequence of places, only say where in the
-    map to search first; `reset` forgets them.
+    map to search first, and whether images contradict the calibration; `reset` forgets them.
+
+    Attributes:
+        calibration: what images say of the calibration that they come with.
     """
 
     def __init__(self, map_code: MapCode, config: LocalizerConfig = LocalizerConfig(),
@@ -44,7 +49,7 @@ class Localizer:
         self.config, self._in_background = config, in_background
         self.encoder = encoder or make_encoder(config.encoder)
         self._frames = FrameEncoder(self.encoder, config.mask)
-        self._ambiguity_gate = AmbiguityGate()
+        self._ambiguity_gate, self.calibration = AmbiguityGate(), CalibrationCheck()
         self.set_map(map_code)
 
     def set_map(self, map_code: MapCode) -> None:
@@ -64,6 +69,7 @@ class Localizer:
         """Forget the images before: the next one begins another sequence."""
         self._frames.regions.forget()
         self._ambiguity_gate.forget()
+        self.calibration.forget()
         self._places = MapPlaces(self.map_code, self.config.place)
 
     def use(self, config: LocalizerConfig) -> None:
@@ -98,11 +104,16 @@ class Localizer:
         recognition = self._places.recognize(features, frame.odom_T_cam)
         timings_s = {"encode": encoded_s - started_s, "place": time.perf_counter() - encoded_s}
         guessed = [] if guess_world_T_cam is None else [self._places.near(guess_world_T_cam)]
-        found = self._search.find(features, frame.camera, *guessed, recognition.keyframes)
-        found = replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
-                        inlier_keypoints_px=features.keypoints_px[found.inlier_features])
-        found = self._ambiguity_gate.judge(found, frame.odom_T_cam,
-                                     lambda found: self._search.with_rival(features, frame.camera, found))
+
+        def localized_by(camera: Camera) -> Localization:
+            found = self._search.find(features, camera, *guessed, recognition.keyframes)
+            return replace(found, stamp_ns=frame.stamp_ns, timings_s={**timings_s, **found.timings_s},
+                           inlier_keypoints_px=features.keypoints_px[found.inlier_features])
+
+        found = localized_by(frame.camera)
+        found = self._ambiguity_gate.judge(
+            found, frame.odom_T_cam, lambda found: self._search.with_rival(features, frame.camera, found))
+        found = self.calibration.judge(found, frame.camera, localized_by)
         self._learn_what_is_fixed(frame, found)
         return self._with_place(found, recognition)
 

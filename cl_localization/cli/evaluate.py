@@ -62,6 +62,8 @@ def run(arguments: Arguments) -> int:
     print_rows(title, rows)
     if not summary.localized:
         warn(why_none(trial.records))
+    if localizer.calibration.problem:
+        warn(localizer.calibration.problem)
     details = run_details(arguments)
     if arguments.html is not None:
         from cl_localization.cli.evaluation_page import evaluation_page

@@ -62,6 +62,8 @@ def run(arguments: Arguments) -> int:
     print_rows(f"trajectory {arguments.out}", rows)
     if not accepted:
         warn(why_none(trial.records))
+    if localizer.calibration.problem:
+        warn(localizer.calibration.problem)
     return 0
 
 

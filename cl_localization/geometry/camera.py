@@ -6,7 +6,7 @@ Pixel coordinates follow COLMAP: the centre of the top-left pixel is (0.5, 0.5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -159,6 +159,10 @@ class Camera:
     def pinhole(self) -> Camera:
         """Return this camera without its distortion: the camera of undistorted keypoints."""
         return Camera(self.width_px, self.height_px, self.fx_px, self.fy_px, self.cx_px, self.cy_px)
+
+    def with_focal_factor(self, factor: float) -> Camera:
+        """Return this camera with its focal lengths times a factor."""
+        return replace(self, fx_px=self.fx_px * float(factor), fy_px=self.fy_px * float(factor))
 
     def scaled_to(self, width_px: int, height_px: int) -> Camera:
         """Return the camera of the same images resized to width_px x height_px."""

@@ -17,6 +17,9 @@ CONVERGED_SIGMAS, NEAR_SIGMAS = 0.01, 3.0
 """A step below so many of its standard deviations ends the iterations, in whatever unit positions are; one below the
 other is near enough for Newton's method."""
 
+MAX_FOCAL_STEP = 0.3
+"""Largest step of the logarithm of a focal length."""
+
 CONVEX_SHARE, ROUNDING = 0.1, 1e-9
 """The cost must curve in every direction at least this share of what it would with fixed weights, rounding aside."""
 
@@ -121,9 +124,37 @@ def refined_pose(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarr
     return cam_T_world, _covariance_in_world(cam_T_world, cov_cam)
 
 
+class FocalMisfit(NamedTuple):
+    """Logarithm of the factor that the focal length needs for matches to agree best, and its standard deviation."""
+
+    log_factor: float
+    sigma: float
+
+
+def focal_misfit(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
+                 sigmas_px: np.ndarray, iterations: int = 10) -> FocalMisfit:
+    """Return by how much the focal length is off, where it and the pose are fitted together; see `refined_pose`.
+
+    The standard deviation is large where a shift does what a focal length does: on a wall that is seen squarely.
+    """
+    log_factor = 0.0
+    for _ in range(iterations):
+        longer = camera.with_focal_factor(np.exp(log_factor))
+        equations = _normal_equations(longer, cam_T_world, keypoints_px, points_m, sigmas_px, with_focal=True)
+        step = _step(equations)
+        cam_T_world = _exponential(step[:6]) @ cam_T_world
+        log_factor += float(np.clip(step[6], -MAX_FOCAL_STEP, MAX_FOCAL_STEP))
+        if abs(step @ equations.gradient) < CONVERGED_SIGMAS**2:
+            break
+    hessian = equations.hessian
+    alone = hessian[6, 6] - hessian[6, :6] @ np.linalg.lstsq(hessian[:6, :6], hessian[:6, 6], rcond=None)[0]
+    known = alone > ROUNDING * hessian[6, 6]
+    return FocalMisfit(log_factor, float(np.sqrt(max(equations.scale, 1.0) / alone)) if known else np.inf)
+
+
 class _NormalEquations(NamedTuple):
-    """Hessian (6, 6) with the weights as they are, what their change takes from it (6, 6), gradient (6,), and the mean
-    weighted squared residual a degree of freedom."""
+    """Hessian (P, P) with the weights as they are, what their change takes from it (P, P), gradient (P,), and the mean
+    weighted squared residual a degree of freedom; six parameters are the pose, a seventh the focal length."""
 
     hessian: np.ndarray
     by_weights: np.ndarray
@@ -132,7 +163,7 @@ class _NormalEquations(NamedTuple):
 
 
 def _step(equations: _NormalEquations) -> np.ndarray:
-    """Return the step (6,) to where the gradient should be zero: Newton's where that is near and the cost is convex."""
+    """Return the step (P,) to where the gradient should be zero: Newton's where that is near and the cost is convex."""
     hessian, by_weights, gradient, _ = equations
     step: np.ndarray = -np.linalg.lstsq(hessian, gradient, rcond=None)[0]
     if abs(step @ gradient) >= NEAR_SIGMAS**2:
@@ -143,8 +174,13 @@ def _step(equations: _NormalEquations) -> np.ndarray:
 
 
 def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.ndarray, points_m: np.ndarray,
-                      sigmas_px: np.ndarray, depth: MeasuredDepth | None = None) -> _NormalEquations:
-    """Return the normal equations of all matches."""
+                      sigmas_px: np.ndarray, depth: MeasuredDepth | None = None,
+                      with_focal: bool = False) -> _NormalEquations:
+    """Return the normal equations of all matches.
+
+    Args:
+        with_focal: whether the logarithm of the focal length is a seventh parameter.
+    """
     x, y, z = se3.transform(cam_T_world, points_m).T
     ahead = np.maximum(z, MIN_DEPTH_M)
     u, v = x / ahead, y / ahead
@@ -153,9 +189,11 @@ def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.
     residuals[0] = (u * camera.fx_px + camera.cx_px - keypoints_px[:, 0]) / sigmas_px
     residuals[1] = (v * camera.fy_px + camera.cy_px - keypoints_px[:, 1]) / sigmas_px
     # a row j of the derivative by the point, and by the rotation point x j; points last, as numpy adds them fastest
-    jacobian = np.zeros((6, *residuals.shape))
+    jacobian = np.zeros((7 if with_focal else 6, *residuals.shape))
     jacobian[[0, 2, 3, 4, 5], 0] = by_x, -by_x * u, -by_x * u * y, by_x * (z + u * x), -by_x * y
     jacobian[[1, 2, 3, 4, 5], 1] = by_y, -by_y * v, -by_y * (z + v * y), by_y * v * x, by_y * x
+    if with_focal:
+        jacobian[6, 0], jacobian[6, 1] = u * camera.fx_px / sigmas_px, v * camera.fy_px / sigmas_px
     known = np.full(len(points_m), 2)
     if depth is not None:
         certainty = (depth.depths_m > 0) / depth.sigmas_m
@@ -163,9 +201,10 @@ def _normal_equations(camera: Camera, cam_T_world: np.ndarray, keypoints_px: np.
         jacobian[2:5, 2] = certainty, certainty * y, -certainty * x
         known = 2 + (depth.depths_m > 0)
     weights = 1.0 / (1.0 + (residuals**2).sum(axis=0))
-    weighted, gradients = (jacobian * weights).reshape(6, -1), (jacobian * residuals).sum(axis=1) * weights
+    size = len(jacobian)
+    weighted, gradients = (jacobian * weights).reshape(size, -1), (jacobian * residuals).sum(axis=1) * weights
     scale = float((weights * residuals**2).sum() / max((known * weights).sum(), 1e-9))
-    return _NormalEquations(weighted @ jacobian.reshape(6, -1).T, 2 * gradients @ gradients.T, gradients.sum(axis=1),
+    return _NormalEquations(weighted @ jacobian.reshape(size, -1).T, 2 * gradients @ gradients.T, gradients.sum(axis=1),
                             scale)
 
 

@@ -86,6 +86,8 @@ class FakeMapper:
 class FakeLocalizer:
     """Knows the pose of every image by its ground truth, one centimetre beside it; dark images are refused."""
 
+    calibration = SimpleNamespace(problem="")
+
     def __init__(self, map_code: FakeMap, config: object = None, encoder: object = None) -> None:
         self.map_code = map_code
 

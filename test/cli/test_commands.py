@@ -195,6 +195,19 @@ def test_a_command_says_why_no_frame_was_localized(
     assert "no frame was localized; of 1 of 1 the reason is: too few inliers." in text and "?turn=90" in text
 
 
+@pytest.mark.parametrize("problem", ["", "images want another focal length"])
+def test_localize_and_evaluate_warn_on_stderr_of_a_calibration_that_images_contradict(
+    small_map: Path, small_sequence: Path, tmp_path: Path, capsys, monkeypatch, problem: str
+) -> None:
+    from cl_localization.localizer import Localizer
+
+    monkeypatch.setattr(Localizer, "calibration", SimpleNamespace(problem=problem))
+    for words in (("localize", small_map, small_sequence, "--out", tmp_path / "poses.txt"),
+                  ("evaluate", small_map, small_sequence)):
+        assert run(*words) == 0
+        assert capsys.readouterr().err.count("images want another focal length") == bool(problem)
+
+
 def test_the_most_frequent_reason_is_said_whatever_its_figures() -> None:
     from cl_localization.cli.localizing import why_none
 

@@ -130,6 +130,18 @@ def test_refinement_lets_a_few_gross_errors_be():
 
 
 @given(motions(5), st.integers(0, 1000))
+def test_the_gradient_by_the_focal_length_is_that_of_finite_differences(cam_T_world, seed):
+    keypoints_px, points_m = matches(cam_T_world, 30, noise_px=2.0, seed=seed)
+
+    def cost(log_factor: float) -> float:
+        pixels, _ = pnp.project(CAMERA.with_focal_factor(np.exp(log_factor)), cam_T_world, points_m)
+        return 0.5 * np.log1p(((pixels - keypoints_px) ** 2).sum(axis=1) / 4).sum()
+
+    found = pnp._normal_equations(CAMERA, cam_T_world, keypoints_px, points_m, np.full(30, 2.0), with_focal=True)
+    assert found.gradient[6] == pytest.approx((cost(1e-6) - cost(-1e-6)) / 2e-6, rel=1e-3, abs=1e-2)
+
+
+@given(motions(5), st.integers(0, 1000))
 def test_gradient_and_curvature_are_those_of_finite_differences(cam_T_world, seed):
     keypoints_px, points_m = matches(cam_T_world, 30, noise_px=2.0, seed=seed)
     sigmas_px = np.random.default_rng(seed).uniform(1, 3, 30)
@@ -147,6 +159,23 @@ def test_gradient_and_curvature_are_those_of_finite_differences(cam_T_world, see
                                          sigmas_px).gradient[1] for step in (steps[1], -steps[1]))
     curvature = (ahead - back) / 2e-6  # but for the curvature of the projection, which is small
     assert curvature == pytest.approx((hessian - by_weights)[1, 1], rel=0.1, abs=0.02 * hessian[1, 1])
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
+def test_the_focal_length_is_fitted_with_the_pose(factor):
+    keypoints_px, points_m = matches(np.eye(4), 400, noise_px=1.0)
+    wrong = CAMERA.with_focal_factor(factor)
+    start, _ = pnp.refined_pose(wrong, np.eye(4), keypoints_px, points_m, np.full(400, 8.0))
+    misfit = pnp.focal_misfit(wrong, start, keypoints_px, points_m, np.full(400, 8.0))
+    assert misfit.log_factor == pytest.approx(-np.log(factor), abs=0.01) and misfit.sigma < 0.05
+
+
+def test_what_no_focal_length_contradicts_is_told_by_the_standard_deviation():
+    random = np.random.default_rng(0)
+    wall_m = np.column_stack([random.uniform(-2, 2, (300, 2)), np.full(300, 4.0)])
+    keypoints_px, _ = pnp.project(CAMERA, np.eye(4), wall_m)
+    misfit = pnp.focal_misfit(CAMERA, np.eye(4), keypoints_px + random.normal(size=(300, 2)), wall_m, np.ones(300))
+    assert misfit.sigma > 0.1
 
 
 @pytest.mark.parametrize("outliers", [0, 60, 140])

@@ -46,6 +46,11 @@ class MapInUse:
         return self.follower.map_code
 
     @property
+    def calibration_problem(self) -> str:
+        """What images hold against the calibration of their camera, and what to do; empty for nothing."""
+        return "" if self.localizer is None else self.localizer.calibration.problem
+
+    @property
     def problem(self) -> str:
         """Why there is no map, or that several mappers publish one; empty for no problem."""
         if self.map_code is None:

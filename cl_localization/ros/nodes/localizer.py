@@ -78,7 +78,8 @@ class LocalizerNode(ManagedNode):
         self._stream.light_worker.run(lambda: self._stream.forget("another map is used"))
 
     def _on_diagnostics(self) -> None:
-        stream, problems = self._stream, [self._images.problem, self._map.problem, self._tracking.problem]
+        stream, problems = self._stream, [self._images.problem, self._map.problem, self._map.calibration_problem,
+                                           self._tracking.problem]
         if not self._tracking.is_owned_elsewhere():  # a mapper that took over still seems to compete for some seconds
             problems.append(self._tf.problem)
         self._diagnostics.publish(problems, {

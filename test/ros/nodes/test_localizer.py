@@ -164,6 +164,20 @@ def test_diagnostics_warn_without_a_map_and_are_fine_with_one(ros, localizer) ->
     assert found[0].level == DiagnosticStatus.WARN and "no map yet" in found[0].message
 
 
+def test_a_calibration_of_another_focal_length_is_diagnosed_until_the_right_one_comes(ros, robot, room_map,
+                                                                                       frames) -> None:
+    arrays, statuses = ros.heard(DiagnosticArray, "/diagnostics"), ros.heard(LocalizationStatus, "/localizer/status")
+    ros.start(LocalizerNode, map_file=str(room_map), diagnostics_period_s=0.1)
+    wrong = [replace(frame, camera=frame.camera.with_focal_factor(1.2)) for frame in frames]
+    robot.show_until(wrong, lambda: any("focal length shorter" in status.reason for status in statuses))
+    found = wait_until(lambda: [array.status[0] for array in arrays if "focal length shorter" in
+                                array.status[0].message])
+    assert found[0].level == DiagnosticStatus.WARN and "is the calibration that of this camera" in found[0].message
+    before = len(statuses)
+    robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses[before:]))
+    wait_until(lambda: "focal length" not in arrays[-1].status[0].message)
+
+
 def test_another_owner_of_tf_is_diagnosed_unless_it_took_over(ros) -> None:
     arrays, node = ros.heard(DiagnosticArray, "/diagnostics"), ros.start(LocalizerNode, diagnostics_period_s=0.1)
     ownership, transform = node._tf._ownership, TransformStamped(child_frame_id="odom")
