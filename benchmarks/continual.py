@@ -140,7 +140,7 @@ def open_stream(options: ContinualBenchConfig, kitchen: str | None) -> list[Stre
             (
                 f"room {number + 1}",
                 *(
-                    (learned, open_sequence(f"{room}&path=tracking&frames={max(options.queries, 10)}"))
+                    (learned, open_sequence(f"{room}&path=tracking&frames={options.queries}"))
                     if other_way
                     else parts(learned, every(4))
                 ),

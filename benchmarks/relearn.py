@@ -66,7 +66,7 @@ def learned_twice(room: str, change: str, options: ContinualBenchConfig, both: M
                   alone: MapCodeLearner) -> Twice:
     """Return what two empty learners know of a room: one that sees both runs, and one that sees the second only."""
     before, after = (run(room, keys, f"frames={options.frames}") for keys in ("", change))
-    ask_before, ask_after = (run(room, keys, f"path=tracking&frames={max(options.queries, 10)}")
+    ask_before, ask_after = (run(room, keys, f"path=tracking&frames={options.queries}")
                              for keys in ("", change))
     both.learn(0, before)
     map_code = both.mapper.map_code

@@ -14,7 +14,7 @@ from cl_localization.research.ace_g.checkpoint import load_attention
 from cl_localization.research.ace_g.cli_train import understood
 
 TINY = ["--preset", "h100", "--rooms", "1", "--room-frames", "2", "--room-size", "96x64", "--unseen", "1",
-        "--unseen-frames", "2", "--seconds", "2", "--network.width", "16", "--network.blocks", "1", "--network.heads",
+        "--unseen-frames", "2", "--seconds", "0.5", "--network.width", "16", "--network.blocks", "1", "--network.heads",
         "2", "--network.codes", "8", "--pretraining.steps", "5", "--pretraining.features-per-step", "64",
         "--pretraining.active-scenes", "2", "--pretraining.workers", "0", "--codes.iterations", "2",
         "--codes.batch-size", "32"]

@@ -63,7 +63,7 @@ def test_a_flood_of_images_is_served_by_the_newest_and_the_others_are_counted(ro
 @pytest.fixture(scope="module")
 def small_house() -> Iterator[Shown]:
     """A house that is mapped, and a way through it, as small images."""
-    with house(3, 10.0, "160x120", mapped=60, shown=30) as shown:
+    with house(3, 10.0, "160x120", mapped=30, shown=15) as shown:
         yield shown
 
 
