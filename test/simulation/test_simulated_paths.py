@@ -84,7 +84,7 @@ def test_odometry_without_errors_is_the_true_motion() -> None:
 
 
 def test_the_camera_is_fixed_on_a_planar_base() -> None:
-    sequence = open_simulation("sim:7?size=64x48&height=0.7&tilt=10")
+    sequence = open_simulation("sim:7?rooms=1&size=64x48&height=0.7&tilt=10")
     frame = sequence[5]
     odom_T_base = frame.odom_T_cam @ se3.inverse(sequence.base_T_cam)
     assert np.allclose(odom_T_base, sequence.odom_T_base[5])
