@@ -15,8 +15,9 @@ from cl_localization.localization.result import Localization
 
 @pytest.fixture
 def small_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have simulated images be small."""
-    monkeypatch.setattr(bench_pose_check, "open_sequence", lambda spec: open_sequence(f"{spec}&size=160x120"))
+    """Have simulated images be small, of houses of one room."""
+    monkeypatch.setattr(bench_pose_check, "open_sequence", lambda spec: open_sequence(
+        f"{spec}&size=160x120{'' if 'rooms=' in spec else '&rooms=1'}"))
 
 
 def test_the_check_is_shown_on_and_off(small_images) -> None:
