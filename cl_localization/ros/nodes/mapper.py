@@ -133,8 +133,10 @@ class MapperNode(ManagedNode):
         return self._mapper.map_code.delta_since(0)
 
     def _end(self) -> None:
-        """Stop the worker and save the map."""
+        """Stop the worker, send the last changes, and save the map."""
         stopped = self._worker.stop()
+        if stopped:
+            self._outputs.publish_changes()
         if self.config.save_on_shutdown and not self._saver.save_last(self._mapper.map_code if stopped else None):
             self.exit_code = 1
 

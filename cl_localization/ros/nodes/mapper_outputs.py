@@ -56,7 +56,7 @@ class MapperOutputs:
         """
         self._tell_owner(bool(self._config.publish_tf))
         self._node.active.callback(self._tell_owner, False)
-        self._node.every(max(self._config.map_code_period_s, 0.01), lambda: run(self._publish_changes))
+        self._node.every(max(self._config.map_code_period_s, 0.01), lambda: run(self.publish_changes))
         self._node.every(DISPLAY_PERIOD_S, lambda: run(self._show))
 
     def _tell_owner(self, publishes: bool) -> None:
@@ -66,8 +66,9 @@ class MapperOutputs:
             self._owns_tf = owns_tf
             self._publish(self._mapper.made.delta_since(self._mapper.made.version))
 
-    def _publish_changes(self) -> None:
-        """Worker: publish the changes of the map, with wall-clock timestamps, by which followers order snapshots."""
+    def publish_changes(self) -> None:
+        """Worker, or after its end: publish the changes of the map, with wall-clock timestamps, by which followers
+        order snapshots."""
         for delta in self._stream.changes():
             self._publish(delta)
 

@@ -53,10 +53,12 @@ class Playback:
 
     def _play_once(self) -> bool:
         """Play to the end; return False if stopped before."""
-        due_s, last_ns = time.monotonic(), None
+        due_s, last_ns = 0.0, None
         for pending in read_ahead(self._sequence, range(len(self._sequence))):
             frame = pending.result()
-            step_ns = 0 if last_ns is None else frame.stamp_ns - last_ns
+            if last_ns is None:  # only now: reading the first frame may take long
+                due_s, last_ns = time.monotonic(), frame.stamp_ns
+            step_ns = frame.stamp_ns - last_ns
             rate, last_ns = self._rate(), frame.stamp_ns
             due_s = max(due_s + step_ns / NS_PER_S / rate, time.monotonic() - 1.0) if rate else time.monotonic()
             if self._stop.wait(max(0.0, due_s - time.monotonic())):

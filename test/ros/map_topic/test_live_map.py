@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+from rclpy.lifecycle import TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from cl_localization.ros.map_topic.map_messages import checksum, map_message
@@ -64,6 +65,14 @@ def test_a_localizer_follows_a_real_mapper_from_file_through_reset(ros: RosWorld
     assert_same_map(localizer._map.follower.map_code, mapper._mapper.map_code)
     assert ros.call(Trigger, "/mapper/reset").success
     wait_until(lambda: localizer._map.follower.map_code.map_id == mapper._mapper.map_code.map_id)
+
+
+def test_a_mapper_that_is_deactivated_sends_what_it_has_not_sent_yet(ros: RosWorld, room_map) -> None:
+    mapper = ros.start(MapperNode, map_file=str(room_map), map_code_period_s=60.0)
+    assert mapper.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    localizer = ros.start(LocalizerNode)
+    wait_until(lambda: version_of(localizer) == mapper._mapper.map_code.version)
+    assert_same_map(localizer._map.follower.map_code, mapper._mapper.map_code)
 
 
 def test_a_localizer_told_not_to_follow_keeps_its_map(ros: RosWorld) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import time
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -171,3 +174,27 @@ def test_a_playback_stops_in_the_middle_of_a_wait(frames) -> None:
     wait_until(lambda: shown)
     playback.stop()
     assert len(shown) == 1 and ends == []
+
+
+def test_a_first_frame_that_is_long_in_the_reading_does_not_hurry_those_after_it(frames: list[Frame],
+                                                                                 monkeypatch) -> None:
+    class SlowToOpen(list):
+        def __getitem__(self, index: int) -> Frame:
+            clock.now_s += 5.0 if index == 0 else 0.0
+            return super().__getitem__(index)
+
+    class SteppedClock:
+        now_s = 0.0
+
+        def wait(self, timeout_s: float) -> bool:
+            self.now_s += timeout_s
+            return False
+
+    clock, shown_s = SteppedClock(), list[float]()
+    monkeypatch.setattr("cl_localization.ros.nodes.playback.time", SimpleNamespace(
+        monotonic=lambda: clock.now_s, time_ns=time.time_ns))
+    sequence = SlowToOpen([replace(frames[0], stamp_ns=number * 10**8) for number in range(6)])
+    playback = Playback(sequence, lambda frame, stamp_ns: shown_s.append(clock.now_s), lambda: 1.0, True)
+    playback._stop = clock
+    playback._play_once()
+    np.testing.assert_allclose(np.diff(shown_s), 0.1)
