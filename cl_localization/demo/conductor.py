@@ -30,6 +30,7 @@ SERVICE_S = 30.0
 LAST_IMAGE_S = 1.5
 SILENT_S = 60.0
 MAX_SHOWINGS = 8
+SHARE_WORKED_ON = 0.9
 NEVER_FRAMES = 100_000
 
 
@@ -58,7 +59,7 @@ class Demo:
         self._segments = plan(config, folder)
         self._map_path = folder / "map.safetensors"
         self._places: list[Place] = []
-        self._after_mapping_ns = self._tracking_ns = 0
+        self._after_mapping_ns = self._tracking_ns = self._map_version = 0
         self._step = 0
 
     def run(self) -> DemoResult:
@@ -80,7 +81,7 @@ class Demo:
             self._nodes.start("mapper", "mapper", parameters | {"poses.source": "pose"}, {"pose": "ground_truth"})
         else:  # nobody carries the camera while it maps: where images are dropped, it waits for a place that it knows
             self._nodes.start("mapper", "mapper",
-                              parameters | {"poses.source": "self", "niceness": 0,
+                              parameters | {"poses.source": "self", "niceness": 0, "frames.odom": "",
                                             "slam.begin_after_frames": NEVER_FRAMES}, {})
         self._nodes.start("localizer", "localizer", {"threads": 2})
         self._start_player(self._segments[0])
@@ -107,33 +108,48 @@ class Demo:
         {"mapping": self._mapped, "place": self._recovered, "tracking": self._tracked}[segment.kind](before_ns)
 
     def _show(self, segment: Segment, since_ns: int) -> None:
-        """Wait until the node that a segment is for has worked on as many images as the segment has.
+        """Wait until the node that a segment is for has worked on its images.
 
-        On a busy machine nodes drop images. The segment is then shown again, each time at half the speed, until enough
-        were worked on.
+        On a busy machine nodes drop images, and a mapper that misses too many does not know where it is. The segment is
+        then shown again, each time at half the speed, until nearly every image was worked on in one showing or another.
         """
-        processed = self._seen.mapped if segment.kind == "mapping" else self._seen.latencies_ms
         images = 0
 
         def enough() -> bool:
-            return 0 < images <= sum(stamp >= since_ns for stamp in list(processed))
+            return 0 < SHARE_WORKED_ON * images <= len(self._images(self._worked_on(segment), since_ns))
 
         for showing in range(MAX_SHOWINGS):
             if showing:
                 self._show_again(segment, segment.rate / 2**showing)
             while not (self._showing(segment) or enough()):
-                self._await_news(segment, processed)
-            images = images or len(self._seen.truths_since(since_ns))
-            self._await_last_image(processed, since_ns)
+                self._await_news(segment)
+            images = images or len(self._images(self._seen.truths, since_ns))
+            self._await_last_image(segment, since_ns)
             if enough() or not images:
                 return
-        raise RosError(f"segment {segment.name}", f"must have {images} images worked on in {MAX_SHOWINGS} showings",
+        raise RosError(f"segment {segment.name}",
+                       f"must have {SHARE_WORKED_ON:.0%} of its {images} images worked on in {MAX_SHOWINGS} showings",
                        remedy="see the logs of the nodes")
 
-    def _await_news(self, segment: Segment, processed: Collection[int]) -> None:
+    def _worked_on(self, segment: Segment) -> Collection[int]:
+        """Return the stamps of images that the mapper learned from, or that were looked for in the whole map."""
+        if segment.kind == "mapping":
+            return self._seen.mapped
+        return [stamp for stamp, version in list(self._seen.map_versions.items()) if version >= self._map_version]
+
+    def _images(self, stamps: Collection[int], since_ns: int) -> set[bytes]:
+        """Return which images of a segment have been stamped: shown again, an image has another stamp and the same true
+        pose."""
+        truths = self._seen.truths
+        return {truths[stamp].tobytes() for stamp in list(stamps) if stamp >= since_ns and stamp in truths}
+
+    def _await_news(self, segment: Segment) -> None:
         """Wait until an image is shown or worked on, or the segment ends."""
-        before = len(self._seen.truths), len(processed)
-        self._seen.wait(lambda: self._showing(segment) or (len(self._seen.truths), len(processed)) != before,
+        def news() -> tuple[int, int]:
+            return len(self._seen.truths), len(self._worked_on(segment))
+
+        before = news()
+        self._seen.wait(lambda: self._showing(segment) or news() != before,
                         SILENT_S, f"next image of {segment.name}", self._nodes.check)
 
     def _show_again(self, segment: Segment, rate: float) -> None:
@@ -153,11 +169,11 @@ class Demo:
         self._say(segment.name.replace("_", " "), words[segment.kind])
         return segment.name in self._seen.done
 
-    def _await_last_image(self, processed: Collection[int], since_ns: int) -> None:
+    def _await_last_image(self, segment: Segment, since_ns: int) -> None:
         """Give the last image of a showing the time to be worked on."""
         last_ns = max((stamp for stamp in self._seen.truths if stamp >= since_ns), default=0)
         try:
-            self._seen.wait(lambda: last_ns in processed, LAST_IMAGE_S, "last status", self._nodes.check)
+            self._seen.wait(lambda: last_ns in self._worked_on(segment), LAST_IMAGE_S, "last status", self._nodes.check)
         except RosError:
             self._nodes.check()  # an image may be dropped, a node may not
 
@@ -170,10 +186,12 @@ class Demo:
             raise RosError("map of the demo", f"must be saved: {saved.message}",
                            remedy="choose another folder with --out")
         self._map_bytes, self._after_mapping_ns = saved.bytes, time.time_ns()
+        map_code = load_map(self._map_path)
+        self._map_version = map_code.version
         self._loops = self._seen.mapping.loops if self._seen.mapping.own_pose else None
         if self._loops is not None:
             self._change("mapper", Transition.TRANSITION_DEACTIVATE)  # it would go on to find where the camera is
-            self._seen.align(load_map(self._map_path))
+            self._seen.align(map_code)
         self._mapping_path = self._seen.truths_since(since_ns)
 
     def _recovered(self, since_ns: int) -> None:

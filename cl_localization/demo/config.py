@@ -18,6 +18,6 @@ class DemoConfig(Config):
     places: int = option(5, "Places to be carried to.", 1, 20)
     place_frames: int = option(20, "Images shown at a place.", 2, 1000)
     tracking_frames: int = option(90, "Images of the live tracking, at most.", 2, 10000)
-    mapping_hz: float = option(10.0, "Images a second while mapping.", 0.5, 100)
+    mapping_hz: float = option(8.0, "Images a second while mapping.", 0.5, 100)
     live_hz: float = option(10.0, "Images a second after mapping.", 0.5, 100)
     domain: int = option(0, "ROS domain id of the demo; 0 chooses one.", 0, 232)

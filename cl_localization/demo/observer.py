@@ -41,7 +41,8 @@ class DemoObserver(Watcher):
         mapping_rmse_cm: root mean square error of the keyframes' positions, from `align`.
         poses: by stamp, (wall time of arrival in seconds, trusted (4, 4) camera pose).
         latencies_ms: by stamp, of the localizer.
-        mapped: stamps of the images that the mapper has worked on.
+        map_versions: by stamp, version of the map in which the localizer looked for an image.
+        mapped: stamps of the images that the mapper has learned from: not of those whose pose it did not know.
         mapping: the mapper's last status.
         overlay: the last overlay image (H, W, 3).
         done: names of the players that have sent their last frame.
@@ -55,6 +56,7 @@ class DemoObserver(Watcher):
         self._map_T_world = np.eye(4)
         self.poses: dict[int, tuple[float, np.ndarray]] = {}
         self.latencies_ms: dict[int, float] = {}
+        self.map_versions: dict[int, int] = {}
         self.mapped: set[int] = set()
         self.mapping = MappingStatus()
         self.overlay: np.ndarray | None = None
@@ -154,10 +156,12 @@ class DemoObserver(Watcher):
     def _on_status(self, message: LocalizationStatus) -> None:
         if message.keypoints:  # else it tells of something without an image
             self.latencies_ms[stamp_ns(message.header.stamp)] = message.latency_ms
+            self.map_versions[stamp_ns(message.header.stamp)] = message.map_version
 
     def _on_mapping(self, message: MappingStatus) -> None:
         self.mapping = message
-        self.mapped.add(stamp_ns(message.header.stamp))
+        if message.duration_ms > 0:
+            self.mapped.add(stamp_ns(message.header.stamp))
 
     def _on_overlay(self, message: Image) -> None:
         self.overlay = rgb_of(message, "overlay")

@@ -207,19 +207,17 @@ def test_a_lost_answer_is_asked_for_again_and_the_state_tells_whether_the_first_
 
 
 class Dropping:
-    """Observes a player whose images are worked on by a node that has time for every so many only."""
+    """Observes a player of a place whose images are worked on by a node that has time for so many a second only."""
 
-    def __init__(self, images: int, every: int) -> None:
-        self.images, self.every, self.left = images, every, images
+    def __init__(self, images: int, share: float, map_version: int = 0) -> None:
+        self.images, self.share, self.left, self.map_version = images, share, images, map_version
         self.truths: dict[int, np.ndarray] = {}
-        self.latencies_ms: dict[int, float] = {}
+        self.map_versions: dict[int, int] = {}
         self.done: set[str] = set()
         self.mapping, self.rates = MappingStatus(), [1.0]
 
-    def truths_since(self, since_ns: int) -> list[int]:
-        return [stamp for stamp in self.truths if stamp >= since_ns]
-
     def estimates(self, since_ns: int) -> list[Estimate]:
+        """Return no poses."""
         return []
 
     def call(self, kind: type, service: str, timeout_s: float, check, parameters: list) -> None:
@@ -232,28 +230,45 @@ class Dropping:
         while not condition():
             if not self.left:
                 raise RosError(what, "must be there")
+            number, stamp = self.images - self.left, 1 + len(self.truths)
             self.left -= 1
-            stamp = 1 + len(self.truths)
-            self.truths[stamp] = at(0)
-            if stamp % self.every == 0:
-                self.latencies_ms[stamp] = 1.0
+            self.truths[stamp] = at(number)
+            share = min(1.0, self.share / self.rates[-1])
+            if int((number + 1) * share) > int(number * share):
+                self.map_versions[stamp] = self.map_version
             if not self.left:
                 self.done.add("place_0")
 
 
-@pytest.mark.parametrize("every, rates", [(1, [1.0]), (3, [1.0, 0.5, 0.25]), (4, [1.0, 0.5, 0.25, 0.125])])
-def test_a_segment_is_shown_again_and_slower_until_as_many_images_as_it_has_were_worked_on(every, rates, tmp_path):
+def shown_to(seen: Dropping, tmp_path: Path) -> Demo:
+    """A demo that shows a place while `seen` observes."""
     demo = Demo(DemoConfig(), tmp_path, lambda progress: None)
-    demo._seen, demo._nodes = Dropping(10, every), NodeProcesses(1, tmp_path)
+    demo._seen, demo._nodes, demo._map_version = seen, NodeProcesses(1, tmp_path), 5
     demo._show(Segment("place_0", "place", "", 1.0), 1)
-    assert demo._seen.rates == rates and len(demo._seen.latencies_ms) == 10
+    return demo
 
 
-def test_a_segment_that_no_node_works_on_is_an_error(tmp_path):
-    demo = Demo(DemoConfig(), tmp_path, lambda progress: None)
-    demo._seen, demo._nodes = Dropping(10, 10**6), NodeProcesses(1, tmp_path)
-    with pytest.raises(RosError, match="segment place_0 must have 10 images worked on in 8 showings"):
-        demo._show(Segment("place_0", "place", "", 1.0), 1)
+@pytest.mark.parametrize("share, rates", [(1.0, [1.0]), (0.9, [1.0]), (0.5, [1.0, 0.5]), (0.3, [1.0, 0.5, 0.25])])
+def test_a_segment_is_shown_again_and_slower_until_nearly_every_image_was_worked_on(share: float, rates: list[float],
+                                                                                    tmp_path: Path) -> None:
+    seen = Dropping(10, share, map_version=5)
+    demo = shown_to(seen, tmp_path)
+    assert seen.rates == rates and len(demo._images(seen.map_versions, 1)) >= 9
+
+
+@pytest.mark.parametrize("seen", [Dropping(10, 0.001), Dropping(10, 1.0, map_version=4)], ids=["none", "an old map"])
+def test_a_segment_that_no_node_works_on_with_the_whole_map_is_an_error(seen: Dropping, tmp_path: Path) -> None:
+    with pytest.raises(RosError, match="segment place_0 must have 90% of its 10 images worked on in 8 showings"):
+        shown_to(seen, tmp_path)
+
+
+def test_images_that_the_mapper_did_not_learn_from_are_not_counted_as_mapped(domain: int) -> None:
+    with DemoObserver(domain) as seen:
+        for stamp_s, duration_ms in ((1, 0.0), (2, 3.5)):
+            status = MappingStatus(duration_ms=duration_ms)
+            status.header.stamp.sec = stamp_s
+            seen._on_mapping(status)
+    assert seen.mapped == {2 * 10**9}
 
 
 def test_the_demo_maps_recovers_and_tracks_with_real_nodes(domain: int, tmp_path: Path, monkeypatch) -> None:
