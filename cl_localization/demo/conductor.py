@@ -30,7 +30,7 @@ SERVICE_S = 30.0
 LAST_IMAGE_S = 1.5
 SILENT_S = 60.0
 MAX_SHOWINGS = 8
-SHARE_WORKED_ON = 0.9
+SHARE_WORKED_ON = 0.8
 NEVER_FRAMES = 100_000
 
 
@@ -111,7 +111,8 @@ class Demo:
         """Wait until the node that a segment is for has worked on its images.
 
         On a busy machine nodes drop images, and a mapper that misses too many does not know where it is. The segment is
-        then shown again, each time at half the speed, until nearly every image was worked on in one showing or another.
+        then shown again, each time at half the speed, until four fifths of the images were worked on in one
+        showing or another.
         """
         images = 0
 

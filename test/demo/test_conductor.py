@@ -248,17 +248,17 @@ def shown_to(seen: Dropping, tmp_path: Path) -> Demo:
     return demo
 
 
-@pytest.mark.parametrize("share, rates", [(1.0, [1.0]), (0.9, [1.0]), (0.5, [1.0, 0.5]), (0.3, [1.0, 0.5, 0.25])])
-def test_a_segment_is_shown_again_and_slower_until_nearly_every_image_was_worked_on(share: float, rates: list[float],
+@pytest.mark.parametrize("share, rates", [(1.0, [1.0]), (0.8, [1.0]), (0.5, [1.0, 0.5]), (0.3, [1.0, 0.5, 0.25])])
+def test_a_segment_is_shown_again_and_slower_until_most_images_were_worked_on(share: float, rates: list[float],
                                                                                     tmp_path: Path) -> None:
     seen = Dropping(10, share, map_version=5)
     demo = shown_to(seen, tmp_path)
-    assert seen.rates == rates and len(demo._images(seen.map_versions, 1)) >= 9
+    assert seen.rates == rates and len(demo._images(seen.map_versions, 1)) >= 8
 
 
 @pytest.mark.parametrize("seen", [Dropping(10, 0.001), Dropping(10, 1.0, map_version=4)], ids=["none", "an old map"])
 def test_a_segment_that_no_node_works_on_with_the_whole_map_is_an_error(seen: Dropping, tmp_path: Path) -> None:
-    with pytest.raises(RosError, match="segment place_0 must have 90% of its 10 images worked on in 8 showings"):
+    with pytest.raises(RosError, match="segment place_0 must have 80% of its 10 images worked on in 8 showings"):
         shown_to(seen, tmp_path)
 
 
