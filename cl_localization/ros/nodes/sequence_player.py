@@ -9,12 +9,14 @@ from typing import Any
 from cl_localization.data import open_sequence, select
 from cl_localization.data.frame import Sequence
 from cl_localization.data.sequence import base_T_cam_of
+from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import ConfigError, DataError
 from cl_localization.ros.nodes.config import SequencePlayerConfig
 from cl_localization.ros.nodes.managed_node import ManagedNode
 from cl_localization.ros.nodes.playback import Playback
 from cl_localization.ros.nodes.process import leave, run_nodes
 from cl_localization.ros.nodes.sequence_outputs import SequenceOutputs
+from cl_localization.tracking.tracker import RESTART_NS
 
 POLL_S = 0.02
 LAST_FRAME_WAIT_S = 1.0
@@ -35,6 +37,8 @@ class SequencePlayerNode(ManagedNode):
         self.get_logger().info(f"{whole.name}: {len(self._sequence)} frames, {len(whole.skipped)} skipped")
         for note in getattr(whole, "notes", ()):
             self.get_logger().info(f"note: {note}")
+        if self.config.loop and self.config.stamps == "original":
+            self._warn_of_short_rounds()
 
     def start(self) -> None:
         """Start the playback."""
@@ -55,6 +59,14 @@ class SequencePlayerNode(ManagedNode):
             raise DataError(f"sequence {whole.name}", f"must have frames from start to stop; it has {len(whole)}",
                             f"{self.config.start} to {self.config.stop}")
         return select(whole, indices, whole.name)
+
+    def _warn_of_short_rounds(self) -> None:
+        round_s = (self._sequence[len(self._sequence) - 1].stamp_ns - self._sequence[0].stamp_ns) / NS_PER_S
+        if round_s <= RESTART_NS / NS_PER_S:
+            self.get_logger().warning(
+                f"parameter loop: a round with stamps original must last longer than {RESTART_NS / NS_PER_S:g} s, "
+                f"found {round_s:.2f} s; a localizer takes the second round for images that come late; set stamps to "
+                "now")
 
     def _wait_for_subscribers(self, stop: threading.Event) -> None:
         deadline_s = time.monotonic() + self.config.wait_timeout_s

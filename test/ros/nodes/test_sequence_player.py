@@ -16,6 +16,7 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+from rcl_interfaces.msg import Log
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -36,6 +37,7 @@ from ros_robot import SPEC
 from ros_world import RosWorld, wait_until
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED_LOG = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SHORT = f"{SPEC}[0:5]"
 PARAMETERS = {"sequence": SHORT, "rate": 0.0, "wait_for_subscribers": 1}
 
@@ -102,6 +104,15 @@ def test_the_true_pose_can_be_on_tf_as_of_a_slam(ros: RosWorld, room, odometry: 
                 found.append(np.allclose(map_T_cam, conversions.matrix_of(truth.pose), atol=1e-6))
         return found
     assert all(wait_until(chained))
+
+
+@pytest.mark.parametrize("last, warns", [(5, True), (40, False)])
+def test_rounds_so_short_that_they_look_like_late_images_are_warned_of(ros: RosWorld, last: int, warns: bool) -> None:
+    lines = ros.heard(Log, "/rosout", LATCHED_LOG)
+    play(ros, sequence=f"{SPEC}[0:{last}]", stamps="original", loop=True)
+    wait_until(lambda: any(line.msg == "active" for line in lines))
+    assert any("found 0.27 s; a localizer takes the second round for images that come late" in line.msg
+               for line in lines) is warns
 
 
 def test_original_stamps_and_the_clock_are_those_of_the_sequence_and_loop_with_it(ros: RosWorld, room) -> None:
