@@ -205,3 +205,16 @@ def test_parts_are_not_joined_where_the_camera_cannot_have_gone_so_fast(max_spee
     assert "began" in drive.go(turning(4, 300.0, 20.0))  # 0.8 m away, after 0.2 s
     drive.go(turning(14, 320.0, 110.0))
     assert drive.slam.joined == joined
+
+
+def test_the_end_of_a_sequence_bends_the_map_by_what_its_loops_know() -> None:
+    drive = Drive(BOTH, begin_after_frames=3, loop_every_m=0.1)
+    for way in (turning(14, turn_deg=120.0), turning(14, 180.0, 60.0, room=0), turning(40, 240.0, 220.0)):
+        drive.go(way)
+    slam, map_code = drive.slam, drive.slam.mapper.map_code
+    second = map_code.keyframes_of(slam._scene)[14:28]
+    right, wrong = map_code.pose_of(second), map_code.pose_of(second)
+    wrong[:, :3, 3] += [0.0, 0.0, 0.3]
+    map_code.move_keyframes(second, wrong)
+    slam.finish()
+    assert slam.joined and np.linalg.norm(map_code.pose_of(second)[:, :3, 3] - right[:, :3, 3], axis=1).max() < 0.1
