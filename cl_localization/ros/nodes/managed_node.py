@@ -12,8 +12,10 @@ from typing import Any
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.service import Service
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 from rclpy.timer import Timer
@@ -80,10 +82,12 @@ class ManagedNode(LifecycleNode):
         made: Subscription = self.create_subscription(message_type, topic, callback, qos, **kwargs)
         self.active.callback(self.destroy_subscription, made)
 
-    def service(self, service_type: type, name: str, callback: Callable) -> None:
-        """Offer a service while the node is active; the callback group of services keeps slow ones off topics."""
-        made = self.create_service(service_type, name, callback, callback_group=self._services_group)
-        self.active.callback(self.destroy_service, made)
+    def service(self, service_type: type, name: str, callback: Callable[[Any, Any], Awaitable[Any]]) -> None:
+        """Offer a service while the node is active, and then until what was asked before is answered; the callback
+        group of services keeps slow ones off topics."""
+        offered = OfferedService(self, callback)
+        offered.service = self.create_service(service_type, name, offered.answer, callback_group=self._services_group)
+        self.active.callback(offered.end)
 
     def every(self, period_s: float, callback: Callable[[], Any]) -> Timer:
         """Call periodically while the node is active, on a steady clock: simulated time may stop or jump back."""
@@ -152,6 +156,33 @@ class ManagedNode(LifecycleNode):
         self.reconfigure()
 
 
+class OfferedService:
+    """A service that ends once what was asked of it is answered: rclpy sends an answer after the callback has returned
+    it, and raises InvalidHandle in the executor if the service is gone by then."""
+
+    def __init__(self, node: Node, callback: Callable[[Any, Any], Awaitable[Any]]) -> None:
+        """Offer nothing yet; `callback` answers a request."""
+        self._node, self._callback = node, callback
+        self._unanswered, self._ending = 0, False
+        self.service: Service | None = None
+
+    async def answer(self, request: Any, response: Any) -> Any:
+        """Answer a request; the callback of the service."""
+        self._unanswered += 1
+        try:
+            return await self._callback(request, response)
+        finally:
+            self._unanswered -= 1
+            if self._ending and self._node.executor is not None:
+                self._node.executor.create_task(self.end)
+
+    def end(self) -> None:
+        """Destroy the service, now or once nothing is unanswered."""
+        self._ending = True
+        if not self._unanswered and self.service is not None:
+            self._node.destroy_service(self.service)
+
+
 def worker_service(
     node: ManagedNode, worker: Worker, work: Callable[[Any, Any], None]
 ) -> Callable[[Any, Any], Awaitable[Any]]:
@@ -166,8 +197,15 @@ def answer_later(node: ManagedNode, begin: Callable[[Any, Any], TaskFuture]) -> 
     """
     async def callback(request: Any, response: Any) -> Any:
         response.success, response.message = True, "ok"
-        done: Future = Future(executor=node.executor)
-        begin(request, response).add_done_callback(done.set_result)
+        executor = node.executor
+        done: Future = Future(executor=executor)
+
+        def settle(settled: Any) -> None:
+            done.set_result(settled)
+            if executor is not None:
+                executor.wake()  # else it goes on when something else is ready: an inactive node has no timers
+
+        begin(request, response).add_done_callback(settle)
         settled: Any = await done
         error = settled.exception()
         if error is not None:

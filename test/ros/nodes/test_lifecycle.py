@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -14,8 +15,11 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
 
+from cl_localization.ros.nodes.config import NodeConfig
 from cl_localization.ros.nodes.localizer import LocalizerNode
+from cl_localization.ros.nodes.managed_node import ManagedNode, answer_later
 from cl_localization.ros.nodes.mapper import MapperNode
 from cl_localization.ros.nodes.sequence_player import SequencePlayerNode
 from ros_world import RosWorld, wait_until
@@ -139,3 +143,36 @@ def test_an_error_while_activating_leaves_the_node_inactive_and_nothing_of_it_be
     assert manager.state() == State.PRIMARY_STATE_INACTIVE and all_joined()
     monkeypatch.undo()
     assert manager.change(ACTIVATE) and manager.state() == State.PRIMARY_STATE_ACTIVE
+
+
+class Patient(ManagedNode):
+    """Offers a service that answers when the test says so."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("patient", NodeConfig(), **kwargs)
+        self.asked: list[Future] = []
+
+    def start(self) -> None:
+        """Offer it."""
+        self.service(Trigger, "~/ask", answer_later(self, self._ask))
+
+    def _ask(self, request: Trigger.Request, response: Trigger.Response) -> Future:
+        self.asked.append(Future())
+        return self.asked[-1]
+
+
+def test_a_service_that_was_asked_before_the_deactivation_answers_after_it_and_is_gone_then(ros: RosWorld) -> None:
+    node, manager = ros.start(Patient), Manager(ros, "patient")
+    client = ros.node.create_client(Trigger, "/patient/ask")
+    wait_until(client.service_is_ready)
+    answer = client.call_async(Trigger.Request())
+    wait_until(lambda: node.asked)
+    assert manager.change(DEACTIVATE)
+    node.asked[0].set_result(None)
+    wait_until(answer.done)
+    assert answer.result().success
+    wait_until(lambda: not client.service_is_ready())
+    assert manager.change(ACTIVATE)
+    wait_until(client.service_is_ready)
+    client.call_async(Trigger.Request())
+    wait_until(lambda: len(node.asked) == 2)
