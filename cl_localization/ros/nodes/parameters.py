@@ -49,15 +49,23 @@ def declare(node: Node, config: ConfigT, beside: Sequence[Config] = ()) -> Confi
 
 
 def changed(config: ConfigT, values: dict[str, Any]) -> ConfigT:
-    """Return `config` with new values by dotted name; integers are converted for float options.
+    """Return `config` with new values by dotted name; integers are converted for float options, and booleans for
+    options that may be `on` or `off`, which YAML reads as booleans.
 
     Raises:
         ConfigError: an unknown name, or a value of the wrong type or outside its range.
     """
-    kinds = {name: type(value) for name, value, _ in flatten(config)}
-    widened = {name: float(value) if kinds.get(name) is float and type(value) is int else value
-               for name, value in values.items()}
-    return with_values(config, widened)
+    known = {name: (value, option) for name, value, option in flatten(config)}
+
+    def converted(name: str, given: Any) -> Any:
+        value, option = known.get(name, (None, None))
+        if type(value) is float and type(given) is int:
+            return float(given)
+        if type(given) is bool and option is not None and (word := "on" if given else "off") in option.choices:
+            return word
+        return given
+
+    return with_values(config, {name: converted(name, given) for name, given in values.items()})
 
 
 def descriptor(value: Any, option: Option) -> ParameterDescriptor:

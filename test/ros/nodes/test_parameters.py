@@ -50,6 +50,14 @@ def test_given_values_end_up_in_the_config_and_whole_numbers_become_floats(ros: 
     assert node.get_parameter("inner.name").value == "a"
 
 
+@pytest.mark.parametrize("given, word", [("off", "off"), (False, "off"), (True, "on")])
+def test_on_and_off_are_words_where_they_are_choices_though_yaml_reads_them_as_booleans(ros: RosWorld, given: object,
+                                                                                         word: str) -> None:
+    assert declare(node_with(ros, depth_images=given), MapperNodeConfig()).depth_images == word
+    with pytest.raises(ConfigError, match="option name must be a str, found True"):
+        declare(node_with(ros, inner__name=True), SomeConfig())
+
+
 def test_parameters_of_ros_itself_are_left_alone(ros: RosWorld) -> None:
     node = node_with(ros, use_sim_time=True)
     declare(node, SomeConfig())
