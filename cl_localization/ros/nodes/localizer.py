@@ -75,7 +75,11 @@ class LocalizerNode(ManagedNode):
 
     def _on_other_map(self) -> None:
         """Map worker: forget poses in the old map, after those that were found before."""
-        self._stream.light_worker.run(lambda: self._stream.forget("another map is used"))
+        def forget() -> None:
+            self._stream.forget("another map is used")
+            self._outputs.forget_path()
+
+        self._stream.light_worker.run(forget)
 
     def _on_diagnostics(self) -> None:
         stream, problems = self._stream, [self._images.problem, self._map.problem, self._map.calibration_problem,

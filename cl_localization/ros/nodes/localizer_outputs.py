@@ -94,6 +94,11 @@ class LocalizerOutputs:
         self._base_pose.publish(of_base)
         self.initial.publish(of_base, track)
 
+    def forget_path(self) -> None:
+        """Begin another path: the poses so far are in another map."""
+        self._poses.clear()
+        self._path.publish(Path(header=Header(frame_id=self._config.frames.map)))
+
     def _publish_path(self, header: Header, found: Localization, track: Track) -> None:
         if track.trusted:
             self._poses.append(PoseStamped(header=header, pose=conversions.pose_message(found.world_T_cam)))

@@ -27,7 +27,7 @@ from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import pose_error
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.localizer import LocalizerNode
-from ros_robot import Robot
+from ros_robot import Robot, save_map_of
 from ros_world import RosWorld, wait_until
 
 LOST, RELOCALIZED, TRACKING = LocalizationStatus.LOST, LocalizationStatus.RELOCALIZED, LocalizationStatus.TRACKING
@@ -128,6 +128,17 @@ def test_without_a_map_it_says_so_and_a_map_can_be_loaded_while_it_runs(ros, rob
     loaded = ros.call(LoadMap, "/localizer/load_map", LoadMap.Request(path=str(room_map)))
     assert loaded.success and loaded.codes > 1000 and loaded.keyframes > 1 and loaded.message == "ok"
     robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses))
+
+
+def test_the_path_begins_again_in_another_map(ros, robot, localizer, frames, tmp_path) -> None:
+    paths = ros.heard(PathMessage, "/localizer/path", 100)
+    robot.show_until(frames, lambda: paths and len(paths[-1].poses) >= 3)
+    other = save_map_of(frames, tmp_path / "other.safetensors")
+    assert ros.call(LoadMap, "/localizer/load_map", LoadMap.Request(path=str(other))).success
+    empty = wait_until(lambda: [number for number, path in enumerate(paths) if not path.poses])[0]
+    assert paths[empty].header.frame_id == "map"
+    robot.show_until(frames, lambda: len(paths) > empty + 1)
+    assert len(paths[empty + 1].poses) == 1
 
 
 def test_a_map_that_cannot_be_read_leaves_the_one_in_use(ros, robot, localizer, frames, tmp_path) -> None:
