@@ -9,7 +9,7 @@ from std_srvs.srv import Trigger
 from cl_localization.features.shared import shared_encoder
 from cl_localization.ros.images.image_source import ImageSource
 from cl_localization.ros.map_topic.map_in_use import MapInUse
-from cl_localization.ros.map_topic.map_subscription import MapSubscription
+from cl_localization.ros.map_topic.map_subscription import MAP_TOPIC, MapSubscription, mappers_on_topic
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
 from cl_localization.ros.nodes.diagnostics import NodeDiagnostics
 from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
@@ -70,6 +70,9 @@ class LocalizerNode(ManagedNode):
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
         self._map.load(request.path)
+        if self.config.map_topic.follow and mappers_on_topic(self):
+            self.get_logger().warning(f"map {request.path}: a mapper publishes {MAP_TOPIC}, and its next change takes "
+                                      "the place of this map; end the mapper, or set map_topic.follow to false")
         map_code = self._map.map_code
         response.codes, response.keyframes = len(map_code), len(map_code.keyframes)
 

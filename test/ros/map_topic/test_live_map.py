@@ -6,7 +6,10 @@ import pytest
 
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
+from cl_localization.srv import LoadMap
+from rcl_interfaces.msg import Log
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 
 from cl_localization.ros.map_topic.map_messages import checksum, map_message
@@ -73,6 +76,18 @@ def test_a_mapper_that_is_deactivated_sends_what_it_has_not_sent_yet(ros: RosWor
     localizer = ros.start(LocalizerNode)
     wait_until(lambda: version_of(localizer) == mapper._mapper.map_code.version)
     assert_same_map(localizer._map.follower.map_code, mapper._mapper.map_code)
+
+
+@pytest.mark.parametrize("follow, warns", [(True, True), (False, False)])
+def test_a_map_that_is_loaded_beside_a_mapper_whose_map_replaces_it_is_warned_of(ros: RosWorld, room_map, follow: bool,
+                                                                               warns: bool) -> None:
+    lines = ros.heard(Log, "/rosout", QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+    sender, _ = Sender(ros), ros.start(LocalizerNode, map_topic__follow=follow)
+    sender.grow()
+    for _ in range(2):  # the lines of a node come in order: with the second map, all of the first have come
+        assert ros.call(LoadMap, "/localizer/load_map", LoadMap.Request(path=str(room_map))).success
+    wait_until(lambda: sum(line.msg.startswith(f"loaded {room_map}") for line in lines) >= 2)
+    assert any("a mapper publishes map_code, and its next change" in line.msg for line in list(lines)) is warns
 
 
 def test_a_localizer_told_not_to_follow_keeps_its_map(ros: RosWorld) -> None:
