@@ -247,6 +247,16 @@ def part_warnings(parts: dict[str, int]) -> tuple[str, ...]:
     return (said,)
 
 
+def part_problem(map_code: MapCode, scene: str) -> str:
+    """Return that poses in a scene are in a coordinate frame of its own, by the health noted in a map; empty if they
+    are in that of the first part, or nothing is noted."""
+    parts = list(noted_health(map_code).unjoined_parts) if map_code.health else []
+    if scene not in parts[1:]:
+        return ""
+    return (f"localized in {scene}, a part of the map that is not joined to {parts[0]}: its poses are in a coordinate "
+            "frame of its own")
+
+
 def frame_warnings(other_frame: OtherFrame) -> tuple[str, ...]:
     """Return that the poses of what was added to a map are in another frame than the map."""
     is_same = other_frame.off_share <= MAX_OFF_SHARE and other_frame.off_deg <= MAX_OFF_DEG

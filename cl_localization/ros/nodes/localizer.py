@@ -7,6 +7,7 @@ from typing import Any
 from std_srvs.srv import Trigger
 
 from cl_localization.features.shared import shared_encoder
+from cl_localization.mapping.audit.health import part_problem
 from cl_localization.ros.images.image_source import ImageSource
 from cl_localization.ros.map_topic.map_in_use import MapInUse
 from cl_localization.ros.map_topic.map_subscription import MAP_TOPIC, MapSubscription, mappers_on_topic
@@ -19,7 +20,7 @@ from cl_localization.ros.nodes.process import leave, run_nodes
 from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.tf.tracking import Tracking
 from cl_localization.srv import LoadMap
-from cl_localization.tracking.tracker import Track
+from cl_localization.tracking.tracker import State, Track
 
 
 class LocalizerNode(ManagedNode):
@@ -87,6 +88,8 @@ class LocalizerNode(ManagedNode):
     def _on_diagnostics(self) -> None:
         stream, problems = self._stream, [self._images.problem, self._map.problem, self._map.calibration_problem,
                                            self._tracking.problem]
+        if self._tracking.state != State.LOST:
+            problems.append(part_problem(self._map.map_code, self._outputs.scene))
         if not self._tracking.is_owned_elsewhere():  # a mapper that took over still seems to compete for some seconds
             problems.append(self._tf.problem)
         self._diagnostics.publish(problems, {

@@ -38,6 +38,7 @@ class LocalizerOutputs:
 
     Attributes:
         initial: the topic initialpose, which is heard, too.
+        scene: that of the last trusted pose; empty before the first.
     """
 
     def __init__(self, node: ManagedNode) -> None:
@@ -51,6 +52,7 @@ class LocalizerOutputs:
         self._inliers = node.publisher(PointCloud2, "~/inliers")
         self._overlay = node.publisher(Image, "~/overlay")
         self.initial = InitialPose(node)
+        self.scene = ""
         self._poses: deque[PoseStamped] = deque(maxlen=self._config.path_length)
 
     @property
@@ -67,6 +69,7 @@ class LocalizerOutputs:
         """Publish all results of an image, the pose first for the lowest latency."""
         header = Header(stamp=bundle.image.header.stamp, frame_id=self._config.frames.map)
         if track.trusted:
+            self.scene = found.scene
             self._publish_pose(header, found, track)
         latency_s = time.monotonic() - bundle.arrived_s
         self._status.publish(localization_status(found, track, map_code, header.frame_id, latency_s, counts))

@@ -25,6 +25,7 @@ from tf2_msgs.msg import TFMessage
 
 from cl_localization.geometry.camera import Camera
 from cl_localization.geometry.se3 import pose_error
+from cl_localization.map.map_file import load_map, save_map
 from cl_localization.ros import conversions
 from cl_localization.ros.nodes.localizer import LocalizerNode
 from ros_robot import Robot, save_map_of
@@ -187,6 +188,22 @@ def test_a_calibration_of_another_focal_length_is_diagnosed_until_the_right_one_
     before = len(statuses)
     robot.show_until(frames, lambda: any(status.reason == "ok" for status in statuses[before:]))
     wait_until(lambda: "focal length" not in arrays[-1].status[0].message)
+
+
+@pytest.mark.parametrize("first, warns", [(False, True), (True, False)])
+def test_poses_in_a_part_of_the_map_that_is_not_joined_are_diagnosed(ros, robot, room_map, frames, tmp_path,
+                                                                     first: bool, warns: bool) -> None:
+    map_code = load_map(room_map)
+    parts = [map_code.scene_names[0], "elsewhere"]
+    map_code.health = {"warnings": [], "unjoined_parts": dict.fromkeys(parts if first else parts[::-1], 9)}
+    save_map(map_code, tmp_path / "parts.safetensors")
+    arrays, statuses = ros.heard(DiagnosticArray, "/diagnostics"), ros.heard(LocalizationStatus, "/localizer/status")
+    ros.start(LocalizerNode, map_file=str(tmp_path / "parts.safetensors"), diagnostics_period_s=0.1)
+    robot.show_until(frames, lambda: any(status.trusted for status in statuses))
+    seen = len(arrays)
+    robot.show_until(frames, lambda: len(arrays) >= seen + 5)
+    text = f"localized in {parts[0]}, a part of the map that is not joined to elsewhere"
+    assert any(text in array.status[0].message for array in arrays[seen:]) is warns
 
 
 def test_another_owner_of_tf_is_diagnosed_unless_it_took_over(ros) -> None:
