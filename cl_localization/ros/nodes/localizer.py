@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from std_srvs.srv import Trigger
@@ -38,8 +39,10 @@ class LocalizerNode(ManagedNode):
         self._outputs = LocalizerOutputs(self)
         self._tracking = Tracking(self, self._tf, self._announce)
         self._map = MapInUse(self, shared_encoder(self.config.encoder), self._outputs.initial, self._on_other_map)
-        if self.config.map_file:
-            self._map.load(self.config.map_file)
+        map_file = self.config.map_file
+        begins_beside_mapper = self.shares_process and self.config.map_topic.follow and not Path(map_file).exists()
+        if map_file and not begins_beside_mapper:  # the mapper, given the same map_file, will make it
+            self._map.load(map_file)
 
     def start(self) -> None:
         """Subscribe, and create services and timers."""

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from cl_localization.msg import LocalizationStatus, MappingStatus
+from cl_localization.srv import SaveMap
 from rcl_interfaces.srv import GetParameters
 from rclpy.parameter import Parameter
 
@@ -44,6 +45,13 @@ def marked(frame: Frame, number: int) -> Frame:
     image = frame.image.copy()
     image[0, 0] = number
     return replace(frame, image=image)
+
+
+def test_both_begin_with_a_map_file_that_is_not_there_yet_and_the_map_is_saved_there(ros, tmp_path) -> None:
+    localizer, mapper = pair(ros, map_file=str(tmp_path / "new.safetensors"), poses__source="pose")
+    wait_until(lambda: localizer._map.map_code is not None
+               and localizer._map.map_code.map_id == mapper._mapper.map_code.map_id)
+    assert ros.call(SaveMap, "/mapper/save_map").success and (tmp_path / "new.safetensors").is_file()
 
 
 def test_each_image_is_encoded_once_for_both_nodes(ros, room, frames, monkeypatch) -> None:
