@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from os.path import expanduser
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import LocalizationError, MapError, RosError
@@ -131,7 +132,7 @@ class MapSaver:
         return self._writer.run(lambda: self._answer(request, response))
 
     def _answer(self, request: SaveMap.Request, response: SaveMap.Response) -> None:
-        store = MapStore(request.path) if request.path else self._store
+        store = MapStore(expanduser(request.path)) if request.path else self._store
         if store is None:
             raise MapError("path of the map", "must be given", repr(request.path),
                            "set path, or the parameter map_file")

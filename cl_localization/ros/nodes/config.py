@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import expanduser
 
 from cl_localization.config import (
     Config,
@@ -73,6 +74,10 @@ class VisionNodeConfig(NodeConfig):
     map_file: str = option("", "Map to load at the start; ~/save_map without a path writes it. Empty: start without "
                                "a map.")
     frames: FramesConfig = section(FramesConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "map_file", expanduser(self.map_file))  # no shell does it after `map_file:=`
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class LocalizerNode(ManagedNode):
         self._stream.forget("the service relocalize was called")
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
-        self._map.load(request.path)
+        self._map.load(expanduser(request.path))
         if self.config.map_topic.follow and mappers_on_topic(self):
             self.get_logger().warning(f"map {request.path}: a mapper publishes {MAP_TOPIC}, and its next change takes "
                                       "the place of this map; end the mapper, or set map_topic.follow to false")

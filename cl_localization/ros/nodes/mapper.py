@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from os.path import expanduser
 from typing import Any
 
 from std_srvs.srv import SetBool, Trigger
@@ -81,7 +82,7 @@ class MapperNode(ManagedNode):
         self._worker.offer(bundle)
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
-        self._use(load_map(request.path, self._encoder.name, self.config.map_code))
+        self._use(load_map(expanduser(request.path), self._encoder.name, self.config.map_code))
         response.codes, response.keyframes = len(self._mapper.map_code), len(self._mapper.map_code.keyframes)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from cl_localization.geometry.robot_pose import FORWARD_BASE_T_CAM
 from cl_localization.geometry.se3 import inverse, pose_error
 from cl_localization.map.map_file import load_map
 from cl_localization.mapper import Mapper
+from cl_localization.ros.nodes.localizer import LocalizerNode
 from cl_localization.ros.nodes.mapper import MapperNode
 from ros_robot import Robot
 from ros_world import RosWorld, wait_until
@@ -67,6 +69,18 @@ def test_poses_come_from_odometry_or_tf_just_as_well(ros, robot, statuses, frame
     keyframes = saved(ros, tmp_path / "map.safetensors").keyframe_world_T_cam
     truths = [frame.world_T_cam for frame in robot.shown.values()]
     assert all(min(pose_error(keyframe, truth)[0] for truth in truths) < 0.01 for keyframe in keyframes)
+
+
+def test_a_tilde_in_the_names_of_files_is_the_home_of_the_user(ros, room_map, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy(room_map, tmp_path / "a.safetensors")
+    mapper = start_mapper(ros, map_file="~/a.safetensors")
+    assert len(mapper._mapper.map_code) > 1000
+    assert ros.call(SaveMap, "/mapper/save_map", SaveMap.Request(path="~/b.safetensors")).success
+    assert ros.call(LoadMap, "/mapper/load_map", LoadMap.Request(path="~/b.safetensors")).success
+    localizer = ros.start(LocalizerNode, map_topic__follow=False)
+    assert ros.call(LoadMap, "/localizer/load_map", LoadMap.Request(path="~/b.safetensors")).success
+    assert len(localizer._map.map_code) == len(mapper._mapper.map_code)
 
 
 def test_an_image_without_a_pose_is_reported_and_survived(ros, robot, statuses, frames) -> None:
