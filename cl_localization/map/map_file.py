@@ -58,7 +58,8 @@ def write_snapshot(snapshot: MapDelta, stream: BinaryIO, extra: dict[str, Any] |
     """
     metadata = {"format_version": FORMAT_VERSION, "software": f"cl_localization {__version__}",
                 **{name: getattr(snapshot, name) for name in SCALARS}, "parent_id": snapshot.parent_id,
-                "health": snapshot.health, "temperature": snapshot.temperature, "extra": extra or {}}
+                "parent_version": snapshot.parent_version, "health": snapshot.health,
+                "temperature": snapshot.temperature, "extra": extra or {}}
     arrays = {name: np.ascontiguousarray(values) for name, values in snapshot.arrays().items()}
     texts = {"format": FORMAT, "json": json.dumps(metadata)}
     return write_tensors(stream, arrays, {**texts, "sha256": _digest(texts["json"], arrays)})
@@ -115,7 +116,8 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
         arrays = {name: read_tensor(stream, entry) for name, entry in entries.items()}
     try:
         values: dict[str, Any] = {name: metadata[name] for name in SCALARS} | _columns_of_this_version(arrays)
-        delta = MapDelta(parent_id=metadata.get("parent_id", ""), base_version=0, health=metadata.get("health", {}),
+        delta = MapDelta(parent_id=metadata.get("parent_id", ""), parent_version=metadata.get("parent_version", 0),
+                         base_version=0, health=metadata.get("health", {}),
                          temperature=metadata.get("temperature", 0.0), **values)
     except (KeyError, TypeError) as error:
         raise DamagedMapError(f"map {path}", "must hold all its columns", str(error), "the file is damaged") from error

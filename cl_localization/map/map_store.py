@@ -2,8 +2,9 @@
 
 `NAME.safetensors` is the map, `NAME.previous.safetensors` the one saved before it. A map is written to a hidden file
 beside them and flushed; the current file is linked to its second name, then the hidden file is renamed. A current file
-that is damaged or belongs to another map is kept under a name of its own and never overwritten. A previous one is not
-overwritten as long as the map has warnings that it has not: it may be the last that is right.
+that is damaged, or belongs to another map or to versions of the parent that the map does not have, is kept under a name
+of its own and never overwritten. A previous one is not overwritten as long as the map has warnings that it has not: it
+may be the last that is right.
 """
 
 from __future__ import annotations
@@ -99,9 +100,8 @@ class MapStore:
         except MapError:
             _link(self.path, self._unused("damaged"))
             return
-        map_id = current["map_id"]
-        if map_id not in (successor.map_id, successor.parent_id):
-            other = self._beside("".join(filter(str.isalnum, str(map_id)))[:ID_CHARACTERS] or "other")
+        if not _went_into(current, successor):
+            other = self._beside("".join(filter(str.isalnum, str(current["map_id"])))[:ID_CHARACTERS] or "other")
             _link(self.path, other)
             with suppress(FileNotFoundError):
                 os.replace(self.previous, other.with_stem(f"{other.stem}.previous"))
@@ -125,6 +125,15 @@ class MapStore:
         while os.path.lexists(self._beside(f"{tag}-{number}")):
             number += 1
         return self._beside(f"{tag}-{number}")
+
+
+def _went_into(current: dict[str, Any], successor: MapDelta) -> bool:
+    """Return whether a map has all that a file has: it is the same, or was forked from this version or a later one."""
+    if current["map_id"] == successor.map_id:
+        return True
+    version = current["version"]
+    return (current["map_id"] == successor.parent_id and isinstance(version, int)
+            and version <= successor.parent_version)
 
 
 def _warnings(health: Any) -> set[str]:

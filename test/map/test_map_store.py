@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import MapError
 from cl_localization.map.map_code import MapCode
-from cl_localization.map.map_file import load_map, save_map
+from cl_localization.map.map_file import load_map, save_map, write_snapshot
 from cl_localization.map.map_store import MapStore
 from map_makers import assert_same_map, empty_map, grow
 from ros_faults import fill, small_disk
@@ -162,6 +163,35 @@ def test_a_map_that_goes_on_from_the_one_in_its_place_is_no_other(path):
     new = saved(store, load_map(path).fork(), 1)
     assert names(path) == ["kitchen.previous.safetensors", "kitchen.safetensors"]
     assert load_map(store.previous).map_id == old.map_id == new.parent_id
+
+
+def test_a_newer_version_of_the_map_that_an_older_copy_was_taken_of_is_another_and_kept(path, tmp_path):
+    store, map_code = MapStore(path), saved(MapStore(path), empty_map(), 2)
+    save_map(map_code, tmp_path / "copy.map")
+    newer = saved(store, map_code, 2)
+    child = saved(store, load_map(tmp_path / "copy.map").fork(), 2)
+    assert_same_map(load_map(path.parent / f"kitchen.{newer.map_id[:8]}.safetensors"), newer)
+    assert_same_map(load_map(path), child)
+    assert load_map(store.previous).map_id == child.map_id
+
+
+def test_an_older_version_of_the_map_that_was_forked_is_the_one_before_it(path, tmp_path):
+    store, map_code = MapStore(path), saved(MapStore(path), empty_map())
+    older = map_code.version
+    grow(map_code)
+    save_map(map_code, tmp_path / "copy.map")
+    saved(store, load_map(tmp_path / "copy.map").fork())
+    assert load_map(store.previous).version == older and len(names(path)) == 3
+
+
+@pytest.mark.parametrize("version", ["5", None, 1e9])
+def test_an_odd_version_in_a_file_does_not_hinder_a_save(path, version):
+    parent = empty_map()
+    with path.open("wb") as stream:
+        write_snapshot(replace(parent.delta_since(0), version=version), stream)
+    other = path.parent / f"kitchen.{parent.map_id[:8]}.safetensors"
+    saved(MapStore(path), parent.fork())
+    assert other.is_file()
 
 
 def test_what_is_no_map_is_set_aside_before_a_map_comes_into_its_place(path):
