@@ -23,7 +23,7 @@ from cl_localization.data.atomic import sync_folder
 from cl_localization.errors import DamagedMapError, MapError
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_delta import MapDelta
-from cl_localization.map.map_file import load_map, read_map_info, write_snapshot
+from cl_localization.map.map_file import load_map, read_map_info, require_map_file, write_snapshot
 
 ID_CHARACTERS = 8
 
@@ -68,15 +68,19 @@ class MapStore:
             return map_code, f"{'; '.join(problems) or f'map {self.path} is missing'}; resuming from {path}"
         return None, f"{'; '.join(problems)}; starting a new map" if problems else ""
 
+    def check(self) -> None:
+        """Raise MapError for what is in place of the map or the previous one and was never a map."""
+        for path in (self.path, self.previous):
+            if os.path.lexists(path):
+                require_map_file(path)
+
     def save(self, snapshot: MapDelta) -> int:
         """Write a snapshot of a map and return its size in bytes.
 
         Raises:
-            MapError: it cannot be written; existing files are unchanged.
+            MapError: it cannot be written, or would replace what is no map; existing files are unchanged.
         """
-        # never rename a folder or device
-        if os.path.exists(self.path) and not os.path.isfile(self.path):
-            raise MapError(f"map {self.path}", "must be a file", "a folder or device", "name a file to save to")
+        self.check()
         try:
             with _sole_writer(self._partial) as stream:
                 size = write_snapshot(snapshot, stream)
