@@ -57,7 +57,8 @@ def require_grown(map_code: MapCode) -> None:
 def learned_map_beside(grown: MapCode) -> MapCode:
     """Return an empty map with the scenes, frame and cell size of another, whose codes will be learned."""
     learned = MapCode(MapCodeConfig(), grown.encoder, grown.dim)
-    learned.frame_id, learned.cell_size_m, learned.parent_id = grown.frame_id, grown.cell_size_m, grown.map_id
+    learned.frame_id, learned.cell_size_m = grown.frame_id, grown.cell_size_m
+    learned.parent_id, learned.parent_version = grown.map_id, grown.version
     learned.scene_names, learned.temperature = list(grown.scene_names), 1.0
     return learned
 

@@ -57,7 +57,7 @@ class MapCode:
 
     Attributes:
         map_id: id of the map; kept when it is loaded or received, new when it is extended, see `fork`.
-        parent_id: id of the map that this one extends; empty for none.
+        parent_id, parent_version: id and version of the map that this one extends; empty and 0 for none.
         version: incremented by every call that changes the map.
         encoder, dim: name of the descriptors' encoder, and their length.
         codes, keyframes: the tables; read them through the properties below.
@@ -68,7 +68,7 @@ class MapCode:
     def __init__(self, config: MapCodeConfig, encoder: str, dim: int, map_id: str | None = None) -> None:
         self.config = config
         self.encoder, self.dim = encoder, dim
-        self.map_id, self.parent_id = map_id or uuid.uuid4().hex, ""
+        self.map_id, self.parent_id, self.parent_version = map_id or uuid.uuid4().hex, "", 0
         self.frame_id = "map"
         self.version = 0
         self.cell_size_m = config.cell_size_m
@@ -161,7 +161,7 @@ class MapCode:
         Call it before extending a map that also exists elsewhere, in a file or in another mapper: else the same id and
         version could stand for different contents.
         """
-        self.map_id, self.parent_id = uuid.uuid4().hex, self.map_id
+        self.map_id, self.parent_id, self.parent_version = uuid.uuid4().hex, self.map_id, self.version
         return self
 
     def set_cell_size(self, cell_size_m: float) -> None:
@@ -332,7 +332,7 @@ class MapCode:
             keyframe_ids=frames.astype(np.uint32), removed_keyframe_ids=removed_frames.astype(np.uint32),
             **{name: self.codes.taken(name, changed) for name in ROW_TYPES},
             **{name: self.keyframes.taken(name, frames) for name in KEYFRAME_TYPES}, parent_id=self.parent_id,
-            health=self.health, temperature=self.temperature)
+            parent_version=self.parent_version, health=self.health, temperature=self.temperature)
 
     def apply(self, delta: MapDelta) -> None:
         """Apply a delta to this copy.
@@ -374,7 +374,8 @@ class MapCode:
             raise MapError("map code", "must be a snapshot (base version 0)", f"base version {delta.base_version}")
         delta.validate(_largest_number(np.size(delta.ids)))
         map_code = cls(config, delta.encoder, delta.dim, delta.map_id)
-        map_code.frame_id, map_code.parent_id, map_code.health = delta.frame_id, delta.parent_id, delta.health
+        map_code.frame_id, map_code.health = delta.frame_id, delta.health
+        map_code.parent_id, map_code.parent_version = delta.parent_id, delta.parent_version
         map_code.apply(delta)
         return map_code
 

@@ -32,8 +32,8 @@ ID_COLUMNS = ("ids", "removed_ids", "keyframe_ids", "removed_keyframe_ids")
 SCALAR_TYPES: dict[str, tuple[type, ...]] = {
     "map_id": (str,), "encoder": (str,), "dim": (int,), "frame_id": (str,), "cell_size_m": (float, int),
     "base_version": (int,),
-    "version": (int,), "scene_names": (list,), "parent_id": (str,), "health": (dict,),
-    "temperature": (float, int),
+    "version": (int,), "scene_names": (list,), "parent_id": (str,), "parent_version": (int,),
+    "health": (dict,), "temperature": (float, int),
 }
 
 
@@ -53,6 +53,7 @@ class MapDelta:
         keyframe_ids: (K,) uint32 ids of the keyframes in the columns of `KEYFRAME_TYPES`.
         removed_keyframe_ids: uint32 ids of removed keyframes.
         parent_id: id of the map that this one extends; empty for none; only in files, not in messages.
+        parent_version: version of it that this one began with; 0 for none or unknown; only in files, not in messages.
         health: what its mapper found wrong with it, see `mapping.audit`; only in files, not in messages.
         temperature: 0 where codes were grown; where they were learned, see `map.learned_codes`.
     """
@@ -82,6 +83,7 @@ class MapDelta:
     keyframe_descriptors: np.ndarray
     removed_keyframe_ids: np.ndarray
     parent_id: str = ""
+    parent_version: int = 0
     health: dict[str, Any] = field(default_factory=dict)
     temperature: float = 0.0
 

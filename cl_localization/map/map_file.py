@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,9 +18,12 @@ from cl_localization.data.atomic import written_file
 from cl_localization.errors import DamagedMapError, LocalizationError, MapError
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_delta import KEYFRAME_DESCRIPTOR_DIM, MapDelta
-from cl_localization.map.tensor_file import DamagedFile, Entry, read_header, read_tensor, write_tensors
+from cl_localization.map.tensor_file import LENGTH_BYTES, DamagedFile, Entry, read_header, read_tensor, write_tensors
 
 FORMAT = "cl_localization_map"
+FORMAT_TEXT = f'"format":"{FORMAT}"'.encode()
+HEADER_BEGIN = b'{"__metadata__":{' + FORMAT_TEXT
+SECTOR_BYTES = 512
 FORMAT_VERSION = 4
 READABLE_VERSIONS = (1, 2, 3, 4)
 """Codes of versions 1 to 3 are grown, not learned. Version 1 has no keyframe descriptors, so place recognition does not
@@ -58,7 +61,8 @@ def write_snapshot(snapshot: MapDelta, stream: BinaryIO, extra: dict[str, Any] |
     """
     metadata = {"format_version": FORMAT_VERSION, "software": f"cl_localization {__version__}",
                 **{name: getattr(snapshot, name) for name in SCALARS}, "parent_id": snapshot.parent_id,
-                "health": snapshot.health, "temperature": snapshot.temperature, "extra": extra or {}}
+                "parent_version": snapshot.parent_version, "health": snapshot.health,
+                "temperature": snapshot.temperature, "extra": extra or {}}
     arrays = {name: np.ascontiguousarray(values) for name, values in snapshot.arrays().items()}
     texts = {"format": FORMAT, "json": json.dumps(metadata)}
     return write_tensors(stream, arrays, {**texts, "sha256": _digest(texts["json"], arrays)})
@@ -76,10 +80,16 @@ def _digest(metadata: str, arrays: dict[str, np.ndarray]) -> str:
 def is_map_file(path: str | Path) -> bool:
     """Return whether a path is a map file, of any version."""
     try:
-        with _opened(path) as (_, header, _):
-            return header.get("format") == FORMAT
+        with _opened(path):
+            return True
     except MapError:
         return False
+
+
+def require_map_file(path: str | Path) -> None:
+    """Raise MapError for what is no map file, of any version, not even a damaged one."""
+    with suppress(DamagedMapError), _opened(path):
+        pass
 
 
 def read_map_info(path: str | Path) -> dict[str, Any]:
@@ -115,7 +125,8 @@ def load_map(path: str | Path, encoder: str | None = None, config: MapCodeConfig
         arrays = {name: read_tensor(stream, entry) for name, entry in entries.items()}
     try:
         values: dict[str, Any] = {name: metadata[name] for name in SCALARS} | _columns_of_this_version(arrays)
-        delta = MapDelta(parent_id=metadata.get("parent_id", ""), base_version=0, health=metadata.get("health", {}),
+        delta = MapDelta(parent_id=metadata.get("parent_id", ""), parent_version=metadata.get("parent_version", 0),
+                         base_version=0, health=metadata.get("health", {}),
                          temperature=metadata.get("temperature", 0.0), **values)
     except (KeyError, TypeError) as error:
         raise DamagedMapError(f"map {path}", "must hold all its columns", str(error), "the file is damaged") from error
@@ -147,11 +158,20 @@ def _opened(path: str | Path) -> Iterator[tuple[BinaryIO, dict[str, str], dict[s
     path = Path(path)
     if not os.path.isfile(path):  # unlike Path.is_file, it raises nothing for too long names or missing permissions
         raise MapError(f"map {path}", "must be a file", "a folder or device" if os.path.exists(path)
-                       else "nothing there")
+                       else "nothing there", "choose another name")
+    begin = b""
     try:
         with path.open("rb") as stream:
-            yield stream, *read_header(stream)
+            begin = stream.peek()
+            texts, entries = read_header(stream)
+            if texts.get("format") != FORMAT:
+                raise MapError(f"map {path}", f"must be of format {FORMAT}", texts.get("format"),
+                               "it is another kind of file, and left alone: choose another name")
+            yield stream, texts, entries
     except DamagedFile as error:
+        if not _may_be_damaged_map(begin):
+            raise MapError(f"map {path}", "must be a whole safetensors file", f"one that begins with {begin[:20]!r}",
+                           "it is truncated, damaged or no map, and left alone: choose another name") from error
         raise DamagedMapError(f"map {path}", "must be a whole safetensors file", str(error),
                               "it is truncated, damaged or no map") from error
     except PermissionError as error:
@@ -160,10 +180,15 @@ def _opened(path: str | Path) -> Iterator[tuple[BinaryIO, dict[str, str], dict[s
         raise DamagedMapError(f"map {path}", "must be readable", str(error), "check the disk") from error
 
 
+def _may_be_damaged_map(begin: bytes) -> bool:
+    """Return whether an unreadable file was a map, from its first bytes: they name the format, end before it, or are
+    gone or zeros, as after a power cut. Where they were overwritten, a map is not told from another kind of file."""
+    header = begin[LENGTH_BYTES:]
+    return FORMAT_TEXT in begin or not any(begin[:SECTOR_BYTES]) or (header != b"" and HEADER_BEGIN.startswith(header))
+
+
 def _metadata(path: str | Path, header: dict[str, str]) -> dict[str, Any]:
     """Return the JSON metadata of a map file's header."""
-    if header.get("format") != FORMAT:
-        raise MapError(f"map {path}", f"must be of format {FORMAT}", header.get("format"), "it is another kind of file")
     try:
         metadata = json.loads(header["json"])
         version = metadata["format_version"]

@@ -2,8 +2,9 @@
 
 `NAME.safetensors` is the map, `NAME.previous.safetensors` the one saved before it. A map is written to a hidden file
 beside them and flushed; the current file is linked to its second name, then the hidden file is renamed. A current file
-that is damaged or belongs to another map is kept under a name of its own and never overwritten. A previous one is not
-overwritten as long as the map has warnings that it has not: it may be the last that is right.
+that is damaged, or belongs to another map or to versions of the parent that the map does not have, is kept under a name
+of its own and never overwritten. A previous one is not overwritten as long as the map has warnings that it has not: it
+may be the last that is right.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from cl_localization.data.atomic import sync_folder
 from cl_localization.errors import DamagedMapError, MapError
 from cl_localization.map.map_code import MapCode
 from cl_localization.map.map_delta import MapDelta
-from cl_localization.map.map_file import load_map, read_map_info, write_snapshot
+from cl_localization.map.map_file import load_map, read_map_info, require_map_file, write_snapshot
 
 ID_CHARACTERS = 8
 
@@ -67,15 +68,19 @@ class MapStore:
             return map_code, f"{'; '.join(problems) or f'map {self.path} is missing'}; resuming from {path}"
         return None, f"{'; '.join(problems)}; starting a new map" if problems else ""
 
+    def check(self) -> None:
+        """Raise MapError for what is in place of the map or the previous one and was never a map."""
+        for path in (self.path, self.previous):
+            if os.path.lexists(path):
+                require_map_file(path)
+
     def save(self, snapshot: MapDelta) -> int:
         """Write a snapshot of a map and return its size in bytes.
 
         Raises:
-            MapError: it cannot be written; existing files are unchanged.
+            MapError: it cannot be written, or would replace what is no map; existing files are unchanged.
         """
-        # never rename a folder or device
-        if os.path.exists(self.path) and not os.path.isfile(self.path):
-            raise MapError(f"map {self.path}", "must be a file", "a folder or device", "name a file to save to")
+        self.check()
         try:
             with _sole_writer(self._partial) as stream:
                 size = write_snapshot(snapshot, stream)
@@ -99,9 +104,8 @@ class MapStore:
         except MapError:
             _link(self.path, self._unused("damaged"))
             return
-        map_id = current["map_id"]
-        if map_id not in (successor.map_id, successor.parent_id):
-            other = self._beside("".join(filter(str.isalnum, str(map_id)))[:ID_CHARACTERS] or "other")
+        if not _went_into(current, successor):
+            other = self._beside("".join(filter(str.isalnum, str(current["map_id"])))[:ID_CHARACTERS] or "other")
             _link(self.path, other)
             with suppress(FileNotFoundError):
                 os.replace(self.previous, other.with_stem(f"{other.stem}.previous"))
@@ -125,6 +129,15 @@ class MapStore:
         while os.path.lexists(self._beside(f"{tag}-{number}")):
             number += 1
         return self._beside(f"{tag}-{number}")
+
+
+def _went_into(current: dict[str, Any], successor: MapDelta) -> bool:
+    """Return whether a map has all that a file has: it is the same, or was forked from this version or a later one."""
+    if current["map_id"] == successor.map_id:
+        return True
+    version = current["version"]
+    return (current["map_id"] == successor.parent_id and isinstance(version, int)
+            and version <= successor.parent_version)
 
 
 def _warnings(health: Any) -> set[str]:

@@ -149,8 +149,8 @@ def test_a_file_of_before_there_were_variance_factors_has_unknown_ones(path, tmp
 
 
 def test_a_file_of_before_keyframes_had_descriptors_has_unknown_ones(path, tmp_path):
-    older = load_map(rewritten(path, tmp_path / "b.map", {"format_version": 1}, header={"sha256": None},
-                               keyframe_descriptors=None))
+    older = load_map(rewritten(path, tmp_path / "b.map", {"format_version": 1, "parent_version": ...},
+                               header={"sha256": None}, keyframe_descriptors=None))
     assert older.keyframes["keyframe_descriptors"].shape[1] == KEYFRAME_DESCRIPTOR_DIM
     assert not older.keyframes["keyframe_descriptors"].any()
     assert len(older.keyframes) == len(load_map(path).keyframes)
@@ -174,9 +174,9 @@ def test_a_map_knows_which_one_it_goes_on_from(path, tmp_path):
     child = load_map(path).fork()
     grow(child)
     save_map(child, tmp_path / "b.map")
-    loaded = load_map(tmp_path / "b.map")
-    assert parent.parent_id == "" and loaded.parent_id == parent.map_id != loaded.map_id
-    assert read_map_info(tmp_path / "b.map")["parent_id"] == parent.map_id
+    assert parent.parent_id == "" and load_map(tmp_path / "b.map").parent_id == parent.map_id != child.map_id
+    info = read_map_info(tmp_path / "b.map")
+    assert (info["parent_id"], info["parent_version"]) == (parent.map_id, parent.version)
 
 
 def test_a_disk_that_cannot_be_read_is_told(path, monkeypatch):

@@ -9,16 +9,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from cl_localization.config import MapCodeConfig
-from cl_localization.errors import MapError
+from cl_localization.errors import DamagedMapError, MapError
 from cl_localization.map.map_code import MapCode
-from cl_localization.map.map_file import load_map, save_map
+from cl_localization.map.map_file import load_map, save_map, write_snapshot
 from cl_localization.map.map_store import MapStore
 from map_makers import assert_same_map, empty_map, grow
 from ros_faults import fill, small_disk
@@ -125,7 +127,7 @@ def test_two_damaged_maps_are_both_kept_and_another_begins(path):
     store = MapStore(path)
     saved(store, empty_map(), 2)
     for file in (store.path, store.previous):
-        file.write_bytes(b"nothing")
+        file.write_bytes(file.read_bytes()[:1000])
     found, warning = loaded(store)
     assert found is None and warning.endswith("starting a new map")
     assert names(path) == ["kitchen.damaged-1.safetensors",
@@ -164,10 +166,79 @@ def test_a_map_that_goes_on_from_the_one_in_its_place_is_no_other(path):
     assert load_map(store.previous).map_id == old.map_id == new.parent_id
 
 
-def test_what_is_no_map_is_set_aside_before_a_map_comes_into_its_place(path):
-    path.write_text("my poem")
+def test_a_newer_version_of_the_map_that_an_older_copy_was_taken_of_is_another_and_kept(path, tmp_path):
+    store, map_code = MapStore(path), saved(MapStore(path), empty_map(), 2)
+    save_map(map_code, tmp_path / "copy.map")
+    newer = saved(store, map_code, 2)
+    child = saved(store, load_map(tmp_path / "copy.map").fork(), 2)
+    assert_same_map(load_map(path.parent / f"kitchen.{newer.map_id[:8]}.safetensors"), newer)
+    assert_same_map(load_map(path), child)
+    assert load_map(store.previous).map_id == child.map_id
+
+
+def test_an_older_version_of_the_map_that_was_forked_is_the_one_before_it(path, tmp_path):
+    store, map_code = MapStore(path), saved(MapStore(path), empty_map())
+    older = map_code.version
+    grow(map_code)
+    save_map(map_code, tmp_path / "copy.map")
+    saved(store, load_map(tmp_path / "copy.map").fork())
+    assert load_map(store.previous).version == older and len(names(path)) == 3
+
+
+@pytest.mark.parametrize("version", ["5", None, 1e9])
+def test_an_odd_version_in_a_file_does_not_hinder_a_save(path, version):
+    parent = empty_map()
+    with path.open("wb") as stream:
+        write_snapshot(replace(parent.delta_since(0), version=version), stream)
+    other = path.parent / f"kitchen.{parent.map_id[:8]}.safetensors"
+    saved(MapStore(path), parent.fork())
+    assert other.is_file()
+
+
+OTHER_FILES = [b"my poem", b"42\n", b"amcl:\n  ros__parameters:\n    use_sim_time: true\n" * 2,
+               b"\x89PNG\r\n\x1a\n" * 9,
+               b'\x70\0\0\0\0\0\0\0{"weight":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}  ']
+
+
+@pytest.mark.parametrize("content", OTHER_FILES)
+@pytest.mark.parametrize("place", ["kitchen", "kitchen.previous"])
+def test_what_is_no_map_is_left_alone(path, content, place):
+    other = path.with_stem(place)
+    other.write_bytes(content)
+    for use in (loaded, lambda store: store.save(empty_map().delta_since(0))):
+        with pytest.raises(MapError, match=f"{place}.safetensors must be .*no map.* choose another name") as error:
+            use(MapStore(path))
+        assert not isinstance(error.value, DamagedMapError)
+    assert names(path) == [other.name] and other.read_bytes() == content
+
+
+def test_weights_of_a_network_are_left_alone(path):
+    save_file({"weight": np.zeros(3, np.float32)}, path)
+    content = path.read_bytes()
+    with pytest.raises(MapError, match="another kind of file, and left alone: choose another name"):
+        MapStore(path).save(empty_map().delta_since(0))
+    assert names(path) == [path.name] and path.read_bytes() == content
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:9], lambda content: content[:30],
+                                    lambda content: b"\0" * len(content), lambda content: b"\0" * 512 + content[512:],
+                                    lambda content: b"\xff" * 8 + content[8:],
+                                    lambda content: content[:8] + b"[" + content[9:],
+                                    lambda content: content[:100] + b"\0" * (len(content) - 100)])
+def test_a_map_whose_begin_is_damaged_is_known_as_one_and_set_aside_by_a_save(path, damage):
+    saved(MapStore(path), empty_map(), 2)
+    path.write_bytes(damaged := damage(path.read_bytes()))
     saved(MapStore(path), empty_map())
-    assert (path.parent / "kitchen.damaged-1.safetensors").read_text() == "my poem"
+    assert (path.parent / "kitchen.damaged-1.safetensors").read_bytes() == damaged
+
+
+def test_a_map_of_a_later_format_is_set_aside_by_a_save(path):
+    saved(MapStore(path), empty_map())
+    path.write_bytes(later := path.read_bytes().replace(b'format_version\\": 4', b'format_version\\": 9'))
+    with pytest.raises(MapError, match="must have format version"):
+        loaded(MapStore(path))
+    saved(MapStore(path), empty_map())
+    assert (path.parent / "kitchen.damaged-1.safetensors").read_bytes() == later
 
 
 def test_two_that_go_on_from_one_map_do_not_overwrite_each_other(path):

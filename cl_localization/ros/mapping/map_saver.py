@@ -56,10 +56,15 @@ class MapSaver:
             begin: called once in the thread, before all work.
             period_s: longest mapping time that is lost if the process is killed; 0: no periodic saves.
             tell: gets a line about each save.
+
+        Raises:
+            MapError: map_file is something else than a map.
         """
         self.schedule = SaveSchedule(period_s)
         self.problem, self.saved_version, self.saved_id = "", 0, ""
         self._store = MapStore(map_file) if map_file else None
+        if self._store:
+            self._store.check()
         self._every_keyframes, self._copy, self._report, self._tell = every_keyframes, copy, report, tell
         self._learned = self._learned_at_copy = self._saved_learned = self._tried_learned = 0
         self._lock, self._save_lock = threading.Lock(), threading.Lock()

@@ -81,6 +81,7 @@ class UnsavedChanges:
         map_code = load_map(path, delta.encoder, MapCodeConfig())
         if map_code.map_id not in (delta.map_id, delta.parent_id):
             raise MapError(f"map {path}", f"must be the one in work, {delta.map_id}", map_code.map_id)
-        map_code.map_id, map_code.parent_id = delta.map_id, delta.parent_id
+        map_code.map_id = delta.map_id
+        map_code.parent_id, map_code.parent_version = delta.parent_id, delta.parent_version
         map_code.apply(delta)
         return map_code.delta_since(0)

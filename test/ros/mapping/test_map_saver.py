@@ -140,12 +140,15 @@ def test_a_failure_is_reported_until_the_map_is_saved_and_not_for_every_image(le
     assert learner.saver.problem == ""
 
 
-def test_a_failure_elsewhere_is_no_problem_of_the_map_file(learning) -> None:
-    learner = learning()
+def test_a_failure_elsewhere_is_no_problem_of_the_map_file(learning, tmp_path) -> None:
+    learner, notes = learning(), tmp_path / "notes.txt"
+    notes.write_text("what to do today")
     learner.learn()
-    with pytest.raises(MapError, match="must be"):
-        learner.save("/dev/null/a.map")
-    assert learner.saver.problem == ""
+    for path in ("/dev/null/a.map", str(notes)):
+        with pytest.raises(MapError, match="must be"):
+            learner.save(path)
+    assert learner.saver.problem == "" and [file.name for file in tmp_path.iterdir()] == [notes.name]
+    assert notes.read_text() == "what to do today"
 
 
 def test_what_was_wrong_at_the_start_is_said_until_the_map_is_saved(learning) -> None:
@@ -297,7 +300,7 @@ def test_a_map_resumed_from_the_previous_file_is_saved_whole_while_the_worker_ha
     for _ in range(2):
         first.learn()
         first.save()
-    path.write_bytes(b"damaged")
+    path.write_bytes(path.read_bytes()[:-1])
     second = learning()
     resumed, problem = second.saver.load("xfeat", MapCodeConfig())
     assert "resuming from" in problem

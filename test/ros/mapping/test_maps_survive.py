@@ -112,6 +112,18 @@ def test_a_map_that_is_not_resumed_is_set_aside_when_another_is_saved(ros, robot
     assert (tmp_path / f"map.{load_map(room_map).map_id[:8]}.safetensors").read_bytes() == room_map.read_bytes()
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_map_file_that_is_no_map_stops_configuring_and_is_left_alone(ros, tmp_path, capfd, resume) -> None:
+    path = tmp_path / "nav2_params.yaml"
+    path.write_text("amcl:\n  ros__parameters:\n")
+    node = ros.add(MapperNode(context=ros.context, parameter_overrides=[Parameter("map_file", value=str(path)),
+                                                                        Parameter("resume", value=resume)]))
+    assert not node.bring_up()
+    assert "nav2_params.yaml must be a whole safetensors file" in (err := capfd.readouterr().err)
+    assert "choose another name" in err and "Traceback" not in err
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_another_scene_begins_while_the_mapper_runs_and_a_scene_without_a_name_is_refused(
     ros, robot, statuses, frames, tmp_path
 ) -> None:

@@ -249,9 +249,13 @@ def test_it_can_be_stopped_and_started_through_its_lifecycle(ros, robot, localiz
     robot.show_until(frames, lambda: poses)
 
 
-def test_a_map_file_that_is_missing_stops_configuring_with_a_clear_error(ros, tmp_path, capfd) -> None:
+@pytest.mark.parametrize("content, match", [("", "must be a file"), ("amcl:\n  ros__parameters:\n", "or no map")])
+def test_a_map_file_that_is_missing_or_no_map_stops_configuring_with_a_clear_error(ros, tmp_path, capfd, content,
+                                                                                   match) -> None:
+    if content:
+        (tmp_path / "gone").write_text(content)
     node = ros.add(
         LocalizerNode(context=ros.context, parameter_overrides=[Parameter("map_file", value=str(tmp_path / "gone"))])
     )
     assert not node.bring_up()
-    assert "gone must be a file" in capfd.readouterr().err
+    assert match in (err := capfd.readouterr().err) and "gone must be a" in err
