@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from os.path import expanduser
 
 from cl_localization.config import MapCodeConfig
 from cl_localization.errors import LocalizationError, MapError, RosError
@@ -16,6 +15,7 @@ from cl_localization.map.map_store import MapStore
 from cl_localization.mapping.mapping_result import MappingResult
 from cl_localization.msg import MappingStatus
 from cl_localization.ros.mapping.unsaved_changes import UnsavedChanges
+from cl_localization.ros.paths import at_home
 from cl_localization.ros.workers.worker import Worker
 from cl_localization.srv import SaveMap
 
@@ -137,7 +137,7 @@ class MapSaver:
         return self._writer.run(lambda: self._answer(request, response))
 
     def _answer(self, request: SaveMap.Request, response: SaveMap.Response) -> None:
-        store = MapStore(expanduser(request.path)) if request.path else self._store
+        store = MapStore(at_home(request.path)) if request.path else self._store
         if store is None:
             raise MapError("path of the map", "must be given", repr(request.path),
                            "set path, or the parameter map_file")

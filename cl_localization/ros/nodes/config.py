@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os.path import expanduser
 
 from cl_localization.config import (
     Config,
@@ -20,6 +19,7 @@ from cl_localization.config import (
 from cl_localization.data.message_camera import RECTIFIED
 from cl_localization.mapping.learned.options import CODES, CODES_HELP, LearnedCodesConfig
 from cl_localization.mapping.slam.options import SlamConfig
+from cl_localization.ros.paths import at_home
 
 TRANSPORTS = ("raw", "compressed")
 DEPTH_TRANSPORTS = (*TRANSPORTS, "compressedDepth")
@@ -77,7 +77,7 @@ class VisionNodeConfig(NodeConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "map_file", expanduser(self.map_file))  # no shell does it after `map_file:=`
+        object.__setattr__(self, "map_file", at_home(self.map_file))
 
 
 @dataclass(frozen=True)

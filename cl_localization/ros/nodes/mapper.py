@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from os.path import expanduser
 from typing import Any
 
 from std_srvs.srv import SetBool, Trigger
@@ -24,6 +23,7 @@ from cl_localization.ros.nodes.mapper_diagnostics import HealthWatch, MapperDiag
 from cl_localization.ros.nodes.mapper_outputs import MapperOutputs
 from cl_localization.ros.nodes.process import leave, run_nodes
 from cl_localization.ros.nodes.status_messages import Counts
+from cl_localization.ros.paths import at_home
 from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.workers.cpu import in_spare_time, settle_worker
 from cl_localization.ros.workers.worker import Worker
@@ -82,7 +82,7 @@ class MapperNode(ManagedNode):
         self._worker.offer(bundle)
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
-        self._use(load_map(expanduser(request.path), self._encoder.name, self.config.map_code))
+        self._use(load_map(at_home(request.path), self._encoder.name, self.config.map_code))
         response.codes, response.keyframes = len(self._mapper.map_code), len(self._mapper.map_code.keyframes)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> None:
@@ -135,8 +135,7 @@ class MapperNode(ManagedNode):
 
     def _end(self) -> None:
         """Stop the worker, send the last changes, and save the map."""
-        stopped = self._worker.stop()
-        if stopped:
+        if stopped := self._worker.stop():
             self._outputs.publish_changes()
         if self.config.save_on_shutdown and not self._saver.save_last(self._mapper.map_code if stopped else None):
             self.exit_code = 1
