@@ -48,7 +48,7 @@ def test_a_mask_that_cannot_be_read_is_named() -> None:
 
 
 def test_the_localizer_uses_nothing_that_a_latched_mask_hides_until_another_one_is_streamed(
-        ros: Any, robot: Any, room_map: Path, frames: list[Any]) -> None:
+        ros: Any, robot: Any, room_map: Path, frames: list[Any], capfd: pytest.CaptureFixture) -> None:
     ros.node.create_publisher(Image, "/localizer/mask", conversions.LATCHED).publish(mask_message(0))
     localizer = ros.start(LocalizerNode, map_file=str(room_map))
     wait_for_mask(localizer)
@@ -63,6 +63,7 @@ def test_the_localizer_uses_nothing_that_a_latched_mask_hides_until_another_one_
 
     robot.show_until(frames, is_seen_again)
     assert set(hidden) == {0}
+    assert "New publisher discovered" not in capfd.readouterr().err  # that none of its messages will be received
 
 
 def test_the_mapper_maps_nothing_that_a_mask_hides(ros: Any, robot: Any, frames: list[Any],
