@@ -53,7 +53,7 @@ def test_the_localizer_uses_nothing_that_a_latched_mask_hides_until_another_one_
     localizer = ros.start(LocalizerNode, map_file=str(room_map))
     wait_for_mask(localizer)
     statuses, hidden = ros.heard(LocalizationStatus, "/localizer/status"), list[int]()
-    robot.show_until(frames, lambda: any(status.header.stamp.sec > 0 for status in statuses))
+    robot.show_until(frames, lambda: any("a mask hides all of it" in status.reason for status in statuses))
     hidden += [status.keypoints for status in statuses]
     streamed = ros.node.create_publisher(Image, "/localizer/mask", qos_profile_sensor_data)
 
