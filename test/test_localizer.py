@@ -93,7 +93,7 @@ def test_in_an_empty_map_the_reason_is_that(encoder):
 def test_an_image_without_features_has_no_pose():
     blind = SceneEncoder(PointScene(ROOM.points_m[:0], ROOM.descriptors[:0]))
     found = Localizer(map_of(), encoder=blind).localize(blind.frame(HERE))
-    assert (found.accepted, found.reason) == (False, "no pose agrees with the matches")
+    assert (found.accepted, found.reason.startswith("no keypoints: ")) == (False, True)
     assert (found.world_T_cam, found.covariance, found.keypoints, found.inliers) == (None, None, 0, 0)
     assert np.isnan(found.reprojection_error_px)
 

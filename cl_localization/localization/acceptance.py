@@ -18,7 +18,8 @@ def accept_or_reject(found: Localization, config: PoseConfig) -> Localization:
 def reason_to_reject(found: Localization, config: PoseConfig) -> str | None:
     """Return why a pose must not be used, one sentence with the figure and the bound, or None when it may."""
     if found.world_T_cam is None or found.covariance is None:
-        return "no pose agrees with the matches"
+        return ("no pose agrees with the matches" if found.keypoints else
+                "no keypoints: the image shows nothing, or a mask hides all of it")
     if found.inliers < config.min_inliers:
         return f"{found.inliers} inliers, {config.min_inliers} needed"
     if found.support < config.min_support:

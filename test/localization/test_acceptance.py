@@ -85,7 +85,11 @@ def test_only_what_meets_every_bound_is_accepted(inliers, support, sigma_m):
 
 
 def test_no_pose_is_a_reason():
-    assert reason_to_reject(Localization(matches=400), CONFIG) == "no pose agrees with the matches"
+    assert reason_to_reject(Localization(keypoints=900, matches=400), CONFIG) == "no pose agrees with the matches"
+
+
+def test_no_keypoints_are_a_reason():
+    assert reason_to_reject(Localization(), CONFIG).startswith("no keypoints: ")
 
 
 def test_the_verdict_is_written_into_the_result():

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
@@ -24,8 +25,10 @@ class MaskTopic:
         """Subscribe while the node is active; masks with more pixels are refused."""
         self._max_pixels = max_pixels
         self._messages: deque[Image] = deque(maxlen=KEPT)
-        for qos in (qos_profile_sensor_data, conversions.LATCHED):  # what asks for latched messages hears no others
-            node.hear(Image, "~/mask", self._take, qos)
+        # rclpy would warn that streamed masks are not received: the subscription to latched ones hears no others
+        events = SubscriptionEventCallbacks(incompatible_qos=lambda event: None)
+        for qos in (qos_profile_sensor_data, conversions.LATCHED):
+            node.hear(Image, "~/mask", self._take, qos, event_callbacks=events)
 
     def at(self, stamp_ns: int) -> np.ndarray | None:
         """Return the mask (H, W, 3) whose timestamp is nearest to an image's, the newest of several; None before the

@@ -23,7 +23,7 @@ from cl_localization.ros.nodes.mapper_diagnostics import HealthWatch, MapperDiag
 from cl_localization.ros.nodes.mapper_outputs import MapperOutputs
 from cl_localization.ros.nodes.process import leave, run_nodes
 from cl_localization.ros.nodes.status_messages import Counts
-from cl_localization.ros.paths import at_home
+from cl_localization.ros.paths import requested
 from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.workers.cpu import in_spare_time, settle_worker
 from cl_localization.ros.workers.worker import Worker
@@ -82,7 +82,7 @@ class MapperNode(ManagedNode):
         self._worker.offer(bundle)
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
-        self._use(load_map(at_home(request.path), self._encoder.name, self.config.map_code))
+        self._use(load_map(requested(request.path), self._encoder.name, self.config.map_code))
         response.codes, response.keyframes = len(self._mapper.map_code), len(self._mapper.map_code.keyframes)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> None:

@@ -83,7 +83,7 @@ class MapperOutputs:
                                 self._config.map_code.budget_mb * BYTES_PER_MB, counts)
         if learned.result is not None and learned.result.is_keyframe and not self._has_keyframe:
             self._has_keyframe = True
-            self._node.get_logger().info(f"first keyframe: {len(self._mapper.map_code)} codes")
+            self._node.get_logger().info(f"first keyframe of this run: {status.codes} codes in the map")
         for fill_in in fillers:
             fill_in(status)
         self._tell_owner(bool(self._config.publish_tf))

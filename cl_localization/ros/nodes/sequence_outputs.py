@@ -34,6 +34,8 @@ class SequenceOutputs:
         self._done = node.publisher(Bool, "~/done", conversions.LATCHED)
         self._clock = node.publisher(Clock, "/clock") if config.clock else None
         self._broadcaster, self._static = TransformBroadcaster(node), StaticTransformBroadcaster(node)
+        for broadcaster in (self._broadcaster, self._static):
+            node.configured.callback(node.destroy_publisher, broadcaster.pub_tf)
         self._static.sendTransform(self._transform(Header(frame_id=config.base_frame), config.camera_frame, base_T_cam))
 
     def publish(self, frame: Frame, stamp_ns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from geometry_msgs.msg import Transform, TransformStamped
@@ -14,11 +15,15 @@ from tf2_ros import Buffer
 from cl_localization.data.stamps import NS_PER_S
 from cl_localization.errors import RosError
 from cl_localization.ros.conversions import matrix_of, plain, stamp_ns
+from cl_localization.tracking.tracker import RESTART_NS
 
 JUMP_NS = 10 * NS_PER_S
 """Cache time of a tf buffer: it refuses older transforms, and a new one removes all that are older by this."""
 
 MAX_FRAMES, MAX_NAME = 10_000, 256
+
+KEPT = 1000
+"""Transforms of a frame that are kept since a jump back: a second of the quickest odometry."""
 
 FORGOTTEN_S = 3.0
 """A parent that was not heard of for this time is none: one wrong message must not block a frame for good."""
@@ -42,6 +47,8 @@ class GuardedBuffer(Buffer):
         self._guard = threading.RLock()
         self._newest_ns: dict[str, int] = {}
         self._unconfirmed_ns: dict[str, int] = {}
+        self._last_ns: dict[str, int] = {}
+        self._since_jump: dict[str, deque[TransformStamped]] = {}
         self._frames: set[str] = set()
         self._parents: dict[str, tuple[str, float]] = {}
         self.watch: Callable[[TransformStamped], None] = lambda transform: None
@@ -51,8 +58,10 @@ class GuardedBuffer(Buffer):
         stamp, child = stamp_ns(transform.header.stamp), plain(transform.child_frame_id)
         self.watch(transform)
         with self._guard:
-            if stamp >= 0 and self._acceptable(transform) and self._timely(child, stamp):
-                super().set_transform(transform, authority)
+            if stamp >= 0 and self._acceptable(transform):
+                if self._timely(child, stamp):
+                    super().set_transform(transform, authority)
+                self._note(child, stamp, transform)
 
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
         """Add a static transform if it is valid."""
@@ -68,10 +77,14 @@ class GuardedBuffer(Buffer):
             return {child: parent for child, (parent, heard_s) in self._parents.items() if heard_s >= since_s}
 
     def clear(self) -> None:
-        """Remove all transforms that are not static."""
+        """Remove all transforms from before a jump back in time that are not static. Those of frames that have just
+        jumped stay: odometry often comes before its image, by which the jump is noticed."""
         with self._guard:
             self._newest_ns.clear()  # the next transform of each frame is taken, and ends what is unconfirmed
             super().clear()
+            for transforms in self._since_jump.values():
+                for transform in transforms:
+                    super().set_transform(transform, "after a jump back")
 
     def _timely(self, child: str, stamp: int) -> bool:
         newest = self._newest_ns.get(child, stamp)
@@ -86,6 +99,17 @@ class GuardedBuffer(Buffer):
         self._unconfirmed_ns.pop(child, None)
         self._newest_ns[child] = max(newest, stamp)
         return True
+
+    def _note(self, child: str, stamp: int, transform: TransformStamped) -> None:
+        """Keep the transforms of a frame since it jumped back, while the image that jumps with it may be on its way."""
+        if stamp < self._last_ns.get(child, stamp) - RESTART_NS:
+            self._since_jump[child] = deque(maxlen=KEPT)
+        self._last_ns[child] = stamp
+        since = self._since_jump.get(child)
+        if since is not None:
+            since.append(transform)
+            if stamp - stamp_ns(since[0].header.stamp) > RESTART_NS:
+                del self._since_jump[child]
 
     def _acceptable(self, transform: TransformStamped, static: bool = False) -> bool:
         """Whether a transform is valid; warnings are throttled, in tf2 they are not."""

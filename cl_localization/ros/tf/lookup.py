@@ -287,7 +287,7 @@ class Tf:
                 f"and the robot jumps between them: set publish_tf of {own} or of that node to false")
 
     def clear(self) -> None:
-        """Remove all transforms that are not static, after a jump back in time."""
+        """Remove the transforms from before a jump back in time; see `GuardedBuffer`."""
         self._buffer.clear()
 
     def wait_while(self, active: ExitStack) -> None:

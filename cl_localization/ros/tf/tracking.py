@@ -76,9 +76,11 @@ class Tracking:
     def mounting(self, bundle: ImageBundle) -> Mounting:
         """Worker: the camera's poses on tf at an image's timestamp; waits for odometry later than its image."""
         mounting = self._frames.at(bundle.camera_frame, bundle.image.header.stamp)
-        self.problem = str(mounting.problem or "")
-        if mounting.problem is not None:
-            self._node.report(mounting.problem)
+        # the first image after a jump back in time removes the odometry of those before it that are still in work
+        problem = None if bundle.stamp_ns > self._newest_ns else mounting.problem
+        self.problem = str(problem or "")
+        if problem is not None:
+            self._node.report(problem)
         return mounting
 
     def track(self, found: Localization, mounting: Mounting) -> Track:

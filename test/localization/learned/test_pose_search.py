@@ -57,7 +57,7 @@ def test_an_image_of_another_place_is_refused() -> None:
 def test_an_image_without_features_has_no_pose() -> None:
     found = LearnedPoseSearch(map_of(SCENE.points_m), PoseConfig()).find(
         SCENE.features(CAMERA_POSE).select(slice(0)), CAMERA)
-    assert not found.accepted and found.reason == "no pose agrees with the matches"
+    assert not found.accepted and found.reason.startswith("no keypoints: ")
 
 
 def test_answers_follow_changed_codes() -> None:

@@ -48,12 +48,12 @@ def test_a_mask_that_cannot_be_read_is_named() -> None:
 
 
 def test_the_localizer_uses_nothing_that_a_latched_mask_hides_until_another_one_is_streamed(
-        ros: Any, robot: Any, room_map: Path, frames: list[Any]) -> None:
+        ros: Any, robot: Any, room_map: Path, frames: list[Any], capfd: pytest.CaptureFixture) -> None:
     ros.node.create_publisher(Image, "/localizer/mask", conversions.LATCHED).publish(mask_message(0))
     localizer = ros.start(LocalizerNode, map_file=str(room_map))
     wait_for_mask(localizer)
     statuses, hidden = ros.heard(LocalizationStatus, "/localizer/status"), list[int]()
-    robot.show_until(frames, lambda: any(status.header.stamp.sec > 0 for status in statuses))
+    robot.show_until(frames, lambda: any("a mask hides all of it" in status.reason for status in statuses))
     hidden += [status.keypoints for status in statuses]
     streamed = ros.node.create_publisher(Image, "/localizer/mask", qos_profile_sensor_data)
 
@@ -63,6 +63,7 @@ def test_the_localizer_uses_nothing_that_a_latched_mask_hides_until_another_one_
 
     robot.show_until(frames, is_seen_again)
     assert set(hidden) == {0}
+    assert "New publisher discovered" not in capfd.readouterr().err  # that none of its messages will be received
 
 
 def test_the_mapper_maps_nothing_that_a_mask_hides(ros: Any, robot: Any, frames: list[Any],

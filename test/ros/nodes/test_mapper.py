@@ -140,6 +140,12 @@ def test_reset_begins_another_map_and_load_map_brings_one_back(ros, robot, statu
     assert saved(ros, tmp_path / "map.safetensors").parent_id == load_map(room_map).map_id
 
 
+def test_a_map_to_load_must_be_named(ros) -> None:
+    start_mapper(ros)
+    response = ros.call(LoadMap, "/mapper/load_map")
+    assert not response.success and "path of the map must be given" in response.message
+
+
 @pytest.mark.parametrize("path, match", [("", "path of the map must be given"),
                                          ("/dev/null/map", "map /dev/null/map must be writable")])
 def test_a_map_that_cannot_be_saved_is_said_in_one_line_and_running_goes_on(ros, robot, statuses, frames, path,

@@ -13,10 +13,14 @@ import pytest
 pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages are not here: run scripts/test")
 
 from rclpy.time import Time
+from sensor_msgs.msg import Image
 
 from cl_localization.map.map_code import MapCode
+from cl_localization.mapping.mapping_result import MappingResult
+from cl_localization.ros.mapping.given_poses import Learned
 from cl_localization.ros.nodes.config import MapperNodeConfig
 from cl_localization.ros.nodes.mapper_outputs import MapperOutputs
+from cl_localization.ros.nodes.status_messages import Counts
 from map_makers import empty_map
 
 
@@ -41,7 +45,7 @@ class Shown:
     def __init__(self) -> None:
         self.publishers: dict[str, Publisher] = {}
         self.config, self.active = MapperNodeConfig(), ExitStack()
-        self.periodic = list[Callable[[], Any]]()
+        self.periodic, self.told = list[Callable[[], Any]](), list[str]()
         self.outputs = MapperOutputs(self)
         self.codes, self.keyframes = self.publishers["~/codes"], self.publishers["~/keyframes"]
         self.map_code = empty_map()
@@ -59,6 +63,17 @@ class Shown:
     def get_clock(self) -> Any:
         """Return a clock that stands still."""
         return SimpleNamespace(now=lambda: Time(seconds=5))
+
+    def get_logger(self) -> Any:
+        """Return a logger whose lines the test reads."""
+        return SimpleNamespace(info=self.told.append)
+
+    def learn(self) -> None:
+        """Learn a keyframe, and say so."""
+        self.map_code.add_keyframe(np.eye(4), 1, self.map_code.scene_number("scene"))
+        result = MappingResult(True, "new view", 0, 0, 0, 1, self.map_code.version, 0.1)
+        self.outputs.publish_status(SimpleNamespace(image=Image()), Learned("new view", result=result), True, Counts(),
+                                    ())
 
     def use(self, map_code: MapCode) -> None:
         """Publish a map from now on."""
@@ -93,3 +108,11 @@ def test_another_map_of_the_same_version_is_shown() -> None:
     assert other.version == shown.map_code.version and other.map_id != shown.map_code.map_id
     shown.use(other)
     assert shown.sent(True) == 1
+
+
+def test_the_first_keyframe_of_a_run_is_told_of_as_that_also_in_a_map_that_has_some() -> None:
+    shown = Shown()
+    shown.map_code.add_keyframe(np.eye(4), 1, shown.map_code.scene_number("scene"))
+    shown.learn()
+    shown.learn()
+    assert shown.told == ["first keyframe of this run: 0 codes in the map"]

@@ -106,6 +106,17 @@ def test_the_true_pose_can_be_on_tf_as_of_a_slam(ros: RosWorld, room, odometry: 
     assert all(wait_until(chained))
 
 
+def test_a_player_that_is_cleaned_up_leaves_no_publishers_of_tf(ros: RosWorld) -> None:
+    player = play(ros, wait_for_subscribers=0, loop=True, rate=1.0)
+
+    def publishers() -> list[int]:
+        return [player.count_publishers(topic) for topic in ("/tf", "/tf_static")]
+    wait_until(lambda: publishers() == [1, 1])
+    player.trigger_deactivate()
+    player.trigger_cleanup()
+    wait_until(lambda: publishers() == [0, 0], timeout_s=10.0)
+
+
 @pytest.mark.parametrize("last, warns", [(5, True), (40, False)])
 def test_rounds_so_short_that_they_look_like_late_images_are_warned_of(ros: RosWorld, last: int, warns: bool) -> None:
     lines = ros.heard(Log, "/rosout", LATCHED_LOG)

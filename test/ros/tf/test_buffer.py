@@ -72,6 +72,29 @@ def test_a_buffer_that_is_cleared_knows_nothing_and_takes_what_comes() -> None:
     assert x_at(buffer, 3) == 3.0
 
 
+@pytest.mark.parametrize("before, after", [((1, 2, 3, 4, 5), (1,)), ((1, 2, 3, 4, 5), (1, 2)), ((1000, 1001), (3,)),
+                                           ((1000, 1001), (3, 4))])
+def test_what_came_since_a_jump_back_of_its_frame_stays_when_the_image_that_jumps_with_it_clears_the_buffer(
+        before: tuple[int, ...], after: tuple[int, ...]) -> None:
+    buffer = GuardedBuffer()
+    for second in before:
+        put(buffer, second)
+        put(buffer, second, child="arm")
+    for second in after:
+        put(buffer, second, 7.0)
+    buffer.clear()
+    assert [x_at(buffer, second) for second in (*after, before[-1])] == [7.0] * len(after) + [None]
+    assert x_at(buffer, before[-1], "arm") is None
+
+
+def test_what_came_long_after_a_jump_back_does_not_stay_when_the_buffer_is_cleared() -> None:
+    buffer = GuardedBuffer()
+    for second in (1, 5, 1, 2, 3, 4):
+        put(buffer, second)
+    buffer.clear()
+    assert [x_at(buffer, second) for second in (1, 2, 3, 4)] == [None] * 4
+
+
 def test_after_a_jump_ahead_the_second_transform_is_accepted() -> None:
     buffer = GuardedBuffer()
     for second in (10, 1000, 1001):

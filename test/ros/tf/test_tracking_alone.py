@@ -13,7 +13,9 @@ pytest.importorskip("cl_localization.msg", reason="ROS 2 or the built messages a
 
 from geometry_msgs.msg import TransformStamped
 from rclpy.time import Time
+from sensor_msgs.msg import Image
 
+from cl_localization.errors import RosError
 from cl_localization.ros.conversions import stamp_ns
 from cl_localization.ros.nodes.config import LocalizerNodeConfig
 from cl_localization.ros.tf.lookup import Mounting
@@ -30,7 +32,8 @@ class Stage:
         self.config, self.sent = LocalizerNodeConfig(), list[TransformStamped]()
         clock = SimpleNamespace(now=lambda: Time(nanoseconds=START_NS), ros_time_is_active=False)
         self.get_clock = lambda: clock
-        self.tf_cleared = 0
+        self.tf_cleared, self.reported = 0, list[Exception]()
+        self.report = self.reported.append
         self.tf = SimpleNamespace(lookup=None, send=self.sent.extend, clear=self._clear_tf)
         self.tracking = Tracking(self, self.tf, lambda track, stamp_ns: None)
         self.tracking.start()
@@ -69,6 +72,17 @@ def test_tf_of_the_time_before_is_forgotten_when_a_bag_begins_anew_and_only_then
     for stamp in (START_NS - 500 * SECOND, START_NS - 500 * SECOND + PERIOD_NS):  # both before one is judged
         stage.tracking.observe_arrival(SimpleNamespace(stamp_ns=stamp))
     assert stage.tf_cleared == 1
+
+
+def test_missing_odometry_is_reported_but_not_of_an_image_from_before_a_jump_back_that_has_removed_it() -> None:
+    stage, before = Stage(), SimpleNamespace(stamp_ns=START_NS, camera_frame="camera", image=Image())
+    stage.tracking._frames = SimpleNamespace(at=lambda *_: Mounting("odom", problem=RosError("tf", "must arrive")))
+    stage.show(START_NS)
+    stage.tracking.mounting(before)
+    assert len(stage.reported) == 1 and stage.tracking.problem
+    stage.tracking.observe_arrival(SimpleNamespace(stamp_ns=START_NS - 2 * SECOND))
+    stage.tracking.mounting(before)
+    assert len(stage.reported) == 1 and not stage.tracking.problem
 
 
 def test_who_is_to_publish_again_waits_for_a_pose_instead_of_repeating_an_old_one() -> None:
