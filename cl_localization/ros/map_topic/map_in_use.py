@@ -17,7 +17,6 @@ from cl_localization.ros.map_topic.map_subscription import mappers_on_topic, sev
 from cl_localization.ros.nerf.pose_check import PoseCheck, pose_check_beside
 from cl_localization.ros.nodes.initial_pose import InitialPose
 from cl_localization.ros.nodes.managed_node import ManagedNode
-from cl_localization.ros.paths import requested
 
 
 class MapInUse:
@@ -66,7 +65,7 @@ class MapInUse:
             MapError: the file cannot be read, or was made with another encoder.
         """
         started_s = time.monotonic()
-        map_code = load_map(requested(path), self._encoder.name)
+        map_code = load_map(path, self._encoder.name)
         try:
             self._check = pose_check_beside(path, map_code, self._node.config)
         except LocalizationError as error:  # poses are then not checked

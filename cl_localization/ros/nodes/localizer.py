@@ -18,7 +18,7 @@ from cl_localization.ros.nodes.localizer_outputs import LocalizerOutputs
 from cl_localization.ros.nodes.managed_node import ManagedNode, worker_service
 from cl_localization.ros.nodes.pose_stream import PoseStream
 from cl_localization.ros.nodes.process import leave, run_nodes
-from cl_localization.ros.paths import at_home
+from cl_localization.ros.paths import requested
 from cl_localization.ros.tf.lookup import Tf
 from cl_localization.ros.tf.tracking import Tracking
 from cl_localization.srv import LoadMap
@@ -74,7 +74,7 @@ class LocalizerNode(ManagedNode):
         self._stream.forget("the service relocalize was called")
 
     def _on_load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> None:
-        self._map.load(at_home(request.path))
+        self._map.load(requested(request.path))
         if self.config.map_topic.follow and mappers_on_topic(self):
             self.get_logger().warning(f"map {request.path}: a mapper publishes {MAP_TOPIC}, and its next change takes "
                                       "the place of this map; end the mapper, or set map_topic.follow to false")
