@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,12 @@ LONG_TIMEOUT_S = 7200.0
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True,
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 settings.load_profile("quick")
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT also in a background job, which its shell lets ignore it: tests interrupt commands."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
